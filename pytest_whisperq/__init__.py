@@ -1,0 +1,55 @@
+"""Release gates for quantized Whisper speech models, as a pytest plugin.
+
+Nothing is imported here until it is used: pytest loads every installed plugin at start-up, and a run that gates no
+model must not pay for one.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_whisperq.config import GateConfig, resolve
+    from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
+    from pytest_whisperq.errors import WhisperqError
+    from pytest_whisperq.pipeline import Report, run_gates
+    from pytest_whisperq.spec import ModelSpec
+    from pytest_whisperq.verdict import Judgement, Verdict
+
+__all__ = [
+    "Corpus",
+    "GateConfig",
+    "Judgement",
+    "ModelSpec",
+    "Report",
+    "Utterance",
+    "Verdict",
+    "WhisperqError",
+    "load_corpus",
+    "resolve",
+    "run_gates",
+]
+
+_HOME = {
+    "Corpus": "corpus",
+    "GateConfig": "config",
+    "Judgement": "verdict",
+    "ModelSpec": "spec",
+    "Report": "pipeline",
+    "Utterance": "corpus",
+    "Verdict": "verdict",
+    "WhisperqError": "errors",
+    "load_corpus": "corpus",
+    "resolve": "config",
+    "run_gates": "pipeline",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

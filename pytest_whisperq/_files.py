@@ -1,0 +1,57 @@
+"""Two things every stage does with files: digest one, and replace one so that a reader never sees half of it."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from pytest_whisperq.errors import ConfigError, StoreError
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def user_path(text: str, option: str) -> Path:
+    """Return the path a user typed, ``~`` expanded; raise `ConfigError` naming ``option`` for a home that is not."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{option}: {text!r} names the home of a user who does not exist") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message, or its class where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` atomically: beside it first, to disk, then renamed over it.
+
+    Raises `StoreError` when the directory is full or read-only; the old file then still stands.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)  # mkstemp's 0600 would hide a shared cache from everyone else
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise cache_error(path.parent, error) from error
+
+
+def cache_error(directory: Path, error: OSError) -> StoreError:
+    """Return the one message for a cache directory that cannot be used."""
+    return StoreError(
+        f"cannot write to the cache directory {directory}: {error.strerror or error}. "
+        "Free some space or name another directory with --whisperq-cache-dir."
+    )

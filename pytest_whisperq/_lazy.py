@@ -1,0 +1,62 @@
+"""Import optional packages late, and say exactly what to install when one is missing."""
+
+import importlib.util
+from importlib import import_module
+from typing import Any
+
+from pytest_whisperq.errors import MissingDependency
+
+
+def install_line(extra: str) -> str:
+    """Return the command that installs what ``extra`` needs."""
+    return f'pip install "pytest-whisperq[{extra}]"'
+
+
+def missing(modules: tuple[str, ...]) -> list[str]:
+    """Return the top-level ``modules`` that are not installed, without importing any of them."""
+    return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
+def require(module: str, *, extra: str, purpose: str) -> Any:
+    """Import ``module``, or raise one `MissingDependency` instead of the importer's stack of causes.
+
+    ``extra`` is the pytest-whisperq extra that installs it, ``purpose`` completes "… is needed to …".
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        # transformers reports *any* failure below one of its lazy attributes as ModuleNotFoundError: that is not
+        # "not installed", so only a top-level package that really is absent gets the install line.
+        if error.name is not None and missing((error.name.split(".")[0],)):
+            raise MissingDependency(
+                f"{error.name} is not installed; it is needed to {purpose}. Run: {install_line(extra)}"
+            ) from error
+        raise MissingDependency(_broken(module, purpose, error)) from error
+    except (ImportError, OSError, RuntimeError) as error:
+        raise MissingDependency(_broken(module, purpose, error)) from error
+
+
+def require_attribute(module: str, name: str, *, extra: str, purpose: str) -> Any:
+    """Import ``module`` and return its attribute ``name``, under the same terms as `require`.
+
+    transformers and optimum import their heavy parts on attribute access, which is where a broken installation shows.
+    """
+    owner = require(module, extra=extra, purpose=purpose)
+    try:
+        return getattr(owner, name)
+    except (AttributeError, ImportError, OSError, RuntimeError) as error:
+        raise MissingDependency(_broken(f"{module}.{name}", purpose, error)) from error
+
+
+def _broken(module: str, purpose: str, error: BaseException) -> str:
+    chain: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(chain) < 8:
+        chain.append(str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    if any("torchvision" in text for text in chain):
+        return (
+            f"torchvision is installed but does not work with this torch, and takes {module} down with it "
+            f"(needed to {purpose}). Whisper does not use torchvision. Run: pip uninstall torchvision"
+        )
+    return f"{module} is installed but cannot be imported (needed to {purpose}): {chain[-1]}"

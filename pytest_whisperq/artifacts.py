@@ -1,0 +1,198 @@
+"""The store of built models: content-addressed, built once, published whole or not at all.
+
+Layout: ``artifacts/KEY/model/`` holds the files, ``artifacts/KEY/artifact.json`` what they are. An entry is built aside
+in ``artifacts/.build-KEY-…`` and renamed into place: a build killed at any moment leaves nothing that looks finished.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from pytest_whisperq._files import cache_error, replace_text, sha256
+from pytest_whisperq.backends import Backend, _whisper, check_installed, get_backend
+from pytest_whisperq.environment import versions
+from pytest_whisperq.errors import BuildError, WhisperqError
+from pytest_whisperq.spec import ModelSpec
+
+SCHEMA = 1
+"""Raised when the layout or the way of building changes, which retires every older entry."""
+
+_ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A built model. ``identity`` digests the weights, ``size`` counts all bytes on disk."""
+
+    spec: ModelSpec
+    key: str
+    directory: Path
+    identity: str
+    size: int
+    build_seconds: float
+
+
+class ArtifactStore:
+    """Builds models into a cache directory and finds them again."""
+
+    def __init__(self, root: Path, on_build: Callable[[ModelSpec], None]) -> None:
+        self._root = root / "artifacts"
+        self._locks = root / "locks"
+        self._on_build = on_build
+
+    def key(self, spec: ModelSpec) -> str:
+        """Return the address of a model: source, backend, precision, library versions, and its base's address."""
+        backend = get_backend(spec.backend)
+        base = self._base(backend, spec)
+        recipe = {
+            "schema": SCHEMA,
+            "source": spec.source.identity,
+            "backend": spec.backend,
+            "precision": spec.precision,
+            "versions": versions(backend.distributions),
+            "base": self.key(base) if base else None,
+        }
+        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
+
+    def get(self, spec: ModelSpec) -> Artifact:
+        """Return the built model, building it (and what it is built from) first if need be.
+
+        Processes that ask at the same time build once. Raises `BuildError`, `MissingDependency` or `StoreError`.
+        """
+        key = self.key(spec)
+        if found := self._read(spec, key):
+            return found
+        backend = get_backend(spec.backend)
+        check_installed(backend)
+        base = self._base(backend, spec)
+        source = self.intact(base).directory if base else spec.source.directory
+        try:
+            for folder in (self._root, self._locks):
+                folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._locks / f"{key}.lock"):
+                return self._read(spec, key) or self._build(backend, spec, key, source)
+        except OSError as error:
+            raise cache_error(self._root.parent, error) from error
+
+    def intact(self, spec: ModelSpec) -> Artifact:
+        """Return a model as `get` does, every file checked against the digest it was published with.
+
+        A damaged entry is removed and built again; nothing runs, or is built from, weights that have rotted.
+        """
+        artifact = self.get(spec)
+        try:
+            self._locks.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._locks / f"{artifact.key}.lock"):
+                if not _verify(artifact.directory.parent):
+                    shutil.rmtree(artifact.directory.parent, ignore_errors=True)
+        except OSError as error:
+            raise cache_error(self._root.parent, error) from error
+        return self.get(spec)
+
+    def _base(self, backend: Backend, spec: ModelSpec) -> ModelSpec | None:
+        base = backend.base(spec.precision)
+        return ModelSpec(backend=base[0], precision=base[1], source=spec.source) if base else None
+
+    def _read(self, spec: ModelSpec, key: str) -> Artifact | None:
+        entry = self._root / key
+        try:
+            record = json.loads((entry / "artifact.json").read_text(encoding="utf-8"))
+            sizes = {name: size for name, (size, _) in record["files"].items()}
+            if any((entry / "model" / name).stat().st_size != size for name, size in sizes.items()):
+                return None
+            return Artifact(
+                spec=spec,
+                key=key,
+                directory=entry / "model",
+                identity=record["identity"],
+                size=sum(sizes.values()),
+                build_seconds=record["build_seconds"],
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or damaged: build it again
+            return None
+
+    def _build(self, backend: Backend, spec: ModelSpec, key: str, source: Path) -> Artifact:
+        for left_over in self._root.glob(f".build-{key}-*"):  # of a killed build; the lock is ours now
+            shutil.rmtree(left_over, ignore_errors=True)
+        self._on_build(spec)
+        aside = Path(tempfile.mkdtemp(dir=self._root, prefix=f".build-{key}-"))
+        try:
+            begin = time.perf_counter()
+            (aside / "model").mkdir()
+            self._run(backend, spec, source, aside / "model")
+            record = _record(backend, spec, aside / "model", time.perf_counter() - begin)
+            replace_text(aside / "artifact.json", json.dumps(record, indent=1))
+            final = self._root / key
+            if final.exists():
+                shutil.rmtree(final)
+            aside.rename(final)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        built = self._read(spec, key)
+        if built is None:
+            raise BuildError(
+                f"{spec}: the finished build in {self._root / key} cannot be read back; delete it and retry"
+            )
+        return built
+
+    def _run(self, backend: Backend, spec: ModelSpec, source: Path, directory: Path) -> None:
+        try:
+            with _whisper.quiet_libraries():
+                backend.build(spec.precision, source, directory)
+        except WhisperqError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise cache_error(self._root.parent, error) from error
+            if shutil.disk_usage(directory).free < _ENOUGH_BYTES:
+                raise cache_error(self._root.parent, OSError(errno.ENOSPC, "No space left on device")) from error
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise BuildError(f"building {spec} from {spec.source.name} failed: {reason}") from error
+
+
+def _verify(entry: Path) -> bool:
+    """Whether every file of a published entry has the digest in its record."""
+    try:
+        files = json.loads((entry / "artifact.json").read_text(encoding="utf-8"))["files"]
+        return all(sha256(entry / "model" / name) == digest for name, (_, digest) in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _record(backend: Backend, spec: ModelSpec, directory: Path, seconds: float) -> dict[str, Any]:
+    """Digest a finished build, and get every byte of it to disk before it is published."""
+    files = {}
+    for path in sorted(p for p in directory.rglob("*") if p.is_file()):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        files[path.relative_to(directory).as_posix()] = (path.stat().st_size, sha256(path))
+    weights = sorted(
+        p.relative_to(directory).as_posix() for pattern in backend.weights for p in directory.glob(pattern)
+    )
+    if not weights:
+        raise BuildError(f"building {spec} wrote no weights ({', '.join(backend.weights)})")
+    identity = hashlib.sha256(json.dumps([(name, files[name][1]) for name in weights]).encode()).hexdigest()
+    return {
+        "schema": SCHEMA,
+        "backend": spec.backend,
+        "precision": spec.precision,
+        "source": spec.source.name,
+        "source_identity": spec.source.identity,
+        "versions": versions(backend.distributions),
+        "identity": identity,
+        "build_seconds": round(seconds, 3),
+        "files": files,
+    }

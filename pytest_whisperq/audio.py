@@ -1,0 +1,134 @@
+"""Recordings in, 16 kHz mono float32 out: any rate, any channel count, any container soundfile or PyAV can read."""
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_whisperq import _lazy
+from pytest_whisperq.errors import CorpusError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SAMPLE_RATE = 16_000
+"""Samples per second of everything a Whisper model hears."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioSource:
+    """Where a clip comes from: a file or bytes held in a table, optionally cut to a span in seconds.
+
+    ``label`` is what messages call it.
+    """
+
+    label: str
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+    offset: float = 0.0
+    seconds: float | None = None
+
+    def open(self) -> "io.BytesIO | io.BufferedReader":
+        """Return the encoded recording as a seekable file; raise `CorpusError` when it cannot be read."""
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        if self.path is None:
+            raise CorpusError(f"{self.label}: this row has neither audio bytes nor an audio file")
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise CorpusError(f"{self.label}: cannot be read: {error.strerror or error}") from error
+
+
+def load(source: AudioSource) -> "NDArray[np.float32]":
+    """Decode a clip to its samples, shape (n,), float32 in about [-1, 1], mono at `SAMPLE_RATE`.
+
+    Channels are averaged. Raises `CorpusError` for anything that is not finite, non-empty audio.
+    """
+    import numpy as np
+    import soxr
+
+    with source.open() as file:
+        if not file.read(1):
+            raise CorpusError(f"{source.label}: the file is empty (0 bytes); record it again or remove its line")
+        file.seek(0)
+        samples, rate = _decode_soundfile(file, source)
+    if samples.shape[0] == 0:
+        raise CorpusError(f"{source.label}: contains no samples; record it again or remove its line")
+    if not np.isfinite(samples).all():
+        raise CorpusError(f"{source.label}: contains samples that are not numbers (NaN or infinity); re-encode it")
+    mono = samples.mean(axis=1, dtype=np.float32)
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    if mono.shape[0] == 0:  # a sample or two at a high rate are less than one at ours
+        raise CorpusError(f"{source.label}: is too short to hold a sample; record it again or remove its line")
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def pcm_digest(samples: "NDArray[np.float32]") -> str:
+    """Return the identity of a clip: SHA-256 of its 16-bit PCM, so that a lossless re-encoding is the same clip."""
+    import numpy as np
+
+    pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2")
+    return hashlib.sha256(pcm.tobytes()).hexdigest()
+
+
+def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "tuple[NDArray[np.float32], int]":
+    """Read the span of ``source`` only: an hour cut into a thousand segments must not be decoded a thousand times."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(file) as sound:
+            rate = int(sound.samplerate)
+            start, stop = _span(sound.frames, rate, source)
+            sound.seek(start)
+            return sound.read(stop - start, dtype="float32", always_2d=True), rate
+    except soundfile.LibsndfileError as error:
+        file.seek(0)
+        samples, rate = _decode_av(file, source, str(error))
+        start, stop = _span(samples.shape[0], rate, source)
+        return samples[start:stop], rate
+
+
+def _decode_av(
+    file: "io.BytesIO | io.BufferedReader", source: AudioSource, first_error: str
+) -> "tuple[NDArray[np.float32], int]":
+    """Read what libsndfile cannot (m4a, webm …) through FFmpeg's libraries."""
+    import numpy as np
+
+    if _lazy.missing(("av",)):
+        raise CorpusError(
+            f"{source.label}: not readable as wav, flac, ogg or mp3 ({first_error.strip()}). If it is m4a or another "
+            f"container, run: {_lazy.install_line('data')}. Otherwise the file is damaged: replace it."
+        )
+    import av
+
+    try:
+        with av.open(file) as container:
+            if not container.streams.audio:
+                raise CorpusError(f"{source.label}: has no audio stream; extract the sound or remove its line")
+            if container.streams.audio[0].codec_context is None:
+                raise CorpusError(f"{source.label}: damaged, or in a format nothing here can read; replace the file")
+            rate = container.streams.audio[0].rate
+            resampler = av.AudioResampler(format="fltp", rate=rate)
+            frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
+    except (av.FFmpegError, ValueError) as error:
+        raise CorpusError(f"{source.label}: damaged or not audio ({error}); replace the file") from error
+    if not frames:
+        raise CorpusError(f"{source.label}: contains no samples; record it again or remove its line")
+    return np.concatenate([frame.to_ndarray() for frame in frames], axis=1).T.astype(np.float32), int(rate)
+
+
+def _span(length: int, rate: int, source: AudioSource) -> tuple[int, int]:
+    """Return the first sample of the clip and the one after its last, in a recording of ``length`` samples."""
+    start = round(source.offset * rate)
+    stop = length if source.seconds is None else start + round(source.seconds * rate)
+    # Manifests round to milliseconds: allow that much past the end, not more.
+    if (start and start >= length) or stop > length + rate // 100:
+        raise CorpusError(
+            f"{source.label}: offset {source.offset} s and duration {source.seconds} s reach outside the "
+            f"{length / rate:.2f} s recording; correct the manifest"
+        )
+    return start, min(stop, length)

@@ -1,0 +1,103 @@
+"""Which clip is in which file: digests and durations, remembered by the bytes of the recording.
+
+Decoding five hundred recordings to learn that nothing changed would be most of a warm run. The index is keyed by the
+SHA-256 of the encoded bytes and the decoder's version, so it cannot be stale.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_whisperq import audio
+from pytest_whisperq._files import replace_text
+from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.environment import versions
+from pytest_whisperq.errors import CorpusError
+
+MAX_SECONDS = 30.0
+"""Whisper's window. A longer clip would lose its end without a word, so it is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFacts:
+    """What is known of a clip without decoding it: identity (see `audio.pcm_digest`) and seconds."""
+
+    digest: str
+    seconds: float
+
+
+class AudioIndex:
+    """Facts about every clip of a corpus."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / "audio-index.json"
+        self._known = self._read()
+        self._decoder = str(versions(("soundfile", "soxr", "av")))
+
+    def probe(self, corpus: Corpus, on_progress: Callable[[int, int], None]) -> dict[str, ClipFacts]:
+        """Return the facts of every utterance by id, decoding only recordings never seen before.
+
+        This is where broken audio shows: raises `CorpusError` naming the manifest line and the file.
+        """
+        facts: dict[str, ClipFacts] = {}
+        files: dict[Path, str] = {}
+        before = len(self._known)
+        try:
+            for done, item in enumerate(corpus.utterances, start=1):
+                facts[item.id] = self._probe(item, files)
+                if len(self._known) > before:
+                    on_progress(done, len(corpus.utterances))
+        finally:
+            if len(self._known) > before:  # also when a clip is broken: the others need not be decoded again
+                replace_text(self._path, json.dumps({**self._read(), **self._known}))
+        _refuse_contradictions(corpus, facts)
+        return facts
+
+    def _probe(self, item: Utterance, files: dict[Path, str]) -> ClipFacts:
+        try:
+            key = self._key(item.audio, files)
+            if key not in self._known:
+                samples = audio.load(item.audio)
+                self._known[key] = (audio.pcm_digest(samples), samples.shape[0] / audio.SAMPLE_RATE)
+        except CorpusError as error:
+            raise CorpusError(f"{item.where}: {error}") from error
+        digest, seconds = self._known[key]
+        if seconds > MAX_SECONDS:
+            raise CorpusError(
+                f"{item.where}: {item.audio.label} lasts {seconds:.1f} s, longer than Whisper's {MAX_SECONDS:.0f} s "
+                "window; split it at pauses, one line and transcript each"
+            )
+        return ClipFacts(digest=digest, seconds=seconds)
+
+    def _key(self, source: AudioSource, files: dict[Path, str]) -> str:
+        """Return what a clip is remembered by; ``files`` keeps the digests of files that hold several clips."""
+        digest = files.get(source.path) if source.path else None
+        if digest is None:
+            with source.open() as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if source.path:
+            files[source.path] = digest
+        span = f"{self._decoder}:{source.offset}:{source.seconds}:{digest}"
+        return hashlib.sha256(span.encode()).hexdigest()
+
+    def _read(self) -> dict[str, tuple[str, float]]:
+        try:
+            stored = json.loads(self._path.read_text(encoding="utf-8"))
+            return {key: (str(digest), float(seconds)) for key, (digest, seconds) in stored.items()}
+        except (OSError, ValueError, TypeError, AttributeError):  # absent or damaged: it is only a memory
+            return {}
+
+
+def _refuse_contradictions(corpus: Corpus, facts: dict[str, ClipFacts]) -> None:
+    """Refuse a recording that is listed twice with different transcripts: one of them is wrong."""
+    first: dict[str, Utterance] = {}
+    for item in corpus.utterances:
+        other = first.setdefault(facts[item.id].digest, item)
+        if other.reference != item.reference:
+            raise CorpusError(
+                f"{item.where}: {item.id} is the same recording as {other.id} ({other.where}) but with another "
+                "transcript; correct or remove one of them"
+            )

@@ -1,0 +1,108 @@
+"""What a backend is, and where the built-in ones live.
+
+A backend is one file: what it can build, how to build it, how to run it. Its module imports nothing heavy until `build`
+or `load` runs, so that listing precisions costs nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_whisperq import _lazy
+from pytest_whisperq.errors import MissingDependency
+from pytest_whisperq.spec import unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """What a transcriber hears: samples of shape (n,), 16 kHz mono float32, n ≤ 480,000; language None means detect."""
+
+    samples: "NDArray[np.float32]"
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """What a model said about one clip. ``tokens`` are the generated ids without prompt and end of text."""
+
+    text: str
+    tokens: tuple[int, ...] = ()
+
+
+class Transcriber(Protocol):
+    """A loaded model. ``compute_type`` is read back from the runtime, never assumed."""
+
+    compute_type: str
+
+    def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch greedily, task transcribe, without timestamps; one hypothesis a clip, in order."""
+        ...
+
+
+class Backend(Protocol):
+    """One way to build and run a quantized Whisper."""
+
+    name: str
+    extra: str
+    """The pytest-whisperq extra that installs it."""
+    modules: tuple[str, ...]
+    """Top-level modules without which it cannot work."""
+    distributions: tuple[str, ...]
+    """Distributions whose versions decide what is built and what is decoded."""
+    precisions: Mapping[str, str]
+    """Each precision it can build → the compute type that is expected to execute."""
+    recommended: str
+    """The precision of ``--whisperq-backend NAME`` by itself."""
+    weights: tuple[str, ...]
+    """Glob patterns of the files that are the model's identity; the rest may carry dates and comments."""
+
+    def base(self, precision: str) -> tuple[str, str] | None:
+        """Return the (backend, precision) whose artifact `build` starts from; None for the source checkpoint."""
+        ...
+
+    def build(self, precision: str, source: Path, directory: Path) -> None:
+        """Write a complete model into the empty ``directory``, from the base artifact or checkpoint in ``source``."""
+        ...
+
+    def load(self, precision: str, directory: Path, threads: int) -> Transcriber:
+        """Load what `build` wrote."""
+        ...
+
+
+BACKENDS: Mapping[str, str] = MappingProxyType(
+    {
+        "ctranslate2": "pytest_whisperq.backends.ctranslate2:CTranslate2Backend",
+        "openvino": "pytest_whisperq.backends.openvino:OpenVINOBackend",
+        "scripted": "pytest_whisperq.backends.scripted:ScriptedBackend",
+        "transformers": "pytest_whisperq.backends.transformers:TransformersBackend",
+    }
+)
+"""Backend name → where its class is, imported on first use."""
+
+REAL_BACKENDS = tuple(name for name in BACKENDS if name != "scripted")
+"""The backends that ``all`` stands for."""
+
+
+def get_backend(name: str, option: str = "backend") -> Backend:
+    """Return a backend by name; raise `ConfigError` naming ``option`` that lists the valid ones."""
+    if name not in BACKENDS:
+        raise unknown(f"{option}: unknown backend", name, BACKENDS)
+    module, _, attribute = BACKENDS[name].partition(":")
+    backend: Backend = getattr(import_module(module), attribute)()
+    return backend
+
+
+def check_installed(backend: Backend) -> None:
+    """Raise `MissingDependency` with the install line when a package of ``backend`` is absent."""
+    if absent := _lazy.missing(backend.modules):
+        raise MissingDependency(
+            f"backend {backend.name!r} needs {', '.join(absent)}, not installed. "
+            f"Run: {_lazy.install_line(backend.extra)}"
+        )

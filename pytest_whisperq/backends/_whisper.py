@@ -1,0 +1,164 @@
+"""What every Whisper runtime shares: one feature extractor, one tokenizer, one set of decoding rules.
+
+With the same features, prompt and length limit everywhere, a difference between two transcripts is a difference between
+two models, not between two front ends.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_whisperq import _lazy
+from pytest_whisperq.audio import SAMPLE_RATE
+from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.errors import BuildError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_NEW_TOKENS = 224
+"""Half of Whisper's text context, as in openai/whisper's ``sample_len`` and CTranslate2's ``max_length=448``."""
+
+_TOKENIZER_FILES = (
+    *("added_tokens.json", "merges.txt", "normalizer.json", "preprocessor_config.json", "special_tokens_map.json"),
+    *("tokenizer.json", "tokenizer_config.json", "vocab.json"),
+)
+
+
+class FrontEnd:
+    """Features in, prompts in, text out, for the model in ``directory``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        purpose = "prepare audio and text for Whisper models"
+        for attribute in ("WhisperFeatureExtractor", "WhisperTokenizer"):
+            _lazy.require_attribute("transformers", attribute, extra="torch", purpose=purpose)
+
+    @cached_property
+    def _extractor(self) -> Any:
+        from transformers import WhisperFeatureExtractor
+
+        return WhisperFeatureExtractor.from_pretrained(self._directory)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import WhisperTokenizer
+
+        return WhisperTokenizer.from_pretrained(self._directory)
+
+    @cached_property
+    def _vocabulary(self) -> dict[str, int]:
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        return vocabulary
+
+    @cached_property
+    def generation(self) -> dict[str, Any]:
+        """The checkpoint's ``generation_config.json``; empty for one that has none."""
+        path = self._directory / "generation_config.json"
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return loaded
+
+    @property
+    def is_multilingual(self) -> bool:
+        """Whether the prompt names a language and a task."""
+        return bool(self.generation.get("is_multilingual", True))
+
+    def features(self, clips: Sequence[Clip]) -> "NDArray[np.float32]":
+        """Return log-mel features, shape (clips, mels, 3000), each clip padded to the model's 30 s window."""
+        samples = [clip.samples for clip in clips]
+        features = self._extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="np").input_features
+        result: NDArray[np.float32] = features.astype("float32")
+        return result
+
+    def prompt(self, language: str | None) -> list[int]:
+        """Return the start-of-transcript ids of one clip; ``language`` is ignored by English-only models."""
+        names = ["<|startoftranscript|>"]
+        if self.is_multilingual:
+            names += [f"<|{language}|>", "<|transcribe|>"]
+        names.append("<|notimestamps|>")
+        vocabulary = self._vocabulary  # asked for a token it lacks, the tokenizer answers with another
+        unknown = [name for name in names if name not in vocabulary]
+        if unknown:
+            raise BuildError(
+                f"{self._directory}: the tokenizer lacks {', '.join(unknown)}: not a Whisper checkpoint, "
+                "or a language it was not made for"
+            )
+        return [vocabulary[name] for name in names]
+
+    def hypotheses(self, sequences: Sequence[Sequence[int]]) -> list[Hypothesis]:
+        """Turn generated ids into text; everything from the first end-of-text on is padding."""
+        end = self._tokenizer.eos_token_id
+        found = []
+        for sequence in sequences:
+            ids = [int(index) for index in sequence]
+            ids = ids[: ids.index(end)] if end in ids else ids
+            found.append(
+                Hypothesis(text=self._tokenizer.decode(ids, skip_special_tokens=True).strip(), tokens=tuple(ids))
+            )
+        return found
+
+
+def copy_front_end(source: Path, directory: Path) -> None:
+    """Copy tokenizer and feature extractor files byte by byte, and write the ones that newer checkpoints leave out.
+
+    transformers 5 saves a processor without ``preprocessor_config.json``, which CTranslate2 and faster-whisper read.
+    """
+    from transformers import WhisperProcessor, WhisperTokenizer
+
+    for name in _TOKENIZER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, directory / name)
+    if not (directory / "preprocessor_config.json").is_file():
+        WhisperProcessor.from_pretrained(source).feature_extractor.save_pretrained(directory)
+    if not (directory / "tokenizer.json").is_file():
+        WhisperTokenizer.from_pretrained(source).save_pretrained(directory)
+
+
+def generate_options(front_end: FrontEnd, clips: Sequence[Clip]) -> dict[str, Any]:
+    """Return the keyword arguments of transformers' ``generate`` that make it greedy, short-form and explicit.
+
+    The task is always named: without it transformers' prompt lacks ``<|transcribe|>`` and error rates explode.
+    """
+    options: dict[str, Any] = {
+        "do_sample": False,
+        "num_beams": 1,
+        "return_timestamps": False,
+        "max_new_tokens": MAX_NEW_TOKENS,
+    }
+    if front_end.is_multilingual:
+        options["task"] = "transcribe"
+        if all(clip.language for clip in clips):
+            options["language"] = [clip.language for clip in clips]
+    return options
+
+
+def by_known_language(clips: Sequence[Clip]) -> Iterator[list[int]]:
+    """Split a batch into the clips whose language is given and those whose language must be detected."""
+    for known in (True, False):
+        if indices := [i for i, clip in enumerate(clips) if (clip.language is not None) is known]:
+            yield indices
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the libraries' advice, tables and bars off the terminal; errors still raise."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            yield
+    finally:
+        logging.disable(level)

@@ -1,0 +1,68 @@
+"""CTranslate2's Whisper: converted once, batched, one thread pool of stated size."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pytest_whisperq import _lazy
+from pytest_whisperq.backends import Clip, Hypothesis, _whisper
+
+_PURPOSE = "build and run CTranslate2 models"
+
+
+class CTranslate2Backend:
+    """``ctranslate2.models.Whisper`` on the CPU."""
+
+    name = "ctranslate2"
+    extra = "ctranslate2"
+    modules = ("ctranslate2", "transformers", "torch")
+    distributions = ("ctranslate2", "transformers", "tokenizers")
+    # CTranslate2 names int8 weights with float32 accumulation "int8_float32"; plain int8 is an alias on a CPU.
+    precisions: Mapping[str, str] = MappingProxyType({"float32": "float32", "int8": "int8_float32"})
+    recommended = "int8"
+    weights = ("model.bin",)
+
+    def base(self, precision: str) -> tuple[str, str] | None:
+        """Convert from float32: without an explicit source type the converter would keep the checkpoint's own."""
+        return ("transformers", "float32")
+
+    def build(self, precision: str, source: Path, directory: Path) -> None:
+        """Convert and quantize in one go, as ``ct2-transformers-converter --quantization`` does."""
+        converter = _lazy.require("ctranslate2.converters", extra=self.extra, purpose=_PURPOSE).TransformersConverter
+        # The converter loads "WhisperForConditionalGeneration" late; ask first, for one clear error.
+        _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra=self.extra, purpose=_PURPOSE)
+        converter(str(source)).convert(str(directory), quantization=precision, force=True)
+        _whisper.copy_front_end(source, directory)
+        (directory / "generation_config.json").write_bytes((source / "generation_config.json").read_bytes())
+
+    def load(self, precision: str, directory: Path, threads: int) -> "CTranslate2Transcriber":
+        """Load without conversion at load time: "default" runs what is stored, where the processor can."""
+        return CTranslate2Transcriber(directory, threads)
+
+
+class CTranslate2Transcriber:
+    """A converted model and its front end."""
+
+    def __init__(self, directory: Path, threads: int) -> None:
+        self._runtime = _lazy.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
+        self._front_end = _whisper.FrontEnd(directory)
+        self._model: Any = self._runtime.models.Whisper(
+            str(directory), device="cpu", compute_type="default", intra_threads=threads, inter_threads=1
+        )
+        self.compute_type = str(self._model.compute_type)
+
+    def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch; see `Transcriber`. Suppressed tokens are those of the checkpoint's generation config."""
+        encoded = self._model.encode(self._runtime.StorageView.from_array(self._front_end.features(clips)))
+        languages = [clip.language for clip in clips]
+        if self._front_end.is_multilingual and None in languages:
+            detected = self._model.detect_language(encoded)
+            languages = [given or best[0][0].strip("<|>") for given, best in zip(languages, detected, strict=True)]
+        results = self._model.generate(
+            encoded,
+            [self._front_end.prompt(language) for language in languages],
+            beam_size=1,
+            max_length=2 * _whisper.MAX_NEW_TOKENS,  # CTranslate2 generates at most half of max_length
+        )
+        return self._front_end.hypotheses([result.sequences_ids[0] for result in results])

@@ -1,0 +1,175 @@
+"""From option values to a `GateConfig`: which candidates exist here, what they are judged against, and how strictly."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq._files import user_path
+from pytest_whisperq.backends import BACKENDS, REAL_BACKENDS, check_installed, get_backend
+from pytest_whisperq.environment import cpu_quota
+from pytest_whisperq.errors import ConfigError, MissingDependency
+from pytest_whisperq.normalize import NORMALIZERS
+from pytest_whisperq.options import parse_options
+from pytest_whisperq.spec import unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A backend and precision by name. ``missing`` says what to install where ``all`` named a backend that is not."""
+
+    backend: str
+    precision: str
+    missing: str = ""
+
+    @property
+    def id(self) -> str:
+        """The test id, for example ``openvino-int8``."""
+        return f"{self.backend}-{self.precision}"
+
+    def __str__(self) -> str:
+        return f"{self.backend}:{self.precision}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateConfig:
+    """Everything one gate run needs to know, resolved and checked; nothing has been read, built or decoded yet."""
+
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[str, ...]
+    model: str
+    baseline: Candidate
+    baseline_model: str
+    corpus: str
+    max_utterances: int | None
+    normalizer: str | None
+    max_drop: float
+    min_exact_match: float
+    max_divergence: float
+    confidence: float
+    threads: int
+    decode_batch: int
+    seed: int
+    cache_dir: Path
+
+
+def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None = None) -> GateConfig:
+    """Resolve options typed on the command line over ini values over defaults (keys: ``whisperq_max_drop`` …).
+
+    Raises `ConfigError` naming the option, or `MissingDependency` for a backend that was named but is not installed.
+    """
+    values = parse_options(cli, ini or {})
+    candidates, left_out = _candidates(values)
+    baseline, baseline_model = _baseline(values["baseline"], used=bool(candidates))
+    if "all" in (values["backend"] or ()) and not baseline_model and len(candidates) > 1 and baseline in candidates:
+        candidates = tuple(candidate for candidate in candidates if candidate != baseline)
+        left_out = (*left_out, f"{baseline}: it is the baseline")
+    if values["normalizer"] is not None and values["normalizer"] not in NORMALIZERS:
+        raise unknown("--whisperq-normalizer: unknown normalizer", values["normalizer"], NORMALIZERS)
+    return GateConfig(
+        candidates=candidates,
+        left_out=left_out,
+        model=values["model"],
+        baseline=baseline,
+        baseline_model=baseline_model or values["model"],
+        corpus=values["corpus"],
+        max_utterances=values["max-utterances"],
+        normalizer=values["normalizer"],
+        max_drop=values["max-drop"],
+        min_exact_match=values["min-exact-match"],
+        max_divergence=values["max-divergence"],
+        confidence=values["confidence"],
+        threads=values["threads"] or _default_threads(),
+        decode_batch=values["decode-batch"],
+        seed=values["seed"],
+        cache_dir=_cache_dir(values["cache-dir"]),
+    )
+
+
+def _candidates(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    if values["candidate"]:
+        if values["backend"] or values["precision"]:
+            raise ConfigError(
+                "--whisperq-candidate: replaces --whisperq-backend and --whisperq-precision; drop either it or those"
+            )
+        return tuple(explicit_candidate(pair, "--whisperq-candidate") for pair in values["candidate"]), ()
+    if not values["backend"]:
+        if values["precision"]:
+            raise ConfigError("--whisperq-precision: names no backend; add --whisperq-backend")
+        return (), ()
+    return _cross_product(values["backend"], values["precision"])
+
+
+def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Candidate:
+    """Read ``BACKEND:PRECISION``; the pair must exist and, unless told otherwise, be installed."""
+    name, _, precision = (part.strip() for part in pair.partition(":"))
+    backend = get_backend(name, option)
+    if not precision:
+        raise ConfigError(f"{option}: {pair!r} names no precision; write {name}:{backend.recommended}")
+    if precision not in backend.precisions:
+        raise unknown(f"{option}: unknown precision for {name}", precision, backend.precisions)
+    if installed:
+        check_installed(backend)
+    return Candidate(backend=name, precision=precision)
+
+
+def _cross_product(
+    names: tuple[str, ...], precisions: tuple[str, ...] | None
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Pair backends and precisions; list pairs that do not exist with the reason; a precision nobody has raises."""
+    for name in names:
+        if name not in (*BACKENDS, "all"):
+            raise unknown("--whisperq-backend: unknown backend", name, (*BACKENDS, "all"))
+    named = tuple(name for name in names if name != "all")
+    others = tuple(name for name in REAL_BACKENDS if "all" in names and name not in named)
+    backends = [get_backend(name) for name in (*named, *others)]
+    everything = {precision for name in BACKENDS for precision in get_backend(name).precisions}
+    for precision in precisions or ():
+        if precision != "all" and precision not in everything:
+            raise unknown("--whisperq-precision: unknown precision", precision, {*everything, "all"})
+    candidates: list[Candidate] = []
+    left_out: list[str] = []
+    for backend in backends:
+        missing = ""
+        try:
+            check_installed(backend)
+        except MissingDependency as error:
+            if backend.name in named:
+                raise
+            missing = str(error)
+        wanted = precisions or (backend.recommended,)
+        wanted = tuple(backend.precisions) if "all" in wanted else wanted
+        for precision in wanted:
+            if precision in backend.precisions:
+                candidates.append(Candidate(backend=backend.name, precision=precision, missing=missing))
+            else:
+                has = ", ".join(backend.precisions)
+                left_out.append(f"{backend.name}:{precision}: {backend.name} does not have it (it has {has})")
+    if not candidates:
+        raise ConfigError(
+            f"--whisperq-precision: none of the backends {', '.join(b.name for b in backends)} has "
+            f"{', '.join(precisions or ())}. " + "; ".join(left_out)
+        )
+    return tuple(candidates), tuple(left_out)
+
+
+def _baseline(text: str, *, used: bool) -> tuple[Candidate, str]:
+    """Read the baseline; a run that gates nothing need not have it installed."""
+    pair, _, model = text.partition("@")
+    pair = pair if ":" in pair else f"{pair}:float32"
+    return explicit_candidate(pair, "--whisperq-baseline", installed=used), model
+
+
+def _default_threads() -> int:
+    """Share the processor quota among xdist workers: two models spinning on the same cores run ten times slower."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") or "1")
+    return max(1, cpu_quota() // workers)
+
+
+def _cache_dir(typed: str | None) -> Path:
+    if typed:
+        return user_path(typed, "--whisperq-cache-dir").resolve()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("pytest-whisperq", appauthor=False)

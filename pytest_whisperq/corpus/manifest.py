@@ -1,0 +1,107 @@
+"""Manifests and audiofolders: ``metadata.csv`` / ``.jsonl`` with Hugging Face or NeMo keys, or a .txt each."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq.corpus.rows import utterance
+from pytest_whisperq.corpus.types import Utterance
+from pytest_whisperq.errors import CorpusError
+
+MANIFEST_SUFFIXES = (".csv", ".jsonl", ".json")
+METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm", ".aac")
+
+
+def read_manifest(path: Path) -> list[Utterance]:
+    """Read a .csv manifest, or a .jsonl (NeMo also says .json) with one object a line.
+
+    Paths are relative to the manifest's folder and may not leave it. Any bad line raises `CorpusError` with its number.
+    """
+    root = path.parent.resolve()
+    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
+    utterances: list[Utterance] = []
+    first_seen: dict[str, str] = {}
+    for line, row in rows:
+        where = f"{path}:{line}"
+        item = utterance(row, where=where, root=root)
+        if item.id in first_seen:
+            raise CorpusError(f"{where}: {item.id} is listed twice, first at {first_seen[item.id]}; remove one line")
+        first_seen[item.id] = where
+        utterances.append(item)
+    return utterances
+
+
+def read_sidecars(directory: Path) -> list[Utterance]:
+    """Read a plain folder of recordings, each with its transcript beside it: ``call1.wav`` and ``call1.txt``."""
+    root = directory.resolve()
+    utterances = []
+    taken: dict[Path, Path] = {}
+    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
+        transcript = path.with_suffix(".txt")
+        if not transcript.is_file():
+            raise CorpusError(
+                f"{path}: has no transcript; write what is said in it to {transcript.name} beside it, "
+                f"or list the folder's recordings in {METADATA_NAMES[0]} (file_name,text)"
+            )
+        if transcript in taken:
+            raise CorpusError(
+                f"{path}: shares {transcript.name} with {taken[transcript].name}, and one recording must not count "
+                "twice; remove or rename one of them"
+            )
+        taken[transcript] = path
+        text = _read_text(transcript)
+        utterances.append(
+            utterance({"file_name": str(path.relative_to(root)), "text": text}, where=str(transcript), root=root)
+        )
+    return utterances
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # spreadsheets export a byte order mark
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise CorpusError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from error
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(_read_text(path), newline=""), strict=True)
+    try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+        if len(set(names)) != len(names):
+            raise CorpusError(f"{path}:1: the header names a column twice: {', '.join(names)}")
+        reader.fieldnames = names
+        for row in reader:
+            if None in row or None in row.values():
+                raise CorpusError(
+                    f"{path}:{reader.line_num}: has {'more' if None in row else 'fewer'} fields than the header's "
+                    f"{len(names)}; put text that contains a comma in double quotes"
+                )
+            yield reader.line_num, row
+    except csv.Error as error:
+        line = reader.reader.line_num  # the reader's own number is that of the last good row
+        raise CorpusError(f"{path}:{line}: is not valid CSV ({error})") from error
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:  # not JSON; a number of 5,000 digits; 1,000 nested brackets
+            problem = str(error)
+            if isinstance(error, json.JSONDecodeError):
+                problem = f"{error.msg} at column {error.colno}"
+            raise CorpusError(
+                f"{path}:{number}: is not valid JSON ({problem}); a manifest holds one JSON object on each line"
+            ) from error
+        if not isinstance(row, dict):
+            raise CorpusError(f"{path}:{number}: must be a JSON object (got {type(row).__name__})")
+        yield number, row

@@ -1,0 +1,32 @@
+"""A smaller corpus that still looks like the whole: seeded, stratified, and nested as it grows."""
+
+import hashlib
+from collections import defaultdict
+
+from pytest_whisperq.corpus.types import Corpus, Utterance
+
+
+def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:
+    """Return ``size`` utterances in the proportions of kind, language and noise; the whole corpus if it is no larger.
+
+    Deterministic in ``seed``: everything is ordered by a seeded hash, so the choice depends neither on the manifest's
+    order nor on the platform. Each stratum spreads its utterances evenly over (0, 1) from a seeded start, and the
+    subset is the first ``size`` of all: nested by construction, which filling quotas by largest remainder is not.
+    """
+    if size is None or size >= len(corpus.utterances):
+        return corpus
+    strata: dict[tuple[str, ...], list[Utterance]] = defaultdict(list)
+    for item in corpus.utterances:
+        slices = dict(item.slices)
+        strata[item.kind, item.language or "", slices.get("noise", "")].append(item)
+
+    def order(name: object) -> str:  # file names need not be valid text
+        return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).hexdigest()
+
+    places = []
+    for key, items in strata.items():
+        start = int(order(key)[:8], 16) / 2**32
+        ranked = sorted(items, key=lambda item: order(item.id))
+        places += [((index + start) / len(items), key, item.id) for index, item in enumerate(ranked)]
+    chosen = {name for _, _, name in sorted(places)[:size]}
+    return Corpus(name=corpus.name, utterances=tuple(u for u in corpus.utterances if u.id in chosen))

@@ -1,0 +1,93 @@
+"""Tables that carry their audio: parquet files, directories saved by datasets, and hub data sets."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq import _lazy
+from pytest_whisperq._files import first_line
+from pytest_whisperq.corpus.rows import AUDIO_KEYS, pick, utterance
+from pytest_whisperq.corpus.types import Utterance
+from pytest_whisperq.errors import CorpusError
+
+_DATASET_MARKS = ("dataset_dict.json", "state.json")
+
+
+def is_dataset_directory(directory: Path) -> bool:
+    """Whether ``Dataset.save_to_disk`` or ``DatasetDict.save_to_disk`` wrote this directory."""
+    return any((directory / mark).is_file() for mark in _DATASET_MARKS)
+
+
+def read_parquet(*paths: Path) -> list[Utterance]:
+    """Read the shards of a parquet table whose audio column holds ``{bytes, path}``, as the hub's data sets do."""
+    parquet = _lazy.require("pyarrow.parquet", extra="data", purpose="read parquet")
+    utterances: list[Utterance] = []
+    for path in paths:
+        try:
+            rows = parquet.read_table(path).to_pylist()
+        except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+            raise CorpusError(f"{path}: is not a readable parquet file ({first_line(error)})") from error
+        utterances += _utterances(rows, f"{path}", path.parent)
+    return _unique(utterances)
+
+
+def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance]:
+    """Read a directory written by ``save_to_disk``; a dictionary of splits needs ``@SPLIT`` unless one is obvious."""
+    datasets = _lazy.require("datasets", extra="data", purpose="read a datasets directory")
+    try:
+        data = datasets.load_from_disk(str(directory))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{directory}: cannot be loaded as a datasets directory ({error})") from error
+    return _dataset_rows(datasets, _split(data, split, str(directory)), str(directory), directory)
+
+
+def read_hub(name: str, split: str | None) -> list[Utterance]:
+    """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline."""
+    purpose = f"read the hub data set {name!r} (there is no such file or directory here)"
+    datasets = _lazy.require("datasets", extra="data", purpose=purpose)
+    repository, _, config = name.partition(":")
+    try:
+        data = datasets.load_dataset(repository, config or None)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise CorpusError(
+            f"--whisperq-corpus: no file or directory {name!r}, and the hub could not provide it "
+            f"({first_line(error)}). Check the spelling and the connection, or give a local directory."
+        ) from error
+    # The hub's loader points into its own cache; nothing outside it is read.
+    return _dataset_rows(datasets, _split(data, split, name), name, Path(datasets.config.HF_CACHE_HOME))
+
+
+def _split(data: Any, split: str | None, name: str) -> Any:
+    if not hasattr(data, "keys"):
+        if split is not None:
+            raise CorpusError(f"{name}: has no splits, so @{split} names nothing; drop it")
+        return data
+    splits = list(data.keys())
+    chosen = split or ("test" if "test" in splits else splits[0] if len(splits) == 1 else None)
+    if chosen not in splits:
+        raise CorpusError(f"{name}: choose a split with {name}@SPLIT; it has: {', '.join(splits)}")
+    return data[chosen]
+
+
+def _dataset_rows(datasets: Any, data: Any, name: str, root: Path) -> list[Utterance]:
+    column = pick(dict.fromkeys(data.column_names), AUDIO_KEYS, name, "audio column")
+    if isinstance(data.features[column], datasets.Audio):
+        # datasets decodes through torchcodec, whose wheels break a CPU torch; we decode the bytes ourselves.
+        data = data.cast_column(column, datasets.Audio(decode=False))
+    return _utterances(data, name, root)
+
+
+def _utterances(rows: Iterable[dict[str, Any]], name: str, root: Path) -> list[Utterance]:
+    return _unique(utterance(row, where=f"{name} row {number}", root=root.resolve()) for number, row in enumerate(rows))
+
+
+def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:
+    """Number ids that repeat: paths inside tables are remnants of where the data was made, and shards repeat them."""
+    found: dict[str, Utterance] = {}
+    for position, item in enumerate(utterances):
+        name = item.id
+        while name in found:
+            name = f"{name}#{position}"
+        found[name] = item if name == item.id else replace(item, id=name)
+    return list(found.values())

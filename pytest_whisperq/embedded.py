@@ -1,0 +1,29 @@
+"""Where the embedded model and recordings are: package data in a wheel, ``fixtures/`` in a checkout."""
+
+from pathlib import Path
+
+from pytest_whisperq.errors import BuildError, CorpusError
+
+MODEL = "whisperq-micro"
+
+
+def _root() -> Path:
+    package = Path(__file__).resolve().parent
+    packed = package / "data"
+    return packed if packed.is_dir() else package.parent / "fixtures"
+
+
+def model_directory() -> Path:
+    """Return the directory of the embedded model; raise `BuildError` when the installation lacks it."""
+    directory = _root() / "models" / MODEL
+    if not (directory / "config.json").is_file():
+        raise BuildError(f"the embedded model {MODEL!r} is missing from {directory}; reinstall pytest-whisperq")
+    return directory
+
+
+def corpus_directory() -> Path:
+    """Return the directory of the embedded evaluation corpus; raise `CorpusError` when the installation lacks it."""
+    directory = _root() / "audio" / "evaluation"
+    if not directory.is_dir():
+        raise CorpusError(f"the embedded corpus is missing from {directory}; reinstall pytest-whisperq")
+    return directory

@@ -1,0 +1,42 @@
+"""What can go wrong, in one tree.
+
+::
+
+    WhisperqError
+    ├── ConfigError         an option, ini key or marker that cannot be used
+    ├── MissingDependency   a backend or reader whose packages are not installed, or are broken
+    ├── CorpusError         a manifest, transcript or recording that cannot be used
+    ├── BuildError          a model that could not be found, converted or quantized
+    ├── StoreError          the cache directory: full, read-only, locked
+    └── DecodeError         a model that could not be run, or ran at another precision than it was asked to
+
+Every message names the file or option, says what was wrong, and what to do next.
+"""
+
+
+class WhisperqError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class ConfigError(WhisperqError):
+    """An option, ini key or marker that cannot be used."""
+
+
+class MissingDependency(WhisperqError):  # noqa: N818 - the field says "missing dependency", like ModuleNotFoundError
+    """Packages that a backend or reader needs are not installed, or cannot be imported."""
+
+
+class CorpusError(WhisperqError):
+    """A manifest, transcript or recording that cannot be used."""
+
+
+class BuildError(WhisperqError):
+    """A model that could not be found, converted or quantized."""
+
+
+class StoreError(WhisperqError):
+    """The cache directory cannot be written or read."""
+
+
+class DecodeError(WhisperqError):
+    """A model could not be run, or ran at another precision than it was asked to."""

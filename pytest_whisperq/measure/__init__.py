@@ -1,0 +1,1 @@
+"""From transcripts to figures: error rates, agreement, and the intervals that say how far to trust them."""

@@ -1,0 +1,80 @@
+"""How much worse the candidate transcribes than the baseline, with bounds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors, error_rate
+from pytest_whisperq.measure.intervals import Interval, bound_sums
+from pytest_whisperq.measure.pairs import PairedTexts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DropType = Literal["absolute", "relative", "accuracy-ratio"]
+
+DROP_UNITS: Mapping[DropType, str] = MappingProxyType(
+    {
+        "absolute": "points",
+        "relative": "% of the error rate",
+        "accuracy-ratio": "% of the accuracy",
+    }
+)
+"""Each drop type → the unit of its limit. Accuracy is 100·(1 − error rate); MLPerf's "99 % of accuracy" is 1 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyMeasurement:
+    """Error rates of both models as fractions, and the drop in the unit of its type; positive means worse."""
+
+    baseline_rate: float | None
+    candidate_rate: float | None
+    drop: Interval
+    unit: str
+    length: int
+    baseline_counts: tuple[ErrorCount, ...]
+    candidate_counts: tuple[ErrorCount, ...]
+
+
+def measure_accuracy(
+    texts: PairedTexts, *, metric: Metric, drop_type: DropType, confidence: float, seed: int
+) -> AccuracyMeasurement:
+    """Measure the drop over the corpus, paired by utterance.
+
+    All three types are a difference of error sums over another sum: Δ = Σ(q − r) / Σd with r, q the errors of baseline
+    and candidate, N the reference length, and d = N (absolute), r (relative) or N − r (accuracy ratio).
+    """
+    import numpy as np
+
+    baseline = tuple(count_errors(pair.reference, pair.baseline, metric) for pair in texts.pairs)
+    candidate = tuple(count_errors(pair.reference, pair.candidate, metric) for pair in texts.pairs)
+    columns = np.array(
+        [(r.errors, q.errors, r.length) for r, q in zip(baseline, candidate, strict=True)], np.float64
+    ).reshape(-1, 3)
+    length = columns[:, 2].mean() if len(columns) else 0.0
+
+    def drop(sums: "NDArray[np.float64]") -> "NDArray[np.float64]":
+        r, q, n = sums.T
+        denominator = {"absolute": n, "relative": r, "accuracy-ratio": n - r}[drop_type]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(denominator > 0, 100.0 * (q - r) / denominator, np.nan)
+
+    return AccuracyMeasurement(
+        baseline_rate=error_rate(baseline),
+        candidate_rate=error_rate(candidate),
+        drop=bound_sums(
+            columns,
+            drop,
+            texts.clusters,
+            worse=(0.0, length / 2, length),
+            better=(length / 2, 0.0, length),
+            confidence=confidence,
+            seed=seed,
+        ),
+        unit=DROP_UNITS[drop_type],
+        length=int(columns[:, 2].sum()),
+        baseline_counts=baseline,
+        candidate_counts=candidate,
+    )

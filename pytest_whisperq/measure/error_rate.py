@@ -1,0 +1,77 @@
+"""Word and character error counts per utterance, through jiwer."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Metric = Literal["wer", "cer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorCount:
+    """Edits between a text and the text it is held against, whose ``length`` is in words (or characters for CER)."""
+
+    substitutions: int
+    deletions: int
+    insertions: int
+    length: int
+
+    @property
+    def errors(self) -> int:
+        """All edits."""
+        return self.substitutions + self.deletions + self.insertions
+
+
+def count_errors(reference: str, hypothesis: str, metric: Metric = "wer") -> ErrorCount:
+    """Align two *normalized* texts (Levenshtein, unit costs) and count. Against an empty text all is insertion."""
+    import jiwer
+
+    process = {"wer": jiwer.process_words, "cer": jiwer.process_characters}[metric]
+    found = process(reference, hypothesis)
+    return ErrorCount(
+        substitutions=found.substitutions,
+        deletions=found.deletions,
+        insertions=found.insertions,
+        length=found.hits + found.substitutions + found.deletions,
+    )
+
+
+def error_rate(counts: Sequence[ErrorCount]) -> float | None:
+    """Return the corpus error rate, Σ errors / Σ length (never the mean of the clips' rates); None without any text."""
+    length = sum(count.length for count in counts)
+    return sum(count.errors for count in counts) / length if length else None
+
+
+def align(reference: str, *hypotheses: str) -> tuple[str, ...]:
+    """Return normalized texts word under word, reference first, gaps as ``*``, for showing where they part."""
+    import jiwer
+
+    words = jiwer.process_words(reference, reference).references[0]  # as jiwer splits, not as Python does
+    # For each hypothesis: what stands under each reference word, and what is inserted before it (or at the end).
+    under: list[list[str]] = []
+    before: list[list[list[str]]] = []
+    for hypothesis in hypotheses:
+        found = jiwer.process_words(reference, hypothesis)
+        own, placed = found.hypotheses[0], [""] * len(words)
+        inserted: list[list[str]] = [[] for _ in range(len(words) + 1)]
+        for chunk in found.alignments[0]:
+            said = own[chunk.hyp_start_idx : chunk.hyp_end_idx]
+            if chunk.type == "insert":
+                inserted[chunk.ref_start_idx] += said
+            elif chunk.type != "delete":
+                placed[chunk.ref_start_idx : chunk.ref_end_idx] = said
+        under.append(placed)
+        before.append(inserted)
+    columns: list[tuple[str, ...]] = []
+    for slot in range(len(words) + 1):
+        insertions = itertools.zip_longest(*(row[slot] for row in before), fillvalue="")
+        columns += [("", *inserted) for inserted in insertions]
+        if slot < len(words):
+            columns.append((words[slot], *(row[slot] for row in under)))
+    widths = [max(len(word) for word in column) for column in columns]
+    rows = zip(*columns, strict=True) if columns else [()] * (len(hypotheses) + 1)
+    return tuple(
+        " ".join((word or "*" * width).ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

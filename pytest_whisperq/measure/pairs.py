@@ -1,0 +1,65 @@
+"""Two transcripts of one corpus, side by side under one normalizer: what every quality gate measures."""
+
+from dataclasses import dataclass
+
+from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.transcribe import TranscriptSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One utterance with three normalized texts."""
+
+    utterance: Utterance
+    cluster: str
+    reference: str
+    baseline: str
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedTexts:
+    """All speech of a corpus as baseline and candidate heard it. Non-speech clips have no words to count."""
+
+    corpus: Corpus
+    normalizer: Normalizer
+    baseline: TranscriptSet
+    candidate: TranscriptSet
+    pairs: tuple[Pair, ...]
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The group of each pair: utterances of one group are not independent."""
+        return tuple(pair.cluster for pair in self.pairs)
+
+
+def pair_texts(
+    corpus: Corpus, normalizer: Normalizer, baseline: TranscriptSet, candidate: TranscriptSet
+) -> PairedTexts:
+    """Normalize and line up; raise `CorpusError` for a reference of which the normalizer leaves nothing.
+
+    An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence.
+    """
+    pairs = []
+    rows = zip(corpus.utterances, baseline.clips, baseline.texts, candidate.texts, strict=True)
+    for item, clip, base, cand in rows:
+        if not item.is_speech:
+            continue
+        reference = normalizer(item.reference)
+        if not reference:
+            raise CorpusError(
+                f"{item.where}: nothing is left of the transcript {item.reference!r} under the normalizer "
+                f"{normalizer}; write out what is said, or choose another with --whisperq-normalizer"
+            )
+        pairs.append(
+            Pair(
+                utterance=item,
+                cluster=item.cluster or clip,
+                reference=reference,
+                baseline=normalizer(base),
+                candidate=normalizer(cand),
+            )
+        )
+    return PairedTexts(corpus=corpus, normalizer=normalizer, baseline=baseline, candidate=candidate, pairs=tuple(pairs))

@@ -1,0 +1,144 @@
+"""The pytest plugin: hooks only. Whatever a hook needs beyond pytest is imported when a gate is really asked for."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.plugin.fixtures import (
+    whisperq_baseline,
+    whisperq_build,
+    whisperq_candidate,
+    whisperq_config,
+    whisperq_corpus,
+    whisperq_gate,
+)
+from pytest_whisperq.plugin.markers import MARKERS, candidate_of, gate_markers, is_gated
+
+if TYPE_CHECKING:
+    from pytest_whisperq.config import Candidate
+
+__all__ = [
+    "whisperq_baseline",
+    "whisperq_build",
+    "whisperq_candidate",
+    "whisperq_config",
+    "whisperq_corpus",
+    "whisperq_gate",
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare every option of the table as a flag and as an ini key."""
+    group = parser.getgroup("whisperq", "release gates for quantized Whisper models")
+    for option in OPTIONS:
+        text = option.help if option.default is None else f"{option.help} (default: {option.default})"
+        text = text.replace("%", "%%")
+        group.addoption(option.flag, dest=option.ini, metavar=option.metavar, default=None, help=text)
+        parser.addini(option.ini, text.replace("%%", "%"), default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and refuse bad options before anything is collected."""
+    for marker in MARKERS.values():
+        config.addinivalue_line("markers", marker.usage)
+    if _is_configured(config):
+        from pytest_whisperq.plugin import state
+
+        state.gate_config(config)
+
+
+def _is_configured(config: pytest.Config) -> bool:
+    """Whether any option was given: until then nothing of the package but this module and its tables is imported."""
+    return any(config.getoption(option.ini) or config.getini(option.ini) for option in OPTIONS)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what will be gated, and which pairs were left out and why."""
+    if not _is_configured(config):
+        return []
+    from pytest_whisperq.plugin import state
+
+    return state.header(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every gated test once for each candidate."""
+    if "whisperq_candidate" not in metafunc.fixturenames:
+        if not is_gated(metafunc.definition):
+            return
+        # Parametrized without being a fixture of the test: its gates run after the body and read the parameter.
+        metafunc.fixturenames.append("whisperq_candidate")
+    from pytest_whisperq.plugin import state
+
+    config = state.gate_config(metafunc.config)
+    reason = "no gate runs without --whisperq-backend or --whisperq-candidate"
+    nothing = pytest.param(None, id="no-candidate", marks=pytest.mark.skip(reason=reason))
+    params = [_param(candidate) for candidate in config.candidates] or [nothing]
+    metafunc.parametrize("whisperq_candidate", params, indirect=True, scope="session")
+
+
+def _param(candidate: "Candidate") -> object:
+    marks = [pytest.mark.skip(reason=candidate.missing)] if candidate.missing else []
+    return pytest.param(candidate, id=candidate.id, marks=marks)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse gate markers with keywords that do not exist: a limit that is misspelt is a limit that does not hold."""
+    if hasattr(config, "workerinput"):  # a worker cannot end the run; the gate itself reports it there
+        return
+    try:
+        for item in items:
+            if is_gated(item):
+                gate_markers(item)
+    except WhisperqError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before the first gate: read the corpus and find the models, so that bad input ends the run with one error."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.getoption("collectonly"):
+        return
+    if any((candidate := candidate_of(item)) and not candidate.missing for item in session.items):
+        from pytest_whisperq.plugin import state
+
+        state.preflight(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
+    """Do under xdist, once and in the controller, what `pytest_collection_finish` does without it."""
+    config: pytest.Config = node.config  # type: ignore[attr-defined]  # xdist's WorkerController
+    if not _is_configured(config):
+        return
+    from pytest_whisperq.plugin import state
+
+    live = [candidate.id for candidate in state.gate_config(config).candidates if not candidate.missing]
+    if any(name in identifier.partition("[")[2] for identifier in ids for name in live):
+        state.preflight(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Run the gates of the test's markers after its body."""
+    result = yield
+    if is_gated(item):
+        from pytest_whisperq.plugin import gating
+
+        gating.run_markers(item)
+    return result
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode, config: pytest.Config
+) -> None:
+    """Show every judgement of the run in one table."""
+    if exitstatus == pytest.ExitCode.USAGE_ERROR or config.getoption("collectonly"):
+        return
+    if _is_configured(config):
+        from pytest_whisperq.plugin import reporting
+
+        reporting.summarize(terminalreporter, config)

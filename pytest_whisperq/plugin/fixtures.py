@@ -1,0 +1,70 @@
+"""The fixtures. Their bodies import what they need, so that defining them costs nothing."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_whisperq.artifacts import Artifact
+    from pytest_whisperq.config import GateConfig
+    from pytest_whisperq.corpus import Corpus
+    from pytest_whisperq.pipeline import Model
+    from pytest_whisperq.plugin.gating import Gate
+
+
+@pytest.fixture(scope="session")
+def whisperq_config(pytestconfig: pytest.Config) -> "GateConfig":
+    """Every option, resolved."""
+    from pytest_whisperq.plugin import state
+
+    return state.gate_config(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def whisperq_corpus(pytestconfig: pytest.Config) -> "Corpus":
+    """The evaluation corpus: utterances with reference and slices."""
+    from pytest_whisperq.plugin import gating, state
+
+    with gating.plain_errors():
+        return state.gate_run(pytestconfig).corpus
+
+
+@pytest.fixture(scope="session")
+def whisperq_baseline(pytestconfig: pytest.Config) -> "Model":
+    """The model candidates are judged against; ``.artifact`` builds it, ``.transcripts`` decodes the corpus."""
+    from pytest_whisperq.plugin import state
+
+    return state.gate_run(pytestconfig).baseline
+
+
+@pytest.fixture(scope="session")
+def whisperq_candidate(request: pytest.FixtureRequest) -> "Model":
+    """The quantized model under test, one after the other; a test that uses it runs once for each candidate."""
+    from pytest_whisperq.plugin import state
+
+    if not hasattr(request, "param"):
+        pytest.fail(
+            "whisperq: name whisperq_candidate (or whisperq_gate) among the arguments of the test", pytrace=False
+        )
+    return state.gate_run(request.config).model(request.param)
+
+
+@pytest.fixture(scope="session")
+def whisperq_build(pytestconfig: pytest.Config) -> "Callable[[str, str], Artifact]":
+    """A function (backend, precision) → built model, from the cache if it was built before."""
+    from pytest_whisperq.plugin import gating, state
+
+    def build(backend: str, precision: str) -> "Artifact":
+        with gating.plain_errors():
+            return state.gate_run(pytestconfig).build(backend, precision)
+
+    return build
+
+
+@pytest.fixture
+def whisperq_gate(request: pytest.FixtureRequest, whisperq_candidate: "Model") -> "Gate":
+    """Gates to call from a test body: ``whisperq_gate.accuracy(max_drop=0.5)`` measures, judges, records and fails."""
+    from pytest_whisperq.plugin import gating
+
+    return gating.Gate(request.node, whisperq_candidate)

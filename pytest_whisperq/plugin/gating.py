@@ -1,0 +1,91 @@
+"""Run a gate inside a test: measure, judge, record on the test's report, and fail with everything one needs to know."""
+
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.gates import Outcome
+from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.pipeline import Model
+from pytest_whisperq.plugin import state
+from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
+from pytest_whisperq.plugin.reporting import PROPERTY
+from pytest_whisperq.report.text import explain
+from pytest_whisperq.verdict import Verdict
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn an error of ours into a test failure that is its message, without a stack of other people's frames."""
+    try:
+        yield
+    except WhisperqError as error:
+        raise pytest.fail.Exception(f"whisperq: {error}", pytrace=False) from None
+
+
+class Gate:
+    """The gates of one test and one candidate."""
+
+    def __init__(self, item: pytest.Item, candidate: Model) -> None:
+        self._item = item
+        self._candidate = candidate
+
+    def accuracy(self, **limits: Any) -> Outcome:
+        """Gate the accuracy drop; see the marker ``whisperq_accuracy`` for keywords."""
+        __tracebackhide__ = True
+        return self._settle([self.judge("accuracy", limits)])[0]
+
+    def parity(self, **limits: Any) -> Outcome:
+        """Gate the agreement with the baseline; see the marker ``whisperq_parity`` for keywords."""
+        __tracebackhide__ = True
+        return self._settle([self.judge("parity", limits)])[0]
+
+    def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
+        """Run several gates and fail once, with the reasons of all that did not pass."""
+        __tracebackhide__ = True
+        self._settle([self.judge(gate, limits) for gate, limits in gates])
+
+    def judge(self, gate: str, limits: dict[str, Any]) -> Outcome:
+        """Measure and judge one gate, and record the judgement on the test's report."""
+        __tracebackhide__ = True
+        with plain_errors():
+            check_keywords(MARKERS[f"whisperq_{gate}"], limits, f"whisperq_gate.{gate}")
+            outcome: Outcome = getattr(self._candidate.run, gate)(self._candidate.candidate, **limits)
+        self._item.user_properties.append((PROPERTY, json.dumps(outcome.judgement.to_dict())))
+        return outcome
+
+    def _settle(self, outcomes: list[Outcome]) -> list[Outcome]:
+        __tracebackhide__ = True
+        bad = [outcome for outcome in outcomes if outcome.judgement.verdict is not Verdict.PASS]
+        if bad:
+            replay = replay_command(self._item)
+            pytest.fail("\n\n".join(explain(outcome, replay) for outcome in bad), pytrace=False)
+        return outcomes
+
+
+def run_markers(item: pytest.Item) -> None:
+    """Run the gates that a test's markers ask for."""
+    __tracebackhide__ = True
+    candidate = candidate_of(item)
+    if candidate is None:
+        reason = "a gate marker belongs on a test function, its class or module, not on a parameter or a unittest case"
+        pytest.fail(f"whisperq: {reason}", pytrace=False)
+    with plain_errors():
+        gates = [(marker.gate, keywords) for marker, keywords in gate_markers(item)]
+    Gate(item, state.gate_run(item.config).model(candidate)).run(gates)
+
+
+def replay_command(item: pytest.Item) -> str:
+    """Return the command that runs this one gate again, with the options this run was given."""
+    config = item.config
+    _, separator, rest = item.nodeid.partition("::")
+    node = os.path.relpath(item.path, config.invocation_params.dir) + separator + rest
+    typed = state.typed_options(config)
+    options = [part for option in OPTIONS if (value := typed[option.ini]) for part in (option.flag, value)]
+    return shlex.join(["pytest", node, *options])

@@ -1,0 +1,72 @@
+"""What the plugin keeps for the length of a run: the configuration and the `GateRun`, both in pytest's stash."""
+
+import pytest
+
+from pytest_whisperq.config import GateConfig, resolve
+from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.plugin.reporting import progress_for
+
+_CONFIG = pytest.StashKey[GateConfig]()
+_RUN = pytest.StashKey[GateRun]()
+
+
+def typed_options(config: pytest.Config) -> dict[str, str | None]:
+    """Return what was typed on the command line, by ini key."""
+    return {option.ini: config.getoption(option.ini) for option in OPTIONS}
+
+
+def gate_config(config: pytest.Config) -> GateConfig:
+    """Resolve the options once; unusable ones are a usage error (exit code 4)."""
+    if _CONFIG not in config.stash:
+        try:
+            config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config))
+        except WhisperqError as error:
+            raise pytest.UsageError(str(error)) from error
+    return config.stash[_CONFIG]
+
+
+def _ini_values(config: pytest.Config) -> dict[str, str | None]:
+    """Return the ini values as text; a path in them is relative to the file it stands in, as in every ini file."""
+    values: dict[str, str | None] = {}
+    for option in OPTIONS:
+        value = config.getini(option.ini)  # TOML knows lists
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        if text and option.is_path and config.inipath:
+            beside = config.inipath.parent / text
+            # The name of the embedded model or a hub id is no path: only what is there, or the cache, can be one.
+            text = str(beside) if beside.exists() or option.ini == "whisperq_cache_dir" else text
+        values[option.ini] = text
+    return values
+
+
+def gate_run(config: pytest.Config) -> GateRun:
+    """Return the run every gate and fixture shares."""
+    if _RUN not in config.stash:
+        config.stash[_RUN] = GateRun(gate_config(config), progress_for(config))
+    return config.stash[_RUN]
+
+
+def preflight(config: pytest.Config) -> None:
+    """Read the whole corpus and find both models; what cannot be used ends the run before any gate (exit code 4)."""
+    run = gate_run(config)
+    try:
+        _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts
+    except WhisperqError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def header(config: pytest.Config) -> list[str]:
+    """Return the lines at the top of a run that gates something."""
+    resolved = gate_config(config)
+    if not resolved.candidates:
+        return []
+    baseline = str(resolved.baseline)
+    if resolved.baseline_model != resolved.model:
+        baseline += f"@{resolved.baseline_model}"
+    first = (
+        f"whisperq: {', '.join(map(str, resolved.candidates))} of {resolved.model} against {baseline}; "
+        f"corpus {resolved.corpus}; bounds at {resolved.confidence:g}, seed {resolved.seed}, {resolved.threads} threads"
+    )
+    return [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]

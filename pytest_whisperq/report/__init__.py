@@ -1,0 +1,1 @@
+"""Judgements as people read them."""

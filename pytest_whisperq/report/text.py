@@ -1,0 +1,121 @@
+"""Judgements as text: the summary table at the end of a run, and what a failing gate says."""
+
+import io
+from collections.abc import Sequence
+
+from pytest_whisperq.gates import Outcome
+from pytest_whisperq.measure.error_rate import align
+from pytest_whisperq.verdict import Check, Judgement, Verdict
+
+_COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
+
+
+def explain(outcome: Outcome, replay: str) -> str:
+    """Return why a gate did not pass: figures, limits, bounds, sizes, the worst utterances, and how to run it again."""
+    judgement = outcome.judgement
+    lines = [
+        f"whisperq {judgement.gate} gate: {judgement.verdict.value}",
+        f"  {judgement.candidate} (executes {judgement.compute_type}) against {judgement.baseline}",
+        f"  corpus {judgement.corpus}: {judgement.utterances} utterances, {judgement.words} words",
+        f"  normalizer {judgement.normalizer}; seed {judgement.seed}",
+    ]
+    if found := _rates(judgement):
+        metric, before, after = found
+        lines.append(f"  {metric} {before:.2f} % → {after:.2f} %")
+    for check in judgement.checks:
+        unit = f"% {check.unit}" if check.unit.startswith("of ") else check.unit
+        lines.append(
+            f"  {check.name}: {_number(check, check.value)} {unit} (must stay {check.keep} "
+            f"{check.limit * _scale(check):g}); bounds at {100 * check.confidence:g}%: "
+            f"{_number(check, check.lower)} … {_number(check, check.upper)}"
+        )
+        lines.append(f"    {check.verdict.value}: {check.reason}")
+    if outcome.worst:
+        counted = "words" if judgement.detail("candidate_cer") is None else "characters"
+        lines.append(f"  worst {len(outcome.worst)} utterances ({counted}):")
+    for weight, pair in outcome.worst:
+        rows = align(pair.reference, pair.baseline, pair.candidate)
+        lines.append(f"    {pair.utterance.id}  {weight:+d}  ({pair.utterance.where})")
+        labels = ("reference", "baseline", "candidate")
+        lines += [f"      {label:9}  {row}" for label, row in zip(labels, rows, strict=True)]
+    return "\n".join([*lines, f"  replay: {replay}"])
+
+
+def summary_table(
+    judgements: Sequence[Judgement], *, width: int, colour: bool, tests: Sequence[str] | None = None
+) -> str:
+    """Return the table at the end of a run: under each candidate, one row a check.
+
+    ``tests`` names the test of each judgement; shown where one gate was asked for by several tests.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    text = io.StringIO()
+    console = Console(
+        file=text,
+        width=max(width, 80),
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        legacy_windows=False,
+    )
+    by_candidate: dict[str, list[tuple[str, Judgement]]] = {}
+    for test, judgement in zip(tests or [""] * len(judgements), judgements, strict=True):
+        by_candidate.setdefault(judgement.candidate, []).append((escape(test), judgement))
+    for name, named in by_candidate.items():
+        own = [judgement for _, judgement in named]
+        several = len({judgement.gate for judgement in own}) < len({test for test, _ in named})
+        console.print(f"[bold]{name}[/], runs {own[0].compute_type}")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        headings = ("measured", "value", f"{100 * own[0].checks[0].confidence:g}% bounds", "limit", "verdict")
+        for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):
+            table.add_column(heading, no_wrap=heading != "measured", min_width=room, overflow="fold")
+        previous = ""
+        for test, judgement in named:
+            if several and test != previous:
+                table.add_row(f"[dim]{test}[/]")
+            previous = test
+            for row in _rows(judgement):
+                table.add_row(*row)
+        console.print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
+
+
+def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        (
+            f"{check.name}, {'%' if _scale(check) == 100 else check.unit}",
+            _number(check, check.value),
+            f"{_number(check, check.lower)} … {_number(check, check.upper)}",
+            f"{'<' if check.keep == 'below' else '>'} {check.limit * _scale(check):g}",
+            f"[{_COLOURS[check.verdict]}]{check.verdict.value}[/]",
+        )
+        for check in judgement.checks
+    ]
+    if found := _rates(judgement):
+        metric, before, after = found
+        rows.insert(0, (f"{metric}, %", f"{before:.2f} → {after:.2f}", "", "", ""))
+    return rows
+
+
+def _rates(judgement: Judgement) -> tuple[str, float, float] | None:
+    """Return the error rate's name, and the baseline's and the candidate's in per cent."""
+    for metric in ("wer", "cer"):
+        before, after = judgement.detail(f"baseline_{metric}"), judgement.detail(f"candidate_{metric}")
+        if before is not None and after is not None:
+            return metric.upper(), 100 * before, 100 * after
+    return None
+
+
+def _scale(check: Check) -> float:
+    """Show rates in per cent, drops as they are."""
+    return 100.0 if check.unit.startswith("of ") else 1.0
+
+
+def _number(check: Check, value: float | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value * _scale(check):{'' if check.unit.startswith('of ') else '+'}.2f}"

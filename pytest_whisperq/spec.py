@@ -1,0 +1,105 @@
+"""What is to be built: precision ids, candidates, and the identity of a source model."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_whisperq import _lazy, embedded
+from pytest_whisperq._files import first_line, sha256, user_path
+from pytest_whisperq.errors import BuildError, ConfigError
+
+
+def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
+    """Return the error for a value outside a fixed set, with the nearest valid one; ``kind`` opens the sentence."""
+    names = sorted(valid)
+    near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return ConfigError(f"{kind} {value!r}{hint}; valid: {', '.join(names) or 'none'}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceModel:
+    """A full-precision Whisper checkpoint on disk: what the user typed, where it is, and which bytes it has.
+
+    ``identity`` is a hub commit or a digest over the files that decide what the model says.
+    """
+
+    name: str
+    directory: Path
+    identity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model to build and run: a source at a precision on a backend."""
+
+    backend: str
+    precision: str
+    source: SourceModel
+
+    def __str__(self) -> str:
+        return f"{self.backend}:{self.precision}"
+
+
+def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
+    """Find the checkpoint a user named: an embedded model, a directory, or a hub id (``OWNER/NAME[@REVISION]``).
+
+    Raises `BuildError` naming ``option`` when there is no such model.
+    """
+    if name == embedded.MODEL:
+        directory = embedded.model_directory()
+        return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
+    path = user_path(name, option)
+    if path.is_dir():
+        path = path.resolve()  # optimum-intel takes a relative path for a hub id
+        return SourceModel(name=name, directory=path, identity=_content_digest(path))
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return _from_hub(name, option)
+    raise BuildError(
+        f"{option}: {name!r} is neither a directory, a hub id (OWNER/NAME) nor the embedded model {embedded.MODEL!r}"
+    )
+
+
+def _from_hub(name: str, option: str) -> SourceModel:
+    purpose = "find a model on the hub"
+    hub = _lazy.require("huggingface_hub", extra="torch", purpose=purpose)
+    errors = _lazy.require("huggingface_hub.errors", extra="torch", purpose=purpose)
+    repository, _, revision = name.partition("@")
+    try:
+        # Not the variants beside them (model.fp16.safetensors …), which nothing here reads.
+        patterns = ["*.json", "*.txt", "model.safetensors", "model-*.safetensors"]
+        folder = hub.snapshot_download(repository, revision=revision or None, allow_patterns=patterns)
+    except (
+        errors.HfHubHTTPError,
+        errors.HFValidationError,
+        errors.OfflineModeIsEnabled,
+        OSError,
+        RuntimeError,
+    ) as error:
+        raise BuildError(
+            f"{option}: no directory {name!r}, and the hub could not provide it: {first_line(error)} "
+            "Check the spelling, the connection, and that HF_HUB_OFFLINE is not set; or give a local directory."
+        ) from error
+    directory = Path(folder)
+    if not any(directory.glob("*.safetensors")):
+        raise BuildError(
+            f"{option}: {name!r} has no safetensors weights; convert them first (pickled weights are refused)"
+        )
+    return SourceModel(name=name, directory=directory, identity=f"{repository}@{directory.name}")
+
+
+def _content_digest(directory: Path) -> str:
+    """Return a digest of every file a conversion reads; a README or a licence does not change a model."""
+    files = sorted(p for p in directory.iterdir() if p.is_file() and p.suffix in {".json", ".safetensors", ".txt"})
+    if not (directory / "scripted.json").is_file():
+        if not any(p.name == "config.json" for p in files):
+            raise BuildError(f"{directory} is not a model directory: it has no config.json")
+        if not any(p.suffix == ".safetensors" for p in files):  # other weights would not count in the digest
+            raise BuildError(
+                f"{directory} has no safetensors weights; convert them first (pickled weights are refused)"
+            )
+    listing = [(p.name, sha256(p)) for p in files]
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

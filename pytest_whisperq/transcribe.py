@@ -1,0 +1,175 @@
+"""Decode a corpus with a model, each utterance once however many gates, sessions and workers ask for it.
+
+Transcripts are kept in ``transcripts/KEY.jsonl``, one line a clip, appended batch by batch: a killed run resumes, and a
+warm run reads text without loading any model or runtime.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from pytest_whisperq import audio
+from pytest_whisperq._files import cache_error
+from pytest_whisperq.artifacts import Artifact, ArtifactStore
+from pytest_whisperq.audio_index import ClipFacts
+from pytest_whisperq.backends import Clip, Hypothesis, Transcriber, _whisper, get_backend
+from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.environment import cpu_features, versions
+from pytest_whisperq.errors import DecodeError, WhisperqError
+from pytest_whisperq.spec import ModelSpec
+
+DECODING = {"task": "transcribe", "beam_size": 1, "timestamps": False, "max_new_tokens": _whisper.MAX_NEW_TOKENS}
+"""How every model decodes, on every backend."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptSet:
+    """What one model said about a corpus, in its order: audio digests (`audio.pcm_digest`) and raw texts."""
+
+    spec: ModelSpec
+    artifact: Artifact
+    compute_type: str
+    clips: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+class TranscriptCache:
+    """Transcripts by artifact, decoding options, library versions and processor features."""
+
+    def __init__(self, root: Path, store: ArtifactStore, *, threads: int, batch: int, progress: Progress) -> None:
+        self._root = root / "transcripts"
+        self._locks = root / "locks"
+        self._store = store
+        self._threads = threads
+        self._batch = batch
+        self._progress = progress
+
+    def transcribe(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> TranscriptSet:
+        """Return the transcripts of ``corpus``, decoding what is not cached yet.
+
+        Raises `DecodeError` when the model cannot run or executes another compute type than its precision promises.
+        """
+        wanted = [(_clip_id(item, facts), item) for item in corpus.utterances]
+        artifact = self._store.get(spec)
+        path = self._path(artifact)
+        compute_type, known = _read(path)
+        if any(clip not in known for clip, _ in wanted):
+            artifact = self._store.intact(spec)  # before its weights speak
+            path = self._path(artifact)
+            try:
+                for folder in (self._root, self._locks):
+                    folder.mkdir(parents=True, exist_ok=True)
+                with FileLock(self._locks / f"{path.stem}.transcripts.lock"):
+                    self._decode(artifact, path, wanted)
+            except OSError as error:
+                raise cache_error(self._root.parent, error) from error
+            compute_type, known = _read(path)
+        return TranscriptSet(
+            spec=spec,
+            artifact=artifact,
+            compute_type=compute_type,
+            clips=tuple(facts[item.id].digest for item in corpus.utterances),
+            texts=tuple(known[clip] for clip, _ in wanted),
+        )
+
+    def _path(self, artifact: Artifact) -> Path:
+        backend = get_backend(artifact.spec.backend)
+        recipe = [artifact.key, artifact.identity, DECODING, versions(backend.distributions), cpu_features()]
+        return self._root / f"{hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]}.jsonl"
+
+    def _decode(self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]]) -> None:
+        compute_type, known = _read(path)  # another worker may have been faster
+        todo = {clip: item for clip, item in wanted if clip not in known}
+        if not todo:
+            return
+        transcriber = self._load(artifact)
+        done = 0
+        with path.open("a", encoding="utf-8") as file:
+            if path.stat().st_size and not path.read_bytes().endswith(b"\n"):  # killed in the middle of a line
+                file.write("\n")
+            if not compute_type:
+                _write(file, {"compute_type": transcriber.compute_type, "model": str(artifact.spec), **DECODING})
+            for batch in _batches(list(todo.items()), self._batch):
+                for (clip, _), hypothesis in zip(batch, self._run(artifact.spec, transcriber, batch), strict=True):
+                    _write(file, {"clip": clip, "text": hypothesis.text, "tokens": hypothesis.tokens})
+                file.flush()
+                done += len(batch)
+                self._progress(f"{artifact.spec} decodes", done, len(todo))
+
+    def _load(self, artifact: Artifact) -> Transcriber:
+        spec = artifact.spec
+        backend = get_backend(spec.backend)
+        try:
+            with _whisper.quiet_libraries():
+                transcriber = backend.load(spec.precision, artifact.directory, self._threads)
+        except WhisperqError:
+            raise
+        except Exception as error:
+            raise DecodeError(f"{spec} was built but cannot be loaded: {error}") from error
+        expected = backend.precisions[spec.precision]
+        if transcriber.compute_type != expected:
+            raise DecodeError(
+                f"{spec} was asked for but {transcriber.compute_type!r} executes here, not {expected!r}; "
+                "its figures would be those of another model. Choose a precision this machine runs."
+            )
+        return transcriber
+
+    def _run(
+        self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[tuple[str, Utterance]]
+    ) -> list[Hypothesis]:
+        clips = [Clip(samples=audio.load(item.audio), language=item.language) for _, item in batch]
+        try:
+            with _whisper.quiet_libraries():
+                found = transcriber.transcribe(clips)
+        except WhisperqError as error:
+            raise DecodeError(f"{spec} at {batch[0][1].where}: {error}") from error
+        except Exception as error:
+            names = ", ".join(item.id for _, item in batch[:3])
+            raise DecodeError(f"{spec} failed on a batch of {len(batch)} clips ({names} …): {error}") from error
+        if len(found) != len(batch):
+            raise DecodeError(f"{spec} answered {len(batch)} clips with {len(found)} hypotheses; its backend is broken")
+        return found
+
+
+def _clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
+    """Return what identifies a transcript within a cache file: the sound, and the language the model was told."""
+    return f"{facts[item.id].digest}:{item.language or 'detect'}"
+
+
+def _batches(items: list[tuple[str, Utterance]], size: int) -> list[list[tuple[str, Utterance]]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _write(file: Any, record: dict[str, Any]) -> None:
+    file.write(json.dumps(record) + "\n")
+
+
+def _read(path: Path) -> tuple[str, dict[str, str]]:
+    """Return the compute type and the texts by clip; a line that was cut short is simply not known yet.
+
+    Without the compute type nothing is: nobody could say what executed.
+    """
+    compute_type = ""
+    known: dict[str, str] = {}
+    try:
+        lines = path.read_bytes().split(b"\n")  # a damaged line is no text, not another text
+    except OSError:
+        return compute_type, known
+    for line in lines:
+        try:
+            record = json.loads(line)
+            if "clip" in record:
+                known[str(record["clip"])] = str(record["text"])
+            else:
+                compute_type = str(record["compute_type"])
+        except (ValueError, TypeError, KeyError):
+            continue
+    return compute_type, known if compute_type else {}

@@ -1,0 +1,85 @@
+"""The three verdicts, and the frozen values that carry them from the gates to a report."""
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+class Verdict(Enum):
+    """What a gate concludes. Only `PASS` is a pass."""
+
+    PASS = "PASS"  # noqa: S105 - not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @classmethod
+    def worst(cls, verdicts: "list[Verdict]") -> "Verdict":
+        """Return the verdict of a gate with several checks; no check at all is `INCONCLUSIVE`, never a pass."""
+        for verdict in (cls.FAIL, cls.INCONCLUSIVE):
+            if verdict in verdicts:
+                return verdict
+        return cls.PASS if verdicts else cls.INCONCLUSIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One measured value against one limit.
+
+    ``lower`` and ``upper`` are the two one-sided bounds at ``confidence``, in the unit of ``value``; each is None where
+    the data cannot bound it. ``keep`` says on which side of the limit the value has to stay.
+    """
+
+    name: str
+    value: float | None
+    limit: float
+    keep: str
+    lower: float | None
+    upper: float | None
+    confidence: float
+    unit: str
+    verdict: Verdict
+    reason: str
+
+    def __post_init__(self) -> None:
+        if self.keep not in ("below", "above"):
+            raise ValueError(f"keep must be 'below' or 'above' (got {self.keep!r})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What one gate concluded about one candidate, with everything a summary line needs."""
+
+    gate: str
+    candidate: str
+    baseline: str
+    compute_type: str
+    corpus: str
+    normalizer: str
+    utterances: int
+    words: int
+    seed: int
+    checks: tuple[Check, ...]
+    details: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict among the checks."""
+        return Verdict.worst([check.verdict for check in self.checks])
+
+    def detail(self, name: str) -> float | None:
+        """Return a figure measured along the way (``baseline_wer`` and the like), or None."""
+        return dict(self.details).get(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data; `from_dict` reads it back."""
+        data = asdict(self)
+        for check in data["checks"]:
+            check["verdict"] = check["verdict"].value
+        data["details"] = dict(self.details)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Judgement":
+        """Rebuild a judgement that travelled as JSON, for example from an xdist worker."""
+        checks = tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in data["checks"])
+        return cls(**{**data, "checks": checks, "details": tuple(data["details"].items())})
