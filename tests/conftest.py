@@ -1,0 +1,143 @@
+"""Small worlds to test in: folders of recordings, models that follow a script, transcripts out of thin air."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+import soundfile
+
+from pytest_whisperq import audio, normalize
+from pytest_whisperq.artifacts import Artifact
+from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
+from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.transcribe import TranscriptSet
+
+pytest_plugins = ["pytester"]
+
+
+class MakeCorpus(Protocol):
+    """What the fixture `make_corpus` returns."""
+
+    def __call__(
+        self, directory: Path, texts: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None
+    ) -> Path: ...
+
+
+class MakeScript(Protocol):
+    """What the fixture `make_script` returns."""
+
+    def __call__(
+        self, directory: Path, corpus: Path, hypotheses: Mapping[str, Sequence[str | None] | None]
+    ) -> Path: ...
+
+
+class MakePairs(Protocol):
+    """What the fixture `make_pairs` returns."""
+
+    def __call__(
+        self,
+        references: Sequence[str],
+        baseline: Sequence[str] | None = None,
+        candidate: Sequence[str] | None = None,
+        *,
+        clips: Sequence[str] | None = None,
+        clusters: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> PairedTexts: ...
+
+
+@pytest.fixture(scope="session")
+def make_corpus() -> MakeCorpus:
+    """Write an audiofolder: a tenth of a second of its own noise for each text, and ``metadata.csv`` with ``columns``.
+
+    A text that is empty needs ``columns={"kind": [… "nonspeech" …]}``. Returns ``directory``.
+    """
+
+    def make(directory: Path, texts: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None) -> Path:
+        directory.mkdir(parents=True, exist_ok=True)
+        extra = dict(columns or {})
+        with (directory / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["file_name", "text", *extra])
+            for number, text in enumerate(texts):
+                name = f"clip{number:04}.wav"
+                noise = np.random.default_rng(number).uniform(-0.5, 0.5, audio.SAMPLE_RATE // 10)
+                soundfile.write(directory / name, noise, audio.SAMPLE_RATE, "PCM_16")
+                table.writerow([name, text, *(column[number] for column in extra.values())])
+        return directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_script() -> MakeScript:
+    """Write a model directory for the scripted backend: per precision what it says, in the order of the corpus.
+
+    ``hypotheses`` maps a precision to one text a clip; None instead of the list means it says the references, None for
+    a clip makes the transcriber fail there. Returns ``directory``, to be given as ``--whisperq-model``.
+    """
+
+    def make(directory: Path, corpus: Path, hypotheses: Mapping[str, Sequence[str | None] | None]) -> Path:
+        utterances = load_corpus(corpus).utterances
+        digests = [audio.pcm_digest(audio.load(item.audio)) for item in utterances]
+        said = {
+            precision: dict(zip(digests, [u.reference for u in utterances] if texts is None else texts, strict=True))
+            for precision, texts in hypotheses.items()
+        }
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "scripted.json").write_text(json.dumps(said), encoding="utf-8")
+        return directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_pairs() -> MakePairs:
+    """Put transcripts side by side without audio or model; what is left out says the references."""
+
+    def make(
+        references: Sequence[str],
+        baseline: Sequence[str] | None = None,
+        candidate: Sequence[str] | None = None,
+        *,
+        clips: Sequence[str] | None = None,
+        clusters: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> PairedTexts:
+        utterances = tuple(
+            Utterance(
+                id=f"clip{number:04}.wav",
+                where=f"metadata.csv:{number + 2}",
+                audio=AudioSource(label=f"clip{number:04}.wav"),
+                reference=text,
+                cluster=clusters[number] if clusters else "",
+                kind=kinds[number] if kinds else "",
+            )
+            for number, text in enumerate(references)
+        )
+        sets = (
+            _transcripts(precision, references if texts is None else texts, clips)
+            for precision, texts in (("float32", baseline), ("int8", candidate))
+        )
+        return pair_texts(Corpus(name="made", utterances=utterances), normalize.get("identity"), *sets)
+
+    return make
+
+
+def _transcripts(precision: str, texts: Sequence[str], clips: Sequence[str] | None) -> TranscriptSet:
+    source = SourceModel(name="made", directory=Path("nowhere"), identity="made")
+    spec = ModelSpec(backend="scripted", precision=precision, source=source)
+    artifact = Artifact(spec=spec, key="", directory=source.directory, identity="", size=0, build_seconds=0.0)
+    return TranscriptSet(
+        spec=spec,
+        artifact=artifact,
+        compute_type=precision,
+        clips=tuple(clips or map(str, range(len(texts)))),
+        texts=tuple(texts),
+    )

@@ -1,0 +1,39 @@
+"""Real backends on the embedded model: one cache for all tests, so that each model is built and decoded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq.config import resolve
+from pytest_whisperq.pipeline import GateRun
+
+CLIPS = "60"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests in one xdist worker: two runtimes spinning on the same cores are slower than one."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("runtimes"))
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache shared by the tests of this run."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def gate_run(cache_dir: Path) -> Callable[..., GateRun]:
+    """Return a function from options (``candidate="openvino:int8"``) to a run on 60 clips of the embedded corpus."""
+
+    def make(**options: str) -> GateRun:
+        typed = {"whisperq_max_utterances": CLIPS, "whisperq_cache_dir": str(cache_dir), **_prefixed(options)}
+        return GateRun(resolve({key: value for key, value in typed.items() if value}))
+
+    return make
+
+
+def _prefixed(options: dict[str, str]) -> dict[str, str]:
+    return {f"whisperq_{name}": value for name, value in options.items()}

@@ -1,0 +1,108 @@
+"""The main job on real models, as users run it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pytest_whisperq import embedded, load_corpus, run_gates
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.verdict import Verdict
+
+ROOT = Path(__file__).parents[2]
+HEAVY = "torch transformers openvino ctranslate2 nncf optimum datasets"
+WATCH = f"""
+import sys
+
+def pytest_sessionfinish():
+    print("IMPORTED", [name for name in {HEAVY.split()!r} if name in sys.modules])
+"""
+
+
+def run_pytest(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def test_the_original_against_itself_passes_both_gates(gate_run: Callable[..., GateRun]) -> None:
+    report = run_gates(gate_run(candidate="transformers:float32", max_utterances="").config)
+    assert [judgement.verdict for judgement in report.judgements] == [Verdict.PASS, Verdict.PASS]
+
+
+def test_a_candidate_with_noise_in_its_weights_fails_both_gates(
+    gate_run: Callable[..., GateRun], tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    wrecked = tmp_path / "wrecked"
+    shutil.copytree(embedded.model_directory(), wrecked)
+    weights = load_file(wrecked / "model.safetensors")
+    random = np.random.default_rng(0)
+    for name, value in weights.items():
+        if value.ndim == 2 and "embed_positions" not in name:
+            noise = random.normal(0.0, 0.5 * value.astype(np.float32).std(), value.shape)
+            weights[name] = (value + noise).astype(value.dtype)
+    save_file(weights, wrecked / "model.safetensors", {"format": "pt"})
+    run = gate_run(candidate="ctranslate2:int8", model=str(wrecked), baseline=f"transformers:float32@{embedded.MODEL}")
+    report = run_gates(run.config)
+    assert [judgement.verdict for judgement in report.judgements] == [Verdict.FAIL, Verdict.FAIL]
+    assert report.judgements[0].baseline.endswith("@whisperq-micro")
+
+
+def test_the_suites_gate_both_backends_and_a_warm_run_imports_no_runtime(cache_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "watch.py").write_text(WATCH)
+    lenient = ("--whisperq-max-drop=20", "--whisperq-min-exact-match=0.5", "--whisperq-max-divergence=0.3")
+    options = [
+        *("-s", "-p", "watch", "-p", "no:hypothesispytest", "--whisperq-max-utterances=60", *lenient),
+        *("--whisperq-backend=openvino,ctranslate2", "--whisperq-precision=int8", f"--whisperq-cache-dir={cache_dir}"),
+    ]
+    first = run_pytest(str(ROOT / "suites"), *options, cwd=tmp_path)
+    assert first.returncode == 0, first.stdout
+    second = run_pytest(str(ROOT / "suites"), *options, cwd=tmp_path)
+    assert "4 passed" in second.stdout
+    assert "IMPORTED []" in second.stdout
+    table = re.compile(r"openvino:int8, runs float32 on int8 weights.*ctranslate2:int8, runs int8_float32", re.DOTALL)
+    assert table.search(second.stdout)
+
+
+def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_path: Path) -> None:
+    """The README's second section, with the embedded model and recordings in place of the user's."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"in `test_model.py`:\n\n```python\n(.*?)```", readme, re.DOTALL)
+    command = re.search(r"```\npytest (--whisperq-backend openvino .*)\n```", readme)
+    assert code
+    assert command
+    (tmp_path / "test_model.py").write_text(code[1])
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    rows = ["file_name,text,language"]
+    for item in (item for item in load_corpus().utterances if item.kind == "synthetic"):
+        assert item.audio.path
+        shutil.copy(item.audio.path, recordings)
+        rows.append(f'{item.audio.path.name},"{item.reference}",{item.language}')
+    (recordings / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    arguments = command[1].replace("openai/whisper-small", embedded.MODEL).split()
+    done = run_pytest(*arguments, f"--whisperq-cache-dir={cache_dir}", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "corpus recordings" in done.stdout
+
+
+def test_a_broken_torchvision_is_one_clear_error(tmp_path: Path) -> None:
+    """As its CUDA wheel beside a CPU torch: transformers looks for it once Pillow is installed."""
+    broken = tmp_path / "site" / "torchvision"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text('raise RuntimeError("operator torchvision::nms does not exist")\n')
+    options = ["--whisperq-candidate=ctranslate2:float32", "--whisperq-cache-dir=empty", "--whisperq-max-utterances=4"]
+    path = {"PYTHONPATH": str(tmp_path / "site")}
+    done = run_pytest(str(ROOT / "suites"), "-p", "no:hypothesispytest", *options, cwd=tmp_path, **path)
+    assert done.returncode == 1, done.stdout
+    # Not the lines of pytest's short summary, which repeats the message, and in full where CI is set.
+    blamed = [line for line in done.stdout.splitlines() if line.startswith("whisperq: torchvision is installed but")]
+    assert len(blamed) == 2  # one line for each of the two gates
+    assert all(line.endswith("Run: pip uninstall torchvision") for line in blamed)
+    assert "nms" not in done.stdout

@@ -1,0 +1,29 @@
+"""A user's project, run without xdist and with it."""
+
+import importlib
+
+import pytest
+
+# pytester forgets every module that a run inside this process is the first to import. Extension modules abort when they
+# are loaded a second time, and a package remembers submodules that are forgotten, so that two copies of one class would
+# meet. Everything a gate uses is therefore loaded before any such run.
+for name in (
+    *("jiwer", "numpy", "rich.console", "rich.table", "soundfile", "soxr"),
+    *("whisper_normalizer.basic", "whisper_normalizer.english"),
+    *("pytest_whisperq.backends.scripted", "pytest_whisperq.plugin.gating", "pytest_whisperq.plugin.state"),
+):
+    importlib.import_module(name)
+
+from scripted_project import Project  # noqa: E402 - after the loop above
+
+
+@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+def any_project(request: pytest.FixtureRequest) -> Project:
+    """A project whose tests run without xdist, with it switched off, and in two workers."""
+    return Project(request, request.param)
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest) -> Project:
+    """A project whose tests run in this process."""
+    return Project(request, ("-p", "no:xdist"))

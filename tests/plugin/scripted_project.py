@@ -1,0 +1,83 @@
+"""A user's project in a temporary directory: recordings, transcripts, and a "model" that says what it is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# No digits: whisper-english joins "one two" to 12, and six words would be one.
+WORDS = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett"]
+GATES = """
+import pytest
+
+@pytest.mark.whisperq_parity
+def test_parity():
+    pass
+
+@pytest.mark.whisperq_accuracy
+def test_accuracy():
+    pass
+"""
+
+Change = Callable[[int, str], str]
+
+
+class Project:
+    """Recordings in ``calls/``, a script in ``model/``, and pytest pointed at both."""
+
+    def __init__(self, request: pytest.FixtureRequest, arguments: tuple[str, ...]) -> None:
+        self.pytester: pytest.Pytester = request.getfixturevalue("pytester")
+        self.corpus = self.pytester.path / "calls"
+        self.model = self.pytester.path / "model"
+        self._make_corpus = request.getfixturevalue("make_corpus")
+        self._make_script = request.getfixturevalue("make_script")
+        self._arguments = arguments
+
+    def record(self, count: int = 300, **precisions: Change) -> None:
+        """Make ``count`` recordings of six words; each precision says what its function makes of the reference."""
+        random = np.random.default_rng(0)
+        references = [" ".join(random.choice(WORDS, 6)) for _ in range(count)]
+        self._make_corpus(self.corpus, references, {"language": ["en"] * count})
+        said = {
+            name.replace("_", "-"): [change(index, text) for index, text in enumerate(references)]
+            for name, change in precisions.items()
+        }
+        self._make_script(self.model, self.corpus, {"float32": None, **said})
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest on the project's own tests, gating the scripted backend unless told otherwise."""
+        candidate = (
+            () if any("backend" in a or "candidate" in a for a in arguments) else ("--whisperq-backend=scripted",)
+        )
+        return self.run_plain(*candidate, *arguments)
+
+    def run_plain(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest without naming a candidate."""
+        return self.pytester.runpytest(
+            "--whisperq-model=model",
+            "--whisperq-baseline=scripted",
+            "--whisperq-corpus=calls",
+            "--whisperq-cache-dir=cache",
+            *self._arguments,
+            *arguments,
+        )
+
+    def transcript_files(self) -> list[Path]:
+        """The transcript caches of the project's runs."""
+        return sorted((self.pytester.path / "cache" / "transcripts").glob("*.jsonl"))
+
+
+def same(index: int, reference: str) -> str:
+    """Say what is right."""
+    return reference
+
+
+def wrecked(index: int, reference: str) -> str:
+    """Lose two words of six in every second clip."""
+    return " ".join(reference.split()[2:]) if index % 2 else reference
+
+
+def slipping(index: int, reference: str) -> str:
+    """Get one word wrong in every twentieth clip: 0.83 points."""
+    return reference.rsplit(" ", 1)[0] + " wrong" if index % 20 == 0 else reference

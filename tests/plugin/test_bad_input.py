@@ -1,0 +1,149 @@
+"""What a user gets for a slip: one message that names it, exit code 4, and never a green run."""
+
+import pytest
+from scripted_project import GATES, Project, same
+
+
+@pytest.fixture
+def gated(any_project: Project) -> Project:
+    any_project.record(30, int8=same)
+    any_project.pytester.makepyfile(GATES)
+    return any_project
+
+
+def assert_usage_error(result: pytest.RunResult, *parts: str) -> None:
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    text = result.stderr.str() + result.stdout.str()
+    assert "Traceback" not in text
+    for part in parts:
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (
+            ["--whisperq-backend=opnvino"],
+            ["--whisperq-backend: unknown backend 'opnvino' (did you mean 'openvino'?)"],
+        ),
+        (["--whisperq-backend=scripted", "--whisperq-precision=int9"], ["unknown precision 'int9'", "int8"]),
+        (["--whisperq-candidate=scripted:float16"], ["unknown precision for scripted 'float16'", "float32"]),
+        (["--whisperq-candidate=scripted"], ["--whisperq-candidate: 'scripted' names no precision", "scripted:int8"]),
+        (["--whisperq-max-drop=lots"], ["--whisperq-max-drop: must be a number", "'lots'"]),
+        (["--whisperq-confidence=1"], ["--whisperq-confidence: must be a level", "'1'"]),
+        (["--whisperq-normalizer=whisper"], ["--whisperq-normalizer: unknown normalizer 'whisper'", "whisper-basic"]),
+        (["--whisperq-model=nowhere"], ["--whisperq-model: 'nowhere' is neither a directory"]),
+        (["--whisperq-corpus=nowhere"], ["--whisperq-corpus: 'nowhere' does not exist"]),
+    ],
+)
+def test_a_bad_option_ends_the_run(gated: Project, options: list[str], parts: list[str]) -> None:
+    assert_usage_error(gated.run(*options), *parts)
+
+
+def test_a_bad_ini_value_is_named(gated: Project) -> None:
+    gated.pytester.makeini("[pytest]\nwhisperq_seed = minus\n")
+    assert_usage_error(gated.run(), "whisperq_seed (ini): must be a whole number", "'minus'")
+
+
+def test_a_missing_recording_names_the_line(gated: Project) -> None:
+    (gated.corpus / "clip0003.wav").unlink()
+    assert_usage_error(gated.run(), "metadata.csv:5: the audio file 'clip0003.wav' does not exist")
+
+
+def test_a_broken_recording_names_the_line(gated: Project) -> None:
+    (gated.corpus / "clip0003.wav").write_bytes(b"RIFF but not really")
+    assert_usage_error(gated.run(), "metadata.csv:5: clip0003.wav: ", "replace")
+
+
+def test_an_empty_corpus_is_not_a_pass(gated: Project) -> None:
+    (gated.corpus / "metadata.csv").write_text("file_name,text,language\n")
+    assert_usage_error(gated.run(), "calls: holds no utterance")
+
+
+def test_an_unknown_keyword_lists_the_valid_ones(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile("import pytest\n@pytest.mark.whisperq_accuracy(max_dorp=1)\ndef test_it():\n    pass\n")
+    message = "whisperq_accuracy has no keyword 'max_dorp'; valid: max_drop, drop_type, metric"
+    assert_usage_error(project.run(), "test_it", message)
+
+
+def test_an_unknown_keyword_fails_under_xdist_too(request: pytest.FixtureRequest) -> None:
+    project = Project(request, ("-n2",))
+    project.record(30, int8=same)
+    project.pytester.makepyfile("import pytest\n@pytest.mark.whisperq_parity(7)\ndef test_it():\n    pass\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*whisperq_parity takes keywords only (got 7); valid: min_exact_match*"])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("whisperq_accuracy(max_drop='1')", "max_drop must be a number from -100 to 1000 (got '1')"),
+        ("whisperq_accuracy(metric='ter')", "metric must be one of 'wer', 'cer' (got 'ter')"),
+        (
+            "whisperq_parity(min_exact_match=80)",
+            "min_exact_match must be a number from 0 to 1, but not 1, which",
+        ),
+    ],
+)
+def test_a_bad_marker_value_is_named(project: Project, call: str, message: str) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile(f"import pytest\n@pytest.mark.{call}\ndef test_it():\n    pass\n")
+    assert_usage_error(project.run(), message)
+
+
+def test_without_a_backend_gates_are_skipped_not_passed(gated: Project) -> None:
+    result = gated.run_plain("-rs")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*no gate runs without --whisperq-backend or --whisperq-candidate*"])
+
+
+def test_a_backend_without_any_gate_says_so(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile("def test_plain():\n    pass\n")
+    project.run().stdout.fnmatch_lines(["*no gate reached a verdict: none was collected*"])
+
+
+def test_a_gate_marker_on_a_unittest_case_fails(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile(
+        "import pytest, unittest\nclass TestCase(unittest.TestCase):\n"
+        "    @pytest.mark.whisperq_accuracy\n    def test_it(self):\n        pass\n"
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*a gate marker belongs on a test function*"])
+
+
+def test_a_clip_the_model_cannot_decode_is_one_message(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile(GATES)
+    (project.model / "scripted.json").write_text('{"float32": {}, "int8": {}}')
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["whisperq: scripted:float32 at *metadata.csv:2: the script has no text for this clip*"]
+    )
+
+
+BLOCK = """
+import importlib.util
+original = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "openvino" else original(name, *rest)
+"""
+
+
+def test_a_missing_backend_is_an_error_when_named(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile(GATES, block=BLOCK)
+    result = project.pytester.runpytest_subprocess("-p", "block", "--whisperq-backend=openvino")
+    assert_usage_error(result, "backend 'openvino' needs openvino", 'pip install "pytest-whisperq[openvino]"')
+
+
+def test_a_missing_backend_is_skipped_with_the_install_line_under_all(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile(GATES, block=BLOCK)
+    result = project.pytester.runpytest_subprocess("-p", "block", "--whisperq-backend=all", "-rs", "-k", "openvino")
+    result.assert_outcomes(skipped=2, deselected=2)
+    result.stdout.fnmatch_lines(['*pip install "pytest-whisperq[[]openvino]"*'])

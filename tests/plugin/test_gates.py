@@ -1,0 +1,176 @@
+"""Gates as users meet them: markers, verdicts, failure text, exit codes."""
+
+import re
+import shlex
+
+import pytest
+from scripted_project import GATES, Project, same, slipping, wrecked
+
+
+def test_the_original_against_itself_passes_both_gates(any_project: Project) -> None:
+    any_project.record(int8=same)
+    any_project.pytester.makepyfile(GATES)
+    result = any_project.run()
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*whisperq gates*", "*scripted:int8, runs int8*", "*drop, points*+0.00*PASS*"])
+    assert result.ret == 0
+
+
+def test_a_wrecked_candidate_fails_both_gates(any_project: Project) -> None:
+    any_project.record(int8=wrecked)
+    any_project.pytester.makepyfile(GATES)
+    result = any_project.run()
+    result.assert_outcomes(failed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq accuracy gate: FAIL",
+            "  scripted:int8 (executes int8) against scripted:float32",
+            "  corpus calls: 300 utterances, 1800 words",
+            "  WER 0.00 % → 16.67 %",
+            "  drop: +16.67 points (must stay below 1); bounds at 95%: +*",
+            "    FAIL: even the more favourable bound is not below the limit",
+            "  worst 5 utterances (words):",
+            "    clip0001.wav  +2  (*metadata.csv:3)",
+            "      reference *",
+            "      baseline  *",
+            "      candidate  [*][*]*",
+            "  replay: pytest *",
+        ]
+    )
+
+
+def test_too_few_clips_are_inconclusive_and_not_a_pass(project: Project) -> None:
+    project.record(20, int8=same)
+    project.pytester.makepyfile(GATES)
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["whisperq accuracy gate: INCONCLUSIVE", "*the limit lies within the bounds; up to about * would decide"]
+    )
+
+
+def test_keeping_up_with_a_baseline_that_hears_nothing_is_no_pass(project: Project) -> None:
+    project.record(int8=lambda index, reference: "", float32=lambda index, reference: "")
+    project.pytester.makepyfile(GATES)
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*INCONCLUSIVE: the baseline itself gets 100% wrong*"])
+
+
+def test_a_gated_test_runs_its_body_first(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(
+        "import pytest\n@pytest.mark.whisperq_accuracy\ndef test_it(whisperq_candidate):\n"
+        "    assert whisperq_candidate.artifact.size == 0, 'the body speaks'\n"
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the body speaks*"])
+    result.stdout.no_fnmatch_line("*whisperq accuracy gate*")
+
+
+@pytest.mark.parametrize(
+    ("marker", "options", "ini", "passes"),
+    [
+        ("()", (), "", False),  # the default of one point
+        ("()", (), "whisperq_max_drop = 2", True),
+        ("()", ("--whisperq-max-drop=2",), "whisperq_max_drop = 0.1", True),
+        ("(max_drop=2)", ("--whisperq-max-drop=0.1",), "whisperq_max_drop = 0.1", True),
+        ("(max_drop=0.1)", ("--whisperq-max-drop=2",), "", False),
+    ],
+)
+def test_marker_beats_command_line_beats_ini_beats_default(
+    project: Project, marker: str, options: tuple[str, ...], ini: str, passes: bool
+) -> None:
+    project.record(int8=slipping)
+    project.pytester.makeini(f"[pytest]\n{ini}\n")
+    project.pytester.makepyfile(f"import pytest\n@pytest.mark.whisperq_accuracy{marker}\ndef test_it():\n    pass\n")
+    result = project.run(*options)
+    result.assert_outcomes(passed=int(passes), failed=int(not passes))
+
+
+def test_a_marker_on_the_test_overrides_the_one_on_its_class(project: Project) -> None:
+    project.record(int8=slipping)
+    project.pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.whisperq_accuracy(max_drop=0.1)
+        class TestModel:
+            def test_strict(self):
+                pass
+
+            @pytest.mark.whisperq_accuracy(max_drop=5)
+            def test_lenient(self):
+                pass
+        """
+    )
+    result = project.run("-v")
+    result.stdout.fnmatch_lines(["*test_strict*FAILED*", "*test_lenient*PASSED*"])
+    result.stdout.fnmatch_lines([" TestModel.test_*", "*+0.83*< 0.1*FAIL", " TestModel.test_*", "*+0.83*< 5*PASS"])
+
+
+def test_other_drop_types_and_metrics(project: Project) -> None:
+    project.record(int8=slipping)
+    project.pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.whisperq_accuracy(max_drop=2, drop_type="accuracy-ratio")
+        def test_mlperf():
+            pass
+
+        @pytest.mark.whisperq_accuracy(max_drop=3, metric="cer")
+        def test_characters():
+            pass
+
+        @pytest.mark.whisperq_accuracy(max_drop=10, drop_type="relative")
+        def test_relative_to_a_perfect_baseline():
+            pass
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines_random(["*CER drop, points*", "*INCONCLUSIVE: undefined: the baseline makes no error*"])
+
+
+def test_the_replay_command_replays(project: Project) -> None:
+    project.record(int8=wrecked)
+    (project.pytester.mkdir("sub") / "test_deep.py").write_text(GATES)
+    output = project.run("--whisperq-max-drop=2.5").stdout.str()
+    replay = re.search(r"replay: (pytest \S*test_deep.py::test_accuracy.*)", output)
+    assert replay
+    command = shlex.split(replay[1])
+    assert "--whisperq-max-drop" in command
+    again = project.pytester.runpytest(*command[1:])
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["*drop: +16.67 points (must stay below 2.5)*"])
+
+
+def test_two_gates_and_two_workers_decode_every_clip_once(any_project: Project) -> None:
+    any_project.record(50, int8=same)
+    any_project.pytester.makepyfile(GATES)
+    any_project.run()
+    files = any_project.transcript_files()
+    assert len(files) == 2
+    assert all(len(path.read_text().splitlines()) == 1 + 50 for path in files)
+
+
+def test_a_second_run_builds_and_decodes_nothing(project: Project) -> None:
+    project.record(50, int8=same)
+    project.pytester.makepyfile(GATES)
+    project.run()
+    before = {path: path.stat().st_mtime_ns for path in project.pytester.path.glob("cache/**/*") if path.is_file()}
+    project.run("--whisperq-normalizer=identity", "--whisperq-max-drop=7")
+    after = {path: path.stat().st_mtime_ns for path in project.pytester.path.glob("cache/**/*") if path.is_file()}
+    assert before == after
+
+
+def test_verdicts_reach_the_junit_file(any_project: Project) -> None:
+    any_project.record(int8=wrecked)
+    any_project.pytester.makepyfile(GATES)
+    any_project.run("--junitxml=out.xml")
+    text = (any_project.pytester.path / "out.xml").read_text()
+    assert text.count('<property name="whisperq"') == 2
+    assert "&quot;verdict&quot;: &quot;FAIL&quot;" in text

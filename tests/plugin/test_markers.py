@@ -1,0 +1,100 @@
+"""Where a gate marker stands, and what several of them mean together."""
+
+import subprocess
+import sys
+
+import pytest
+from scripted_project import GATES, Project, same, slipping
+
+from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.errors import BuildError
+
+
+def write(project: Project, text: str) -> None:
+    project.record(int8=slipping)
+    project.pytester.makepyfile(f"import pytest\naccuracy = pytest.mark.whisperq_accuracy\n{text}")
+
+
+def test_two_markers_on_one_test_are_two_gates(project: Project) -> None:
+    write(project, "@accuracy(metric='wer', max_drop=0.1)\n@accuracy(metric='cer', max_drop=5)\ndef test_it(): pass\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines_random(["*drop, points*+0.83*FAIL*", "*CER drop, points*PASS*"])
+
+
+def test_a_parameters_marker_is_nearer_than_the_functions(project: Project) -> None:
+    write(
+        project,
+        "@accuracy(max_drop=50)\n"
+        "@pytest.mark.parametrize('x', [1, pytest.param(2, marks=accuracy(max_drop=0.1))])\n"
+        "def test_it(x): pass\n",
+    )
+    result = project.run("-v")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines_random(["*test_it*1*PASSED*", "*test_it*2*FAILED*"])
+
+
+def test_a_marker_on_a_parameter_alone_fails_with_the_reason(project: Project) -> None:
+    write(project, "@pytest.mark.parametrize('x', [pytest.param(2, marks=accuracy)])\ndef test_it(x): pass\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*a gate marker belongs on a test function, its class or module*"])
+
+
+def test_another_unit_needs_its_own_limit(project: Project) -> None:
+    write(project, "@accuracy(drop_type='relative')\ndef test_it(): pass\n")
+    result = project.run()
+    result.stderr.fnmatch_lines(["*drop_type='relative' needs its own max_drop, in per cent*"])
+
+
+def test_the_gate_fixture_checks_keywords_as_markers_do(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(
+        "def test_metric(whisperq_gate): whisperq_gate.accuracy(metric='WER')\n"
+        "def test_keyword(whisperq_gate): whisperq_gate.parity(max_dorp=1)\n"
+    )
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq: whisperq_gate.accuracy: metric must be one of 'wer', 'cer' (got 'WER')",
+            "whisperq: whisperq_gate.parity has no keyword 'max_dorp'; valid: min_exact_match, max_divergence",
+        ]
+    )
+
+
+def test_a_fixture_asked_for_by_name_at_run_time_says_what_to_do(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile("def test_it(request): request.getfixturevalue('whisperq_gate')\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*name whisperq_candidate (or whisperq_gate) among the arguments*"])
+
+
+def test_ini_paths_are_relative_to_the_ini_file(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makeini(
+        "[pytest]\nwhisperq_backend = scripted\nwhisperq_baseline = scripted\n"
+        "whisperq_corpus = calls\nwhisperq_model = model\nwhisperq_cache_dir = .cache\n"
+    )
+    below = project.pytester.mkdir("below")
+    (below / "test_it.py").write_text("def test_it(whisperq_gate):\n    whisperq_gate.parity()\n")
+    done = subprocess.run([sys.executable, "-m", "pytest"], cwd=below, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert (project.pytester.path / ".cache" / "artifacts").is_dir()
+
+
+def test_a_build_that_fails_is_tried_once_for_all_gates(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.record(int8=same)
+    (project.model / "scripted.json").write_text('{"float32": {}}')
+    tried = []
+
+    def refuse(self: ScriptedBackend, precision: str, *rest: object) -> None:
+        tried.append(precision)
+        raise BuildError("no such luck")
+
+    monkeypatch.setattr(ScriptedBackend, "build", refuse)
+    project.pytester.makepyfile(GATES)
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    assert tried == ["float32"]

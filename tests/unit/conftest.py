@@ -1,0 +1,96 @@
+"""A gate run in a temporary folder, with every build and every decoded clip counted."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq.artifacts import ArtifactStore
+from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
+from pytest_whisperq.config import resolve
+from pytest_whisperq.pipeline import GateRun, silent
+from pytest_whisperq.spec import ModelSpec, resolve_source
+from pytest_whisperq.transcribe import Progress
+
+StartRun = Callable[..., GateRun]
+
+
+@pytest.fixture
+def builds() -> list[ModelSpec]:
+    """Every model that was really built by `store`."""
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, builds: list[ModelSpec]) -> ArtifactStore:
+    """A store of artifacts in ``tmp_path / "cache"``."""
+    return ArtifactStore(tmp_path / "cache", on_build=builds.append)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> ModelSpec:
+    """A scripted int8 model whose source may be changed by the test before it is built."""
+    source = tmp_path / "model"
+    source.mkdir()
+    (source / "scripted.json").write_text('{"float32": {}, "int8": {}}', encoding="utf-8")
+    return ModelSpec(backend="scripted", precision="int8", source=resolve_source(str(source)))
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The size of every batch that any scripted model was given."""
+    batches: list[int] = []
+    transcribe = ScriptedTranscriber.transcribe
+
+    def counted(self: ScriptedTranscriber, clips: list[Clip]) -> list[Hypothesis]:
+        batches.append(len(clips))
+        return transcribe(self, clips)
+
+    monkeypatch.setattr(ScriptedTranscriber, "transcribe", counted)
+    return batches
+
+
+@pytest.fixture
+def start_run(tmp_path: Path, make_corpus: Callable[..., Path], make_script: Callable[..., Path]) -> StartRun:
+    """Start a gate run as a new process would: ``start_run(max_drop="2")`` over five clips and a scripted model.
+
+    The corpus is in ``tmp_path / "corpus"``, the script in ``tmp_path / "model"``: a test may put others there first.
+    """
+
+    def start(progress: Progress = silent, **options: str) -> GateRun:
+        corpus, model = tmp_path / "corpus", tmp_path / "model"
+        if not corpus.exists():
+            make_corpus(corpus, ["one", "two three", "four", "five six", "seven"])
+        if not model.exists():
+            make_script(model, corpus, {"float32": None, "int8": None})
+        typed = {
+            "candidate": "scripted:int8",
+            "baseline": "scripted:float32",
+            "model": str(model),
+            "corpus": str(corpus),
+            "cache_dir": str(tmp_path / "cache"),
+            **options,
+        }
+        return GateRun(resolve({f"whisperq_{key}": value for key, value in typed.items()}), progress)
+
+    return start
+
+
+@pytest.fixture
+def break_build(monkeypatch: pytest.MonkeyPatch) -> "type[_Breaker]":
+    """Make the scripted backend's build fail with a given exception: ``break_build.using(OSError(…))``."""
+    _Breaker.patch = monkeypatch
+    return _Breaker
+
+
+class _Breaker:
+    patch: pytest.MonkeyPatch
+
+    @classmethod
+    def using(cls, error: BaseException) -> None:
+        def build(self: ScriptedBackend, precision: str, source: Path, directory: Path) -> None:
+            (directory / "scripted.json").write_text("{", encoding="utf-8")  # as far as it got
+            raise error
+
+        cls.patch.setattr(ScriptedBackend, "build", build)

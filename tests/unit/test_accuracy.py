@@ -1,0 +1,77 @@
+"""The accuracy drop: its three definitions, its sign, and that planted effects are found."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pytest_whisperq.measure.accuracy import DROP_UNITS, AccuracyMeasurement, DropType, measure_accuracy
+from pytest_whisperq.measure.pairs import PairedTexts
+
+Pairs = Callable[..., PairedTexts]
+TEN = "a b c d e f g h i j"
+
+
+def wrong(count: int) -> str:
+    """`TEN` with ``count`` words substituted."""
+    return " ".join(["x"] * count + TEN.split()[count:])
+
+
+def measured(texts: PairedTexts, drop_type: DropType = "absolute", metric: str = "wer") -> AccuracyMeasurement:
+    return measure_accuracy(texts, metric=metric, drop_type=drop_type, confidence=0.95, seed=0)
+
+
+@pytest.mark.parametrize(("drop_type", "expected"), [("absolute", 10.0), ("relative", 50.0), ("accuracy-ratio", 12.5)])
+def test_a_drop_from_80_to_70_percent(drop_type: DropType, expected: float, make_pairs: Pairs) -> None:
+    found = measured(make_pairs([TEN] * 20, [wrong(2)] * 20, [wrong(3)] * 20), drop_type)
+    assert found.drop.value == pytest.approx(expected)
+    assert (found.baseline_rate, found.candidate_rate) == (pytest.approx(0.2), pytest.approx(0.3))
+    assert found.unit == DROP_UNITS[drop_type]
+
+
+def test_a_better_candidate_is_a_negative_drop(make_pairs: Pairs) -> None:
+    found = measured(make_pairs([TEN] * 20, [wrong(3)] * 20, [wrong(1)] * 20))
+    assert found.drop.value == pytest.approx(-20.0)
+    assert found.drop.upper < 0
+
+
+def test_the_drop_is_one_of_corpus_sums(make_pairs: Pairs) -> None:
+    """A mean over utterances would say 50 points."""
+    found = measured(make_pairs(["a", TEN] * 5, ["a", TEN] * 5, ["x", TEN] * 5))
+    assert found.drop.value == pytest.approx(100 / 11)
+    assert found.length == 55
+
+
+def test_a_common_weakness_is_no_drop(make_pairs: Pairs) -> None:
+    """Pairing: both models fail on the same half, and the interval knows."""
+    heard = [wrong(8) if n % 2 else TEN for n in range(200)]
+    found = measured(make_pairs([TEN] * 200, heard, heard))
+    assert found.drop.value == 0.0
+    assert found.drop.upper < 1.5
+    assert found.baseline_rate == found.candidate_rate == pytest.approx(0.4)
+
+
+def test_a_planted_drop_of_three_points_lies_within_the_bounds(make_pairs: Pairs) -> None:
+    candidate = [wrong(3) if n % 10 == 0 else TEN for n in range(400)]
+    found = measured(make_pairs([TEN] * 400, [TEN] * 400, candidate))
+    assert found.drop.value == pytest.approx(3.0)
+    assert 2.0 < found.drop.lower < 3.0 < found.drop.upper < 4.0
+
+
+def test_characters_may_be_counted_instead(make_pairs: Pairs) -> None:
+    found = measured(make_pairs(["abcd"] * 10, ["abcd"] * 10, ["abcx"] * 10), metric="cer")
+    assert found.drop.value == pytest.approx(25.0)
+    assert found.length == 40
+
+
+def test_a_relative_drop_needs_a_baseline_that_errs(make_pairs: Pairs) -> None:
+    perfect = measured(make_pairs([TEN] * 10, [TEN] * 10, [wrong(1)] * 10), "relative")
+    assert (perfect.drop.value, perfect.drop.upper) == (None, None)
+    once = measured(make_pairs([TEN] * 10, [wrong(1)] + [TEN] * 9, [wrong(1)] * 10), "relative")
+    assert once.drop.value == pytest.approx(900.0)
+    assert once.drop.upper is None
+
+
+def test_no_speech_is_no_measurement(make_pairs: Pairs) -> None:
+    found = measured(make_pairs([""] * 10, ["uh"] * 10, ["um"] * 10, kinds=["nonspeech"] * 10))
+    assert (found.baseline_rate, found.candidate_rate, found.drop.value) == (None, None, None)
+    assert (found.drop.upper, found.length) == (None, 0)

@@ -1,0 +1,137 @@
+"""Decoding: any rate, channel count and container to 16 kHz mono, and one clear error for what is not audio."""
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pytest_whisperq import _lazy, audio
+from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.errors import CorpusError
+
+
+def encoded(samples: object, rate: int = 16_000, subtype: str | None = None, kind: str = "WAV") -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.asarray(samples), rate, subtype, format=kind)
+    return file.getvalue()
+
+
+def load(data: bytes, **span: float) -> np.ndarray:
+    return audio.load(AudioSource(label="a.wav", data=data, **span))
+
+
+def tone(rate: int, seconds: float = 0.5, hertz: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+def test_any_rate_becomes_16_khz_with_the_same_pitch_and_length(rate: int) -> None:
+    samples = load(encoded(tone(rate), rate, "FLOAT"))
+    assert samples.dtype == np.float32
+    assert samples.flags.c_contiguous
+    assert abs(len(samples) - 8_000) <= 2
+    middle = slice(1_000, 7_000)  # a resampler's edges ring
+    np.testing.assert_allclose(samples[middle], tone(16_000)[middle], atol=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_channels_are_averaged(channels: int) -> None:
+    levels = np.linspace(-0.4, 0.6, channels)
+    samples = load(encoded(np.tile(levels, (100, 1)), subtype="FLOAT"))
+    np.testing.assert_allclose(samples, np.full(100, levels.mean()), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("WAV", "PCM_24"), ("FLAC", "PCM_16"), ("AIFF", "PCM_16"), ("WAV", "FLOAT")]
+)
+def test_a_lossless_copy_is_the_same_clip(kind: str, subtype: str) -> None:
+    noise = np.random.default_rng(0).integers(-(2**15), 2**15, 4_000).astype(np.int16)
+    original = load(encoded(noise))
+    source = noise / 32_768 if subtype == "FLOAT" else noise
+    copy = load(encoded(source, subtype=subtype, kind=kind))
+    assert audio.pcm_digest(copy) == audio.pcm_digest(original)
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
+def test_lossy_containers_are_read(kind: str, subtype: str) -> None:
+    samples = load(encoded(tone(16_000, 1.0), subtype=subtype, kind=kind))
+    assert abs(len(samples) - 16_000) < 2_500  # mp3 pads to whole frames
+    assert 0.2 < np.sqrt(np.mean(samples[4_000:12_000] ** 2)) < 0.5
+
+
+def test_another_recording_is_another_clip() -> None:
+    one, other = tone(16_000).astype(np.float32), tone(16_000).astype(np.float32)
+    other[100] += 0.001
+    assert audio.pcm_digest(one) != audio.pcm_digest(other)
+    assert audio.pcm_digest(one) == audio.pcm_digest(one * np.float32(1 + 1e-7))
+
+
+def test_samples_beyond_full_scale_are_clipped_in_the_digest_only() -> None:
+    samples = load(encoded([0.5, 1.5, -2.0], subtype="FLOAT"))
+    np.testing.assert_array_equal(samples, np.float32([0.5, 1.5, -2.0]))
+    assert audio.pcm_digest(samples) == audio.pcm_digest(np.float32([0.5, 1.0, -1.0]))
+
+
+def test_m4a_is_read_through_pyav() -> None:
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=44_100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(44_100, 1.0).astype(np.float32)[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 44_100, 0, Fraction(1, 44_100)
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    samples = load(file.getvalue())
+    assert abs(len(samples) - 16_000) < 1_000
+    assert 0.25 < np.sqrt(np.mean(samples[4_000:12_000] ** 2)) < 0.45
+
+
+def test_without_pyav_the_install_line_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lazy, "missing", lambda modules: list(modules))
+    with pytest.raises(CorpusError, match=r'a\.wav: not readable as wav.*pip install "pytest-whisperq\[data\]"'):
+        load(b"this is not audio at all" * 10)
+
+
+def test_a_span_is_cut_in_seconds() -> None:
+    ramp = encoded(np.arange(32_000) / 32_000, subtype="FLOAT")
+    samples = load(ramp, offset=0.5, seconds=0.25)
+    assert len(samples) == 4_000
+    assert samples[0] == pytest.approx(0.25)
+    assert len(load(ramp, offset=1.5)) == 8_000
+    assert len(load(ramp, offset=1.5, seconds=0.505)) == 8_000  # manifests round
+
+
+@pytest.mark.parametrize("span", [{"offset": 2.0}, {"offset": 1.0, "seconds": 1.1}, {"offset": 3.0, "seconds": 1.0}])
+def test_a_span_outside_the_recording_is_refused(span: dict[str, float]) -> None:
+    with pytest.raises(
+        CorpusError, match=r"a\.wav: offset .* reach outside the 2\.00 s recording; correct the manifest"
+    ):
+        load(encoded(np.zeros(32_000)), **span)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", r"is empty \(0 bytes\)"),
+        (encoded(np.zeros(0)), "contains no samples"),
+        (encoded(np.zeros(1), 192_000), "is too short to hold a sample"),
+        (encoded([0.0, np.nan, 0.0], subtype="FLOAT"), "not numbers"),
+        (encoded([0.0, np.inf], subtype="FLOAT"), "not numbers"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "damaged or not audio|not readable|no audio stream|no samples"),
+        (b"hello " * 100, "damaged or not audio|not readable"),
+    ],
+    ids=["no bytes", "no samples", "one sample at 192 kHz", "NaN", "infinity", "a cut header", "text"],
+)
+def test_what_is_not_audio_is_refused_by_name(data: bytes, says: str) -> None:
+    with pytest.raises(CorpusError, match=rf"^a\.wav: .*({says})"):
+        load(data)
+
+
+def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"^a\.wav: cannot be read: No such file"):
+        audio.load(AudioSource(label="a.wav", path=tmp_path / "a.wav"))
+    with pytest.raises(CorpusError, match="neither audio bytes nor an audio file"):
+        audio.load(AudioSource(label="a.wav"))

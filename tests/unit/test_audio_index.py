@@ -1,0 +1,135 @@
+"""The memory of clips: nothing is decoded twice, nothing is believed when the bytes changed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pytest_whisperq import _files, audio
+from pytest_whisperq.audio_index import AudioIndex, ClipFacts
+from pytest_whisperq.corpus import Corpus, load_corpus
+from pytest_whisperq.errors import CorpusError, StoreError
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, make_corpus: Callable[..., Path]) -> Corpus:
+    return load_corpus(make_corpus(tmp_path / "corpus", ["one", "two", "three"]))
+
+
+@pytest.fixture
+def decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The label of every clip that was decoded."""
+    labels: list[str] = []
+    load = audio.load
+
+    def counted(source: audio.AudioSource) -> np.ndarray:
+        labels.append(source.label)
+        return load(source)
+
+    monkeypatch.setattr(audio, "load", counted)
+    return labels
+
+
+def probe(root: Path, corpus: Corpus) -> dict[str, ClipFacts]:
+    return AudioIndex(root).probe(corpus, lambda done, total: None)
+
+
+def test_facts_are_digest_and_duration(tmp_path: Path, corpus: Corpus) -> None:
+    facts = probe(tmp_path, corpus)
+    assert list(facts) == ["clip0000.wav", "clip0001.wav", "clip0002.wav"]
+    first = corpus.utterances[0]
+    assert facts[first.id] == ClipFacts(digest=audio.pcm_digest(audio.load(first.audio)), seconds=0.1)
+
+
+def test_a_second_run_decodes_nothing_and_reports_no_progress(
+    tmp_path: Path, corpus: Corpus, decodes: list[str]
+) -> None:
+    seen: list[tuple[int, int]] = []
+    first = AudioIndex(tmp_path).probe(corpus, lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert len(decodes) == 3
+    assert AudioIndex(tmp_path).probe(corpus, lambda done, total: seen.append((done, total))) == first
+    assert len(decodes) == 3
+    assert len(seen) == 3
+
+
+def test_a_changed_recording_is_decoded_again(tmp_path: Path, corpus: Corpus, decodes: list[str]) -> None:
+    before = probe(tmp_path, corpus)
+    soundfile.write(tmp_path / "corpus" / "clip0001.wav", np.full(3_200, 0.1), 16_000)
+    after = probe(tmp_path, corpus)
+    assert decodes[3:] == ["clip0001.wav"]
+    assert after["clip0001.wav"].seconds == 0.2
+    assert after["clip0001.wav"].digest != before["clip0001.wav"].digest
+    assert after["clip0000.wav"] == before["clip0000.wav"]
+
+
+def test_two_spans_of_one_recording_are_two_clips(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.linspace(-1, 1, 32_000), 16_000)
+    rows = (f'{{"file_name": "long.wav", "text": "x", "offset": {at}, "duration": 0.5}}' for at in (0.5, 1.0))
+    (tmp_path / "metadata.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    facts = list(probe(tmp_path, load_corpus(tmp_path)).values())
+    assert [fact.seconds for fact in facts] == [0.5, 0.5]
+    assert facts[0].digest != facts[1].digest
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"a": 1}', '{"a": ["x"]}', "null", "\xff"])
+def test_a_damaged_index_is_forgotten(tmp_path: Path, corpus: Corpus, damage: str) -> None:
+    expected = probe(tmp_path, corpus)
+    (tmp_path / "audio-index.json").write_bytes(damage.encode("latin-1"))
+    assert probe(tmp_path, corpus) == expected
+
+
+def test_corpora_share_the_index(tmp_path: Path, corpus: Corpus, decodes: list[str]) -> None:
+    one, two = AudioIndex(tmp_path), AudioIndex(tmp_path)  # two processes that started together
+    one.probe(Corpus(name="a", utterances=corpus.utterances[:1]), lambda done, total: None)
+    two.probe(Corpus(name="b", utterances=corpus.utterances[1:]), lambda done, total: None)
+    probe(tmp_path, corpus)
+    assert len(decodes) == 3
+
+
+def test_broken_audio_is_named_with_its_manifest_line(tmp_path: Path, corpus: Corpus) -> None:
+    (tmp_path / "corpus" / "clip0001.wav").write_bytes(b"")
+    with pytest.raises(CorpusError, match=r"metadata\.csv:3: clip0001\.wav: the file is empty"):
+        probe(tmp_path, corpus)
+
+
+def test_a_clip_longer_than_the_window_is_refused_and_not_cut(tmp_path: Path, corpus: Corpus) -> None:
+    path = tmp_path / "corpus" / "clip0002.wav"
+    soundfile.write(path, np.zeros(30 * 16_000), 16_000)
+    assert probe(tmp_path, corpus)["clip0002.wav"].seconds == 30.0
+    soundfile.write(path, np.zeros(31 * 16_000), 16_000)
+    with pytest.raises(CorpusError, match=r"metadata\.csv:4: clip0002\.wav lasts 31\.0 s.*split it at pauses"):
+        probe(tmp_path, corpus)
+
+
+def test_a_full_disk_is_a_store_error(tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_files.os, "fsync", full)
+    with pytest.raises(StoreError, match=f"{tmp_path}: No space left on device.*--whisperq-cache-dir"):
+        probe(tmp_path, corpus)
+    assert not (tmp_path / "audio-index.json").exists()
+    assert not list(tmp_path.glob(".audio-index*"))
+
+
+def test_a_recording_with_two_transcripts_is_refused(tmp_path: Path, make_corpus: Callable[..., Path]) -> None:
+    folder = make_corpus(tmp_path / "twice", ["one", "two"])
+    (folder / "clip0001.wav").write_bytes((folder / "clip0000.wav").read_bytes())
+    with pytest.raises(CorpusError, match=r"metadata.csv:3: clip0001.wav is the same recording as clip0000.wav"):
+        probe(tmp_path, load_corpus(folder))
+
+
+def test_what_was_decoded_before_a_broken_clip_is_remembered(
+    tmp_path: Path, make_corpus: Callable[..., Path], decodes: list[str]
+) -> None:
+    folder = make_corpus(tmp_path / "broken", ["one", "two"])
+    good = (folder / "clip0001.wav").read_bytes()
+    (folder / "clip0001.wav").write_bytes(b"RIFF")
+    with pytest.raises(CorpusError):
+        probe(tmp_path, load_corpus(folder))
+    (folder / "clip0001.wav").write_bytes(good)
+    probe(tmp_path, load_corpus(folder))
+    assert decodes.count("clip0000.wav") == 1

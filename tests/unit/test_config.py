@@ -1,0 +1,192 @@
+"""From options to candidates: which pairs exist, which are left out and why, what is an error."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq import config
+from pytest_whisperq.backends import Backend
+from pytest_whisperq.config import GateConfig, resolve
+from pytest_whisperq.errors import ConfigError, MissingDependency
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """Decide what is installed, wherever the tests run; empty it or take names out to have backends missing."""
+    present = {"ctranslate2", "openvino", "scripted", "transformers"}
+
+    def check(backend: Backend) -> None:
+        if backend.name not in present:
+            raise MissingDependency(f"backend {backend.name!r} needs things. Run: pip install")
+
+    monkeypatch.setattr(config, "check_installed", check)
+    return present
+
+
+def resolved(**typed: str) -> GateConfig:
+    return resolve({f"whisperq_{key}": value for key, value in typed.items()})
+
+
+def pairs(**typed: str) -> list[str]:
+    return [str(candidate) for candidate in resolved(**typed).candidates]
+
+
+def test_without_backend_or_candidate_nothing_is_gated() -> None:
+    assert resolved().candidates == ()
+
+
+def test_a_backend_alone_means_its_recommended_int8() -> None:
+    assert pairs(backend="openvino,ctranslate2") == ["openvino:int8", "ctranslate2:int8"]
+
+
+def test_a_cross_product_keeps_what_exists_and_says_why_the_rest_is_left_out() -> None:
+    found = resolved(backend="scripted,ctranslate2", precision="int8,int4-sym")
+    assert [c.id for c in found.candidates] == ["scripted-int8", "scripted-int4-sym", "ctranslate2-int8"]
+    assert len(found.left_out) == 1
+    assert found.left_out[0].startswith("ctranslate2:int4-sym: ctranslate2 does not have it (it has ")
+
+
+def test_all_precisions_of_a_backend() -> None:
+    assert pairs(backend="scripted", precision="all") == ["scripted:float32", "scripted:int8", "scripted:int4-sym"]
+
+
+def test_all_backends_are_the_real_ones_each_once() -> None:
+    found = pairs(backend="openvino,all", baseline="ctranslate2")
+    assert found[0] == "openvino:int8"
+    assert sorted(c.split(":")[0] for c in found) == ["ctranslate2", "openvino", "transformers"]
+
+
+def test_all_leaves_out_the_baseline_itself_and_says_so() -> None:
+    config = resolved(backend="all")
+    assert sorted(str(candidate) for candidate in config.candidates) == ["ctranslate2:int8", "openvino:int8"]
+    assert config.left_out == ("transformers:float32: it is the baseline",)
+    assert pairs(backend="transformers") == ["transformers:float32"]  # whoever names it means it
+
+
+def test_a_precision_that_no_named_backend_has_is_an_error_listing_what_they_have() -> None:
+    with pytest.raises(ConfigError, match=r"--whisperq-precision: none of the backends ctranslate2 has int4-sym.*has "):
+        resolved(backend="ctranslate2", precision="int4-sym")
+
+
+def test_misspelt_names_get_the_nearest_valid_one() -> None:
+    with pytest.raises(
+        ConfigError, match=r"unknown backend 'openvin'.*did you mean 'openvino'.*valid: all, ctranslate2, "
+    ):
+        resolved(backend="openvin")
+    with pytest.raises(ConfigError, match=r"unknown precision 'int9'.*did you mean"):
+        resolved(backend="scripted", precision="int9")
+    with pytest.raises(
+        ConfigError,
+        match=r"--whisperq-normalizer: unknown normalizer 'whisper-englisch'.*did you mean 'whisper-english'",
+    ):
+        resolved(normalizer="whisper-englisch")
+
+
+def test_a_named_backend_that_is_missing_is_an_error_but_one_of_all_is_marked(installed: set[str]) -> None:
+    installed.remove("openvino")
+    with pytest.raises(MissingDependency, match="openvino"):
+        resolved(backend="openvino")
+    missing = {c.backend: bool(c.missing) for c in resolved(backend="all").candidates}
+    assert missing == {"ctranslate2": False, "openvino": True}
+
+
+def test_explicit_candidates_replace_backend_and_precision() -> None:
+    assert pairs(candidate="scripted:int4-sym,openvino:float32") == ["scripted:int4-sym", "openvino:float32"]
+    with pytest.raises(ConfigError, match="--whisperq-candidate: replaces"):
+        resolved(candidate="scripted:int8", backend="scripted")
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("scripted", "--whisperq-candidate: 'scripted' names no precision; write scripted:int8"),
+        ("scripted:", "names no precision"),
+        ("scripted:int2", "unknown precision for scripted 'int2'"),
+        ("nothing:int8", "unknown backend 'nothing'"),
+    ],
+)
+def test_a_candidate_that_does_not_exist_is_an_error(pair: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resolved(candidate=pair)
+
+
+def test_a_precision_without_a_backend_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="--whisperq-precision: names no backend; add --whisperq-backend"):
+        resolved(precision="int8")
+
+
+def test_the_baseline_defaults_to_float32_of_the_same_model() -> None:
+    found = resolved(baseline="openvino", model="a/b")
+    assert (str(found.baseline), found.baseline_model) == ("openvino:float32", "a/b")
+
+
+def test_the_baseline_may_name_precision_and_model() -> None:
+    found = resolved(baseline="scripted:int8@old/one@v2", model="a/b")
+    assert (str(found.baseline), found.baseline_model) == ("scripted:int8", "old/one@v2")
+    with pytest.raises(ConfigError, match="unknown backend 'nothing'"):
+        resolved(baseline="nothing")
+
+
+def test_a_run_that_gates_nothing_needs_no_baseline_installed(installed: set[str]) -> None:
+    """Otherwise an ini file with a limit in it would break every run on a machine without transformers."""
+    installed.clear()
+    assert str(resolved(max_drop="2").baseline) == "transformers:float32"
+    installed.add("scripted")
+    with pytest.raises(MissingDependency, match="transformers"):
+        resolved(backend="scripted")
+
+
+def test_threads_are_shared_among_xdist_workers_unless_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "cpu_quota", lambda: 8)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "3")
+    assert resolved().threads == 2
+    assert resolved(threads="5").threads == 5
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "20")
+    assert resolved().threads == 1
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT")
+    assert resolved().threads == 8
+
+
+def test_the_cache_directory_is_absolute_and_knows_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert resolved(cache_dir="here").cache_dir == tmp_path / "here"
+    assert resolved(cache_dir="~/there").cache_dir == tmp_path / "home" / "there"
+    assert resolved().cache_dir.name == "pytest-whisperq"
+
+
+def test_every_limit_reaches_the_configuration() -> None:
+    found = resolved(max_drop="2", min_exact_match="0.7", max_divergence="0.1", confidence="0.9", seed="4")
+    assert (found.max_drop, found.min_exact_match, found.max_divergence) == (2.0, 0.7, 0.1)
+    assert (found.confidence, found.seed) == (0.9, 4)
+
+
+def test_a_key_that_is_no_option_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="unknown option 'backend'; valid: whisperq_backend, "):
+        resolve({"backend": "scripted"})
+
+
+@pytest.mark.parametrize("name", ["cache_dir"])
+def test_the_home_of_nobody_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"--whisperq-cache-dir: '~nobody-at-all/x' names the home of a user"):
+        resolved(**{name: "~nobody-at-all/x"})
+
+
+@pytest.mark.parametrize(
+    ("options", "opening"),
+    [
+        ({"backend": "al"}, "--whisperq-backend: unknown backend 'al' (did you mean 'all'?)"),
+        ({"baseline": "torch"}, "--whisperq-baseline: unknown backend 'torch'"),
+        ({"candidate": "openvin:int8"}, "--whisperq-candidate: unknown backend 'openvin'"),
+    ],
+)
+def test_an_unknown_backend_names_its_option(options: dict[str, str], opening: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolved(**options)
+    assert str(caught.value).startswith(opening)
+
+
+def test_spaces_around_a_pair_do_not_matter() -> None:
+    assert pairs(candidate="scripted : int8 , scripted: float32") == ["scripted:int8", "scripted:float32"]

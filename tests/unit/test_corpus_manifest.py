@@ -1,0 +1,223 @@
+"""Manifests and folders of recordings: what is understood, and that every refusal names file, line and remedy."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from pytest_whisperq.corpus import load_corpus
+from pytest_whisperq.errors import CorpusError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the recordings a.wav, b.wav and c,d.wav."""
+    for name in ("a.wav", "b.wav", "c,d.wav"):
+        soundfile.write(tmp_path / name, np.full(160, 0.1), 16_000)
+    return tmp_path
+
+
+def jsonl(folder: Path, *rows: Any, name: str = "metadata.jsonl") -> Path:
+    path = folder / name
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows), encoding="utf-8")
+    return path
+
+
+def refused(location: Path | str) -> str:
+    with pytest.raises(CorpusError) as caught:
+        load_corpus(location)
+    return str(caught.value)
+
+
+def test_a_csv_with_quotes_spaces_in_the_header_and_a_byte_order_mark(folder: Path) -> None:
+    text = (
+        '\ufefffile_name, text,language,cluster,voice\r\na.wav,"one, two",en-US,k,anna\r\n\r\n"c,d.wav",trois,FR,,\r\n'
+    )
+    (folder / "metadata.csv").write_text(text, encoding="utf-8", newline="")
+    first, second = load_corpus(folder).utterances
+    assert (first.id, first.reference, first.language, first.cluster) == ("a.wav", "one, two", "en", "k")
+    assert first.where == f"{folder / 'metadata.csv'}:2"
+    assert first.slices == (("language", "en-US"), ("voice", "anna"))
+    assert (second.id, second.reference, second.language, second.cluster) == ("c,d.wav", "trois", "fr", "")
+    assert second.where.endswith("metadata.csv:4")
+
+
+@pytest.mark.parametrize("audio_key", ["file_name", "audio_filepath", "audio", "path", "file"])
+@pytest.mark.parametrize("text_key", ["text", "transcription", "sentence", "transcript"])
+def test_hugging_face_and_nemo_keys(folder: Path, audio_key: str, text_key: str) -> None:
+    path = jsonl(folder, {audio_key: "a.wav", text_key: " hallo "}, name="manifest.json")
+    (item,) = load_corpus(path).utterances
+    assert (item.audio.path, item.reference) == (folder / "a.wav", "hallo")
+
+
+def test_nemo_spans_are_cut_and_told_apart_to_the_millisecond(folder: Path) -> None:
+    rows = [{"file_name": "a.wav", "text": "x", "offset": at, "duration": 1.5} for at in (3600.251, 3600.254)]
+    first, second = load_corpus(jsonl(folder, *rows)).utterances
+    assert (first.id, second.id) == ("a.wav@3600.251", "a.wav@3600.254")
+    assert (first.audio.offset, first.audio.seconds) == (3600.251, 1.5)
+
+
+def test_a_duration_alone_describes_the_file_and_cuts_nothing(folder: Path) -> None:
+    (item,) = load_corpus(jsonl(folder, {"file_name": "a.wav", "text": "x", "duration": 1.5})).utterances
+    assert item.audio.seconds is None
+
+
+def test_a_cluster_named_zero_is_a_cluster(folder: Path) -> None:
+    rows = [{"file_name": name, "text": "x", "cluster": 0} for name in ("a.wav", "b.wav")]
+    assert [item.cluster for item in load_corpus(jsonl(folder, *rows)).utterances] == ["0", "0"]
+
+
+def test_nonspeech_may_have_an_empty_reference_and_counts_for_no_word(folder: Path) -> None:
+    rows = [{"file_name": "a.wav", "text": None, "kind": "nonspeech "}, {"file_name": "b.wav", "text": "x"}]
+    corpus = load_corpus(jsonl(folder, *rows))
+    assert [item.is_speech for item in corpus.utterances] == [False, True]
+    assert [item.id for item in corpus.speech] == ["b.wav"]
+
+
+def test_languages_are_those_spoken(folder: Path) -> None:
+    rows = [
+        {"file_name": "a.wav", "text": "", "kind": "nonspeech", "language": "xx"},
+        {"file_name": "b.wav", "text": "x", "language": "pt_BR"},
+        {"file_name": "c,d.wav", "text": "x"},
+    ]
+    assert load_corpus(jsonl(folder, *rows)).languages == {"pt", None}
+
+
+GOOD = {"file_name": "b.wav", "text": "fine"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"file_name": "a.wav", "text": " "}, "empty transcript for a.wav; write what is said, or set kind=nonspeech"),
+        ({"file_name": "a.wav", "text": "x", "kind": "nonspeech"}, "kind=nonspeech but the transcript is 'x'"),
+        ({"file_name": "a.wav"}, "has no transcript; keep exactly one of: text, "),
+        ({"file_name": "a.wav", "text": "x", "sentence": "y"}, "several columns that could hold the transcript"),
+        ({"text": "x"}, "has no audio file; keep exactly one of: file_name, "),
+        ({"file_name": "a.wav", "text": 5}, "the transcript must be text (got 5, a int)"),
+        ({"file_name": "", "text": "x"}, "names no audio file"),
+        ({"file_name": "z.wav", "text": "x"}, "the audio file 'z.wav' does not exist in"),
+        ({"file_name": "../a.wav", "text": "x"}, "lies outside the corpus folder"),
+        ({"file_name": "/etc/passwd", "text": "x"}, "lies outside the corpus folder"),
+        ({"file_name": "a\0.wav", "text": "x"}, "cannot be a file name"),
+        ({"file_name": "a" * 300, "text": "x"}, "cannot be a file name"),
+        ({"file_name": "\ud800.wav", "text": "x"}, "cannot be a file name"),
+        ({"file_name": "b.wav", "text": "again"}, "b.wav is listed twice, first at"),
+        ({"file_name": "a.wav", "text": "x", "offset": "soon"}, "offset must be a number of seconds (got 'soon')"),
+        ({"file_name": "a.wav", "text": "x", "offset": -1}, "offset must be a number of seconds, 0 or more"),
+        ({"file_name": "a.wav", "text": "x", "offset": 10**400}, "offset must be a number of seconds"),
+        ({"file_name": "a.wav", "text": "x", "offset": 0, "duration": "NaN"}, "duration must be a number of seconds"),
+        ({"audio": {"bytes": "UklGRg=="}, "text": "x"}, "audio bytes must be bytes (got a str)"),
+        ({"audio": {"array": "abc", "sampling_rate": 1}, "text": "x"}, "the audio array cannot be used"),
+        ({"audio": {"array": [0.1]}, "text": "x"}, "needs its sampling_rate"),
+        ({"audio": {"path": ["a.wav"]}, "text": "x"}, "names no audio file"),
+        ("{'file_name': 'a.wav'}", "is not valid JSON (Expecting property name"),
+        ('["a.wav", "x"]', "must be a JSON object (got list)"),
+        ("[" * 100_000, "is not valid JSON"),
+        ("1" * 5_000, "is not valid JSON"),
+    ],
+)
+def test_a_bad_json_line_is_named_with_what_to_do(folder: Path, bad: Any, says: str) -> None:
+    path = jsonl(folder, GOOD, "", bad)
+    message = refused(path)
+    assert message.startswith(f"{path}:3: ")
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("file_name,text\na.wav,one, two\n", 2, "has more fields than the header's 2; put text that contains a comma"),
+        ("file_name,text,language\na.wav,one,en\nb.wav,two\n", 3, "has fewer fields than the header's 3"),
+        ("file_name,text, text\na.wav,one,two\n", 1, "names a column twice"),
+        ('file_name,text\na.wav,"one" two\n', 2, "is not valid CSV"),
+        ('file_name,text\na.wav,"never closed\n', 2, "is not valid CSV"),
+        ("name,words\na.wav,one\n", 2, "has no audio file; keep exactly one of"),
+    ],
+)
+def test_a_bad_csv_line_is_named_with_what_to_do(folder: Path, text: str, line: int, says: str) -> None:
+    path = folder / "metadata.csv"
+    path.write_text(text, encoding="utf-8")
+    message = refused(folder)
+    assert message.startswith(f"{path}:{line}: ")
+    assert says in message
+
+
+def test_text_that_is_not_utf8_is_refused_with_its_line(folder: Path) -> None:
+    (folder / "metadata.csv").write_bytes(b"file_name,text\na.wav,one\nb.wav,caf\xe9\n")
+    assert refused(folder) == f"{folder / 'metadata.csv'}:3: is not UTF-8 text; save the file as UTF-8"
+
+
+@pytest.mark.parametrize(("name", "content"), [("m.csv", ""), ("m.csv", "file_name,text\n"), ("m.jsonl", "\n\n")])
+def test_an_empty_manifest_is_never_a_corpus(folder: Path, name: str, content: str) -> None:
+    (folder / name).write_text(content, encoding="utf-8")
+    assert "holds no utterance; a gate over nothing cannot pass" in refused(folder / name)
+
+
+def test_an_empty_folder_is_never_a_corpus(tmp_path: Path) -> None:
+    assert "holds no utterance" in refused(tmp_path)
+
+
+def test_two_manifests_in_one_folder_are_refused(folder: Path) -> None:
+    jsonl(folder, GOOD)
+    (folder / "metadata.csv").write_text("file_name,text\n", encoding="utf-8")
+    assert "has both metadata.csv and metadata.jsonl; keep one of them" in refused(folder)
+
+
+def test_a_folder_of_corpora_asks_for_one(tmp_path: Path, folder: Path) -> None:
+    outer = tmp_path / "outer"
+    (outer / "calls").mkdir(parents=True)
+    jsonl(outer / "calls", GOOD)
+    assert f"holds several corpora (calls); name one, e.g. {outer / 'calls'}" in refused(outer)
+    (folder / "b.wav").rename(outer / "calls" / "b.wav")
+    assert load_corpus(f"{outer}@calls").utterances[0].reference == "fine"
+
+
+def test_a_file_has_no_splits_to_choose(folder: Path) -> None:
+    path = jsonl(folder, GOOD)
+    assert f"{path} is one file and has no splits; drop @test" in refused(f"{path}@test")
+
+
+def test_a_plain_folder_takes_the_transcript_beside_each_recording(folder: Path) -> None:
+    (folder / "a.txt").write_text("\ufeffone two\n", encoding="utf-8")
+    (folder / "b.txt").write_text("three", encoding="utf-8")
+    assert "c,d.wav: has no transcript; write what is said in it to c,d.txt beside it" in refused(folder)
+    (folder / "c,d.wav").unlink()
+    assert [(u.id, u.reference) for u in load_corpus(folder).utterances] == [("a.wav", "one two"), ("b.wav", "three")]
+
+
+def test_a_location_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    assert f"{str(tmp_path / 'no')!r} does not exist; give a folder of recordings" in refused(tmp_path / "no")
+    (tmp_path / "m.xlsx").write_text("", encoding="utf-8")
+    assert "a manifest ends in .csv, .jsonl, .json, .parquet" in refused(tmp_path / "m.xlsx")
+
+
+def test_two_recordings_with_one_transcript_are_refused(tmp_path: Path) -> None:
+    for name in ("call.flac", "call.wav"):
+        soundfile.write(tmp_path / name, np.zeros(160), 16_000)
+    (tmp_path / "call.txt").write_text("hello", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"call.wav: shares call.txt with call.flac, .*must not count twice"):
+        load_corpus(tmp_path)
+
+
+@pytest.mark.parametrize(("typed", "code"), [("EN-us", "en"), ("pt_BR", "pt"), (" yue ", "yue"), ("", None)])
+def test_a_language_is_a_code(tmp_path: Path, make_corpus: Callable[..., Path], typed: str, code: str | None) -> None:
+    corpus = load_corpus(make_corpus(tmp_path, ["hello"], {"language": [typed]}))
+    assert corpus.utterances[0].language == code
+
+
+@pytest.mark.parametrize("typed", ["english", "['en']", "e", "12"])
+def test_a_language_that_is_no_code_is_refused(tmp_path: Path, make_corpus: Callable[..., Path], typed: str) -> None:
+    with pytest.raises(CorpusError, match=r"metadata.csv:2: language must be a code such as en or fr"):
+        load_corpus(make_corpus(tmp_path, ["hello"], {"language": [typed]}))
+
+
+def test_segments_of_one_recording_are_one_cluster(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.zeros(32_000), 16_000)
+    rows = [{"audio_filepath": "long.wav", "text": "x", "offset": start, "duration": 0.5} for start in (0, 0.5)]
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert {item.cluster for item in load_corpus(tmp_path / "m.jsonl").utterances} == {"long.wav"}

@@ -1,0 +1,82 @@
+"""A subset keeps proportions, is nested, and depends on the seed and nothing else."""
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.corpus import Corpus, Utterance, subset
+
+
+def corpus(**sizes: int) -> Corpus:
+    """Utterances in one stratum for each keyword: noise of that name."""
+    names = [(noise, f"{noise}{number}") for noise, size in sizes.items() for number in range(size)]
+    return Corpus(name="made", utterances=tuple(_utterance(noise, name) for noise, name in names))
+
+
+def _utterance(noise: str, name: str) -> Utterance:
+    return Utterance(id=name, where="", audio=AudioSource(label=name), reference="x", slices=(("noise", noise),))
+
+
+def ids(found: Corpus) -> list[str]:
+    return [item.id for item in found.utterances]
+
+
+def noises(found: Corpus) -> Counter[str]:
+    return Counter(dict(item.slices)["noise"] for item in found.utterances)
+
+
+@pytest.mark.parametrize("size", [None, 10, 11])
+def test_a_corpus_no_larger_than_asked_for_is_kept_whole(size: int | None) -> None:
+    whole = corpus(clean=7, babble=3)
+    assert subset(whole, size, 0) is whole
+
+
+def test_strata_keep_their_share() -> None:
+    assert noises(subset(corpus(clean=60, babble=30, music=10), 20, 0)) == {"clean": 12, "babble": 6, "music": 2}
+
+
+def test_kind_and_language_are_strata_too() -> None:
+    rows = [("human", "en"), ("human", "de"), ("synthetic", "en")] * 20
+    made = Corpus(
+        name="made",
+        utterances=tuple(
+            Utterance(id=str(n), where="", audio=AudioSource(label=""), reference="x", kind=kind, language=language)
+            for n, (kind, language) in enumerate(rows)
+        ),
+    )
+    found = Counter((item.kind, item.language) for item in subset(made, 6, 1).utterances)
+    assert found == dict.fromkeys(rows, 2)
+
+
+def test_a_larger_subset_contains_the_smaller_one() -> None:
+    """With quotas by largest remainder the third stratum would lose its second utterance from 10 to 11."""
+    whole = corpus(a=6, b=6, c=2)
+    found = [set(ids(subset(whole, size, 0))) for size in range(1, 15)]
+    assert all(small < large for small, large in pairwise(found))
+    assert [len(one) for one in found] == list(range(1, 15))
+
+
+def test_strata_of_one_utterance_are_represented_too() -> None:
+    """A hundred noises heard once and one heard a hundred times: a fifth of either stays."""
+    found = noises(subset(corpus(common=100, **{f"rare{n}": 1 for n in range(100)}), 40, 0))
+    assert 10 <= found.pop("common") <= 30
+    assert 10 <= sum(found.values()) <= 30
+
+
+def test_the_order_of_the_manifest_does_not_matter_but_is_kept() -> None:
+    whole = corpus(clean=30, babble=20)
+    turned = Corpus(name="made", utterances=whole.utterances[::-1])
+    assert ids(subset(turned, 12, 3)) == ids(subset(whole, 12, 3))[::-1]
+
+
+def test_the_seed_decides() -> None:
+    whole = corpus(clean=40)
+    assert ids(subset(whole, 10, 1)) == ids(subset(whole, 10, 1))
+    assert ids(subset(whole, 10, 1)) != ids(subset(whole, 10, 2))
+
+
+def test_file_names_that_are_not_text_are_no_obstacle() -> None:
+    odd = Corpus(name="made", utterances=tuple(_utterance("clean", f"caf\udce9{n}") for n in range(4)))
+    assert len(subset(odd, 2, 0).utterances) == 2

@@ -1,0 +1,109 @@
+"""Parquet files and datasets directories, with the recordings inside them."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from pytest_whisperq import audio
+from pytest_whisperq.corpus import Utterance, load_corpus
+from pytest_whisperq.corpus.rows import utterance
+from pytest_whisperq.errors import CorpusError
+
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+
+def wav(level: float) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(160, level), 16_000, format="WAV")
+    return file.getvalue()
+
+
+def row(level: float, text: str, path: str | None = "clip.wav") -> dict[str, Any]:
+    return {"audio": {"bytes": wav(level), "path": path}, "text": text, "language": "en"}
+
+
+def level(item: Utterance) -> float:
+    return round(float(audio.load(item.audio)[0]), 3)
+
+
+def test_parquet_with_audio_bytes(tmp_path: Path) -> None:
+    parquet.write_table(
+        pa.Table.from_pylist([row(0.1, "one", "x/a.wav"), row(0.2, "two", None)]), tmp_path / "t.parquet"
+    )
+    first, second = load_corpus(tmp_path / "t.parquet").utterances
+    assert (first.id, first.reference, first.language, level(first)) == ("x/a.wav", "one", "en", 0.1)
+    assert second.where.endswith("t.parquet row 1")
+    assert (second.reference, level(second)) == ("two", 0.2)
+
+
+def test_repeated_paths_stay_different_utterances_within_and_across_shards(tmp_path: Path) -> None:
+    """Ids key the digests of clips: two utterances of one id would be scored on one and the same transcript."""
+    for shard in (0, 1):
+        rows = [row(0.1 + shard / 5, f"{shard} one"), row(0.2 + shard / 5, f"{shard} two")]
+        parquet.write_table(pa.Table.from_pylist(rows), tmp_path / f"{shard}.parquet")
+    found = load_corpus(tmp_path).utterances
+    assert [item.reference for item in found] == ["0 one", "0 two", "1 one", "1 two"]
+    assert [level(item) for item in found] == [0.1, 0.2, 0.3, 0.4]
+    assert len({item.id for item in found}) == 4
+
+
+def test_a_bad_row_is_named_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.Table.from_pylist([row(0.1, "one"), row(0.2, "")]), path)
+    with pytest.raises(CorpusError, match=f"^{path} row 1: empty transcript"):
+        load_corpus(path)
+    parquet.write_table(pa.Table.from_pylist([{"audio": row(0.1, "")["audio"]}]), path)
+    with pytest.raises(CorpusError, match=f"^{path} row 0: has no transcript; keep exactly one of: text"):
+        load_corpus(path)
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 not really PAR1")
+    with pytest.raises(CorpusError, match=r"t\.parquet: is not a readable parquet file"):
+        load_corpus(tmp_path / "t.parquet")
+
+
+def test_an_empty_parquet_file_is_never_a_corpus(tmp_path: Path) -> None:
+    parquet.write_table(pa.Table.from_pylist([row(0.1, "x")]).slice(0, 0), tmp_path / "t.parquet")
+    with pytest.raises(CorpusError, match="holds no utterance"):
+        load_corpus(tmp_path / "t.parquet")
+
+
+def test_a_decoded_array_is_taken_too(tmp_path: Path) -> None:
+    value = {"array": [0.25] * 80, "sampling_rate": 8_000, "path": "a.wav"}
+    item = utterance({"audio": value, "text": "x"}, where="row 0", root=tmp_path)
+    assert audio.load(item.audio).shape == (160,)
+
+
+def test_a_datasets_directory_and_its_splits(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+
+    def table(*rows: dict[str, Any]) -> Any:
+        # Encoding through the Audio feature needs torchcodec; the bytes are encoded already.
+        return datasets.Dataset.from_list(list(rows)).cast_column("audio", datasets.Audio())
+
+    table(row(0.1, "one"), row(0.2, "two")).save_to_disk(tmp_path / "single")
+    assert [(u.reference, level(u)) for u in load_corpus(tmp_path / "single").utterances] == [
+        ("one", 0.1),
+        ("two", 0.2),
+    ]
+    with pytest.raises(CorpusError, match="has no splits, so @test names nothing"):
+        load_corpus(f"{tmp_path / 'single'}@test")
+
+    splits = datasets.DatasetDict({"dev": table(row(0.3, "dev")), "train": table(row(0.4, "train"))})
+    splits.save_to_disk(tmp_path / "many")
+    assert load_corpus(f"{tmp_path / 'many'}@dev").utterances[0].reference == "dev"
+    with pytest.raises(CorpusError, match=r"choose a split with .*@SPLIT; it has: dev, train"):
+        load_corpus(tmp_path / "many")
+
+
+def test_a_damaged_datasets_directory_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    (tmp_path / "state.json").write_text("{", encoding="utf-8")
+    with pytest.raises(CorpusError, match=f"^{tmp_path}: cannot be loaded as a datasets directory"):
+        load_corpus(tmp_path)

@@ -1,0 +1,62 @@
+"""What the process may use: processor quota, versions, processor features."""
+
+import os
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq.environment import cpu_features, cpu_quota, versions
+
+
+@pytest.fixture(autouse=True)
+def eight_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("200000 100000\n", 2),
+        ("250000 100000\n", 2),
+        ("50000 100000\n", 1),
+        ("1600000 100000\n", 8),
+        ("max 100000\n", 8),
+        ("100000 0\n", 8),
+        ("", 8),
+        ("nonsense", 8),
+    ],
+)
+def test_the_quota_of_the_container_counts_not_the_host(tmp_path: Path, content: str, expected: int) -> None:
+    (tmp_path / "cpu.max").write_text(content, encoding="utf-8")
+    assert cpu_quota(tmp_path) == expected
+
+
+def test_without_a_cgroup_the_affinity_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cpu_quota(tmp_path) == 8
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert cpu_quota(tmp_path) == 3
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert cpu_quota(tmp_path) == 1
+
+
+def test_versions_tell_the_absent_from_the_installed() -> None:
+    assert versions(("pytest", "surely-not-installed")) == {
+        "pytest": metadata.version("pytest"),
+        "surely-not-installed": "absent",
+    }
+
+
+def test_features_are_those_that_choose_kernels_in_a_fixed_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "model\t: x\nflags\t\t: fpu amx_int8 avx2 sse avx512_vnni\nflags\t: avx_vnni\n", encoding="utf-8"
+    )
+    assert cpu_features(cpuinfo) == "x86_64 avx2 avx512_vnni amx_int8"
+    cpuinfo.write_text("Features\t: fp asimddp i8mm\n", encoding="utf-8")
+    assert cpu_features(cpuinfo) == "x86_64 asimddp i8mm"
+    assert cpu_features(tmp_path / "none") == "x86_64"

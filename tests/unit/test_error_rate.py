@@ -1,0 +1,68 @@
+"""Error counts, the corpus error rate, and texts aligned word under word."""
+
+import pytest
+
+from pytest_whisperq.measure.error_rate import ErrorCount, align, count_errors, error_rate
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "expected"),
+    [
+        ("a b c", "a b c", (0, 0, 0, 3)),
+        ("a b c", "a x c", (1, 0, 0, 3)),
+        ("a b c", "a c", (0, 1, 0, 3)),
+        ("a b c", "a b b c", (0, 0, 1, 3)),
+        ("a b c", "", (0, 3, 0, 3)),
+        ("", "a b", (0, 0, 2, 0)),
+        ("", "", (0, 0, 0, 0)),
+        ("a", "b c d", (1, 0, 2, 1)),
+    ],
+)
+def test_words_are_counted(reference: str, hypothesis: str, expected: tuple[int, ...]) -> None:
+    found = count_errors(reference, hypothesis)
+    assert (found.substitutions, found.deletions, found.insertions, found.length) == expected
+    assert found.errors == sum(expected[:3])
+
+
+def test_characters_are_counted_with_the_spaces_between_words() -> None:
+    found = count_errors("ab cd", "abcd", "cer")
+    assert (found.deletions, found.errors, found.length) == (1, 1, 5)
+
+
+def test_the_corpus_rate_weighs_by_length_and_is_no_mean_of_rates() -> None:
+    counts = [count_errors("a", "b"), count_errors("a b c d e f g h i", "a b c d e f g h i")]
+    assert error_rate(counts) == pytest.approx(0.1)
+
+
+def test_the_rate_may_exceed_one() -> None:
+    assert error_rate([count_errors("a", "b c d")]) == 3.0
+
+
+def test_without_any_reference_word_there_is_no_rate() -> None:
+    assert error_rate([]) is None
+    assert error_rate([ErrorCount(substitutions=0, deletions=0, insertions=5, length=0)]) is None
+
+
+def test_three_texts_are_shown_word_under_word() -> None:
+    rows = align("the cat sat down", "the cat sat on down", "a cat sat down now")
+    assert rows == (
+        "the cat sat ** down ***",
+        "the cat sat on down ***",
+        "a   cat sat ** down now",
+    )
+
+
+def test_insertions_of_both_hypotheses_share_a_column() -> None:
+    assert align("a b", "a x b", "a yy z b") == ("a ** * b", "a x  * b", "a yy z b")
+
+
+def test_an_empty_text_is_all_gaps() -> None:
+    assert align("one two", "", "one two") == ("one two", "*** ***", "one two")
+    assert align("", "uh", "") == ("**", "uh", "**")
+    assert align("", "", "") == ("", "", "")
+
+
+def test_words_are_what_the_error_count_takes_for_words() -> None:
+    """Python splits at a no-break space, jiwer does not: columns would slip."""
+    assert align("10\xa0euros gone", "10\xa0euros gone") == ("10\xa0euros gone", "10\xa0euros gone")
+    assert align("a\xa0b c", "x c") == ("a\xa0b c", "x   c")

@@ -1,0 +1,171 @@
+"""From measurement to verdict: planted effects are found, and where the data cannot tell nothing passes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_whisperq.gates import Outcome, judge, judge_accuracy, judge_parity
+from pytest_whisperq.measure.intervals import Interval
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.verdict import Verdict
+
+Pairs = Callable[..., PairedTexts]
+TEN = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
+
+
+def accuracy(texts: PairedTexts, max_drop: float = 1.0, **keywords: Any) -> Outcome:
+    return judge_accuracy(texts, max_drop=max_drop, **{"confidence": 0.95, "seed": 0, **keywords})
+
+
+def parity(texts: PairedTexts, min_exact_match: float = 0.8, max_divergence: float = 0.05) -> Outcome:
+    return judge_parity(texts, min_exact_match=min_exact_match, max_divergence=max_divergence, confidence=0.95, seed=0)
+
+
+def heard(clips: int, word_error: float, seed: int) -> list[str]:
+    """Ten words a clip, each misheard with probability ``word_error``."""
+    rng = np.random.default_rng(seed)
+    return [
+        " ".join("x" if miss else w for w, miss in zip(TEN, row, strict=True))
+        for row in rng.random((clips, 10)) < word_error
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keep", "lower", "upper", "limit", "expected"),
+    [
+        ("below", 0.1, 0.9, 1.0, Verdict.PASS),
+        ("below", 0.1, 1.0, 1.0, Verdict.INCONCLUSIVE),  # touching the limit clears nothing
+        ("below", 0.1, 1.1, 1.0, Verdict.INCONCLUSIVE),
+        ("below", 1.0, 2.0, 1.0, Verdict.INCONCLUSIVE),
+        ("below", 1.1, 2.0, 1.0, Verdict.FAIL),
+        ("above", 0.85, 0.95, 0.8, Verdict.PASS),
+        ("above", 0.8, 0.95, 0.8, Verdict.INCONCLUSIVE),
+        ("above", 0.7, 0.9, 0.8, Verdict.INCONCLUSIVE),
+        ("above", 0.6, 0.79, 0.8, Verdict.FAIL),
+    ],
+)
+def test_only_a_bound_passes_or_fails(keep: str, lower: float, upper: float, limit: float, expected: Verdict) -> None:
+    value = (lower + upper) / 2
+    interval = Interval(value=value, lower=lower, upper=upper, confidence=0.95, clusters=50)
+    check = judge("x", interval, limit, keep=keep, unit="points", utterances=50)
+    assert check.verdict is expected
+    assert (check.value, check.lower, check.upper, check.limit, check.keep) == (value, lower, upper, limit, keep)
+
+
+def test_an_undecided_gate_says_how_many_utterances_would_decide() -> None:
+    interval = Interval(value=0.5, lower=-0.5, upper=1.5, confidence=0.95, clusters=100)
+    check = judge("drop", interval, 1.0, keep="below", unit="points", utterances=100)
+    assert "about 400 utterances" in check.reason  # half the width needs four times the sample
+    beyond = Interval(value=1.2, lower=0.5, upper=1.9, confidence=0.95, clusters=100)
+    assert "wrong side" in judge("drop", beyond, 1.0, keep="below", unit="points", utterances=100).reason
+
+
+def test_identical_models_pass_with_enough_utterances(make_pairs: Pairs) -> None:
+    texts = heard(300, 0.05, 1)
+    same = make_pairs([" ".join(TEN)] * 300, texts, texts)
+    outcome = accuracy(same)
+    assert outcome.judgement.verdict is Verdict.PASS
+    assert outcome.judgement.checks[0].value == 0.0
+    assert outcome.worst == ()
+    assert parity(same).judgement.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("clips", [1, 4, 5, 20])
+def test_identical_models_are_inconclusive_on_few_utterances(clips: int, make_pairs: Pairs) -> None:
+    same = make_pairs([" ".join(TEN)] * clips)
+    assert accuracy(same).judgement.verdict is Verdict.INCONCLUSIVE
+    assert accuracy(same).judgement.checks[0].value == 0.0
+    assert parity(same, min_exact_match=0.95).judgement.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_drop_of_three_points_fails_a_limit_of_one(seed: int, make_pairs: Pairs) -> None:
+    texts = make_pairs([" ".join(TEN)] * 500, heard(500, 0.04, seed), heard(500, 0.07, seed + 100))
+    outcome = accuracy(texts)
+    assert outcome.judgement.verdict is Verdict.FAIL
+    assert outcome.judgement.checks[0].value == pytest.approx(3.0, abs=1.2)
+    assert accuracy(texts, max_drop=6.0).judgement.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_without_a_drop_never_fails_and_passes_a_generous_limit(seed: int, make_pairs: Pairs) -> None:
+    texts = make_pairs([" ".join(TEN)] * 300, heard(300, 0.04, seed), heard(300, 0.04, seed + 100))
+    assert accuracy(texts, max_drop=1.0).judgement.verdict is not Verdict.FAIL
+    assert accuracy(texts, max_drop=3.0).judgement.verdict is Verdict.PASS
+
+
+def test_clips_of_one_recording_cannot_certify_what_independent_ones_can(make_pairs: Pairs) -> None:
+    references = [" ".join(TEN)] * 300
+    assert accuracy(make_pairs(references)).judgement.verdict is Verdict.PASS
+    clustered = make_pairs(references, clusters=[f"k{n // 30}" for n in range(300)])
+    assert accuracy(clustered).judgement.verdict is Verdict.INCONCLUSIVE
+    one = accuracy(make_pairs(references, clusters=["k"] * 300)).judgement.checks[0]
+    assert one.verdict is Verdict.INCONCLUSIVE
+    assert "1 independent utterances or clusters; at least 5" in one.reason
+
+
+def test_a_corpus_without_speech_is_never_a_pass(make_pairs: Pairs) -> None:
+    silent = make_pairs([""] * 50, kinds=["nonspeech"] * 50)
+    for outcome in (accuracy(silent), parity(silent)):
+        assert outcome.judgement.verdict is Verdict.INCONCLUSIVE
+        assert all("the corpus has no speech" in check.reason for check in outcome.judgement.checks)
+        assert (outcome.judgement.utterances, outcome.judgement.words) == (0, 0)
+
+
+def test_a_relative_drop_from_a_perfect_baseline_is_inconclusive_and_says_why(make_pairs: Pairs) -> None:
+    texts = make_pairs([" ".join(TEN)] * 100, None, heard(100, 0.1, 0))
+    check = accuracy(texts, drop_type="relative").judgement.checks[0]
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert "the baseline makes no error (use drop_type='absolute')" in check.reason
+
+
+def test_keeping_up_with_a_baseline_that_gets_everything_wrong_is_no_pass(make_pairs: Pairs) -> None:
+    references, nonsense = ["a b c d"] * 400, ["x y z w"] * 400
+    check = accuracy(make_pairs(references, nonsense, nonsense), max_drop=5.0).judgement.checks[0]
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert "the baseline itself gets 100% wrong" in check.reason
+    nearly = ["a y z w"] * 400
+    assert accuracy(make_pairs(references, nearly, nearly), max_drop=5.0).judgement.verdict is Verdict.PASS
+    assert accuracy(make_pairs(references, nearly, nonsense), max_drop=5.0).judgement.verdict is Verdict.FAIL
+
+
+def test_parity_needs_both_checks(make_pairs: Pairs) -> None:
+    references = [" ".join(TEN)] * 400
+    slightly = [" ".join(["x", *TEN[1:]]) if n % 2 else " ".join(TEN) for n in range(400)]
+    by_name = {c.name: c.verdict for c in parity(make_pairs(references, None, slightly), 0.8, 0.1).judgement.checks}
+    assert by_name == {"exact match": Verdict.FAIL, "divergence": Verdict.PASS}
+    badly = [" ".join(["x"] * 10) if n % 8 == 0 else " ".join(TEN) for n in range(400)]
+    by_name = {c.name: c.verdict for c in parity(make_pairs(references, None, badly), 0.8, 0.05).judgement.checks}
+    assert by_name == {"exact match": Verdict.PASS, "divergence": Verdict.FAIL}
+    assert parity(make_pairs(references, None, badly)).judgement.verdict is Verdict.FAIL
+
+
+def test_the_worst_utterances_come_first_with_their_weight(make_pairs: Pairs) -> None:
+    references = [" ".join(TEN)] * 20
+    misses = {3: 4, 7: 9, 9: 4, 11: 1, 12: 2, 13: 3}
+    candidate = [" ".join(["x"] * misses.get(n, 0) + TEN[misses.get(n, 0) :]) for n in range(20)]
+    worst = accuracy(make_pairs(references, None, candidate)).worst
+    assert [(weight, pair.utterance.id) for weight, pair in worst] == [
+        (9, "clip0007.wav"),
+        (4, "clip0003.wav"),
+        (4, "clip0009.wav"),
+        (3, "clip0013.wav"),
+        (2, "clip0012.wav"),
+    ]
+
+
+def test_the_judgement_says_what_was_judged(make_pairs: Pairs) -> None:
+    texts = make_pairs(["a b"] * 30, kinds=[""] * 30)
+    judgement = accuracy(texts, metric="cer", seed=7).judgement
+    assert (judgement.gate, judgement.candidate, judgement.baseline) == (
+        "accuracy",
+        "scripted:int8",
+        "scripted:float32",
+    )
+    assert (judgement.utterances, judgement.words, judgement.seed) == (30, 60, 7)
+    assert judgement.normalizer.startswith("identity (")
+    assert judgement.checks[0].name == "CER drop"
+    assert (judgement.detail("baseline_cer"), judgement.detail("candidate_cer")) == (0.0, 0.0)
+    assert judgement.detail("baseline_wer") is None

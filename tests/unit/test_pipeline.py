@@ -1,0 +1,94 @@
+"""The product without pytest: options in, judgements out, every model built and decoded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_whisperq import backends
+from pytest_whisperq.config import resolve
+from pytest_whisperq.pipeline import GateRun, run_gates
+from pytest_whisperq.verdict import Verdict
+
+StartRun = Callable[..., GateRun]
+
+
+@pytest.fixture
+def wide(tmp_path: Path, make_corpus: Any, make_script: Any) -> Path:
+    """120 clips in English, of which int4-sym gets every third wrong."""
+    texts = [f"grey number {n}" for n in range(120)]
+    corpus = make_corpus(tmp_path / "corpus", texts, {"language": ["en"] * 120})
+    wrecked = ["nonsense" if n % 3 == 0 else text for n, text in enumerate(texts)]
+    spelt = [text.replace("grey", "Gray") for text in texts]
+    make_script(tmp_path / "model", corpus, {"float32": None, "int8": spelt, "int4-sym": wrecked})
+    return corpus
+
+
+def test_a_good_candidate_passes_and_a_wrecked_one_fails_both_gates(
+    wide: Path, start_run: StartRun, decoded: list[int]
+) -> None:
+    run = start_run(candidate="scripted:int8,scripted:int4-sym", max_drop="5", max_divergence="0.1")
+    report = run_gates(run.config)
+    assert [(j.gate, j.candidate, j.verdict) for j in report.judgements] == [
+        ("parity", "scripted:int8", Verdict.PASS),
+        ("accuracy", "scripted:int8", Verdict.PASS),
+        ("parity", "scripted:int4-sym", Verdict.FAIL),
+        ("accuracy", "scripted:int4-sym", Verdict.FAIL),
+    ]
+    assert report.verdict is Verdict.FAIL
+    assert sum(decoded) == 3 * 120
+
+
+def test_scoring_again_under_another_normalizer_decodes_nothing(
+    wide: Path, start_run: StartRun, decoded: list[int]
+) -> None:
+    english = start_run()
+    assert english.accuracy(english.config.candidates[0]).judgement.checks[0].value == 0.0
+    count = sum(decoded)
+    literal = start_run(normalizer="identity")
+    judgement = literal.accuracy(literal.config.candidates[0]).judgement
+    assert judgement.checks[0].value == pytest.approx(100 / 3)  # one word in three is spelt otherwise
+    assert judgement.verdict is Verdict.FAIL
+    assert sum(decoded) == count == 240
+
+
+def test_a_gate_s_own_limit_beats_the_configured_one_even_when_it_is_zero(wide: Path, start_run: StartRun) -> None:
+    run = start_run(max_drop="5", normalizer="whisper-english")
+    (candidate,) = run.config.candidates
+    assert run.accuracy(candidate).judgement.checks[0].limit == 5.0
+    assert run.accuracy(candidate, max_drop=0.0).judgement.checks[0].limit == 0.0
+    assert [check.limit for check in run.parity(candidate, max_divergence=0.0).judgement.checks] == [0.8, 0.0]
+
+
+def test_a_subset_gates_on_as_many_utterances(wide: Path, start_run: StartRun, decoded: list[int]) -> None:
+    run = start_run(max_utterances="30")
+    assert run.accuracy(run.config.candidates[0]).judgement.utterances == 30
+    assert sum(decoded) == 60
+
+
+def test_an_older_checkpoint_may_be_the_baseline(
+    tmp_path: Path, wide: Path, start_run: StartRun, make_script: Any
+) -> None:
+    old = make_script(tmp_path / "old", wide, {"float32": ["nothing"] * 120})
+    run = start_run(baseline=f"scripted:float32@{old}")
+    judgement = run.accuracy(run.config.candidates[0]).judgement
+    assert judgement.baseline == f"scripted:float32@{old}"
+    assert judgement.checks[0].value == pytest.approx(-100.0)
+
+
+def test_candidates_that_are_not_installed_are_left_out_and_a_run_of_none_is_no_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backends._lazy, "missing", list)
+    config = resolve({"whisperq_backend": "all", "whisperq_baseline": "scripted:float32"})
+    assert len(config.candidates) == len(backends.REAL_BACKENDS)
+    report = run_gates(config)
+    assert report.judgements == ()
+    assert report.verdict is Verdict.INCONCLUSIVE
+
+
+def test_build_makes_any_pair_from_the_same_checkpoint(start_run: StartRun) -> None:
+    run = start_run()
+    assert run.build("scripted", "float32") == run.model(run.config.baseline).artifact
+    assert run.build("scripted", "int8").spec.source == run.source

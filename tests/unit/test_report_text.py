@@ -1,0 +1,120 @@
+"""What a failing gate says, and the table at the end of a run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_whisperq.gates import Outcome, judge_accuracy, judge_parity
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.report.text import explain, summary_table
+
+Pairs = Callable[..., PairedTexts]
+
+
+@pytest.fixture
+def texts(make_pairs: Pairs) -> PairedTexts:
+    """Forty clips of four words, in every second of which the candidate gets one wrong."""
+    return make_pairs(["a bb c d"] * 40, None, ["a x c d" if n % 2 else "a bb c d" for n in range(40)])
+
+
+def accuracy(texts: PairedTexts, **keywords: Any) -> Outcome:
+    return judge_accuracy(texts, **{"max_drop": 1.0, "confidence": 0.95, "seed": 3, **keywords})
+
+
+def parity(texts: PairedTexts) -> Outcome:
+    return judge_parity(texts, min_exact_match=0.8, max_divergence=0.05, confidence=0.95, seed=3)
+
+
+def test_a_failing_gate_says_everything_one_needs_to_know(texts: PairedTexts) -> None:
+    lines = explain(accuracy(texts), "pytest suites -k this").splitlines()
+    assert lines[0] == "whisperq accuracy gate: FAIL"
+    assert "scripted:int8 (executes int8) against scripted:float32" in lines[1]
+    assert "corpus made: 40 utterances, 160 words" in lines[2]
+    assert "normalizer identity (1); seed 3" in lines[3]
+    assert "WER 0.00 % → 12.50 %" in lines[4]
+    assert "drop: +12.50 points (must stay below 1); bounds at 95%: +" in lines[5]
+    assert "FAIL: even the more favourable bound is not below the limit" in lines[6]
+    assert lines[-1] == "  replay: pytest suites -k this"
+
+
+def test_the_worst_utterances_show_three_aligned_texts(texts: PairedTexts) -> None:
+    text = explain(accuracy(texts), "x")
+    assert "worst 5 utterances (words):" in text
+    assert (
+        "    clip0001.wav  +1  (metadata.csv:3)\n"
+        "      reference  a bb c d\n"
+        "      baseline   a bb c d\n"
+        "      candidate  a x  c d\n"
+    ) in text
+
+
+def test_rates_are_shown_in_per_cent(texts: PairedTexts) -> None:
+    text = explain(parity(texts), "x")
+    assert "exact match: 50.00 % of utterances (must stay above 80); bounds at 95%: " in text
+    assert "divergence: 12.50 % of words (must stay below 5)" in text
+
+
+def test_a_gate_on_characters_counts_characters(texts: PairedTexts) -> None:
+    text = explain(accuracy(texts, metric="cer"), "x")
+    assert "CER 0.00 % → " in text
+    assert "CER drop: +" in text
+    assert "utterances (characters):" in text
+
+
+def test_what_was_not_measured_is_called_none(make_pairs: Pairs) -> None:
+    silent = make_pairs([""], kinds=["nonspeech"])
+    text = explain(accuracy(silent), "x")
+    assert "drop: none points (must stay below 1); bounds at 95%: none … none" in text
+    assert "INCONCLUSIVE: nothing to measure" in text
+    assert "none … none" in summary_table([accuracy(silent).judgement], width=100, colour=False)
+
+
+@pytest.mark.parametrize(("confidence", "shown"), [(0.9, "90%"), (0.995, "99.5%"), (0.9999, "99.99%")])
+def test_confidence_is_never_rounded_up(confidence: float, shown: str, texts: PairedTexts) -> None:
+    outcome = accuracy(texts, confidence=confidence)
+    assert f"bounds at {shown}:" in explain(outcome, "x")
+    assert f"{shown} bounds" in summary_table([outcome.judgement], width=100, colour=False)
+
+
+def test_the_table_has_one_row_a_check_and_the_error_rates(texts: PairedTexts) -> None:
+    table = summary_table([parity(texts).judgement, accuracy(texts).judgement], width=100, colour=False)
+    lines = [line.split() for line in table.splitlines()]
+    assert lines[0] == ["scripted:int8,", "runs", "int8"]
+    rows = [line for line in lines if line[:1] in (["exact"], ["divergence,"], ["drop,"], ["WER,"])]
+    assert [(row[0], row[-1]) for row in rows] == [
+        ("exact", "FAIL"),
+        ("divergence,", "FAIL"),
+        ("WER,", "12.50"),
+        ("drop,", "FAIL"),
+    ]
+    assert rows[0][1:5] == ["match,", "%", "50.00", rows[0][4]]
+    assert rows[3][-3:] == ["<", "1", "FAIL"]
+
+
+def test_the_table_is_plain_without_colour_and_keeps_no_trailing_blanks(texts: PairedTexts) -> None:
+    plain = summary_table([accuracy(texts).judgement], width=100, colour=False)
+    assert "\x1b" not in plain
+    assert all(line == line.rstrip() for line in plain.splitlines())
+    assert "\x1b[1;31mFAIL" in summary_table([accuracy(texts).judgement], width=100, colour=True)
+
+
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_no_terminal_is_too_narrow_for_figures_and_verdicts(width: int, texts: PairedTexts) -> None:
+    outcome = accuracy(texts, drop_type="accuracy-ratio")
+    table = summary_table([outcome.judgement, parity(texts).judgement], width=width, colour=False)
+    assert table.count("FAIL") == 3
+    assert "+12.50" in table
+    assert "0.00 → 12.50" in table
+    assert "…" in table
+
+
+def test_candidates_are_kept_apart(texts: PairedTexts, make_pairs: Pairs) -> None:
+    from dataclasses import replace
+
+    judgement = accuracy(texts).judgement
+    other = replace(judgement, candidate="openvino:int4-sym", compute_type="f32")
+    table = summary_table([judgement, other, judgement], width=100, colour=False)
+    assert table.index("scripted:int8, runs int8") < table.index("openvino:int4-sym, runs f32")
+    assert table.count("runs int8") == 1
+    assert table.count("FAIL") == 3

@@ -1,0 +1,138 @@
+"""The identity of a source model, and what is refused as one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_whisperq import embedded
+from pytest_whisperq.errors import BuildError
+from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source, unknown
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    directory = tmp_path / "checkpoint"
+    directory.mkdir()
+    (directory / "config.json").write_text("{}", encoding="utf-8")
+    (directory / "model.safetensors").write_bytes(b"weights")
+    return directory
+
+
+def test_a_directory_is_known_by_what_a_conversion_reads(checkpoint: Path) -> None:
+    before = resolve_source(str(checkpoint))
+    assert (before.name, before.directory) == (str(checkpoint), checkpoint)
+    (checkpoint / "README.md").write_text("hello", encoding="utf-8")
+    assert resolve_source(str(checkpoint)) == before
+    for name, content in (("model.safetensors", b"others!"), ("config.json", b"[]"), ("merges.txt", b"a b")):
+        (checkpoint / name).write_bytes(content)
+        after = resolve_source(str(checkpoint))
+        assert after.identity != before.identity
+        before = after
+
+
+def test_a_relative_directory_becomes_absolute(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """optimum-intel would ask the hub for it."""
+    monkeypatch.chdir(checkpoint.parent)
+    assert resolve_source("checkpoint").directory == checkpoint
+    assert resolve_source("./checkpoint").identity == resolve_source(str(checkpoint)).identity
+
+
+def test_weights_that_would_not_count_in_the_identity_are_refused(checkpoint: Path) -> None:
+    (checkpoint / "model.safetensors").rename(checkpoint / "pytorch_model.bin")
+    with pytest.raises(BuildError, match="has no safetensors weights; convert them first"):
+        resolve_source(str(checkpoint))
+
+
+def test_a_directory_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=f"{tmp_path} is not a model directory: it has no config.json"):
+        resolve_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["./missing", "missing", "a/b/c", "/missing/model", "~/missing"])
+def test_what_is_no_directory_and_no_hub_id_is_refused_under_its_option(name: str) -> None:
+    with pytest.raises(BuildError, match=r"^--whisperq-baseline: '.*' is neither a directory, a hub id"):
+        resolve_source(name, "--whisperq-baseline")
+
+
+class Hub:
+    """Stands in for the download: holds one commit, or fails."""
+
+    def __init__(self, folder: Path, error: Exception | None = None) -> None:
+        self.folder, self.error, self.asked = folder, error, []
+
+    def __call__(self, repository: str, **keywords: object) -> str:
+        self.asked.append((repository, keywords["revision"]))
+        if self.error:
+            raise self.error
+        return str(self.folder)
+
+
+def test_a_hub_id_is_known_by_its_commit(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub(checkpoint.rename(checkpoint.parent / "0123abc"))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", hub)
+    found = resolve_source("openai/whisper-tiny@v1")
+    assert hub.asked == [("openai/whisper-tiny", "v1")]
+    assert found.identity == "openai/whisper-tiny@0123abc"
+    resolve_source("openai/whisper-tiny")
+    assert hub.asked[1] == ("openai/whisper-tiny", None)
+    (hub.folder / "model.safetensors").unlink()
+    with pytest.raises(BuildError, match="--whisperq-model: 'openai/whisper-tiny' has no safetensors weights"):
+        resolve_source("openai/whisper-tiny")
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [(ConnectionError("404 Client Error.\nRequest ID: 1"), "404 Client Error."), (RuntimeError(), "RuntimeError")],
+)
+def test_a_hub_that_cannot_provide_is_one_line_with_what_to_check(
+    error: Exception, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.snapshot_download", Hub(tmp_path, error))
+    with pytest.raises(BuildError) as caught:
+        resolve_source("openai/whisper-tinny")
+    assert "--whisperq-model: no directory 'openai/whisper-tinny'" in str(caught.value)
+    assert f"{shown} Check the spelling, the connection" in str(caught.value)
+    assert "Request ID" not in str(caught.value)
+
+
+def test_the_real_hub_library_refuses_in_our_words_when_it_may_not_download() -> None:
+    """In a fresh interpreter: huggingface_hub loads its parts late, and some not at all until they are imported."""
+    code = (
+        "from pytest_whisperq.spec import resolve_source\n"
+        "from pytest_whisperq.errors import BuildError\n"
+        "try:\n    resolve_source('nobody/nothing')\nexcept BuildError as error:\n    print(error)\n"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.startswith("--whisperq-model: no directory 'nobody/nothing', and the hub could not provide it")
+
+
+def test_the_embedded_model_is_found_by_name_and_missed_by_name(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = SimpleNamespace(path=checkpoint.parent)
+    monkeypatch.setattr(embedded, "_root", lambda: root.path)
+    with pytest.raises(BuildError, match=r"embedded model 'whisperq-micro' is missing from .*; reinstall"):
+        resolve_source(embedded.MODEL)
+    (root.path / "models").mkdir()
+    checkpoint.rename(root.path / "models" / embedded.MODEL)
+    assert resolve_source(embedded.MODEL).directory == root.path / "models" / embedded.MODEL
+
+
+def test_a_spec_has_a_name() -> None:
+    spec = ModelSpec(
+        backend="openvino", precision="int4-sym", source=SourceModel(name="m", directory=Path(), identity="i")
+    )
+    assert str(spec) == "openvino:int4-sym"
+
+
+def test_an_unknown_name_gets_a_hint_only_when_one_is_near() -> None:
+    assert str(unknown("unknown gate", "partiy", ["parity", "accuracy"])) == (
+        "unknown gate 'partiy' (did you mean 'parity'?); valid: accuracy, parity"
+    )
+    assert str(unknown("unknown gate", "xyz", ["parity"])) == "unknown gate 'xyz'; valid: parity"
+    assert str(unknown("unknown gate", "xyz", [])) == "unknown gate 'xyz'; valid: none"

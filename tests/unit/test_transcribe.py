@@ -1,0 +1,215 @@
+"""Decoding: each clip once per model, whatever is killed, damaged or asked for again; never at another precision."""
+
+import errno
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_whisperq import transcribe
+from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
+from pytest_whisperq.errors import DecodeError, StoreError
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.transcribe import TranscriptSet
+
+StartRun = Callable[..., GateRun]
+TEXTS = ("one", "two three", "four", "five six", "seven")
+
+
+def candidate(run: GateRun) -> TranscriptSet:
+    return run.model(run.config.candidates[0]).transcripts
+
+
+def cached(tmp_path: Path) -> Path:
+    (path,) = (tmp_path / "cache" / "transcripts").glob("*.jsonl")
+    return path
+
+
+def test_texts_come_in_the_order_of_the_corpus(start_run: StartRun, decoded: list[int]) -> None:
+    found = candidate(start_run(decode_batch="2"))
+    assert found.texts == TEXTS
+    assert found.compute_type == "int8"
+    assert str(found.spec) == "scripted:int8"
+    assert decoded == [2, 2, 1]
+
+
+def test_every_clip_is_decoded_once_however_often_asked(start_run: StartRun, decoded: list[int]) -> None:
+    run = start_run()
+    assert candidate(run) is candidate(run)
+    assert candidate(start_run()) == candidate(run)  # another process
+    assert sum(decoded) == 5
+
+
+def test_a_warm_run_loads_no_model(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = candidate(start_run())
+
+    def load(*args: object) -> None:
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr(ScriptedBackend, "load", load)
+    assert candidate(start_run()) == expected
+
+
+def test_only_new_clips_are_decoded(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, make_script: Any, decoded: list[int]
+) -> None:
+    make_script(
+        tmp_path / "model", make_corpus(tmp_path / "corpus", [*TEXTS, "eight"]), {"float32": None, "int8": None}
+    )
+    make_corpus(tmp_path / "corpus", TEXTS)
+    assert candidate(start_run()).texts == TEXTS
+    make_corpus(tmp_path / "corpus", [*TEXTS, "eight"])
+    assert candidate(start_run()).texts == (*TEXTS, "eight")
+    assert decoded == [5, 1]
+
+
+def test_the_same_recording_twice_is_decoded_once(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, decoded: list[int]
+) -> None:
+    folder = make_corpus(tmp_path / "corpus", ["one", "two", "one"])
+    (folder / "clip0002.wav").write_bytes((folder / "clip0000.wav").read_bytes())
+    assert candidate(start_run()).texts == ("one", "two", "one")
+    assert decoded == [2]
+
+
+def test_the_language_a_model_is_told_is_part_of_the_question(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, decoded: list[int]
+) -> None:
+    for language in ("en", "de", "de-AT"):
+        make_corpus(tmp_path / "corpus", ["one", "two"], {"language": ["en", language]})
+        candidate(start_run())
+    assert decoded == [2, 1]
+
+
+def test_another_decoder_version_decodes_again(
+    start_run: StartRun, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate(start_run())
+    monkeypatch.setattr(transcribe, "cpu_features", lambda: "another processor")
+    candidate(start_run())
+    monkeypatch.setattr(transcribe, "DECODING", {**transcribe.DECODING, "beam_size": 5})
+    candidate(start_run())
+    assert sum(decoded) == 15
+
+
+def test_a_killed_run_resumes_behind_the_line_that_was_cut(
+    tmp_path: Path, start_run: StartRun, decoded: list[int]
+) -> None:
+    expected = candidate(start_run(decode_batch="1"))
+    lines = cached(tmp_path).read_text(encoding="utf-8").splitlines(keepends=True)
+    cached(tmp_path).write_text("".join(lines[:4]) + lines[4][:20], encoding="utf-8")  # header, three clips, a stump
+    decoded.clear()
+    assert candidate(start_run(decode_batch="1")) == expected
+    assert decoded == [1, 1]
+    assert candidate(start_run()) == expected
+    assert decoded == [1, 1]
+
+
+def test_a_batch_is_on_disk_before_the_next_one_starts(
+    tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[int] = []
+    play = ScriptedTranscriber.transcribe
+
+    def watched(self: ScriptedTranscriber, clips: list[Any]) -> list[Any]:
+        lines.append(cached(tmp_path).read_text(encoding="utf-8").count('"clip"'))
+        return play(self, clips)
+
+    monkeypatch.setattr(ScriptedTranscriber, "transcribe", watched)
+    candidate(start_run(decode_batch="2"))
+    assert lines == [0, 2, 4]
+
+
+@pytest.mark.parametrize("junk", ["12", "null", "[]", '"clip"', '{"clip": "x"}', "{}", "\0\0\0\0", "{" * 9])
+def test_lines_of_junk_are_passed_over(tmp_path: Path, start_run: StartRun, decoded: list[int], junk: str) -> None:
+    expected = candidate(start_run())
+    with cached(tmp_path).open("a", encoding="utf-8") as file:
+        file.write(f"{junk}\n")
+    assert candidate(start_run()) == expected
+    assert sum(decoded) == 5
+
+
+def test_transcripts_without_their_compute_type_are_not_believed(
+    tmp_path: Path, start_run: StartRun, decoded: list[int]
+) -> None:
+    expected = candidate(start_run())
+    header, *rest = cached(tmp_path).read_text(encoding="utf-8").splitlines()
+    assert json.loads(header)["compute_type"] == "int8"
+    cached(tmp_path).write_text("\n".join([header[:10], *rest]), encoding="utf-8")
+    assert candidate(start_run()) == expected
+    assert decoded == [5, 5]
+
+
+def test_rotten_weights_are_rebuilt_before_they_decode(tmp_path: Path, start_run: StartRun, decoded: list[int]) -> None:
+    run = start_run()
+    weights = run.model(run.config.candidates[0]).artifact.directory / "scripted.json"
+    sound = weights.read_bytes()
+    weights.write_bytes(sound.replace(b"seven", b"SEVEN"))
+    assert candidate(run).texts == TEXTS
+    assert weights.read_bytes() == sound
+
+
+def test_another_executed_compute_type_is_an_error_and_caches_nothing(
+    tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fallback = ScriptedTranscriber({}, "float32")
+    monkeypatch.setattr(ScriptedBackend, "load", lambda *args: fallback)
+    with pytest.raises(DecodeError, match="scripted:int8 was asked for but 'float32' executes here, not 'int8'"):
+        candidate(start_run())
+    assert not list((tmp_path / "cache" / "transcripts").glob("*.jsonl"))
+
+
+def test_a_model_that_cannot_be_loaded_is_named(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*args: object) -> None:
+        raise RuntimeError("unsupported opset")
+
+    monkeypatch.setattr(ScriptedBackend, "load", load)
+    with pytest.raises(DecodeError, match="scripted:int8 was built but cannot be loaded: unsupported opset"):
+        candidate(start_run())
+
+
+def test_a_model_that_fails_is_named_with_the_clip_and_earlier_batches_are_kept(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, make_script: Any, decoded: list[int]
+) -> None:
+    corpus = make_corpus(tmp_path / "corpus", TEXTS)
+    make_script(tmp_path / "model", corpus, {"float32": None, "int8": ["one", "two three", None, "x", "y"]})
+    with pytest.raises(DecodeError, match=r"scripted:int8 at .*metadata\.csv:4: the script has no text"):
+        candidate(start_run(decode_batch="1"))
+    with pytest.raises(DecodeError):
+        candidate(start_run(decode_batch="1"))
+    assert decoded == [1, 1, 1, 1]
+
+
+def test_a_crash_of_the_runtime_names_the_batch(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*args: object) -> None:
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(ScriptedTranscriber, "transcribe", crash)
+    with pytest.raises(
+        DecodeError, match=r"scripted:int8 failed on a batch of 5 clips \(clip0000\.wav, .*out of memory"
+    ):
+        candidate(start_run())
+
+
+def test_a_full_disk_is_a_store_error(tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: object, record: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(transcribe, "_write", full)
+    with pytest.raises(StoreError, match=f"{tmp_path / 'cache'}: No space left on device.*--whisperq-cache-dir"):
+        candidate(start_run())
+
+
+def test_progress_counts_clips_that_are_really_decoded(start_run: StartRun) -> None:
+    seen: list[tuple[str, int, int]] = []
+    candidate(start_run(lambda *step: seen.append(step), decode_batch="2"))
+    assert [step for step in seen if "decodes" in step[0]] == [
+        ("scripted:int8 decodes", 2, 5),
+        ("scripted:int8 decodes", 4, 5),
+        ("scripted:int8 decodes", 5, 5),
+    ]
+    seen.clear()
+    candidate(start_run(lambda *step: seen.append(step)))
+    assert seen == []

@@ -1,0 +1,67 @@
+"""Verdicts combine to the worst, and judgements travel as JSON."""
+
+import json
+
+import pytest
+
+from pytest_whisperq.verdict import Check, Judgement, Verdict
+
+P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+
+
+def check(verdict: Verdict = P, keep: str = "below") -> Check:
+    return Check(
+        name="drop",
+        value=None if verdict is U else 0.5,
+        limit=1.0,
+        keep=keep,
+        lower=None,
+        upper=0.9,
+        confidence=0.95,
+        unit="points",
+        verdict=verdict,
+        reason="because",
+    )
+
+
+def judgement(*verdicts: Verdict) -> Judgement:
+    return Judgement(
+        gate="accuracy",
+        candidate="scripted:int8",
+        baseline="scripted:float32",
+        compute_type="int8",
+        corpus="calls",
+        normalizer="identity (1)",
+        utterances=3,
+        words=9,
+        seed=0,
+        checks=tuple(map(check, verdicts)),
+        details=(("baseline_wer", 0.25), ("candidate_wer", 0.5)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worst"),
+    [([P], P), ([P, P], P), ([P, U], U), ([U, F, P], F), ([P, F], F), ([U], U), ([], U)],
+)
+def test_the_worst_verdict_wins_and_no_check_is_no_pass(verdicts: list[Verdict], worst: Verdict) -> None:
+    assert Verdict.worst(verdicts) is worst
+    assert judgement(*verdicts).verdict is worst
+
+
+@pytest.mark.parametrize("verdicts", [(), (P,), (F, U)])
+def test_a_judgement_survives_json(verdicts: tuple[Verdict, ...]) -> None:
+    original = judgement(*verdicts)
+    travelled = Judgement.from_dict(json.loads(json.dumps(original.to_dict())))
+    assert travelled == original
+    assert travelled.verdict is original.verdict
+
+
+def test_details_are_found_by_name() -> None:
+    assert judgement(P).detail("candidate_wer") == 0.5
+    assert judgement(P).detail("speed") is None
+
+
+def test_a_check_knows_only_two_sides() -> None:
+    with pytest.raises(ValueError, match="'below' or 'above'"):
+        check(keep="under")
