@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock
 
 from pytest_whisperq._files import cache_error, replace_text, sha256
-from pytest_whisperq.backends import Backend, _whisper, check_installed, get_backend
+from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, get_backend
 from pytest_whisperq.environment import versions
 from pytest_whisperq.errors import BuildError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
@@ -48,20 +48,28 @@ class Artifact:
 class ArtifactStore:
     """Builds models into a cache directory and finds them again."""
 
-    def __init__(self, root: Path, on_build: Callable[[ModelSpec], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        on_build: Callable[[ModelSpec], None],
+        calibration: Callable[[], Calibration] | None = None,
+    ) -> None:
         self._root = root / "artifacts"
         self._locks = root / "locks"
         self._on_build = on_build
+        self._calibrate = calibration
 
     def key(self, spec: ModelSpec) -> str:
-        """Return the address of a model: source, backend, precision, library versions, and its base's address."""
+        """Return the address of a model: all that decides its bytes, down to library versions and its base."""
         backend = get_backend(spec.backend)
         base = self._base(backend, spec)
+        calibration = self._calibration(backend, spec)
         recipe = {
             "schema": SCHEMA,
             "source": spec.source.identity,
             "backend": spec.backend,
             "precision": spec.precision,
+            "calibration": calibration.identity if calibration else None,
             "versions": versions(backend.distributions),
             "base": self.key(base) if base else None,
         }
@@ -105,6 +113,13 @@ class ArtifactStore:
     def _base(self, backend: Backend, spec: ModelSpec) -> ModelSpec | None:
         base = backend.base(spec.precision)
         return ModelSpec(backend=base[0], precision=base[1], source=spec.source) if base else None
+
+    def _calibration(self, backend: Backend, spec: ModelSpec) -> Calibration | None:
+        if spec.precision not in backend.calibrated:
+            return None
+        if self._calibrate is None:
+            raise BuildError(f"{spec} needs a calibration set; name one with --whisperq-calibration")
+        return self._calibrate()
 
     def _read(self, spec: ModelSpec, key: str) -> Artifact | None:
         entry = self._root / key
@@ -151,7 +166,7 @@ class ArtifactStore:
     def _run(self, backend: Backend, spec: ModelSpec, source: Path, directory: Path) -> None:
         try:
             with _whisper.quiet_libraries():
-                backend.build(spec.precision, source, directory)
+                backend.build(spec.precision, source, directory, self._calibration(backend, spec))
         except WhisperqError:
             raise
         except Exception as error:

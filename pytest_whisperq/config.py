@@ -38,10 +38,14 @@ class GateConfig:
 
     candidates: tuple[Candidate, ...]
     left_out: tuple[str, ...]
+    allow_fallback: bool
     model: str
     baseline: Candidate
     baseline_model: str
     corpus: str
+    calibration: str
+    calibration_samples: int
+    smooth_quant: tuple[float, float]
     max_utterances: int | None
     normalizer: str | None
     max_drop: float
@@ -70,10 +74,14 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
     return GateConfig(
         candidates=candidates,
         left_out=left_out,
+        allow_fallback=values["allow-fallback"],
         model=values["model"],
         baseline=baseline,
         baseline_model=baseline_model or values["model"],
         corpus=values["corpus"],
+        calibration=values["calibration"],
+        calibration_samples=values["calibration-samples"],
+        smooth_quant=values["smooth-quant"],
         max_utterances=values["max-utterances"],
         normalizer=values["normalizer"],
         max_drop=values["max-drop"],
@@ -98,7 +106,7 @@ def _candidates(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tuple
         if values["precision"]:
             raise ConfigError("--whisperq-precision: names no backend; add --whisperq-backend")
         return (), ()
-    return _cross_product(values["backend"], values["precision"])
+    return _cross_product(values["backend"], values["precision"], allow_fallback=values["allow-fallback"])
 
 
 def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Candidate:
@@ -115,9 +123,12 @@ def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Can
 
 
 def _cross_product(
-    names: tuple[str, ...], precisions: tuple[str, ...] | None
+    names: tuple[str, ...], precisions: tuple[str, ...] | None, *, allow_fallback: bool
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
-    """Pair backends and precisions; list pairs that do not exist with the reason; a precision nobody has raises."""
+    """Pair backends and precisions; list pairs that do not exist with the reason; a precision nobody has raises.
+
+    ``all`` precisions are those that this machine executes; one that was named is tried, and is an error then.
+    """
     for name in names:
         if name not in (*BACKENDS, "all"):
             raise unknown("--whisperq-backend: unknown backend", name, (*BACKENDS, "all"))
@@ -139,9 +150,14 @@ def _cross_product(
                 raise
             missing = str(error)
         wanted = precisions or (backend.recommended,)
-        wanted = tuple(backend.precisions) if "all" in wanted else wanted
+        unfit: Mapping[str, str] = {}
+        if "all" in wanted:
+            unfit = {} if missing or allow_fallback else backend.falls_back()
+            wanted = tuple(dict.fromkeys((*(name for name in wanted if name != "all"), *backend.precisions)))
         for precision in wanted:
-            if precision in backend.precisions:
+            if precision in unfit and precision not in (precisions or ()):
+                left_out.append(f"{backend.name}:{precision}: {unfit[precision]}")
+            elif precision in backend.precisions:
                 candidates.append(Candidate(backend=backend.name, precision=precision, missing=missing))
             else:
                 has = ", ".join(backend.precisions)

@@ -23,7 +23,16 @@ def model_directory() -> Path:
 
 def corpus_directory() -> Path:
     """Return the directory of the embedded evaluation corpus; raise `CorpusError` when the installation lacks it."""
-    directory = _root() / "audio" / "evaluation"
+    return _audio("evaluation")
+
+
+def calibration_directory() -> Path:
+    """Return the directory of the embedded calibration set; raise `CorpusError` when the installation lacks it."""
+    return _audio("calibration")
+
+
+def _audio(name: str) -> Path:
+    directory = _root() / "audio" / name
     if not directory.is_dir():
-        raise CorpusError(f"the embedded corpus is missing from {directory}; reinstall pytest-whisperq")
+        raise CorpusError(f"the embedded recordings are missing from {directory}; reinstall pytest-whisperq")
     return directory

@@ -119,7 +119,8 @@ def _undecided(value: float, good: float, limit: float, sign: int, utterances: i
 def _baseline_name(texts: PairedTexts) -> str:
     spec = texts.baseline.spec
     same = spec.source.identity == texts.candidate.spec.source.identity
-    return str(spec) if same else f"{spec}@{spec.source.name}"
+    name = str(spec) if same else f"{spec}@{spec.source.name}"
+    return f"{name} → {texts.baseline.compute_type}" if texts.baseline.fell_back else name
 
 
 def _outcome(
@@ -136,6 +137,8 @@ def _outcome(
         candidate=str(texts.candidate.spec),
         baseline=_baseline_name(texts),
         compute_type=texts.candidate.compute_type,
+        fell_back=texts.candidate.fell_back,
+        operations=texts.candidate.operations,
         corpus=texts.corpus.name,
         normalizer=str(texts.normalizer),
         utterances=len(texts.pairs),

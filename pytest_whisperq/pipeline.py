@@ -6,6 +6,8 @@ from functools import cached_property
 from pytest_whisperq import gates, normalize
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
+from pytest_whisperq.backends import Calibration, get_backend
+from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
 from pytest_whisperq.corpus import Corpus, load_corpus, subset
 from pytest_whisperq.errors import ConfigError, WhisperqError
@@ -65,9 +67,18 @@ class GateRun:
     def __init__(self, config: GateConfig, progress: Progress = silent) -> None:
         self.config = config
         self._progress = progress
-        self.store = ArtifactStore(config.cache_dir, on_build=lambda spec: progress(f"{spec} is being built", 0, 0))
+        self.store = ArtifactStore(
+            config.cache_dir,
+            on_build=lambda spec: progress(f"{spec} is being built", 0, 0),
+            calibration=lambda: self.calibration,
+        )
         self._transcripts = TranscriptCache(
-            config.cache_dir, self.store, threads=config.threads, batch=config.decode_batch, progress=progress
+            config.cache_dir,
+            self.store,
+            threads=config.threads,
+            batch=config.decode_batch,
+            progress=progress,
+            allow_fallback=config.allow_fallback,
         )
         self._decoded: dict[ModelSpec, TranscriptSet] = {}
         self._failed: dict[ModelSpec, WhisperqError] = {}
@@ -81,8 +92,24 @@ class GateRun:
     @cached_property
     def facts(self) -> dict[str, ClipFacts]:
         """Digest and duration of every clip; obtaining them finds every broken recording."""
+        return self._probe(self.corpus)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What static quantization measures on; raises `CorpusError` if any of it is evaluated on."""
+        config = self.config
+        chosen = load_calibration_set(config.calibration, config.calibration_samples, config.seed)
+        return make_calibration(chosen, self._probe(chosen), self.facts, config.smooth_quant)
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether any model of the run is built with a calibration set."""
+        models = (*self.config.candidates, self.config.baseline)
+        return any(model.precision in get_backend(model.backend).calibrated for model in models)
+
+    def _probe(self, corpus: Corpus) -> dict[str, ClipFacts]:
         index = AudioIndex(self.config.cache_dir)
-        return index.probe(self.corpus, lambda done, total: self._progress("reading audio", done, total))
+        return index.probe(corpus, lambda done, total: self._progress("reading audio", done, total))
 
     @cached_property
     def normalizer(self) -> Normalizer:

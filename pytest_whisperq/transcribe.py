@@ -32,25 +32,44 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptSet:
-    """What one model said about a corpus, in its order: audio digests (`audio.pcm_digest`) and raw texts."""
+    """What one model said about a corpus, in its order: audio digests (`audio.pcm_digest`) and raw texts.
+
+    ``operations`` is what the runtime says of its mix of types, where it mixes them.
+    """
 
     spec: ModelSpec
     artifact: Artifact
     compute_type: str
+    operations: str
     clips: tuple[str, ...]
     texts: tuple[str, ...]
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether something else executed than the precision promises."""
+        return self.compute_type != _promised(self.spec)
 
 
 class TranscriptCache:
     """Transcripts by artifact, decoding options, library versions and processor features."""
 
-    def __init__(self, root: Path, store: ArtifactStore, *, threads: int, batch: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        root: Path,
+        store: ArtifactStore,
+        *,
+        threads: int,
+        batch: int,
+        progress: Progress,
+        allow_fallback: bool = False,
+    ) -> None:
         self._root = root / "transcripts"
         self._locks = root / "locks"
         self._store = store
         self._threads = threads
         self._batch = batch
         self._progress = progress
+        self._allow_fallback = allow_fallback
 
     def transcribe(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> TranscriptSet:
         """Return the transcripts of ``corpus``, decoding what is not cached yet.
@@ -60,7 +79,7 @@ class TranscriptCache:
         wanted = [(_clip_id(item, facts), item) for item in corpus.utterances]
         artifact = self._store.get(spec)
         path = self._path(artifact)
-        compute_type, known = _read(path)
+        header, known = _read(path)
         if any(clip not in known for clip, _ in wanted):
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact)
@@ -71,11 +90,14 @@ class TranscriptCache:
                     self._decode(artifact, path, wanted)
             except OSError as error:
                 raise cache_error(self._root.parent, error) from error
-            compute_type, known = _read(path)
+            header, known = _read(path)
+        compute_type = header.get("compute_type", "")
+        self._attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
         return TranscriptSet(
             spec=spec,
             artifact=artifact,
             compute_type=compute_type,
+            operations=header.get("operations", ""),
             clips=tuple(facts[item.id].digest for item in corpus.utterances),
             texts=tuple(known[clip] for clip, _ in wanted),
         )
@@ -86,7 +108,7 @@ class TranscriptCache:
         return self._root / f"{hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]}.jsonl"
 
     def _decode(self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]]) -> None:
-        compute_type, known = _read(path)  # another worker may have been faster
+        header, known = _read(path)  # another worker may have been faster
         todo = {clip: item for clip, item in wanted if clip not in known}
         if not todo:
             return
@@ -95,8 +117,12 @@ class TranscriptCache:
         with path.open("a", encoding="utf-8") as file:
             if path.stat().st_size and not path.read_bytes().endswith(b"\n"):  # killed in the middle of a line
                 file.write("\n")
-            if not compute_type:
-                _write(file, {"compute_type": transcriber.compute_type, "model": str(artifact.spec), **DECODING})
+            if not header:
+                executes = {
+                    "compute_type": transcriber.compute_type,
+                    "operations": getattr(transcriber, "operations", ""),
+                }
+                _write(file, {**executes, "model": str(artifact.spec), **DECODING})
             for batch in _batches(list(todo.items()), self._batch):
                 for (clip, _), hypothesis in zip(batch, self._run(artifact.spec, transcriber, batch), strict=True):
                     _write(file, {"clip": clip, "text": hypothesis.text, "tokens": hypothesis.tokens})
@@ -114,13 +140,17 @@ class TranscriptCache:
             raise
         except Exception as error:
             raise DecodeError(f"{spec} was built but cannot be loaded: {error}") from error
-        expected = backend.precisions[spec.precision]
-        if transcriber.compute_type != expected:
-            raise DecodeError(
-                f"{spec} was asked for but {transcriber.compute_type!r} executes here, not {expected!r}; "
-                "its figures would be those of another model. Choose a precision this machine runs."
-            )
+        self._attest(spec, transcriber.compute_type)
         return transcriber
+
+    def _attest(self, spec: ModelSpec, compute_type: str) -> None:
+        """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""
+        if compute_type != _promised(spec) and not self._allow_fallback:
+            raise DecodeError(
+                f"{spec} was asked for but {compute_type!r} executes here, not {_promised(spec)!r}; "
+                "its figures would be those of another model. Choose a precision this machine runs, "
+                "or gate what it falls back to with --whisperq-allow-fallback."
+            )
 
     def _run(
         self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[tuple[str, Utterance]]
@@ -139,6 +169,11 @@ class TranscriptCache:
         return found
 
 
+def _promised(spec: ModelSpec) -> str:
+    """Return the compute type that a precision stands for."""
+    return get_backend(spec.backend).precisions[spec.precision]
+
+
 def _clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
     """Return what identifies a transcript within a cache file: the sound, and the language the model was told."""
     return f"{facts[item.id].digest}:{item.language or 'detect'}"
@@ -152,24 +187,25 @@ def _write(file: Any, record: dict[str, Any]) -> None:
     file.write(json.dumps(record) + "\n")
 
 
-def _read(path: Path) -> tuple[str, dict[str, str]]:
-    """Return the compute type and the texts by clip; a line that was cut short is simply not known yet.
+def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what executed (empty where unknown) and the texts by clip; a line that was cut short is not known yet.
 
     Without the compute type nothing is: nobody could say what executed.
     """
-    compute_type = ""
+    header: dict[str, str] = {}
     known: dict[str, str] = {}
     try:
         lines = path.read_bytes().split(b"\n")  # a damaged line is no text, not another text
     except OSError:
-        return compute_type, known
+        return header, known
     for line in lines:
         try:
             record = json.loads(line)
             if "clip" in record:
                 known[str(record["clip"])] = str(record["text"])
             else:
-                compute_type = str(record["compute_type"])
-        except (ValueError, TypeError, KeyError):
+                compute_type, operations = str(record["compute_type"]), str(record.get("operations", ""))
+                header = {"compute_type": compute_type, "operations": operations}
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
-    return compute_type, known if compute_type else {}
+    return header, known if header else {}

@@ -47,12 +47,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What one gate concluded about one candidate, with everything a summary line needs."""
+    """What one gate concluded about one candidate, with everything a summary line needs.
+
+    ``compute_type`` is what executed; ``fell_back`` says that it is not what the candidate's precision promises,
+    ``operations`` how many layers run in which type, where a runtime mixes them.
+    """
 
     gate: str
     candidate: str
     baseline: str
     compute_type: str
+    fell_back: bool
+    operations: str
     corpus: str
     normalizer: str
     utterances: int
@@ -65,6 +71,12 @@ class Judgement:
     def verdict(self) -> Verdict:
         """The worst verdict among the checks."""
         return Verdict.worst([check.verdict for check in self.checks])
+
+    @property
+    def executed(self) -> str:
+        """The candidate and what it runs as, for example ``ctranslate2:float16 → float32`` where it fell back."""
+        joint = " → " if self.fell_back else ", runs "
+        return f"{self.candidate}{joint}{self.compute_type}"
 
     def detail(self, name: str) -> float | None:
         """Return a figure measured along the way (``baseline_wer`` and the like), or None."""

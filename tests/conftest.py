@@ -138,6 +138,7 @@ def _transcripts(precision: str, texts: Sequence[str], clips: Sequence[str] | No
         spec=spec,
         artifact=artifact,
         compute_type=precision,
+        operations="",
         clips=tuple(clips or map(str, range(len(texts)))),
         texts=tuple(texts),
     )

@@ -4,7 +4,7 @@ A backend is one file: what it can build, how to build it, how to run it. Its mo
 or `load` runs, so that listing precisions costs nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -36,8 +36,25 @@ class Hypothesis:
     tokens: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What static quantization measures activations on.
+
+    ``identity`` digests the clips and the settings; ``clips`` decodes the audio when it is called; ``alphas`` are the
+    SmoothQuant strengths of encoder and decoder (0 leaves the difficulty in the activations, 1 moves it into the
+    weights; Xiao et al., arXiv:2211.10438).
+    """
+
+    identity: str
+    clips: Callable[[], list[Clip]]
+    alphas: tuple[float, float]
+
+
 class Transcriber(Protocol):
-    """A loaded model. ``compute_type`` is read back from the runtime, never assumed."""
+    """A loaded model. ``compute_type`` is read back from the runtime, never assumed.
+
+    A runtime that mixes types may say more in an attribute ``operations``, for people to read.
+    """
 
     compute_type: str
 
@@ -60,15 +77,24 @@ class Backend(Protocol):
     """Each precision it can build → the compute type that is expected to execute."""
     recommended: str
     """The precision of ``--whisperq-backend NAME`` by itself."""
+    calibrated: frozenset[str]
+    """The precisions whose `build` needs a `Calibration`."""
     weights: tuple[str, ...]
     """Glob patterns of the files that are the model's identity; the rest may carry dates and comments."""
+
+    def falls_back(self) -> Mapping[str, str]:
+        """Return the precisions that this machine would not execute as promised → why, in words."""
+        ...
 
     def base(self, precision: str) -> tuple[str, str] | None:
         """Return the (backend, precision) whose artifact `build` starts from; None for the source checkpoint."""
         ...
 
-    def build(self, precision: str, source: Path, directory: Path) -> None:
-        """Write a complete model into the empty ``directory``, from the base artifact or checkpoint in ``source``."""
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
+        """Write a complete model into the empty ``directory``, from the base artifact or checkpoint in ``source``.
+
+        ``calibration`` is given for the precisions in `calibrated`, else None.
+        """
         ...
 
     def load(self, precision: str, directory: Path, threads: int) -> Transcriber:

@@ -94,6 +94,10 @@ class FrontEnd:
             )
         return [vocabulary[name] for name in names]
 
+    def language_of(self, token: int) -> str:
+        """Return the code that a language token stands for, for example ``en``."""
+        return str(self._tokenizer.convert_ids_to_tokens(token)).strip("<|>")
+
     def hypotheses(self, sequences: Sequence[Sequence[int]]) -> list[Hypothesis]:
         """Turn generated ids into text; everything from the first end-of-text on is padding."""
         end = self._tokenizer.eos_token_id

@@ -1,12 +1,13 @@
 """CTranslate2's Whisper: converted once, batched, one thread pool of stated size."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Clip, Hypothesis, _whisper
+from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _whisper
 
 _PURPOSE = "build and run CTranslate2 models"
 
@@ -18,21 +19,43 @@ class CTranslate2Backend:
     extra = "ctranslate2"
     modules = ("ctranslate2", "transformers", "torch")
     distributions = ("ctranslate2", "transformers", "tokenizers")
-    # CTranslate2 names int8 weights with float32 accumulation "int8_float32"; plain int8 is an alias on a CPU.
-    precisions: Mapping[str, str] = MappingProxyType({"float32": "float32", "int8": "int8_float32"})
+    # CTranslate2's own names. Plain int8 takes its second half from the device: float32 on a CPU.
+    precisions: Mapping[str, str] = MappingProxyType(
+        {
+            "float32": "float32",
+            "float16": "float16",
+            "bfloat16": "bfloat16",
+            "int16": "int16",
+            "int8": "int8_float32",
+            "int8-float32": "int8_float32",
+            "int8-float16": "int8_float16",
+            "int8-bfloat16": "int8_bfloat16",
+        }
+    )
     recommended = "int8"
+    calibrated: frozenset[str] = frozenset()
     weights = ("model.bin",)
+
+    def falls_back(self) -> Mapping[str, str]:
+        """Ask the runtime: a CPU stores the 16-bit types and silently computes in float32."""
+        runtime = _lazy.require("ctranslate2", extra=self.extra, purpose=_PURPOSE)
+        executed = runtime.get_supported_compute_types("cpu")
+        return {
+            precision: f"ctranslate2 has no {compute_type} arithmetic for this processor"
+            for precision, compute_type in self.precisions.items()
+            if compute_type not in executed
+        }
 
     def base(self, precision: str) -> tuple[str, str] | None:
         """Convert from float32: without an explicit source type the converter would keep the checkpoint's own."""
         return ("transformers", "float32")
 
-    def build(self, precision: str, source: Path, directory: Path) -> None:
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Convert and quantize in one go, as ``ct2-transformers-converter --quantization`` does."""
         converter = _lazy.require("ctranslate2.converters", extra=self.extra, purpose=_PURPOSE).TransformersConverter
         # The converter loads "WhisperForConditionalGeneration" late; ask first, for one clear error.
         _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra=self.extra, purpose=_PURPOSE)
-        converter(str(source)).convert(str(directory), quantization=precision, force=True)
+        converter(str(source)).convert(str(directory), quantization=precision.replace("-", "_"), force=True)
         _whisper.copy_front_end(source, directory)
         (directory / "generation_config.json").write_bytes((source / "generation_config.json").read_bytes())
 
@@ -47,9 +70,14 @@ class CTranslate2Transcriber:
     def __init__(self, directory: Path, threads: int) -> None:
         self._runtime = _lazy.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
         self._front_end = _whisper.FrontEnd(directory)
-        self._model: Any = self._runtime.models.Whisper(
-            str(directory), device="cpu", compute_type="default", intra_threads=threads, inter_threads=1
-        )
+        level = self._runtime.get_log_level()
+        self._runtime.set_log_level(logging.CRITICAL)  # it warns of a fallback; we report what `compute_type` says
+        try:
+            self._model: Any = self._runtime.models.Whisper(
+                str(directory), device="cpu", compute_type="default", intra_threads=threads, inter_threads=1
+            )
+        finally:
+            self._runtime.set_log_level(level)
         self.compute_type = str(self._model.compute_type)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

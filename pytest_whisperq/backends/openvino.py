@@ -1,4 +1,4 @@
-"""OpenVINO through optimum-intel, weights compressed by NNCF, every runtime hint that changes numbers pinned."""
+"""OpenVINO through optimum-intel and NNCF, every runtime hint that changes numbers pinned."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,16 +6,27 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Clip, Hypothesis, _whisper
+from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _openvino_graph, _openvino_ptq, _whisper
 
 _PURPOSE = "build and run OpenVINO models"
 
-# Left alone, this runtime executes a float32 model in bf16 with an 8-bit key/value cache and quantized activations.
-_PINNED: Mapping[str, str] = MappingProxyType(
-    {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+# NNCF's weight compression: mode, and whether one scale serves a whole channel (-1) or a group of this many weights.
+_WEIGHT_MODES: Mapping[str, tuple[str, int]] = MappingProxyType(
+    {
+        "int8": ("INT8_ASYM", -1),
+        "int4-sym": ("INT4_SYM", 64),
+        "int4-asym": ("INT4_ASYM", 64),
+        "int3-sym": ("INT3_SYM", 64),
+        "int2-sym": ("INT2_SYM", -1),
+        "nf4": ("NF4", 64),
+        "fp8-e4m3": ("FP8_E4M3", -1),
+    }
 )
-_PARTS = ("encoder", "decoder")
-_TYPE_NAMES: Mapping[str, str] = MappingProxyType({"f32": "float32", "f16": "float16", "bf16": "bfloat16"})
+_PTQ = "int8-ptq"
+# What the runtime is told to compute in. Left alone it executes a float32 model in bf16, with an 8-bit key/value cache
+# and quantized activations.
+_HINTS: Mapping[str, str] = MappingProxyType({"float16": "f16", "bfloat16": "bf16"})
+_PINNED: Mapping[str, str] = MappingProxyType({"KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"})
 
 
 class OpenVINOBackend:
@@ -25,41 +36,63 @@ class OpenVINOBackend:
     extra = "openvino"
     modules = ("openvino", "optimum", "nncf", "torch", "transformers")
     distributions = ("openvino", "optimum-intel", "nncf", "torch", "transformers", "tokenizers")
-    # int8 is weight-only: float32 arithmetic on weights stored as 8-bit integers.
-    precisions: Mapping[str, str] = MappingProxyType({"float32": "float32", "int8": "float32 on int8 weights"})
-    recommended = "int8"
+    precisions: Mapping[str, str] = MappingProxyType(
+        {
+            "float32": "float32",
+            "float16": "float16",
+            "bfloat16": "bfloat16",
+            "int8-ptq": "int8_float32",
+            **{name: f"float32 on {name.split('-')[0]} weights" for name in _WEIGHT_MODES},
+        }
+    )
+    recommended = _PTQ
+    calibrated = frozenset({_PTQ})
     weights = ("*.bin",)  # the .xml beside it is never written twice alike
 
+    def falls_back(self) -> Mapping[str, str]:
+        """Ask the runtime which arithmetic it has: a hint for another is quietly replaced."""
+        core = _lazy.require("openvino", extra=self.extra, purpose=_PURPOSE).Core()
+        able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        needs = {"float16": "FP16", "bfloat16": "BF16"}
+        return {
+            precision: f"OpenVINO has no {precision} arithmetic for this processor"
+            for precision, capability in needs.items()
+            if capability not in able
+        }
+
     def base(self, precision: str) -> tuple[str, str] | None:
-        """Export once from float32; compress from that export."""
+        """Export once from float32; quantize from that export."""
         return ("transformers", "float32") if precision == "float32" else (self.name, "float32")
 
-    def build(self, precision: str, source: Path, directory: Path) -> None:
-        """Export the checkpoint, or compress the weights of the exported one (asymmetric, per channel)."""
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
+        """Export the checkpoint, or make another precision of the exported one."""
         model_class = _model_class()
         if precision == "float32":
             model = model_class.from_pretrained(source, export=True, compile=False, load_in_8bit=False)
         else:
-            config = _lazy.require_attribute(
-                "optimum.intel", "OVWeightQuantizationConfig", extra=self.extra, purpose=_PURPOSE
-            )
-            model = model_class.from_pretrained(source, compile=False, quantization_config=config(bits=8, sym=False))
+            model = model_class.from_pretrained(source, compile=False)
+        if precision == _PTQ and calibration:
+            _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration)
+        elif precision in _WEIGHT_MODES:
+            _compress(model, *_WEIGHT_MODES[precision])
+        elif precision == "float16":
+            model.half()
         model.save_pretrained(directory)
         _whisper.copy_front_end(source, directory)
 
     def load(self, precision: str, directory: Path, threads: int) -> "OpenVINOTranscriber":
         """Load and compile with the pinned hints."""
-        return OpenVINOTranscriber(directory, threads)
+        return OpenVINOTranscriber(directory, threads, _HINTS.get(precision, "f32"))
 
 
 class OpenVINOTranscriber:
     """A compiled encoder and decoder and their front end."""
 
-    def __init__(self, directory: Path, threads: int) -> None:
+    def __init__(self, directory: Path, threads: int, hint: str) -> None:
         self._front_end = _whisper.FrontEnd(directory)
-        options = {**_PINNED, "INFERENCE_NUM_THREADS": threads}
+        options = {**_PINNED, "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads}
         self._model = _model_class().from_pretrained(directory, ov_config=options)
-        self.compute_type = _compute_type(self._model)
+        self.compute_type, self.operations = _openvino_graph.read_back(self._model)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
@@ -68,23 +101,12 @@ class OpenVINOTranscriber:
         return generate(self._model, self._front_end, clips)
 
 
-def _compute_type(model: Any) -> str:
-    """Read back what was compiled: the arithmetic of both parts, and whether their weights are stored as integers."""
-    found = set()
-    for part in _PARTS:
-        component = getattr(model, part)
-        request = component.request  # optimum keeps the compiled model for the encoder, its request for the decoder
-        compiled = request.get_compiled_model() if hasattr(request, "get_compiled_model") else request
-        hint = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        arithmetic = _TYPE_NAMES.get(hint, hint)
-        stored = {op.get_element_type().to_string() for op in component.model.get_ops() if _is_weight(op)}
-        integers = sorted(stored & {"i8", "u8", "i4", "u4"})
-        found.add(f"{arithmetic} on int{integers[0][1:]} weights" if integers else arithmetic)
-    return " + ".join(sorted(found))
-
-
-def _is_weight(op: Any) -> bool:
-    return op.get_type_name() == "Constant" and len(op.shape) >= 2 and op.get_byte_size() >= 1024
+def _compress(model: Any, mode: str, group: int) -> None:
+    """Compress all weights of both parts in place; left to itself, NNCF keeps the first and last layers in int8."""
+    nncf = _lazy.require("nncf", extra="openvino", purpose=_PURPOSE)
+    for part in (model.encoder, model.decoder):
+        options = {} if mode.startswith("INT8") else {"group_size": group, "all_layers": True}
+        nncf.compress_weights(part.model, mode=nncf.CompressWeightsMode[mode], **options)
 
 
 def _model_class() -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pytest_whisperq.audio import pcm_digest
-from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.backends import Calibration, Clip, Hypothesis
 from pytest_whisperq.errors import BuildError, DecodeError
 
 
@@ -24,13 +24,18 @@ class ScriptedBackend:
     distributions = ()
     precisions: Mapping[str, str] = MappingProxyType({"float32": "float32", "int8": "int8", "int4-sym": "int4"})
     recommended = "int8"
+    calibrated: frozenset[str] = frozenset()
     weights = ("scripted.json",)
+
+    def falls_back(self) -> Mapping[str, str]:
+        """Nothing does."""
+        return {}
 
     def base(self, precision: str) -> tuple[str, str] | None:
         """Read the script itself."""
         return None
 
-    def build(self, precision: str, source: Path, directory: Path) -> None:
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Keep the part of the script that belongs to ``precision``."""
         script = source / "scripted.json"
         if not script.is_file():

@@ -1,4 +1,4 @@
-"""PyTorch through transformers: the default baseline, and the float32 checkpoint every other backend converts."""
+"""PyTorch through transformers: the default baseline, and the float32 checkpoint that everything is built from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Clip, Hypothesis, _whisper
+from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _dynamic_int8, _whisper
 from pytest_whisperq.errors import BuildError
+
+_PURPOSE = "run Whisper in PyTorch"
+_DYNAMIC, _WEIGHTS = "int8-dynamic", "model.safetensors"
 
 
 class TransformersBackend:
@@ -18,54 +21,91 @@ class TransformersBackend:
     extra = "torch"
     modules = ("torch", "transformers", "safetensors")
     distributions = ("torch", "transformers", "tokenizers")
-    precisions: Mapping[str, str] = MappingProxyType({"float32": "float32"})
-    recommended = "float32"
+    # Dynamic int8 multiplies in 8 bits and adds up in float32: what CTranslate2 calls int8_float32.
+    precisions: Mapping[str, str] = MappingProxyType(
+        {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "int8-dynamic": "int8_float32"}
+    )
+    recommended = "int8-dynamic"
+    calibrated: frozenset[str] = frozenset()
     weights = ("*.safetensors",)
 
-    def base(self, precision: str) -> tuple[str, str] | None:
-        """Start from the source checkpoint."""
-        return None
+    def falls_back(self) -> Mapping[str, str]:
+        """Nothing does: PyTorch computes in every one of these types on any processor, however slowly."""
+        return {}
 
-    def build(self, precision: str, source: Path, directory: Path) -> None:
-        """Save the checkpoint as float32 safetensors, whatever it was stored as: what size ratios compare to."""
+    def base(self, precision: str) -> tuple[str, str] | None:
+        """Start from the source checkpoint; other precisions from its float32 form."""
+        return None if precision == "float32" else (self.name, "float32")
+
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
+        """Save the checkpoint as safetensors of the precision's type, whatever it was stored as."""
         import torch
 
-        model = _model_class().from_pretrained(source, dtype=torch.float32, use_safetensors=True, local_files_only=True)
+        dtype = torch.float32 if precision == _DYNAMIC else getattr(torch, precision)
+        model = _model_class().from_pretrained(source, dtype=dtype, use_safetensors=True, local_files_only=True)
         if model.config.model_type != "whisper":
             raise BuildError(f"{source} is a {model.config.model_type!r} checkpoint; only Whisper models can be gated")
-        model.save_pretrained(directory)
+        if precision == _DYNAMIC:
+            model.config.save_pretrained(directory)
+            model.generation_config.save_pretrained(directory)
+            _dynamic_int8.save(_dynamic_int8.quantize(model), directory / _WEIGHTS)
+        else:
+            model.save_pretrained(directory)
         _check_generation(source, directory)
         _whisper.copy_front_end(source, directory)
 
     def load(self, precision: str, directory: Path, threads: int) -> "TransformersTranscriber":
-        """Load the float32 model."""
-        return TransformersTranscriber(directory, threads)
+        """Load a model in the type it was stored in."""
+        return TransformersTranscriber(directory, threads, dynamic=precision == _DYNAMIC)
 
 
 class TransformersTranscriber:
-    """A float32 model and its front end."""
+    """A model and its front end."""
 
-    def __init__(self, directory: Path, threads: int) -> None:
+    def __init__(self, directory: Path, threads: int, *, dynamic: bool = False) -> None:
         import torch
 
         torch.set_num_threads(threads)
         self._front_end = _whisper.FrontEnd(directory)
-        self._model = _model_class().from_pretrained(directory, dtype=torch.float32, local_files_only=True).eval()
-        self.compute_type = str(next(self._model.parameters()).dtype).removeprefix("torch.")
+        model_class = _model_class()
+        if dynamic:
+            config = model_class.config_class.from_pretrained(directory, local_files_only=True)
+            model = _dynamic_int8.restore(model_class(config), directory / _WEIGHTS)
+            generation = _lazy.require_attribute("transformers", "GenerationConfig", extra="torch", purpose=_PURPOSE)
+            model.generation_config = generation.from_pretrained(directory, local_files_only=True)
+        else:
+            model = model_class.from_pretrained(directory, dtype="auto", local_files_only=True)
+        self._model = model.eval()
+        self.compute_type = _compute_type(self._model)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
         return generate(self._model, self._front_end, clips)
 
 
+def _compute_type(model: Any) -> str:
+    """Read back what computes: the type of all parameters, and whether every linear layer is an int8 one."""
+    import torch
+
+    types = sorted({str(value.dtype).removeprefix("torch.") for value in model.parameters()})
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    quantized = any(map(_dynamic_int8.is_quantized, model.modules()))
+    if quantized and not layers:
+        types = [f"int8_{name}" for name in types]
+    elif quantized:
+        types.append("int8 in some layers")
+    return " + ".join(types)
+
+
 def generate(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) -> list[Hypothesis]:
     """Decode a batch with anything that has transformers' ``generate`` (optimum's OpenVINO models do too)."""
     import torch
 
+    dtype = getattr(model, "dtype", torch.float32)
     found: dict[int, Hypothesis] = {}
     for indices in _whisper.by_known_language(clips):
         part = [clips[i] for i in indices]
-        features = torch.from_numpy(front_end.features(part))
+        features = torch.from_numpy(front_end.features(part)).to(dtype)
         with torch.inference_mode():
             ids = model.generate(features, **_whisper.generate_options(front_end, part))
         found.update(zip(indices, front_end.hypotheses(ids.tolist()), strict=True))
@@ -84,6 +124,4 @@ def _check_generation(source: Path, directory: Path) -> None:
 
 
 def _model_class() -> Any:
-    return _lazy.require_attribute(
-        "transformers", "WhisperForConditionalGeneration", extra="torch", purpose="run Whisper in PyTorch"
-    )
+    return _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra="torch", purpose=_PURPOSE)

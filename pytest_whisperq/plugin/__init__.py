@@ -36,7 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         text = option.help if option.default is None else f"{option.help} (default: {option.default})"
         text = text.replace("%", "%%")
-        group.addoption(option.flag, dest=option.ini, metavar=option.metavar, default=None, help=text)
+        value = {"action": "store_const", "const": "true"} if option.is_switch else {"metavar": option.metavar}
+        group.addoption(option.flag, dest=option.ini, default=None, help=text, **value)
         parser.addini(option.ini, text.replace("%%", "%"), default="")
 
 

@@ -87,5 +87,10 @@ def replay_command(item: pytest.Item) -> str:
     _, separator, rest = item.nodeid.partition("::")
     node = os.path.relpath(item.path, config.invocation_params.dir) + separator + rest
     typed = state.typed_options(config)
-    options = [part for option in OPTIONS if (value := typed[option.ini]) for part in (option.flag, value)]
+    options = [
+        part
+        for option in OPTIONS
+        if (value := typed[option.ini])
+        for part in ((option.flag,) if option.is_switch else (option.flag, value))
+    ]
     return shlex.join(["pytest", node, *options])

@@ -53,6 +53,8 @@ def preflight(config: pytest.Config) -> None:
     run = gate_run(config)
     try:
         _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts
+        if run.calibrates:
+            _ = run.calibration
     except WhisperqError as error:
         raise pytest.UsageError(str(error)) from error
 

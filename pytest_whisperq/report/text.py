@@ -15,10 +15,12 @@ def explain(outcome: Outcome, replay: str) -> str:
     judgement = outcome.judgement
     lines = [
         f"whisperq {judgement.gate} gate: {judgement.verdict.value}",
-        f"  {judgement.candidate} (executes {judgement.compute_type}) against {judgement.baseline}",
+        f"  {judgement.executed}; against {judgement.baseline}",
         f"  corpus {judgement.corpus}: {judgement.utterances} utterances, {judgement.words} words",
         f"  normalizer {judgement.normalizer}; seed {judgement.seed}",
     ]
+    if judgement.operations:
+        lines.append(f"  executes {judgement.operations}")
     if found := _rates(judgement):
         metric, before, after = found
         lines.append(f"  {metric} {before:.2f} % → {after:.2f} %")
@@ -68,7 +70,7 @@ def summary_table(
     for name, named in by_candidate.items():
         own = [judgement for _, judgement in named]
         several = len({judgement.gate for judgement in own}) < len({test for test, _ in named})
-        console.print(f"[bold]{name}[/], runs {own[0].compute_type}")
+        console.print(own[0].executed.replace(name, f"[bold]{name}[/]", 1))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         headings = ("measured", "value", f"{100 * own[0].checks[0].confidence:g}% bounds", "limit", "verdict")
         for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):

@@ -1,5 +1,6 @@
 """The plugin is loaded by every pytest run on a machine that has it, so what it imports is a promise."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -32,11 +33,17 @@ def test_a_run_without_gates_loads_only_the_hooks_and_their_tables(tmp_path: Pat
     )
     # Other installed plugins may be heavy; only ours is asked.
     output = run("-m", "pytest", "-q", "-s", "-p", "no:hypothesispytest", "-p", "no:xdist", cwd=tmp_path)
-    expected = ["errors", "options", "plugin", "plugin.fixtures", "plugin.markers"]
+    expected = ["_typed", "errors", "options", "plugin", "plugin.fixtures", "plugin.markers"]
     assert f"LOADED [] {[f'pytest_whisperq.{name}' for name in expected]}" in output
 
 
 def test_listing_candidates_imports_no_runtime(tmp_path: Path) -> None:
-    options = {"whisperq_backend": "all", "whisperq_precision": "all"}
+    options = {"whisperq_backend": "all", "whisperq_precision": "int8,float32"}
     code = f"from pytest_whisperq import resolve; resolve({options}); {PROBE}"
     assert run("-c", code, cwd=tmp_path).strip() == "[]"
+
+
+def test_asking_what_this_machine_executes_imports_runtimes_but_no_framework(tmp_path: Path) -> None:
+    options = {"whisperq_backend": "all", "whisperq_precision": "all"}
+    code = f"from pytest_whisperq import resolve; resolve({options}); {PROBE}"
+    assert not {"torch", "transformers", "optimum", "nncf"} & set(ast.literal_eval(run("-c", code, cwd=tmp_path)))

@@ -11,9 +11,9 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 
 # Lower layers first; a module imports from its own layer or below. Packages stand for all their modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_lazy", "_files", "options"),
+    ("errors", "_lazy", "_files", "_typed", "options"),
     ("audio", "corpus", "embedded", "environment", "normalize", "spec", "verdict"),
-    ("backends", "artifacts", "audio_index", "transcribe"),
+    ("backends", "artifacts", "audio_index", "calibration", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
     ("pipeline",),

@@ -89,7 +89,7 @@ class _Breaker:
 
     @classmethod
     def using(cls, error: BaseException) -> None:
-        def build(self: ScriptedBackend, precision: str, source: Path, directory: Path) -> None:
+        def build(self: ScriptedBackend, precision: str, source: Path, directory: Path, calibration: object) -> None:
             (directory / "scripted.json").write_text("{", encoding="utf-8")  # as far as it got
             raise error
 

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_whisperq import config
 from pytest_whisperq.backends import Backend
+from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.config import GateConfig, resolve
 from pytest_whisperq.errors import ConfigError, MissingDependency
 
@@ -37,7 +38,9 @@ def test_without_backend_or_candidate_nothing_is_gated() -> None:
 
 
 def test_a_backend_alone_means_its_recommended_int8() -> None:
-    assert pairs(backend="openvino,ctranslate2") == ["openvino:int8", "ctranslate2:int8"]
+    assert pairs(backend="openvino,ctranslate2,transformers") == [
+        *("openvino:int8-ptq", "ctranslate2:int8", "transformers:int8-dynamic")
+    ]
 
 
 def test_a_cross_product_keeps_what_exists_and_says_why_the_rest_is_left_out() -> None:
@@ -53,15 +56,35 @@ def test_all_precisions_of_a_backend() -> None:
 
 def test_all_backends_are_the_real_ones_each_once() -> None:
     found = pairs(backend="openvino,all", baseline="ctranslate2")
-    assert found[0] == "openvino:int8"
+    assert found[0] == "openvino:int8-ptq"
     assert sorted(c.split(":")[0] for c in found) == ["ctranslate2", "openvino", "transformers"]
 
 
 def test_all_leaves_out_the_baseline_itself_and_says_so() -> None:
-    config = resolved(backend="all")
-    assert sorted(str(candidate) for candidate in config.candidates) == ["ctranslate2:int8", "openvino:int8"]
+    config = resolved(backend="all", precision="float32")
+    assert sorted(str(candidate) for candidate in config.candidates) == ["ctranslate2:float32", "openvino:float32"]
     assert config.left_out == ("transformers:float32: it is the baseline",)
-    assert pairs(backend="transformers") == ["transformers:float32"]  # whoever names it means it
+    assert pairs(backend="transformers", precision="float32") == ["transformers:float32"]  # whoever names it means it
+
+
+@pytest.fixture
+def no_int4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which the scripted backend falls back from int4."""
+    monkeypatch.setattr(ScriptedBackend, "falls_back", lambda self: {"int4-sym": "this processor has no int4"})
+
+
+@pytest.mark.usefixtures("no_int4")
+def test_all_precisions_are_those_this_machine_executes_and_the_others_are_explained() -> None:
+    found = resolved(backend="scripted", precision="all")
+    assert [str(candidate) for candidate in found.candidates] == ["scripted:float32", "scripted:int8"]
+    assert found.left_out == ("scripted:int4-sym: this processor has no int4",)
+
+
+@pytest.mark.usefixtures("no_int4")
+def test_what_is_named_is_tried_and_a_fallback_that_is_allowed_is_part_of_all() -> None:
+    assert "scripted:int4-sym" in pairs(backend="scripted", precision="all,int4-sym")
+    assert "scripted:int4-sym" in pairs(backend="scripted", precision="all", allow_fallback="true")
+    assert pairs(candidate="scripted:int4-sym") == ["scripted:int4-sym"]
 
 
 def test_a_precision_that_no_named_backend_has_is_an_error_listing_what_they_have() -> None:
@@ -88,7 +111,7 @@ def test_a_named_backend_that_is_missing_is_an_error_but_one_of_all_is_marked(in
     with pytest.raises(MissingDependency, match="openvino"):
         resolved(backend="openvino")
     missing = {c.backend: bool(c.missing) for c in resolved(backend="all").candidates}
-    assert missing == {"ctranslate2": False, "openvino": True}
+    assert missing == {"ctranslate2": False, "openvino": True, "transformers": False}
 
 
 def test_explicit_candidates_replace_backend_and_precision() -> None:

@@ -24,7 +24,9 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     assert values["confidence"] == 0.95
     assert values["decode-batch"] == 16
     assert values["seed"] == 0
-    assert values["corpus"] == "embedded"
+    assert values["corpus"] == values["calibration"] == "embedded"
+    assert values["smooth-quant"] == (0.5, 0.95)
+    assert values["allow-fallback"] is False
     assert values["baseline"] == "transformers:float32"
     assert {name for name, value in values.items() if value is None} == {
         *("backend", "precision", "candidate", "max-utterances", "normalizer", "threads", "cache-dir")
@@ -65,6 +67,11 @@ def test_an_empty_flag_is_an_error_and_not_an_absent_one(name: str) -> None:
         ("decode-batch", "1.5"),
         ("max-utterances", "0"),
         ("seed", "-1"),
+        ("allow-fallback", "perhaps"),
+        ("smooth-quant", "0.5"),
+        ("smooth-quant", "0.5,1.5"),
+        ("smooth-quant", "0.5,0.5,0.5"),
+        ("calibration-samples", "0"),
         ("backend", " , ,"),
         ("model", "   "),
     ],
@@ -74,6 +81,13 @@ def test_unusable_values_name_flag_rule_and_value(name: str, typed: str) -> None
         parse_options({BY_NAME[name].ini: typed}, {})
     assert str(caught.value).startswith(f"{BY_NAME[name].flag}: must be ")
     assert repr(typed) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"), [("true", True), ("True", True), ("on", True), ("no", False), ("0", False)]
+)
+def test_a_switch_knows_the_usual_spellings(typed: str, means: bool) -> None:
+    assert parse_options({}, {BY_NAME["allow-fallback"].ini: typed})["allow-fallback"] is means
 
 
 def test_an_unusable_ini_value_is_blamed_on_the_ini_key() -> None:

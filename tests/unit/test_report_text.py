@@ -29,7 +29,7 @@ def parity(texts: PairedTexts) -> Outcome:
 def test_a_failing_gate_says_everything_one_needs_to_know(texts: PairedTexts) -> None:
     lines = explain(accuracy(texts), "pytest suites -k this").splitlines()
     assert lines[0] == "whisperq accuracy gate: FAIL"
-    assert "scripted:int8 (executes int8) against scripted:float32" in lines[1]
+    assert "scripted:int8, runs int8; against scripted:float32" in lines[1]
     assert "corpus made: 40 utterances, 160 words" in lines[2]
     assert "normalizer identity (1); seed 3" in lines[3]
     assert "WER 0.00 % → 12.50 %" in lines[4]

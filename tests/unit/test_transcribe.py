@@ -161,6 +161,42 @@ def test_another_executed_compute_type_is_an_error_and_caches_nothing(
     assert not list((tmp_path / "cache" / "transcripts").glob("*.jsonl"))
 
 
+@pytest.fixture
+def falling_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that executes scripted int8 as float32."""
+    load = ScriptedBackend.load
+
+    def fallback(self: ScriptedBackend, precision: str, directory: Path, threads: int) -> ScriptedTranscriber:
+        transcriber = load(self, precision, directory, threads)
+        transcriber.compute_type = "float32"
+        return transcriber
+
+    monkeypatch.setattr(ScriptedBackend, "load", fallback)
+
+
+@pytest.mark.usefixtures("falling_back")
+def test_an_allowed_fallback_is_shown_as_one(start_run: StartRun) -> None:
+    found = candidate(start_run(allow_fallback="true"))
+    assert (found.compute_type, found.fell_back) == ("float32", True)
+    assert found.texts == TEXTS
+
+
+@pytest.mark.usefixtures("falling_back")
+def test_transcripts_of_a_fallback_are_no_way_around_the_error(start_run: StartRun, decoded: list[int]) -> None:
+    candidate(start_run(allow_fallback="true"))
+    with pytest.raises(DecodeError, match=r"'float32' executes here, not 'int8'.*--whisperq-allow-fallback"):
+        candidate(start_run())
+    assert sum(decoded) == 5
+
+
+def test_what_the_runtime_says_of_its_operations_is_kept(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScriptedTranscriber, "operations", "3 of 4 in int8", raising=False)
+    assert candidate(start_run()).operations == "3 of 4 in int8"
+    monkeypatch.undo()
+    assert candidate(start_run()).operations == "3 of 4 in int8"  # from the cache
+    assert not candidate(start_run()).fell_back
+
+
 def test_a_model_that_cannot_be_loaded_is_named(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*args: object) -> None:
         raise RuntimeError("unsupported opset")

@@ -30,6 +30,8 @@ def judgement(*verdicts: Verdict) -> Judgement:
         candidate="scripted:int8",
         baseline="scripted:float32",
         compute_type="int8",
+        fell_back=False,
+        operations="",
         corpus="calls",
         normalizer="identity (1)",
         utterances=3,

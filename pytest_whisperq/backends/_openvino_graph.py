@@ -1,0 +1,70 @@
+"""What a compiled OpenVINO model really executes, read from its runtime graph: hints are wishes."""
+
+from collections import Counter
+from typing import Any
+
+_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
+_WEIGHTS = {
+    "u2": "int2",
+    "u3": "int3",
+    "i4": "int4",
+    "u4": "int4",
+    "nf4": "nf4",
+    "f8e4m3": "fp8",
+    "i8": "int8",
+    "u8": "int8",
+}
+"""Element type of stored weights → what it is called, the shortest first."""
+_MATRIX = ("FullyConnected", "MatMul", "Convolution")
+"""The layers that do the arithmetic of a Whisper; everything else moves, adds or normalizes."""
+_FEW = 1024
+"""Bytes below which a constant is a scale or a shape, not weights."""
+
+
+def read_back(model: Any) -> tuple[str, str]:
+    """Return (compute type, operations) of a compiled ``OVModelForSpeechSeq2Seq``.
+
+    The compute type names the arithmetic of encoder and decoder, and the storage of their weights where that is
+    shorter; operations say how many of the matrix layers of each part multiply in 8 bits.
+    """
+    found, shares = [], []
+    for name in ("encoder", "decoder"):
+        part = getattr(model, name)
+        request = part.request  # optimum keeps the compiled model for the encoder, its request for the decoder
+        compiled = request.get_compiled_model() if hasattr(request, "get_compiled_model") else request
+        layers = Counter(_arithmetic(layer) for layer in compiled.get_runtime_model().get_ops() if _is_matrix(layer))
+        hint = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        found.append(_compute_type(layers, _NAMES.get(hint, hint), _shortest_weights(part.model)))
+        shares.append(f"{name} {layers['int8']} of {layers.total()} matrix layers in int8")
+    return " + ".join(dict.fromkeys(found)), ", ".join(shares)
+
+
+def _compute_type(layers: "Counter[str]", hint: str, weights: str) -> str:
+    if layers["int8"]:
+        return f"int8_{hint}"
+    return f"{hint} on {weights} weights" if weights else hint
+
+
+def _is_matrix(layer: Any) -> bool:
+    return _property(layer, "layerType") in _MATRIX
+
+
+def _arithmetic(layer: Any) -> str:
+    """Return what a layer multiplies in: its kernel's name ends in the type, as in ``brgconv_avx512_I8``."""
+    kind = _property(layer, "primitiveType").rpartition("_")[2].lower()
+    return "int8" if kind in ("i8", "u8") else _NAMES.get(kind, kind)
+
+
+def _property(layer: Any, name: str) -> str:
+    value = layer.get_rt_info()[name]
+    return str(value.astype(str) if hasattr(value, "astype") else value)
+
+
+def _shortest_weights(model: Any) -> str:
+    """Return the shortest type that weights are stored in, int8 or shorter: ``int4``, ``nf4``, ``fp8``; or nothing."""
+    types = {
+        op.get_element_type().to_string()
+        for op in model.get_ops()
+        if op.get_type_name() == "Constant" and len(op.shape) >= 2 and op.get_byte_size() >= _FEW
+    }
+    return next((name for stored, name in _WEIGHTS.items() if stored in types), "")

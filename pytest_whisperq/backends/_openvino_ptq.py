@@ -1,0 +1,63 @@
+"""Full int8 of an OpenVINO Whisper: weights and activations, each part calibrated apart (NNCF, SmoothQuant)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_whisperq import _lazy
+from pytest_whisperq.backends import Calibration, Clip, _whisper
+
+_PURPOSE = "quantize OpenVINO models"
+
+
+def quantize(model: Any, front_end: _whisper.FrontEnd, calibration: Calibration) -> None:
+    """Replace both parts of ``model`` by int8 ones whose activation ranges were measured on the calibration clips."""
+    nncf = _lazy.require("nncf", extra="openvino", purpose=_PURPOSE)
+    model.compile()
+    samples = list(_samples(model, front_end, calibration))
+    model.clear_requests()
+    for index, (name, alpha) in enumerate((("encoder", calibration.alphas[0]), ("decoder", calibration.alphas[1]))):
+        old = getattr(model, name).model
+        alphas = nncf.AdvancedSmoothQuantParameters(matmul=alpha)
+        new = nncf.quantize(
+            old,
+            nncf.Dataset([pair[index] for pair in samples]),
+            subset_size=len(samples),
+            model_type=nncf.ModelType.TRANSFORMER,
+            preset=nncf.QuantizationPreset.MIXED,
+            advanced_parameters=nncf.AdvancedQuantizationParameters(smooth_quant_alphas=alphas),
+        )
+        model.replace_ov_model(old, new)
+
+
+def _samples(
+    model: Any, front_end: _whisper.FrontEnd, calibration: Calibration
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield what encoder and decoder are fed, clip by clip: the clip, then all that float32 says about it at once.
+
+    One call with the whole text shows the decoder the activations of every position. Every second clip is decoded with
+    timestamps, so that both ways of prompting are in range.
+    """
+    import torch
+
+    for index, clip in enumerate(calibration.clips()):
+        features = torch.from_numpy(front_end.features([clip]))
+        timestamps = bool(index % 2)
+        with torch.inference_mode():
+            options = {**_whisper.generate_options(front_end, [clip]), "return_timestamps": timestamps}
+            said = model.generate(features, **options)[0].tolist()
+            sound = model.encoder(features).last_hidden_state.numpy().copy()  # a view that the next call overwrites
+        prompt = front_end.prompt(_language(model, front_end, features, clip))
+        ids = torch.tensor([[*(prompt[:-1] if timestamps else prompt), *said]]).numpy()
+        decoder = {
+            "input_ids": ids,
+            "encoder_hidden_states": sound,
+            "beam_idx": torch.zeros(1, dtype=torch.int32).numpy(),
+        }
+        yield {"input_features": features.numpy()}, {**decoder, "nncf_reset_state": True}
+
+
+def _language(model: Any, front_end: _whisper.FrontEnd, features: Any, clip: Clip) -> str | None:
+    """Return the language of a clip, detected where it is not given and the model knows several."""
+    if clip.language or not front_end.is_multilingual:
+        return clip.language
+    return front_end.language_of(int(model.detect_language(input_features=features)[0]))

@@ -1,0 +1,47 @@
+"""The calibration set of static quantization: which clips, that none of them is evaluated on, and its identity."""
+
+import hashlib
+import json
+
+from pytest_whisperq import audio, embedded
+from pytest_whisperq.audio_index import ClipFacts
+from pytest_whisperq.backends import Calibration, Clip
+from pytest_whisperq.corpus import EMBEDDED, Corpus, load_corpus, subset
+from pytest_whisperq.errors import CorpusError
+
+_SHOWN = 10
+
+
+def load_calibration_set(location: str, samples: int, seed: int) -> Corpus:
+    """Read ``samples`` utterances of the calibration set at ``location``, stratified and seeded like any subset."""
+    corpus = load_corpus(embedded.calibration_directory() if location == EMBEDDED else location)
+    speech = Corpus(name=location, utterances=corpus.speech)
+    if not speech.utterances:
+        raise CorpusError(f"--whisperq-calibration: {location} holds no speech; activations would be measured on noise")
+    return subset(speech, samples, seed)
+
+
+def make_calibration(
+    corpus: Corpus,
+    facts: dict[str, ClipFacts],
+    evaluated: dict[str, ClipFacts],
+    alphas: tuple[float, float],
+) -> Calibration:
+    """Return what a backend calibrates with; raise `CorpusError` listing the clips that are evaluated on too.
+
+    ``facts`` are those of the calibration set, ``evaluated`` those of the evaluation corpus.
+    """
+    sounds = {fact.digest for fact in evaluated.values()}
+    if shared := [item.id for item in corpus.utterances if facts[item.id].digest in sounds]:
+        more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
+        raise CorpusError(
+            f"--whisperq-calibration: {len(shared)} of {len(corpus.utterances)} clips are evaluated on too, which "
+            f"flatters the quantized model: {', '.join(shared[:_SHOWN])}{more}. Take them out of one of the two sets."
+        )
+    heard = [(facts[item.id].digest, item.language) for item in corpus.utterances]
+    identity = hashlib.sha256(json.dumps([heard, alphas]).encode()).hexdigest()
+
+    def clips() -> list[Clip]:
+        return [Clip(samples=audio.load(item.audio), language=item.language) for item in corpus.utterances]
+
+    return Calibration(identity=identity, clips=clips, alphas=alphas)
