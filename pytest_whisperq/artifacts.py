@@ -104,7 +104,7 @@ class ArtifactStore:
         try:
             self._locks.mkdir(parents=True, exist_ok=True)
             with FileLock(self._locks / f"{artifact.key}.lock"):
-                if not _verify(artifact.directory.parent):
+                if not is_sound(artifact.directory.parent):
                     shutil.rmtree(artifact.directory.parent, ignore_errors=True)
         except OSError as error:
             raise cache_error(self._root.parent, error) from error
@@ -178,7 +178,7 @@ class ArtifactStore:
             raise BuildError(f"building {spec} from {spec.source.name} failed: {reason}") from error
 
 
-def _verify(entry: Path) -> bool:
+def is_sound(entry: Path) -> bool:
     """Whether every file of a published entry has the digest in its record."""
     try:
         files = json.loads((entry / "artifact.json").read_text(encoding="utf-8"))["files"]

@@ -91,7 +91,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         threads=values["threads"] or _default_threads(),
         decode_batch=values["decode-batch"],
         seed=values["seed"],
-        cache_dir=_cache_dir(values["cache-dir"]),
+        cache_dir=cache_directory(values["cache-dir"]),
     )
 
 
@@ -183,7 +183,8 @@ def _default_threads() -> int:
     return max(1, cpu_quota() // workers)
 
 
-def _cache_dir(typed: str | None) -> Path:
+def cache_directory(typed: str | None) -> Path:
+    """Return where built models and transcripts are kept: what was typed, or the platform's cache directory."""
     if typed:
         return user_path(typed, "--whisperq-cache-dir").resolve()
     from platformdirs import user_cache_path

@@ -105,6 +105,7 @@ class Backend(Protocol):
 BACKENDS: Mapping[str, str] = MappingProxyType(
     {
         "ctranslate2": "pytest_whisperq.backends.ctranslate2:CTranslate2Backend",
+        "faster-whisper": "pytest_whisperq.backends.faster_whisper:FasterWhisperBackend",
         "openvino": "pytest_whisperq.backends.openvino:OpenVINOBackend",
         "scripted": "pytest_whisperq.backends.scripted:ScriptedBackend",
         "transformers": "pytest_whisperq.backends.transformers:TransformersBackend",

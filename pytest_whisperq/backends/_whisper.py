@@ -62,10 +62,8 @@ class FrontEnd:
 
     @cached_property
     def generation(self) -> dict[str, Any]:
-        """The checkpoint's ``generation_config.json``; empty for one that has none."""
-        path = self._directory / "generation_config.json"
-        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return loaded
+        """See `generation_config`."""
+        return generation_config(self._directory)
 
     @property
     def is_multilingual(self) -> bool:
@@ -109,6 +107,13 @@ class FrontEnd:
                 Hypothesis(text=self._tokenizer.decode(ids, skip_special_tokens=True).strip(), tokens=tuple(ids))
             )
         return found
+
+
+def generation_config(directory: Path) -> dict[str, Any]:
+    """Return a checkpoint's ``generation_config.json``; empty for one that has none."""
+    path = directory / "generation_config.json"
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return loaded
 
 
 def copy_front_end(source: Path, directory: Path) -> None:

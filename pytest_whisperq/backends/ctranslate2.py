@@ -1,7 +1,8 @@
 """CTranslate2's Whisper: converted once, batched, one thread pool of stated size."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -64,20 +65,27 @@ class CTranslate2Backend:
         return CTranslate2Transcriber(directory, threads)
 
 
+@contextmanager
+def quiet(runtime: Any) -> Iterator[None]:
+    """Keep CTranslate2 from warning of a fallback on stderr while a model loads: its compute type is read back."""
+    level = runtime.get_log_level()
+    runtime.set_log_level(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        runtime.set_log_level(level)
+
+
 class CTranslate2Transcriber:
     """A converted model and its front end."""
 
     def __init__(self, directory: Path, threads: int) -> None:
         self._runtime = _lazy.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
         self._front_end = _whisper.FrontEnd(directory)
-        level = self._runtime.get_log_level()
-        self._runtime.set_log_level(logging.CRITICAL)  # it warns of a fallback; we report what `compute_type` says
-        try:
+        with quiet(self._runtime):
             self._model: Any = self._runtime.models.Whisper(
                 str(directory), device="cpu", compute_type="default", intra_threads=threads, inter_threads=1
             )
-        finally:
-            self._runtime.set_log_level(level)
         self.compute_type = str(self._model.compute_type)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

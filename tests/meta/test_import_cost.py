@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = "ctranslate2 datasets jiwer nncf numpy openvino optimum pyarrow rich soundfile torch transformers"
+HEAVY = (
+    "ctranslate2 datasets faster_whisper jiwer nncf numpy openvino optimum pyarrow rich soundfile torch transformers"
+)
 
 PROBE = f"import sys; print([name for name in {HEAVY.split()!r} if name in sys.modules])"
 

@@ -16,8 +16,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backends", "artifacts", "audio_index", "calibration", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
-    ("pipeline",),
-    ("plugin",),
+    ("pipeline", "cache"),
+    ("plugin", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

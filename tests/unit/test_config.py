@@ -15,7 +15,7 @@ from pytest_whisperq.errors import ConfigError, MissingDependency
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     """Decide what is installed, wherever the tests run; empty it or take names out to have backends missing."""
-    present = {"ctranslate2", "openvino", "scripted", "transformers"}
+    present = {"ctranslate2", "faster-whisper", "openvino", "scripted", "transformers"}
 
     def check(backend: Backend) -> None:
         if backend.name not in present:
@@ -57,12 +57,14 @@ def test_all_precisions_of_a_backend() -> None:
 def test_all_backends_are_the_real_ones_each_once() -> None:
     found = pairs(backend="openvino,all", baseline="ctranslate2")
     assert found[0] == "openvino:int8-ptq"
-    assert sorted(c.split(":")[0] for c in found) == ["ctranslate2", "openvino", "transformers"]
+    assert sorted(c.split(":")[0] for c in found) == [*("ctranslate2", "faster-whisper", "openvino", "transformers")]
 
 
 def test_all_leaves_out_the_baseline_itself_and_says_so() -> None:
     config = resolved(backend="all", precision="float32")
-    assert sorted(str(candidate) for candidate in config.candidates) == ["ctranslate2:float32", "openvino:float32"]
+    assert sorted(str(candidate) for candidate in config.candidates) == [
+        *("ctranslate2:float32", "faster-whisper:float32", "openvino:float32")
+    ]
     assert config.left_out == ("transformers:float32: it is the baseline",)
     assert pairs(backend="transformers", precision="float32") == ["transformers:float32"]  # whoever names it means it
 
@@ -111,7 +113,7 @@ def test_a_named_backend_that_is_missing_is_an_error_but_one_of_all_is_marked(in
     with pytest.raises(MissingDependency, match="openvino"):
         resolved(backend="openvino")
     missing = {c.backend: bool(c.missing) for c in resolved(backend="all").candidates}
-    assert missing == {"ctranslate2": False, "openvino": True, "transformers": False}
+    assert missing == {"ctranslate2": False, "faster-whisper": False, "openvino": True, "transformers": False}
 
 
 def test_explicit_candidates_replace_backend_and_precision() -> None:

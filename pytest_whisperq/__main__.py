@@ -1,0 +1,89 @@
+"""``python -m pytest_whisperq``: what one does with the product outside a test run."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from pytest_whisperq import cache
+from pytest_whisperq.config import cache_directory
+from pytest_whisperq.errors import WhisperqError
+
+_MEGABYTE = 1e6
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, 1 when ``cache verify`` found damage, 2 for something that cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except WhisperqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pytest_whisperq", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    kept = commands.add_parser("cache", help="built models: list them, check them, remove what no run can use")
+    actions = kept.add_subparsers(required=True, metavar="ACTION")
+    for name, run, text in (
+        ("list", _list, "print every built model with its size and age"),
+        ("verify", _verify, "check every file against the digest it was published with; exit code 1 for damage"),
+        ("prune", _prune, "remove unfinished, damaged and outdated models"),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument("--cache-dir", metavar="DIR", help="where it is (default: the platform's cache directory)")
+        action.set_defaults(run=run)
+        if name == "prune":
+            action.add_argument(
+                "--older-than", metavar="DAYS", type=_days, help="also those built longer ago than this"
+            )
+    return parser
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not days >= 0:
+        raise ValueError(text)
+    return days
+
+
+def _list(options: argparse.Namespace) -> int:
+    root = cache_directory(options.cache_dir)
+    found = list(cache.entries(root))
+    for entry in found:
+        print(_line(entry))
+    print(f"{len(found)} models, {sum(entry.size for entry in found) / _MEGABYTE:.1f} MB in {root}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    root = cache_directory(options.cache_dir)
+    found = list(cache.entries(root, verify=True))
+    bad = [entry for entry in found if entry.problem]
+    for entry in bad:
+        print(_line(entry))
+    advice = "; run: python -m pytest_whisperq cache prune" if bad else ""
+    print(f"{len(found) - len(bad)} of {len(found)} models in {root} are sound and usable{advice}")
+    return 1 if any(entry.problem.startswith("damaged") for entry in bad) else 0
+
+
+def _prune(options: argparse.Namespace) -> int:
+    root = cache_directory(options.cache_dir)
+    removed = list(cache.prune(root, older_than=options.older_than))
+    for entry in removed:
+        print(_line(entry))
+    print(f"removed {len(removed)} models, {sum(entry.size for entry in removed) / _MEGABYTE:.1f} MB, from {root}")
+    return 0
+
+
+def _line(entry: cache.Entry) -> str:
+    days = (time.time() - entry.built) / 86_400
+    reason = f"  ({entry.problem})" if entry.problem else ""
+    return f"{entry.path.name[:12]}  {entry.size / _MEGABYTE:8.1f} MB  {days:5.1f} days  {entry.name}{reason}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""faster-whisper, on the very files CTranslate2 converts: the same weights behind another front end.
+
+It makes its own features (zeros after the end of a clip where Whisper's extractor has its floor) and decodes one clip
+at a time, so its transcripts are its own. What would make a run unrepeatable is switched off, sampling after a failed
+threshold above all, and it suppresses the checkpoint's tokens, not a list of its own that hits pieces of words in small
+vocabularies.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq import _lazy
+from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _whisper
+from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet
+
+_PURPOSE = "run faster-whisper"
+
+
+class FasterWhisperBackend:
+    """``faster_whisper.WhisperModel`` on the CPU."""
+
+    name = "faster-whisper"
+    extra = "faster-whisper"
+    modules = ("faster_whisper", *CTranslate2Backend.modules)
+    distributions = ("faster-whisper", *CTranslate2Backend.distributions)
+    precisions: Mapping[str, str] = CTranslate2Backend.precisions
+    recommended = CTranslate2Backend.recommended
+    calibrated: frozenset[str] = frozenset()
+    weights = CTranslate2Backend.weights
+
+    def falls_back(self) -> Mapping[str, str]:
+        """Where CTranslate2 does."""
+        return CTranslate2Backend().falls_back()
+
+    def base(self, precision: str) -> tuple[str, str] | None:
+        """One conversion serves both."""
+        return (CTranslate2Backend.name, precision)
+
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
+        """Link the converted files: nothing is converted, or kept, twice."""
+        for path in source.iterdir():
+            try:
+                os.link(path, directory / path.name)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(path, directory / path.name)
+
+    def load(self, precision: str, directory: Path, threads: int) -> "FasterWhisperTranscriber":
+        """Load without conversion, as CTranslate2 itself does."""
+        return FasterWhisperTranscriber(directory, threads)
+
+
+class FasterWhisperTranscriber:
+    """A converted model behind faster-whisper's own front end."""
+
+    def __init__(self, directory: Path, threads: int) -> None:
+        library = _lazy.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
+        generation = _whisper.generation_config(directory)
+        with quiet(_lazy.require("ctranslate2", extra="faster-whisper", purpose=_PURPOSE)):
+            self._model: Any = library.WhisperModel(
+                str(directory), device="cpu", compute_type="default", cpu_threads=threads, num_workers=1
+            )
+        self._suppressed = list(generation.get("suppress_tokens") or [])
+        self.compute_type = str(self._model.model.compute_type)
+
+    def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode clip by clip; see `Transcriber`."""
+        return [self._one(clip) for clip in clips]
+
+    def _one(self, clip: Clip) -> Hypothesis:
+        segments, _ = self._model.transcribe(
+            clip.samples,
+            language=clip.language,
+            task="transcribe",
+            beam_size=1,
+            temperature=0.0,
+            suppress_tokens=self._suppressed,
+            without_timestamps=True,
+            condition_on_previous_text=False,
+            compression_ratio_threshold=None,
+            log_prob_threshold=None,
+            no_speech_threshold=None,
+            max_new_tokens=_whisper.MAX_NEW_TOKENS,
+        )
+        found = list(segments)  # it decodes as one asks
+        text = " ".join(segment.text.strip() for segment in found)
+        return Hypothesis(text=text.strip(), tokens=tuple(token for segment in found for token in segment.tokens))

@@ -1,0 +1,139 @@
+"""The cache command: it lists, finds damage, and removes only what no run can use."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from pytest_whisperq import cache
+from pytest_whisperq.__main__ import main
+from pytest_whisperq.artifacts import Artifact, ArtifactStore
+from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.spec import ModelSpec
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def built(store: ArtifactStore, spec: ModelSpec) -> Artifact:
+    return store.get(spec)
+
+
+def problems(root: Path, *, verify: bool = True) -> list[str]:
+    return [entry.problem for entry in cache.entries(root, verify=verify)]
+
+
+def rewrite(built: Artifact, **changes: object) -> None:
+    record = built.directory.parent / "artifact.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), **changes}))
+
+
+def test_a_cache_that_is_not_there_is_empty(root: Path) -> None:
+    assert problems(root) == []
+    assert list(cache.prune(root)) == []
+
+
+def test_a_built_model_is_listed_by_what_it_is(root: Path, built: Artifact, spec: ModelSpec) -> None:
+    (entry,) = cache.entries(root, verify=True)
+    assert entry.name == f"scripted:int8 of {spec.source.name}"
+    assert entry.size > built.size  # its record counts too
+    assert entry.problem == ""
+    assert abs(entry.built - time.time()) < 60
+
+
+def test_a_sound_model_is_never_pruned(root: Path, built: Artifact) -> None:
+    assert list(cache.prune(root)) == []
+    assert list(cache.prune(root, older_than=1)) == []
+    assert built.directory.is_dir()
+
+
+def test_damage_is_seen_only_by_verify_and_pruned(root: Path, built: Artifact) -> None:
+    weights = built.directory / "scripted.json"
+    weights.write_bytes(weights.read_bytes().replace(b"{", b"["))
+    assert problems(root, verify=False) == [""]
+    (found,) = problems(root)
+    assert found.startswith("damaged: a file does not have the digest")
+    assert [entry.path for entry in cache.prune(root)] == [built.directory.parent]
+    assert problems(root) == []
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{", '{"files": 3}'])
+def test_a_record_that_cannot_be_read_is_damage(root: Path, built: Artifact, record: str) -> None:
+    (built.directory.parent / "artifact.json").write_text(record)
+    assert problems(root) == ["damaged: its record cannot be read"]
+
+
+def test_a_model_of_other_libraries_is_outdated(
+    root: Path, store: ArtifactStore, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedBackend, "distributions", ("numpy",))
+    built = store.get(spec)
+    rewrite(built, versions={"numpy": "0.1"})
+    (found,) = problems(root)
+    assert found.startswith("built with other libraries than are installed: numpy 0.1 → ")
+    assert len(list(cache.prune(root))) == 1
+
+
+def test_a_model_of_another_layout_is_outdated(root: Path, built: Artifact) -> None:
+    rewrite(built, schema=0)
+    assert problems(root) == ["built by another version of pytest-whisperq"]
+
+
+def test_a_killed_build_is_left_over_but_one_that_is_running_is_not(root: Path, built: Artifact) -> None:
+    aside = root / "artifacts" / f".build-{'0' * 32}-abc"
+    (aside / "model").mkdir(parents=True)
+    with FileLock(root / "locks" / f"{'0' * 32}.lock"):
+        assert list(cache.prune(root)) == []
+    assert [entry.path for entry in cache.prune(root)] == [aside]
+    assert built.directory.is_dir()
+
+
+def test_age_is_counted_in_days(root: Path, built: Artifact) -> None:
+    long_ago = time.time() - 3 * 86_400
+    os.utime(built.directory.parent, (long_ago, long_ago))
+    assert list(cache.prune(root, older_than=4)) == []
+    assert len(list(cache.prune(root, older_than=2))) == 1
+
+
+def test_list_prints_every_model_and_the_sum(root: Path, built: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache", "list", "--cache-dir", str(root)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{built.key[:12]}  " in lines[0]
+    assert "scripted:int8 of " in lines[0]
+    assert lines[1].startswith("1 models, 0.0 MB in ")
+
+
+def test_verify_fails_on_damage_and_says_what_to_type(
+    root: Path, built: Artifact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "verify", "--cache-dir", str(root)]) == 0
+    assert "1 of 1 models in " in capsys.readouterr().out
+    (built.directory / "scripted.json").write_text("{}")
+    assert main(["cache", "verify", "--cache-dir", str(root)]) == 1
+    assert "run: python -m pytest_whisperq cache prune" in capsys.readouterr().out
+
+
+def test_prune_says_what_it_removed(root: Path, built: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache", "prune", "--cache-dir", str(root), "--older-than", "0"]) == 0
+    assert "removed 1 models" in capsys.readouterr().out
+    assert not built.directory.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["cache"], ["cash"], ["cache", "prune", "--older-than", "-1"], ["cache", "list", "--all"]]
+)
+def test_what_cannot_be_meant_is_a_usage_error(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_an_error_of_ours_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache", "list", "--cache-dir", "~nobody-at-all/x"]) == 2
+    assert capsys.readouterr().err.startswith("error: --whisperq-cache-dir: '~nobody-at-all/x' names the home of")
