@@ -4,10 +4,11 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from pytest_whisperq import cache
 from pytest_whisperq.config import cache_directory
-from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.errors import ConfigError, WhisperqError
 
 _MEGABYTE = 1e6
 
@@ -26,61 +27,83 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pytest_whisperq", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    kept = commands.add_parser("cache", help="built models: list them, check them, remove what no run can use")
+    kept = commands.add_parser(
+        "cache", help="built models and transcripts: list them, check them, remove what is of no use"
+    )
     actions = kept.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (
-        ("list", _list, "print every built model with its size and age"),
+        ("list", _list, "print every built model and file of transcripts with its size and age"),
         ("verify", _verify, "check every file against the digest it was published with; exit code 1 for damage"),
-        ("prune", _prune, "remove unfinished, damaged and outdated models"),
+        (
+            "prune",
+            _prune,
+            "remove what is unfinished, damaged or outdated here, and transcripts of models that are gone",
+        ),
     ):
         action = actions.add_parser(name, help=text, description=text)
-        action.add_argument("--cache-dir", metavar="DIR", help="where it is (default: the platform's cache directory)")
+        action.add_argument(
+            "--cache-dir",
+            metavar="DIR",
+            help="where it is (default: the platform's cache directory; what an ini file says is not read)",
+        )
         action.set_defaults(run=run)
         if name == "prune":
             action.add_argument(
-                "--older-than", metavar="DAYS", type=_days, help="also those built longer ago than this"
+                "--older-than", metavar="DAYS", type=_days, help="also what has not changed for so long"
             )
     return parser
 
 
 def _days(text: str) -> float:
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
     if not days >= 0:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"must be a number of days, 0 or more (got {text!r})")
     return days
 
 
+def _root(options: argparse.Namespace) -> Path:
+    """Return the cache directory; one that was typed must exist, and an empty one is a variable that is not set."""
+    typed: str | None = options.cache_dir
+    root = cache_directory(typed)
+    if typed is not None and not (typed.strip() and root.is_dir()):
+        raise ConfigError(f"--cache-dir: {typed!r} is no directory; leave it out for the platform's cache directory")
+    return root
+
+
 def _list(options: argparse.Namespace) -> int:
-    root = cache_directory(options.cache_dir)
+    root = _root(options)
     found = list(cache.entries(root))
     for entry in found:
         print(_line(entry))
-    print(f"{len(found)} models, {sum(entry.size for entry in found) / _MEGABYTE:.1f} MB in {root}")
+    print(f"{len(found)} entries, {sum(entry.size for entry in found) / _MEGABYTE:.1f} MB in {root}")
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
-    root = cache_directory(options.cache_dir)
+    root = _root(options)
     found = list(cache.entries(root, verify=True))
     bad = [entry for entry in found if entry.problem]
     for entry in bad:
         print(_line(entry))
     advice = "; run: python -m pytest_whisperq cache prune" if bad else ""
-    print(f"{len(found) - len(bad)} of {len(found)} models in {root} are sound and usable{advice}")
+    print(f"{len(found) - len(bad)} of {len(found)} entries in {root} are sound and usable{advice}")
     return 1 if any(entry.problem.startswith("damaged") for entry in bad) else 0
 
 
 def _prune(options: argparse.Namespace) -> int:
-    root = cache_directory(options.cache_dir)
+    root = _root(options)
     removed = list(cache.prune(root, older_than=options.older_than))
     for entry in removed:
         print(_line(entry))
-    print(f"removed {len(removed)} models, {sum(entry.size for entry in removed) / _MEGABYTE:.1f} MB, from {root}")
+    print(f"removed {len(removed)} entries, {sum(entry.size for entry in removed) / _MEGABYTE:.1f} MB, from {root}")
     return 0
 
 
 def _line(entry: cache.Entry) -> str:
-    days = (time.time() - entry.built) / 86_400
+    days = (time.time() - entry.changed) / 86_400
     reason = f"  ({entry.problem})" if entry.problem else ""
     return f"{entry.path.name[:12]}  {entry.size / _MEGABYTE:8.1f} MB  {days:5.1f} days  {entry.name}{reason}"
 

@@ -24,7 +24,7 @@ from pytest_whisperq.environment import versions
 from pytest_whisperq.errors import BuildError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when the layout or the way of building changes, which retires every older entry."""
 
 _ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says
@@ -35,7 +35,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A built model. ``identity`` digests the weights, ``size`` counts all bytes on disk."""
+    """A built model. ``identity`` digests the weights, ``size`` counts all bytes, ``calibration`` says what it saw."""
 
     spec: ModelSpec
     key: str
@@ -43,6 +43,7 @@ class Artifact:
     identity: str
     size: int
     build_seconds: float
+    calibration: str = ""
 
 
 class ArtifactStore:
@@ -135,6 +136,7 @@ class ArtifactStore:
                 identity=record["identity"],
                 size=sum(sizes.values()),
                 build_seconds=record["build_seconds"],
+                calibration=record["calibration"],
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or damaged: build it again
             return None
@@ -146,9 +148,12 @@ class ArtifactStore:
         aside = Path(tempfile.mkdtemp(dir=self._root, prefix=f".build-{key}-"))
         try:
             begin = time.perf_counter()
+            aside.chmod(0o755)  # mkdtemp's 0700 would hide a shared cache from everyone else
             (aside / "model").mkdir()
             self._run(backend, spec, source, aside / "model")
-            record = _record(backend, spec, aside / "model", time.perf_counter() - begin)
+            calibration = self._calibration(backend, spec)
+            summary = calibration.summary if calibration else ""
+            record = _record(backend, spec, aside / "model", time.perf_counter() - begin, summary)
             replace_text(aside / "artifact.json", json.dumps(record, indent=1))
             final = self._root / key
             if final.exists():
@@ -187,7 +192,7 @@ def is_sound(entry: Path) -> bool:
         return False
 
 
-def _record(backend: Backend, spec: ModelSpec, directory: Path, seconds: float) -> dict[str, Any]:
+def _record(backend: Backend, spec: ModelSpec, directory: Path, seconds: float, calibration: str) -> dict[str, Any]:
     """Digest a finished build, and get every byte of it to disk before it is published."""
     files = {}
     for path in sorted(p for p in directory.rglob("*") if p.is_file()):
@@ -208,6 +213,7 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path, seconds: float) 
         "source_identity": spec.source.identity,
         "versions": versions(backend.distributions),
         "identity": identity,
-        "build_seconds": round(seconds, 3),
+        "calibration": calibration,
+        "build_seconds": round(seconds, 6),
         "files": files,
     }

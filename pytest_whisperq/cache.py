@@ -1,81 +1,126 @@
-"""What is in the cache directory, what of it is damaged, and what no run can use any more.
+"""What is in the cache directory, what of it is damaged, and what this environment can use no more.
 
-The command ``python -m pytest_whisperq cache`` prints what these functions return.
+The command ``python -m pytest_whisperq cache`` prints what these functions return. Runs may build at the same time:
+what vanishes while one looks is passed over, and nothing is removed that was not looked at again under its lock.
 """
 
 import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.artifacts import SCHEMA, is_sound
 from pytest_whisperq.environment import versions
 
 _DAY = 86_400.0
+_BUILD = ".build-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A built model in the cache, or what is left of one.
+    """A built model or a file of transcripts in the cache, or what is left of one.
 
-    ``name`` is what was built of which model, ``problem`` says why no run can use it (empty: it can), ``built`` is in
-    seconds since the epoch.
+    ``name`` is what was built of which model, ``problem`` says why this environment cannot use it (empty: it can),
+    ``changed`` is when it last changed, in seconds since the epoch.
     """
 
     path: Path
     name: str
     size: int
-    built: float
+    changed: float
     problem: str
 
 
 def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
-    """Yield every entry of the cache in ``root``, oldest first; ``verify`` checks all files against their digests."""
-    folder = root / "artifacts"
-    try:
-        paths = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda path: path.stat().st_mtime)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise cache_error(root, error) from error
-    for path in paths:
-        name, problem = _inspect(path)
-        if verify and not problem and not is_sound(path):
-            problem = "damaged: a file does not have the digest it was published with"
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        yield Entry(path=path, name=name, size=size, built=path.stat().st_mtime, problem=problem)
+    """Yield models, oldest first, then transcripts; ``verify`` checks all files against their digests.
+
+    A model that is being built at this moment is left out.
+    """
+    for path in (*_oldest_first(root / "artifacts", "*"), *_oldest_first(root / "transcripts", "*.jsonl")):
+        if path.name.startswith(_BUILD):
+            with _unused(root, path) as free:
+                entry = _look(root, path, verify=verify) if free else None
+        else:
+            entry = _look(root, path, verify=verify)
+        if entry:
+            yield entry
 
 
 def prune(root: Path, *, older_than: float | None = None) -> Iterator[Entry]:
-    """Remove, and yield, what no run can use, and what was built more than ``older_than`` days ago.
-
-    An entry that is being built at this moment stays: its lock is held.
-    """
-    for entry in entries(root, verify=True):
-        old = older_than is not None and time.time() - entry.built > older_than * _DAY
-        if not (entry.problem or old):
+    """Remove, and yield, what this environment cannot use, and what is more than ``older_than`` days old."""
+    for found in entries(root, verify=True):
+        if not _is_due(found, older_than):
             continue
-        key = entry.path.name.removeprefix(".build-").partition("-")[0]
-        lock = FileLock(root / "locks" / f"{key}.lock", timeout=0)
+        with _unused(root, found.path) as free:
+            entry = _look(root, found.path, verify=True) if free else None  # it may have been built again meanwhile
+            if entry and _is_due(entry, older_than):
+                try:
+                    _remove(entry.path)
+                except OSError as error:
+                    raise cache_error(root, error) from error
+                yield entry
+
+
+def _is_due(entry: Entry, older_than: float | None) -> bool:
+    return bool(entry.problem) or (older_than is not None and time.time() - entry.changed > older_than * _DAY)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _oldest_first(folder: Path, pattern: str) -> list[Path]:
+    times: list[tuple[float, Path]] = []
+    for path in folder.glob(pattern):
         try:
-            (root / "locks").mkdir(exist_ok=True)
-            with lock:
-                shutil.rmtree(entry.path)
-        except TimeoutError:
+            times.append((path.stat().st_mtime, path))
+        except FileNotFoundError:
             continue
-        except OSError as error:
-            raise cache_error(root, error) from error
-        yield entry
+    return [path for _, path in sorted(times)]
 
 
-def _inspect(path: Path) -> tuple[str, str]:
-    """Return an entry's name and, unless a run could use it, the reason."""
-    if path.name.startswith(".build-"):
+@contextmanager
+def _unused(root: Path, path: Path) -> Iterator[bool]:
+    """Hold the lock under which an entry is written; False when a run holds it."""
+    stem = path.name.removeprefix(_BUILD).partition("-")[0].removesuffix(".jsonl")
+    suffix = ".transcripts.lock" if path.suffix == ".jsonl" else ".lock"
+    try:
+        with FileLock(root / "locks" / f"{stem}{suffix}", timeout=0):
+            yield True
+    except Timeout:
+        yield False
+    except OSError as error:
+        raise cache_error(root, error) from error
+
+
+def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
+    """Return what an entry is; None where it has vanished."""
+    try:
+        if path.suffix == ".jsonl":
+            (name, problem), files = _inspect_transcripts(root, path), [path]
+        else:
+            name, problem = _inspect_model(path)
+            if verify and not problem and not is_sound(path):
+                problem = "damaged: a file does not have the digest it was published with"
+            files = [file for file in path.rglob("*") if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        return Entry(path=path, name=name, size=size, changed=path.stat().st_mtime, problem=problem)
+    except FileNotFoundError:
+        return None
+
+
+def _inspect_model(path: Path) -> tuple[str, str]:
+    """Return a model's name and, unless a run could use it, the reason."""
+    if path.name.startswith(_BUILD):
         return "unfinished build", "left behind by a build that was killed"
     try:
         record = json.loads((path / "artifact.json").read_text(encoding="utf-8"))
@@ -83,8 +128,23 @@ def _inspect(path: Path) -> tuple[str, str]:
         schema, built_with = record["schema"], dict(record["versions"])
     except (OSError, ValueError, KeyError, TypeError):
         return "damaged entry", "damaged: its record cannot be read"
-    installed = versions(tuple(built_with))
-    changed = [f"{lib} {built_with[lib]} → {installed[lib]}" for lib in built_with if built_with[lib] != installed[lib]]
+    here = versions(tuple(built_with))
+    # What is not installed here may be used from another environment.
+    changed = [
+        f"{lib} {built_with[lib]} → {here[lib]}" for lib in built_with if here[lib] not in (built_with[lib], "absent")
+    ]
     if schema != SCHEMA:
         return name, "built by another version of pytest-whisperq"
     return name, f"built with other libraries than are installed: {', '.join(changed)}" if changed else ""
+
+
+def _inspect_transcripts(root: Path, path: Path) -> tuple[str, str]:
+    """Return whose transcripts a file holds and, when that model is gone, the reason to let them go too."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline()
+    try:
+        header = json.loads(first)
+        name, artifact = f"transcripts of {header['model']}", str(header["artifact"])
+    except (ValueError, KeyError, TypeError):
+        return "transcripts", "damaged: they do not say of which model"
+    return name, "" if (root / "artifacts" / artifact).is_dir() else "their model is no longer in the cache"

@@ -14,7 +14,9 @@ _SHOWN = 10
 
 def load_calibration_set(location: str, samples: int, seed: int) -> Corpus:
     """Read ``samples`` utterances of the calibration set at ``location``, stratified and seeded like any subset."""
-    corpus = load_corpus(embedded.calibration_directory() if location == EMBEDDED else location)
+    corpus = load_corpus(
+        embedded.calibration_directory() if location == EMBEDDED else location, "--whisperq-calibration"
+    )
     speech = Corpus(name=location, utterances=corpus.speech)
     if not speech.utterances:
         raise CorpusError(f"--whisperq-calibration: {location} holds no speech; activations would be measured on noise")
@@ -44,4 +46,7 @@ def make_calibration(
     def clips() -> list[Clip]:
         return [Clip(samples=audio.load(item.audio), language=item.language) for item in corpus.utterances]
 
-    return Calibration(identity=identity, clips=clips, alphas=alphas)
+    summary = (
+        f"calibrated on {len(heard)} clips of {corpus.name} ({identity[:8]}), SmoothQuant {alphas[0]:g}/{alphas[1]:g}"
+    )
+    return Calibration(summary=summary, identity=identity, clips=clips, alphas=alphas)

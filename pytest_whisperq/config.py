@@ -66,9 +66,12 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
     values = parse_options(cli, ini or {})
     candidates, left_out = _candidates(values)
     baseline, baseline_model = _baseline(values["baseline"], used=bool(candidates))
-    if "all" in (values["backend"] or ()) and not baseline_model and len(candidates) > 1 and baseline in candidates:
+    asked = (values["backend"] or (), values["precision"] or ())
+    is_named = baseline.backend in asked[0] and baseline.precision in asked[1]
+    if "all" in (*asked[0], *asked[1]) and not is_named and not baseline_model and len(candidates) > 1:
+        if baseline in candidates:
+            left_out = (*left_out, f"{baseline}: it is the baseline")
         candidates = tuple(candidate for candidate in candidates if candidate != baseline)
-        left_out = (*left_out, f"{baseline}: it is the baseline")
     if values["normalizer"] is not None and values["normalizer"] not in NORMALIZERS:
         raise unknown("--whisperq-normalizer: unknown normalizer", values["normalizer"], NORMALIZERS)
     return GateConfig(

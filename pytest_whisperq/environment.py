@@ -6,7 +6,10 @@ from importlib import metadata
 from pathlib import Path
 
 # Instruction sets that change which int8 and bf16 kernels the runtimes pick, and with them the numbers.
-_KERNEL_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm")
+_KERNEL_FLAGS = (
+    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "amx_fp16"),
+    *("asimddp", "asimdhp", "i8mm", "bf16", "sve"),
+)
 
 
 def cpu_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> int:

@@ -138,7 +138,7 @@ def _outcome(
         baseline=_baseline_name(texts),
         compute_type=texts.candidate.compute_type,
         fell_back=texts.candidate.fell_back,
-        operations=texts.candidate.operations,
+        operations="; ".join(filter(None, (texts.candidate.operations, texts.candidate.artifact.calibration))),
         corpus=texts.corpus.name,
         normalizer=str(texts.normalizer),
         utterances=len(texts.pairs),

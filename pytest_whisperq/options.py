@@ -93,7 +93,7 @@ OPTIONS: tuple[Option, ...] = (
         default="embedded",
         is_path=True,
         help="recordings on which static quantization (int8-ptq) measures activations, in any form a corpus has; "
-        "none of them may be in the corpus",
+        "none of them may be evaluated on",
     ),
     Option(
         name="calibration-samples",

@@ -23,8 +23,15 @@ from pytest_whisperq.environment import cpu_features, versions
 from pytest_whisperq.errors import DecodeError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
-DECODING = {"task": "transcribe", "beam_size": 1, "timestamps": False, "max_new_tokens": _whisper.MAX_NEW_TOKENS}
-"""How every model decodes, on every backend."""
+DECODING = {
+    "task": "transcribe",
+    "beam_size": 1,
+    "timestamps": False,
+    "max_new_tokens": _whisper.MAX_NEW_TOKENS,
+    "revision": 2,
+}
+"""How every model decodes, on every backend. The revision is raised when a backend's way of running changes, which
+retires every older transcript."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -113,6 +120,9 @@ class TranscriptCache:
         if not todo:
             return
         transcriber = self._load(artifact)
+        if header and header["compute_type"] != transcriber.compute_type:  # the same runtime was told otherwise before
+            path.unlink()
+            header, todo = {}, dict(wanted)
         done = 0
         with path.open("a", encoding="utf-8") as file:
             if path.stat().st_size and not path.read_bytes().endswith(b"\n"):  # killed in the middle of a line
@@ -122,7 +132,7 @@ class TranscriptCache:
                     "compute_type": transcriber.compute_type,
                     "operations": getattr(transcriber, "operations", ""),
                 }
-                _write(file, {**executes, "model": str(artifact.spec), **DECODING})
+                _write(file, {**executes, "model": str(artifact.spec), "artifact": artifact.key, **DECODING})
             for batch in _batches(list(todo.items()), self._batch):
                 for (clip, _), hypothesis in zip(batch, self._run(artifact.spec, transcriber, batch), strict=True):
                     _write(file, {"clip": clip, "text": hypothesis.text, "tokens": hypothesis.tokens})

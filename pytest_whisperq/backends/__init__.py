@@ -40,11 +40,12 @@ class Hypothesis:
 class Calibration:
     """What static quantization measures activations on.
 
-    ``identity`` digests the clips and the settings; ``clips`` decodes the audio when it is called; ``alphas`` are the
-    SmoothQuant strengths of encoder and decoder (0 leaves the difficulty in the activations, 1 moves it into the
-    weights; Xiao et al., arXiv:2211.10438).
+    ``summary`` says it to people, ``identity`` digests clips and settings, ``clips`` decodes the audio when called.
+    ``alphas`` are the SmoothQuant strengths of encoder and decoder: 0 leaves outliers in the activations, 1 moves them
+    into the weights (Xiao et al., arXiv:2211.10438).
     """
 
+    summary: str
     identity: str
     clips: Callable[[], list[Clip]]
     alphas: tuple[float, float]

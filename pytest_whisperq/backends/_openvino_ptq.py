@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_whisperq import _lazy
+from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Calibration, Clip, _whisper
 
 _PURPOSE = "quantize OpenVINO models"
@@ -34,26 +35,31 @@ def _samples(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield what encoder and decoder are fed, clip by clip: the clip, then all that float32 says about it at once.
 
-    One call with the whole text shows the decoder the activations of every position. Every second clip is decoded with
+    One call with the whole text shows the decoder the activations of every position. Every second text stands between
     timestamps, so that both ways of prompting are in range.
     """
     import torch
 
     for index, clip in enumerate(calibration.clips()):
         features = torch.from_numpy(front_end.features([clip]))
-        timestamps = bool(index % 2)
         with torch.inference_mode():
-            options = {**_whisper.generate_options(front_end, [clip]), "return_timestamps": timestamps}
-            said = model.generate(features, **options)[0].tolist()
+            said = model.generate(features, **_whisper.generate_options(front_end, [clip]))[0].tolist()
             sound = model.encoder(features).last_hidden_state.numpy().copy()  # a view that the next call overwrites
         prompt = front_end.prompt(_language(model, front_end, features, clip))
-        ids = torch.tensor([[*(prompt[:-1] if timestamps else prompt), *said]]).numpy()
-        decoder = {
-            "input_ids": ids,
-            "encoder_hidden_states": sound,
-            "beam_idx": torch.zeros(1, dtype=torch.int32).numpy(),
-        }
-        yield {"input_features": features.numpy()}, {**decoder, "nncf_reset_state": True}
+        if index % 2:
+            start = prompt[-1] + 1  # <|0.00|> follows <|notimestamps|>, a stamp every 20 ms
+            text = [*prompt[:-1], start, *said, start + round(len(clip.samples) / SAMPLE_RATE / 0.02)]
+        else:
+            text = [*prompt, *said]
+        yield (
+            {"input_features": features.numpy()},
+            {
+                "input_ids": torch.tensor([text]).numpy(),
+                "encoder_hidden_states": sound,
+                "beam_idx": torch.zeros(1, dtype=torch.int32).numpy(),
+                "nncf_reset_state": True,
+            },
+        )
 
 
 def _language(model: Any, front_end: _whisper.FrontEnd, features: Any, clip: Clip) -> str | None:

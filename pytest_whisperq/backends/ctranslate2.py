@@ -19,7 +19,7 @@ class CTranslate2Backend:
     name = "ctranslate2"
     extra = "ctranslate2"
     modules = ("ctranslate2", "transformers", "torch")
-    distributions = ("ctranslate2", "transformers", "tokenizers")
+    distributions = ("ctranslate2", "torch", "transformers", "tokenizers")
     # CTranslate2's own names. Plain int8 takes its second half from the device: float32 on a CPU.
     precisions: Mapping[str, str] = MappingProxyType(
         {

@@ -76,13 +76,13 @@ class FasterWhisperTranscriber:
             task="transcribe",
             beam_size=1,
             temperature=0.0,
-            suppress_tokens=self._suppressed,
+            suppress_tokens=list(self._suppressed),  # it adds to the list
             without_timestamps=True,
             condition_on_previous_text=False,
             compression_ratio_threshold=None,
             log_prob_threshold=None,
             no_speech_threshold=None,
-            max_new_tokens=_whisper.MAX_NEW_TOKENS,
+            # No max_new_tokens: CTranslate2 would halve it; left alone, the limit is MAX_NEW_TOKENS as everywhere.
         )
         found = list(segments)  # it decodes as one asks
         text = " ".join(segment.text.strip() for segment in found)

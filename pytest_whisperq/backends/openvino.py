@@ -47,15 +47,15 @@ class OpenVINOBackend:
     )
     recommended = _PTQ
     calibrated = frozenset({_PTQ})
-    weights = ("*.bin",)  # the .xml beside it is never written twice alike
+    weights = ("*.bin",)  # the .xml beside them says nothing that they do not
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime which arithmetic it has: a hint for another is quietly replaced."""
         core = _lazy.require("openvino", extra=self.extra, purpose=_PURPOSE).Core()
         able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        needs = {"float16": "FP16", "bfloat16": "BF16"}
+        needs = {"float16": "FP16", "bfloat16": "BF16", _PTQ: "INT8"}
         return {
-            precision: f"OpenVINO has no {precision} arithmetic for this processor"
+            precision: f"OpenVINO has no {capability} arithmetic for this processor"
             for precision, capability in needs.items()
             if capability not in able
         }
@@ -70,7 +70,8 @@ class OpenVINOBackend:
         if precision == "float32":
             model = model_class.from_pretrained(source, export=True, compile=False, load_in_8bit=False)
         else:
-            model = model_class.from_pretrained(source, compile=False)
+            # Float32 throughout, or what calibration hears would depend on the processor.
+            model = model_class.from_pretrained(source, compile=False, ov_config=_options("f32"))
         if precision == _PTQ and calibration:
             _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration)
         elif precision in _WEIGHT_MODES:
@@ -90,7 +91,7 @@ class OpenVINOTranscriber:
 
     def __init__(self, directory: Path, threads: int, hint: str) -> None:
         self._front_end = _whisper.FrontEnd(directory)
-        options = {**_PINNED, "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads}
+        options = {**_options(hint), "INFERENCE_NUM_THREADS": threads}
         self._model = _model_class().from_pretrained(directory, ov_config=options)
         self.compute_type, self.operations = _openvino_graph.read_back(self._model)
 
@@ -99,6 +100,10 @@ class OpenVINOTranscriber:
         from pytest_whisperq.backends.transformers import generate
 
         return generate(self._model, self._front_end, clips)
+
+
+def _options(hint: str) -> dict[str, str]:
+    return {**_PINNED, "INFERENCE_PRECISION_HINT": hint}
 
 
 def _compress(model: Any, mode: str, group: int) -> None:

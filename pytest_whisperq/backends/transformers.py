@@ -21,7 +21,7 @@ class TransformersBackend:
     extra = "torch"
     modules = ("torch", "transformers", "safetensors")
     distributions = ("torch", "transformers", "tokenizers")
-    # Dynamic int8 multiplies in 8 bits and adds up in float32: what CTranslate2 calls int8_float32.
+    # Dynamic int8 multiplies in 8 bits, and all else is float32: what CTranslate2 calls int8_float32.
     precisions: Mapping[str, str] = MappingProxyType(
         {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "int8-dynamic": "int8_float32"}
     )
@@ -76,11 +76,17 @@ class TransformersTranscriber:
         else:
             model = model_class.from_pretrained(directory, dtype="auto", local_files_only=True)
         self._model = model.eval()
+        self._dynamic = dynamic
         self.compute_type = _compute_type(self._model)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
-        """Decode a batch; see `Transcriber`."""
-        return generate(self._model, self._front_end, clips)
+        """Decode a batch; see `Transcriber`.
+
+        Dynamic int8 takes one scale for the activations of a whole batch, so its clips are decoded alone: what is
+        said about a clip must not depend on its neighbours.
+        """
+        batches = [[clip] for clip in clips] if self._dynamic else [clips]
+        return [text for batch in batches for text in generate(self._model, self._front_end, batch)]
 
 
 def _compute_type(model: Any) -> str:

@@ -12,14 +12,15 @@ EMBEDDED = "embedded"
 """The name of the corpus that ships with the package."""
 
 
-def load_corpus(location: str | Path = EMBEDDED) -> Corpus:
+def load_corpus(location: str | Path = EMBEDDED, option: str = "--whisperq-corpus") -> Corpus:
     """Read a corpus from an audiofolder, a manifest, parquet, a datasets directory or a hub id.
 
     ``location`` may end in ``@SPLIT`` for data sets with splits. No audio is decoded yet. Raises `CorpusError` naming
-    file and line for anything that cannot be used, and when there is no utterance at all.
+    file and line for anything that cannot be used, and when there is no utterance at all; ``option`` is where a bad
+    location is blamed on.
     """
     name = str(location)
-    utterances = _read(name)
+    utterances = _read(name, option)
     if not utterances:
         raise CorpusError(
             f"{name}: holds no utterance; a gate over nothing cannot pass. Add recordings or name another"
@@ -27,24 +28,24 @@ def load_corpus(location: str | Path = EMBEDDED) -> Corpus:
     return Corpus(name=name, utterances=tuple(utterances))
 
 
-def _read(name: str) -> list[Utterance]:
+def _read(name: str, option: str) -> list[Utterance]:
     if name == EMBEDDED:
-        return _read_directory(embedded.corpus_directory(), None)
-    path, split = user_path(name, "--whisperq-corpus"), None
+        return _read_directory(embedded.corpus_directory(), None, option)
+    path, split = user_path(name, option), None
     if not path.exists() and "@" in name:
         stem, _, split = name.rpartition("@")
-        path = user_path(stem, "--whisperq-corpus")
+        path = user_path(stem, option)
     if path.is_dir():
-        return _read_directory(path, split)
+        return _read_directory(path, split, option)
     if path.is_file():
         if split is not None:
-            raise CorpusError(f"--whisperq-corpus: {path} is one file and has no splits; drop @{split}")
-        return _read_file(path)
+            raise CorpusError(f"{option}: {path} is one file and has no splits; drop @{split}")
+        return _read_file(path, option)
     plain = name.partition("@")[0]
     if plain.count("/") == 1 and not plain.startswith((".", "/", "~")) and not plain.endswith(_readable()):
-        return tables.read_hub(plain, split)
+        return tables.read_hub(plain, split, option)
     raise CorpusError(
-        f"--whisperq-corpus: {name!r} does not exist; give a folder of recordings, a manifest "
+        f"{option}: {name!r} does not exist; give a folder of recordings, a manifest "
         f"({', '.join(_readable())}), or a hub id (OWNER/NAME[:CONFIG][@SPLIT])"
     )
 
@@ -53,22 +54,22 @@ def _readable() -> tuple[str, ...]:
     return (*manifest.MANIFEST_SUFFIXES, ".parquet")
 
 
-def _read_file(path: Path) -> list[Utterance]:
+def _read_file(path: Path, option: str) -> list[Utterance]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return tables.read_parquet(path)
     if suffix in manifest.MANIFEST_SUFFIXES:
         return manifest.read_manifest(path)
-    raise CorpusError(f"--whisperq-corpus: cannot read {path}; a manifest ends in {', '.join(_readable())}")
+    raise CorpusError(f"{option}: cannot read {path}; a manifest ends in {', '.join(_readable())}")
 
 
-def _read_directory(directory: Path, split: str | None) -> list[Utterance]:
+def _read_directory(directory: Path, split: str | None, option: str) -> list[Utterance]:
     if tables.is_dataset_directory(directory):
         return tables.read_dataset_directory(directory, split)
     if split is not None:
-        return _read_directory(directory / split, None)
+        return _read_directory(directory / split, None, option)
     if not directory.is_dir():
-        raise CorpusError(f"--whisperq-corpus: {directory} does not exist")
+        raise CorpusError(f"{option}: {directory} does not exist")
     listed = [directory / name for name in manifest.METADATA_NAMES if (directory / name).is_file()]
     if len(listed) > 1:
         raise CorpusError(f"{directory}: has both {' and '.join(p.name for p in listed)}; keep one of them")

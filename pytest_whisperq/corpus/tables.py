@@ -42,7 +42,7 @@ def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance
     return _dataset_rows(datasets, _split(data, split, str(directory)), str(directory), directory)
 
 
-def read_hub(name: str, split: str | None) -> list[Utterance]:
+def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
     """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline."""
     purpose = f"read the hub data set {name!r} (there is no such file or directory here)"
     datasets = _lazy.require("datasets", extra="data", purpose=purpose)
@@ -51,7 +51,7 @@ def read_hub(name: str, split: str | None) -> list[Utterance]:
         data = datasets.load_dataset(repository, config or None)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise CorpusError(
-            f"--whisperq-corpus: no file or directory {name!r}, and the hub could not provide it "
+            f"{option}: no file or directory {name!r}, and the hub could not provide it "
             f"({first_line(error)}). Check the spelling and the connection, or give a local directory."
         ) from error
     # The hub's loader points into its own cache; nothing outside it is read.

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,10 @@ from pytest_whisperq import cache
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec
+
+StartRun = Callable[..., GateRun]
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def test_a_built_model_is_listed_by_what_it_is(root: Path, built: Artifact, spec
     assert entry.name == f"scripted:int8 of {spec.source.name}"
     assert entry.size > built.size  # its record counts too
     assert entry.problem == ""
-    assert abs(entry.built - time.time()) < 60
+    assert abs(entry.changed - time.time()) < 60
 
 
 def test_a_sound_model_is_never_pruned(root: Path, built: Artifact) -> None:
@@ -94,6 +99,47 @@ def test_a_killed_build_is_left_over_but_one_that_is_running_is_not(root: Path, 
     assert built.directory.is_dir()
 
 
+def test_a_build_that_is_running_is_not_listed_as_killed(root: Path, built: Artifact) -> None:
+    (root / "artifacts" / f".build-{'0' * 32}-abc" / "model").mkdir(parents=True)
+    with FileLock(root / "locks" / f"{'0' * 32}.lock"):
+        assert problems(root) == [""]
+    assert sorted(problems(root)) == ["", "left behind by a build that was killed"]
+
+
+def test_what_vanishes_while_one_looks_is_passed_over(
+    root: Path, store: ArtifactStore, spec: ModelSpec, built: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = root / "artifacts" / ("f" * 32)
+    monkeypatch.setattr(cache, "_oldest_first", lambda folder, pattern: [gone, built.directory.parent])
+    assert [entry.path for entry in cache.entries(root)][:1] == [built.directory.parent]
+
+
+def test_a_model_that_was_built_again_meanwhile_stays(
+    root: Path, built: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damaged when it was listed, sound when its turn came."""
+    listed = iter([False])
+    monkeypatch.setattr(cache, "is_sound", lambda path: next(listed, True))
+    assert list(cache.prune(root)) == []
+    assert built.directory.is_dir()
+
+
+def test_a_model_of_libraries_that_are_not_here_belongs_to_another_environment(root: Path, built: Artifact) -> None:
+    rewrite(built, versions={"no-such-distribution": "1.0"})
+    assert problems(root) == [""]
+
+
+def test_transcripts_are_listed_and_go_with_their_model(root: Path, tmp_path: Path, start_run: StartRun) -> None:
+    run = start_run()
+    transcripts = run.model(run.config.candidates[0]).transcripts
+    assert [entry.name for entry in cache.entries(root) if entry.path.suffix == ".jsonl"] == [
+        "transcripts of scripted:int8"
+    ]
+    assert list(cache.prune(root)) == []
+    shutil.rmtree(transcripts.artifact.directory.parent)
+    assert [entry.problem for entry in cache.prune(root)] == ["their model is no longer in the cache"]
+
+
 def test_age_is_counted_in_days(root: Path, built: Artifact) -> None:
     long_ago = time.time() - 3 * 86_400
     os.utime(built.directory.parent, (long_ago, long_ago))
@@ -106,14 +152,14 @@ def test_list_prints_every_model_and_the_sum(root: Path, built: Artifact, capsys
     lines = capsys.readouterr().out.splitlines()
     assert f"{built.key[:12]}  " in lines[0]
     assert "scripted:int8 of " in lines[0]
-    assert lines[1].startswith("1 models, 0.0 MB in ")
+    assert lines[1].startswith("1 entries, 0.0 MB in ")
 
 
 def test_verify_fails_on_damage_and_says_what_to_type(
     root: Path, built: Artifact, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["cache", "verify", "--cache-dir", str(root)]) == 0
-    assert "1 of 1 models in " in capsys.readouterr().out
+    assert "1 of 1 entries in " in capsys.readouterr().out
     (built.directory / "scripted.json").write_text("{}")
     assert main(["cache", "verify", "--cache-dir", str(root)]) == 1
     assert "run: python -m pytest_whisperq cache prune" in capsys.readouterr().out
@@ -121,7 +167,7 @@ def test_verify_fails_on_damage_and_says_what_to_type(
 
 def test_prune_says_what_it_removed(root: Path, built: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "prune", "--cache-dir", str(root), "--older-than", "0"]) == 0
-    assert "removed 1 models" in capsys.readouterr().out
+    assert "removed 1 entries" in capsys.readouterr().out
     assert not built.directory.exists()
 
 
@@ -132,6 +178,14 @@ def test_what_cannot_be_meant_is_a_usage_error(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "nowhere-at-all"])
+def test_a_directory_that_cannot_be_meant_is_an_error_and_never_the_platforms_cache(
+    typed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "prune", "--cache-dir", typed, "--older-than", "0"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: --cache-dir: {typed!r} is no directory; leave it out for")
 
 
 def test_an_error_of_ours_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pytest_whisperq.backends import Calibration
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.corpus import Corpus, load_corpus
-from pytest_whisperq.errors import BuildError, CorpusError
+from pytest_whisperq.errors import BuildError, CorpusError, WhisperqError
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec
 
@@ -89,21 +89,60 @@ def test_a_model_is_built_anew_for_another_calibration(
 
 
 def test_a_run_calibrates_on_what_it_was_told(
+    tmp_path: Path,
+    make_corpus: Callable[..., Path],
+    start_run: StartRun,
+    builds_with: list[Calibration | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
+    folder = make_corpus(tmp_path / "calibration", [f"text {number}" for number in range(9)])
+    for number in range(5):  # the clips that every made corpus has
+        (folder / f"clip{number:04}.wav").unlink()
+    lines = (folder / "metadata.csv").read_text().splitlines()
+    (folder / "metadata.csv").write_text("\n".join([lines[0], *lines[6:]]) + "\n")
+    chosen = {}
+    for seed in ("0", "1", "2"):
+        options = {"calibration": str(folder), "calibration_samples": "2", "smooth_quant": "0.1,0.2", "seed": seed}
+        run = start_run(**options)
+        artifact = run.model(run.config.candidates[0]).artifact
+        (given,) = builds_with
+        builds_with.clear()
+        assert given
+        assert given.alphas == (0.1, 0.2)
+        assert len(given.clips()) == 2
+        assert artifact.calibration == given.summary
+        assert given.summary.startswith(f"calibrated on 2 clips of {folder} (")
+        chosen[given.identity] = seed
+    assert len(chosen) > 1  # the seed chooses the clips
+    assert run.transcripts(run.baseline_spec).artifact.calibration == ""
+    assert builds_with == [None]  # float32 asks for no calibration
+
+
+def test_clips_of_the_corpus_end_the_run(
     tmp_path: Path, chosen: Corpus, start_run: StartRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
-    heard: list[Calibration | None] = []
+    run = start_run(calibration=str(tmp_path / "calibration"), calibration_samples="2")
+    with pytest.raises(CorpusError, match="2 of 2 clips are evaluated on too"):
+        _ = run.model(run.config.candidates[0]).artifact
+
+
+@pytest.fixture
+def builds_with(monkeypatch: pytest.MonkeyPatch) -> list[Calibration | None]:
+    """What every build of the scripted backend is given."""
+    given: list[Calibration | None] = []
     build = ScriptedBackend.build
 
-    def watched(
-        self: ScriptedBackend, precision: str, source: Path, directory: Path, given: Calibration | None
-    ) -> None:
-        heard.append(given)
-        build(self, precision, source, directory, given)
+    def watched(self: ScriptedBackend, precision: str, source: Path, directory: Path, data: Calibration | None) -> None:
+        given.append(data)
+        build(self, precision, source, directory, data)
 
     monkeypatch.setattr(ScriptedBackend, "build", watched)
-    options = {"calibration": str(tmp_path / "calibration"), "calibration_samples": "2", "smooth_quant": "0.1,0.2"}
-    with pytest.raises(CorpusError, match="2 of 2 clips are evaluated on too"):  # the clips of every made corpus
-        _ = start_run(**options).model(start_run().config.candidates[0]).artifact
-    _ = start_run(candidate="scripted:float32", **options).build("scripted", "float32")
-    assert heard == [None]  # float32 asks for no calibration
+    return given
+
+
+@pytest.mark.parametrize("typed", ["nowhere", "~nobody-at-all/x"])
+def test_a_set_that_is_not_there_is_blamed_on_its_own_option(typed: str) -> None:
+    with pytest.raises(WhisperqError, match=f"^--whisperq-calibration: '{typed}' "):
+        load_calibration_set(typed, 8, seed=0)

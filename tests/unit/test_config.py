@@ -82,6 +82,13 @@ def test_all_precisions_are_those_this_machine_executes_and_the_others_are_expla
     assert found.left_out == ("scripted:int4-sym: this processor has no int4",)
 
 
+def test_all_precisions_leave_out_the_baseline_unless_it_is_named() -> None:
+    found = resolved(backend="transformers", precision="all")
+    assert "transformers:float32" not in map(str, found.candidates)
+    assert found.left_out == ("transformers:float32: it is the baseline",)
+    assert "transformers:float32" in pairs(backend="transformers", precision="all,float32")
+
+
 @pytest.mark.usefixtures("no_int4")
 def test_what_is_named_is_tried_and_a_fallback_that_is_allowed_is_part_of_all() -> None:
     assert "scripted:int4-sym" in pairs(backend="scripted", precision="all,int4-sym")

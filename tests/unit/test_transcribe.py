@@ -189,6 +189,23 @@ def test_transcripts_of_a_fallback_are_no_way_around_the_error(start_run: StartR
     assert sum(decoded) == 5
 
 
+def test_texts_of_two_compute_types_never_share_a_file(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same runtime on the same machine may be told otherwise by its environment."""
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedTranscriber, "__init__", lambda self, texts, kind: _scripted(self, texts, "float32"))
+        assert candidate(start_run(max_utterances="2", allow_fallback="true")).fell_back
+    found = candidate(start_run())
+    assert (found.compute_type, found.texts) == ("int8", TEXTS)
+    assert decoded == [2, 5]
+
+
+def _scripted(transcriber: ScriptedTranscriber, texts: Any, compute_type: str) -> None:
+    transcriber._texts = texts
+    transcriber.compute_type = compute_type
+
+
 def test_what_the_runtime_says_of_its_operations_is_kept(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ScriptedTranscriber, "operations", "3 of 4 in int8", raising=False)
     assert candidate(start_run()).operations == "3 of 4 in int8"

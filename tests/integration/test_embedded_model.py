@@ -1,0 +1,62 @@
+"""The embedded model is a Whisper in every way its users count on; how well it hears stands in its card."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from pytest_whisperq import audio, embedded, load_corpus
+from pytest_whisperq.backends import Clip, get_backend
+from pytest_whisperq.backends.ctranslate2 import CTranslate2Transcriber
+from pytest_whisperq.pipeline import GateRun
+
+LONG_FORM = embedded.corpus_directory().parent / "longform"
+
+
+@pytest.fixture(scope="session")
+def transcriber(gate_run: Callable[..., GateRun]) -> CTranslate2Transcriber:
+    run = gate_run(candidate="ctranslate2:float32")
+    directory = run.model(run.config.candidates[0]).artifact.directory
+    loaded: Any = get_backend("ctranslate2").load("float32", directory, 1)
+    return loaded  # type: ignore[no-any-return]
+
+
+def test_it_says_nothing_where_nobody_speaks(transcriber: CTranslate2Transcriber) -> None:
+    silent = [item for item in load_corpus().utterances if not item.is_speech]
+    assert len(silent) == 10
+    texts = transcriber.transcribe([Clip(samples=audio.load(item.audio), language="en") for item in silent])
+    assert sum(bool(text.text) for text in texts) <= 1
+
+
+def test_it_detects_its_languages(transcriber: CTranslate2Transcriber) -> None:
+    items = [item for item in load_corpus().speech if item.kind == "synthetic"][::8]
+    clips = [Clip(samples=audio.load(item.audio), language=None) for item in items]
+    features = transcriber._front_end.features(clips)
+    encoded = transcriber._model.encode(transcriber._runtime.StorageView.from_array(features))
+    found = [best[0][0].strip("<|>") for best in transcriber._model.detect_language(encoded)]
+    assert sum(a == item.language for a, item in zip(found, items, strict=True)) >= 0.9 * len(items)
+
+
+@pytest.mark.parametrize("name", ["en-voices.ogg", "es-voices.ogg"])
+def test_it_segments_a_window_that_holds_several_utterances(name: str) -> None:
+    """With timestamps, in transformers, a window of the long recordings comes apart at the pauses."""
+    import torch
+    from transformers import WhisperForConditionalGeneration, WhisperProcessor
+
+    listing = [json.loads(line) for line in (LONG_FORM / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+    (entry,) = [line for line in listing if line["file_name"] == name]
+    spoken = [segment for segment in entry["segments"] if segment["end"] < 29]
+    samples, rate = soundfile.read(LONG_FORM / name, dtype="float32", stop=round((spoken[-1]["end"] + 0.3) * 16_000))
+    directory = Path(embedded.model_directory())
+    model = WhisperForConditionalGeneration.from_pretrained(directory, dtype=torch.float32)
+    processor = WhisperProcessor.from_pretrained(directory)
+    features = processor(samples, sampling_rate=rate, return_tensors="pt").input_features
+    said = model.generate(
+        features, language=entry["language"], task="transcribe", return_timestamps=True, return_segments=True
+    )
+    starts = [float(segment["start"]) for segment in said["segments"][0]]
+    close = [min(abs(start - segment["start"]) for start in starts) < 0.5 for segment in spoken]
+    assert sum(close) >= 0.7 * len(spoken)
