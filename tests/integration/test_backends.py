@@ -4,12 +4,13 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_whisperq import audio, embedded
 from pytest_whisperq.backends import REAL_BACKENDS, Clip, get_backend
-from pytest_whisperq.backends._whisper import FrontEnd
+from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
 from pytest_whisperq.pipeline import GateRun
@@ -58,6 +59,39 @@ def test_calibrated_int8_multiplies_in_8_bits_and_weight_only_int8_does_not(gate
     counts = [[int(number) for number in re.findall(r"(\d+) of", text)] for text in (calibrated, weights)]
     assert min(counts[0]) > 5
     assert counts[1] == [0, 0]
+
+
+def test_a_text_does_not_depend_on_its_neighbours(gate_run: Callable[..., GateRun]) -> None:
+    """Dynamic int8 scales activations by the whole batch, so its clips have to be decoded alone."""
+    run = gate_run(candidate="transformers:int8-dynamic")
+    artifact = run.model(run.config.candidates[0]).artifact
+    transcriber = get_backend("transformers").load("int8-dynamic", artifact.directory, 1)
+    clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in run.corpus.speech[:12]]
+    together = [found.text for found in transcriber.transcribe(clips)]
+    assert together == [transcriber.transcribe([clip])[0].text for clip in clips]
+
+
+def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., GateRun]) -> None:
+    run = gate_run(candidate="faster-whisper:float32")
+    artifact = run.model(run.config.candidates[0]).artifact
+    transcriber: Any = get_backend("faster-whisper").load("float32", artifact.directory, 1)
+    limits: list[int] = []
+
+    class Spy:
+        def __init__(self, model: Any) -> None:
+            self._model = model
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._model, name)
+
+        def generate(self, *arguments: Any, **options: Any) -> Any:
+            limits.append(options["max_length"])
+            return self._model.generate(*arguments, **options)
+
+    transcriber._model.model = Spy(transcriber._model.model)
+    item = run.corpus.speech[0]
+    transcriber.transcribe([Clip(samples=audio.load(item.audio), language=item.language)])
+    assert limits == [2 * MAX_NEW_TOKENS]  # CTranslate2 generates half of it
 
 
 def test_another_calibration_builds_another_model(gate_run: Callable[..., GateRun]) -> None:
