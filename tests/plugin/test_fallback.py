@@ -3,6 +3,8 @@
 import pytest
 from scripted_project import GATES, Project, same
 
+from pytest_whisperq.backends.scripted import ScriptedBackend
+
 # A machine that has no int8: the scripted backend runs it as float32.
 MACHINE = """
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
@@ -15,7 +17,10 @@ ScriptedBackend.falls_back = lambda self: {"int8": "this processor has no int8"}
 
 
 @pytest.fixture
-def limited(any_project: Project) -> Project:
+def limited(any_project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    # The machine is made by a conftest, which workers load too; where it runs in this very process it is undone here.
+    for name in ("load", "falls_back", "calibrated"):
+        monkeypatch.setattr(ScriptedBackend, name, getattr(ScriptedBackend, name))
     any_project.record(300, int8=same)
     any_project.pytester.makepyfile(GATES)
     any_project.pytester.makeconftest(MACHINE)
