@@ -25,7 +25,7 @@ def test_a_wrecked_candidate_fails_both_gates(any_project: Project) -> None:
     result.stdout.fnmatch_lines(
         [
             "whisperq accuracy gate: FAIL",
-            "  scripted:int8 (executes int8) against scripted:float32",
+            "  scripted:int8, runs int8; against scripted:float32",
             "  corpus calls: 300 utterances, 1800 words",
             "  WER 0.00 % → 16.67 %",
             "  drop: +16.67 points (must stay below 1); bounds at 95%: +*",
