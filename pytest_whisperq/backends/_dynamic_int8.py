@@ -53,7 +53,7 @@ def restore(model: Any, path: Path) -> Any:
 
     tensors = load_file(path)
     layers = [name.removesuffix(_WEIGHT) for name in tensors if name.endswith(_WEIGHT)]
-    # First what stays float32: quantized layers insist on a state of their own. Their weights here are placeholders.
+    # First what stays float32: quantized layers insist on a state of their own.
     model.load_state_dict(tensors, strict=False)
     model = quantize(model)
     for name in layers:
