@@ -20,11 +20,11 @@ from filelock import FileLock
 
 from pytest_whisperq._files import cache_error, replace_text, sha256
 from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, get_backend
-from pytest_whisperq.environment import versions
+from pytest_whisperq.environment import peak_memory, reset_peak_memory, versions
 from pytest_whisperq.errors import BuildError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised when the layout or the way of building changes, which retires every older entry."""
 
 _ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says
@@ -35,7 +35,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A built model. ``identity`` digests the weights, ``size`` counts all bytes, ``calibration`` says what it saw."""
+    """A built model. ``identity`` digests the weights, ``size`` counts all bytes, ``calibration`` says what it saw.
+
+    ``build_memory`` is the peak resident memory of the building process in bytes, None where the system hides it.
+    """
 
     spec: ModelSpec
     key: str
@@ -43,6 +46,7 @@ class Artifact:
     identity: str
     size: int
     build_seconds: float
+    build_memory: int | None = None
     calibration: str = ""
 
 
@@ -136,6 +140,7 @@ class ArtifactStore:
                 identity=record["identity"],
                 size=sum(sizes.values()),
                 build_seconds=record["build_seconds"],
+                build_memory=record["build_memory"],
                 calibration=record["calibration"],
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or damaged: build it again
@@ -147,13 +152,17 @@ class ArtifactStore:
         self._on_build(spec)
         aside = Path(tempfile.mkdtemp(dir=self._root, prefix=f".build-{key}-"))
         try:
-            begin = time.perf_counter()
             aside.chmod(0o755)  # mkdtemp's 0700 would hide a shared cache from everyone else
             (aside / "model").mkdir()
-            self._run(backend, spec, source, aside / "model")
             calibration = self._calibration(backend, spec)
-            summary = calibration.summary if calibration else ""
-            record = _record(backend, spec, aside / "model", time.perf_counter() - begin, summary)
+            is_measured, begin = reset_peak_memory(), time.perf_counter()
+            self._run(backend, spec, source, aside / "model", calibration)
+            figures = {
+                "build_seconds": round(time.perf_counter() - begin, 6),
+                "build_memory": peak_memory() if is_measured else None,
+                "calibration": calibration.summary if calibration else "",
+            }
+            record = {**_record(backend, spec, aside / "model"), **figures}
             replace_text(aside / "artifact.json", json.dumps(record, indent=1))
             final = self._root / key
             if final.exists():
@@ -168,10 +177,12 @@ class ArtifactStore:
             )
         return built
 
-    def _run(self, backend: Backend, spec: ModelSpec, source: Path, directory: Path) -> None:
+    def _run(
+        self, backend: Backend, spec: ModelSpec, source: Path, directory: Path, calibration: Calibration | None
+    ) -> None:
         try:
             with _whisper.quiet_libraries():
-                backend.build(spec.precision, source, directory, self._calibration(backend, spec))
+                backend.build(spec.precision, source, directory, calibration)
         except WhisperqError:
             raise
         except Exception as error:
@@ -192,7 +203,7 @@ def is_sound(entry: Path) -> bool:
         return False
 
 
-def _record(backend: Backend, spec: ModelSpec, directory: Path, seconds: float, calibration: str) -> dict[str, Any]:
+def _record(backend: Backend, spec: ModelSpec, directory: Path) -> dict[str, Any]:
     """Digest a finished build, and get every byte of it to disk before it is published."""
     files = {}
     for path in sorted(p for p in directory.rglob("*") if p.is_file()):
@@ -213,7 +224,5 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path, seconds: float, 
         "source_identity": spec.source.identity,
         "versions": versions(backend.distributions),
         "identity": identity,
-        "calibration": calibration,
-        "build_seconds": round(seconds, 6),
         "files": files,
     }

@@ -51,6 +51,9 @@ class GateConfig:
     max_drop: float
     min_exact_match: float
     max_divergence: float
+    min_language_agreement: float
+    max_size_ratio: float
+    max_memory_ratio: float
     confidence: float
     threads: int
     decode_batch: int
@@ -90,6 +93,9 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         max_drop=values["max-drop"],
         min_exact_match=values["min-exact-match"],
         max_divergence=values["max-divergence"],
+        min_language_agreement=values["min-language-agreement"],
+        max_size_ratio=values["max-size-ratio"],
+        max_memory_ratio=values["max-memory-ratio"],
         confidence=values["confidence"],
         threads=values["threads"] or _default_threads(),
         decode_batch=values["decode-batch"],

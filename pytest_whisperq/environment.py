@@ -46,3 +46,24 @@ def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     line = next((row for row in text.splitlines() if row.lower().startswith(("flags", "features"))), "")
     flags = set(line.partition(":")[2].split())
     return " ".join([platform.machine(), *(flag for flag in _KERNEL_FLAGS if flag in flags)])
+
+
+def reset_peak_memory(process: Path = Path("/proc/self")) -> bool:
+    """Forget the peak of this process's resident memory, so that the next one can be read; False where it cannot be.
+
+    Source: proc(5), ``clear_refs`` with 5.
+    """
+    try:
+        (process / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory(process: Path = Path("/proc/self")) -> int | None:
+    """Return the peak resident memory of this process in bytes (``VmHWM``); None where the system does not say."""
+    try:
+        lines = (process / "status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None

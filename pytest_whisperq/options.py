@@ -144,6 +144,27 @@ OPTIONS: tuple[Option, ...] = (
         help="parity: largest tolerated word error rate against the baseline's text",
     ),
     Option(
+        name="min-language-agreement",
+        metavar="RATE",
+        parse=_typed.number(0, 1, "a rate from 0 up to, not including, 1", never=1),
+        default="0.95",
+        help="language: smallest tolerated share of utterances in which both models detect the same language",
+    ),
+    Option(
+        name="max-size-ratio",
+        metavar="RATIO",
+        parse=_typed.number(0, 100, "a ratio above 0, such as 0.5", never=0),
+        default="1.1",
+        help="size: largest tolerated share of the baseline's bytes on disk",
+    ),
+    Option(
+        name="max-memory-ratio",
+        metavar="RATIO",
+        parse=_typed.number(0, 100, "a ratio above 0, such as 1.0", never=0),
+        default="1.25",
+        help="memory: largest tolerated share of the baseline's peak memory, runtime included",
+    ),
+    Option(
         name="confidence",
         metavar="LEVEL",
         parse=_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),

@@ -17,7 +17,7 @@ from pytest_whisperq import audio
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.audio_index import ClipFacts
-from pytest_whisperq.backends import Clip, Hypothesis, Transcriber, _whisper, get_backend
+from pytest_whisperq.backends import Clip, Hypothesis, Transcriber, _whisper, get_backend, promised
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.environment import cpu_features, versions
 from pytest_whisperq.errors import DecodeError, WhisperqError
@@ -28,7 +28,7 @@ DECODING = {
     "beam_size": 1,
     "timestamps": False,
     "max_new_tokens": _whisper.MAX_NEW_TOKENS,
-    "revision": 2,
+    "revision": 3,
 }
 """How every model decodes, on every backend. The revision is raised when a backend's way of running changes, which
 retires every older transcript."""
@@ -41,7 +41,8 @@ Progress = Callable[[str, int, int], None]
 class TranscriptSet:
     """What one model said about a corpus, in its order: audio digests (`audio.pcm_digest`) and raw texts.
 
-    ``operations`` is what the runtime says of its mix of types, where it mixes them.
+    ``languages`` are those the model detects, None where it knows only one. ``operations`` is what the runtime says of
+    its mix of types, where it mixes them.
     """
 
     spec: ModelSpec
@@ -50,11 +51,12 @@ class TranscriptSet:
     operations: str
     clips: tuple[str, ...]
     texts: tuple[str, ...]
+    languages: tuple[str | None, ...]
 
     @property
     def fell_back(self) -> bool:
         """Whether something else executed than the precision promises."""
-        return self.compute_type != _promised(self.spec)
+        return self.compute_type != promised(self.spec)
 
 
 class TranscriptCache:
@@ -106,8 +108,20 @@ class TranscriptCache:
             compute_type=compute_type,
             operations=header.get("operations", ""),
             clips=tuple(facts[item.id].digest for item in corpus.utterances),
-            texts=tuple(known[clip] for clip, _ in wanted),
+            texts=tuple(known[clip][0] for clip, _ in wanted),
+            languages=tuple(known[clip][1] for clip, _ in wanted),
         )
+
+    def decode_anew(self, spec: ModelSpec, corpus: Corpus, times: int) -> tuple[str, list[list[Hypothesis]]]:
+        """Return the compute type, and what a model says about ``corpus`` each time; nothing comes from the cache."""
+        transcriber = self._load(self._store.intact(spec))
+        batches = _batches([(item.id, item) for item in corpus.utterances], self._batch)
+        runs = []
+        for number in range(times):
+            self._progress(f"{spec} decodes again", number, times)
+            runs.append([said for batch in batches for said in self._run(spec, transcriber, batch)])
+        self._progress(f"{spec} decodes again", times, times)
+        return transcriber.compute_type, runs
 
     def _path(self, artifact: Artifact) -> Path:
         backend = get_backend(artifact.spec.backend)
@@ -134,8 +148,8 @@ class TranscriptCache:
                 }
                 _write(file, {**executes, "model": str(artifact.spec), "artifact": artifact.key, **DECODING})
             for batch in _batches(list(todo.items()), self._batch):
-                for (clip, _), hypothesis in zip(batch, self._run(artifact.spec, transcriber, batch), strict=True):
-                    _write(file, {"clip": clip, "text": hypothesis.text, "tokens": hypothesis.tokens})
+                for (clip, _), said in zip(batch, self._run(artifact.spec, transcriber, batch), strict=True):
+                    _write(file, {"clip": clip, "text": said.text, "language": said.language, "tokens": said.tokens})
                 file.flush()
                 done += len(batch)
                 self._progress(f"{artifact.spec} decodes", done, len(todo))
@@ -155,9 +169,9 @@ class TranscriptCache:
 
     def _attest(self, spec: ModelSpec, compute_type: str) -> None:
         """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""
-        if compute_type != _promised(spec) and not self._allow_fallback:
+        if compute_type != promised(spec) and not self._allow_fallback:
             raise DecodeError(
-                f"{spec} was asked for but {compute_type!r} executes here, not {_promised(spec)!r}; "
+                f"{spec} was asked for but {compute_type!r} executes here, not {promised(spec)!r}; "
                 "its figures would be those of another model. Choose a precision this machine runs, "
                 "or gate what it falls back to with --whisperq-allow-fallback."
             )
@@ -179,11 +193,6 @@ class TranscriptCache:
         return found
 
 
-def _promised(spec: ModelSpec) -> str:
-    """Return the compute type that a precision stands for."""
-    return get_backend(spec.backend).precisions[spec.precision]
-
-
 def _clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
     """Return what identifies a transcript within a cache file: the sound, and the language the model was told."""
     return f"{facts[item.id].digest}:{item.language or 'detect'}"
@@ -197,13 +206,13 @@ def _write(file: Any, record: dict[str, Any]) -> None:
     file.write(json.dumps(record) + "\n")
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what executed (empty where unknown) and the texts by clip; a line that was cut short is not known yet.
+def _read(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, str | None]]]:
+    """Return what executed (empty where unknown) and text and language by clip; a line cut short is not known yet.
 
     Without the compute type nothing is: nobody could say what executed.
     """
     header: dict[str, str] = {}
-    known: dict[str, str] = {}
+    known: dict[str, tuple[str, str | None]] = {}
     try:
         lines = path.read_bytes().split(b"\n")  # a damaged line is no text, not another text
     except OSError:
@@ -212,7 +221,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         try:
             record = json.loads(line)
             if "clip" in record:
-                known[str(record["clip"])] = str(record["text"])
+                known[str(record["clip"])] = str(record["text"]), record["language"]
             else:
                 compute_type, operations = str(record["compute_type"]), str(record.get("operations", ""))
                 header = {"compute_type": compute_type, "operations": operations}

@@ -26,7 +26,7 @@ class Check:
     """One measured value against one limit.
 
     ``lower`` and ``upper`` are the two one-sided bounds at ``confidence``, in the unit of ``value``; each is None where
-    the data cannot bound it. ``keep`` says on which side of the limit the value has to stay.
+    the data cannot bound it. ``keep`` says where the value has to stay: "below", "above" or exactly "at" the limit.
     """
 
     name: str
@@ -41,30 +41,31 @@ class Check:
     reason: str
 
     def __post_init__(self) -> None:
-        if self.keep not in ("below", "above"):
-            raise ValueError(f"keep must be 'below' or 'above' (got {self.keep!r})")
+        if self.keep not in ("below", "above", "at"):
+            raise ValueError(f"keep must be 'below', 'above' or 'at' (got {self.keep!r})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What one gate concluded about one candidate, with everything a summary line needs.
 
-    ``compute_type`` is what executed; ``fell_back`` says that it is not what the candidate's precision promises,
-    ``operations`` how many layers run in which type, where a runtime mixes them.
+    ``compute_type`` is what executed, empty for a gate that runs nothing; ``fell_back`` says that it is not what the
+    candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
+    that hears no corpus has no utterances.
     """
 
     gate: str
     candidate: str
     baseline: str
-    compute_type: str
-    fell_back: bool
-    operations: str
-    corpus: str
-    normalizer: str
-    utterances: int
-    words: int
-    seed: int
     checks: tuple[Check, ...]
+    compute_type: str = ""
+    fell_back: bool = False
+    operations: str = ""
+    corpus: str = ""
+    normalizer: str = ""
+    utterances: int = 0
+    words: int = 0
+    seed: int = 0
     details: tuple[tuple[str, float], ...] = ()
 
     @property
@@ -75,6 +76,8 @@ class Judgement:
     @property
     def executed(self) -> str:
         """The candidate and what it runs as, for example ``ctranslate2:float16 → float32`` where it fell back."""
+        if not self.compute_type:
+            return self.candidate
         joint = " → " if self.fell_back else ", runs "
         return f"{self.candidate}{joint}{self.compute_type}"
 

@@ -48,6 +48,7 @@ class MakePairs(Protocol):
         *,
         clips: Sequence[str] | None = None,
         clusters: Sequence[str] | None = None,
+        languages: Sequence[str | None] | None = None,
         kinds: Sequence[str] | None = None,
     ) -> PairedTexts: ...
 
@@ -108,6 +109,7 @@ def make_pairs() -> MakePairs:
         *,
         clips: Sequence[str] | None = None,
         clusters: Sequence[str] | None = None,
+        languages: Sequence[str | None] | None = None,
         kinds: Sequence[str] | None = None,
     ) -> PairedTexts:
         utterances = tuple(
@@ -122,15 +124,17 @@ def make_pairs() -> MakePairs:
             for number, text in enumerate(references)
         )
         sets = (
-            _transcripts(precision, references if texts is None else texts, clips)
-            for precision, texts in (("float32", baseline), ("int8", candidate))
+            _transcripts(precision, references if texts is None else texts, clips, heard)
+            for precision, texts, heard in (("float32", baseline, None), ("int8", candidate, languages))
         )
         return pair_texts(Corpus(name="made", utterances=utterances), normalize.get("identity"), *sets)
 
     return make
 
 
-def _transcripts(precision: str, texts: Sequence[str], clips: Sequence[str] | None) -> TranscriptSet:
+def _transcripts(
+    precision: str, texts: Sequence[str], clips: Sequence[str] | None, languages: Sequence[str | None] | None
+) -> TranscriptSet:
     source = SourceModel(name="made", directory=Path("nowhere"), identity="made")
     spec = ModelSpec(backend="scripted", precision=precision, source=source)
     artifact = Artifact(spec=spec, key="", directory=source.directory, identity="", size=0, build_seconds=0.0)
@@ -141,4 +145,5 @@ def _transcripts(precision: str, texts: Sequence[str], clips: Sequence[str] | No
         operations="",
         clips=tuple(clips or map(str, range(len(texts)))),
         texts=tuple(texts),
+        languages=tuple(languages or ["en"] * len(texts)),
     )

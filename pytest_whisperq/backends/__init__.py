@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.errors import MissingDependency
-from pytest_whisperq.spec import unknown
+from pytest_whisperq.spec import ModelSpec, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,10 +30,14 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
-    """What a model said about one clip. ``tokens`` are the generated ids without prompt and end of text."""
+    """What a model said about one clip. ``tokens`` are the generated ids without prompt and end of text.
+
+    ``language`` is the one the model detects, whatever language it was told; None for a model that knows only one.
+    """
 
     text: str
     tokens: tuple[int, ...] = ()
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,10 @@ class Transcriber(Protocol):
     compute_type: str
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
-        """Decode a batch greedily, task transcribe, without timestamps; one hypothesis a clip, in order."""
+        """Decode a batch greedily, task transcribe, without timestamps; one hypothesis a clip, in order.
+
+        A clip without a language is decoded in the one detected.
+        """
         ...
 
 
@@ -125,6 +132,11 @@ def get_backend(name: str, option: str = "backend") -> Backend:
     module, _, attribute = BACKENDS[name].partition(":")
     backend: Backend = getattr(import_module(module), attribute)()
     return backend
+
+
+def promised(spec: ModelSpec) -> str:
+    """Return the compute type that a precision stands for."""
+    return get_backend(spec.backend).precisions[spec.precision]
 
 
 def check_installed(backend: Backend) -> None:

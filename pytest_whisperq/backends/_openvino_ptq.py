@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.audio import SAMPLE_RATE
-from pytest_whisperq.backends import Calibration, Clip, _whisper
+from pytest_whisperq.backends import Calibration, _whisper
 
 _PURPOSE = "quantize OpenVINO models"
 
@@ -43,9 +43,11 @@ def _samples(
     for index, clip in enumerate(calibration.clips()):
         features = torch.from_numpy(front_end.features([clip]))
         with torch.inference_mode():
-            said = model.generate(features, **_whisper.generate_options(front_end, [clip]))[0].tolist()
-            sound = model.encoder(features).last_hidden_state.numpy().copy()  # a view that the next call overwrites
-        prompt = front_end.prompt(_language(model, front_end, features, clip))
+            heard = model.get_encoder()(input_features=features)
+            languages = [clip.language or _whisper.detect_languages(model, front_end, heard, 1)[0]]
+            said = model.generate(encoder_outputs=heard, **_whisper.generate_options(front_end, languages))[0].tolist()
+        sound = heard.last_hidden_state.numpy().copy()  # a view that the next call overwrites
+        prompt = front_end.prompt(languages[0])
         if index % 2:
             start = prompt[-1] + 1  # <|0.00|> follows <|notimestamps|>, a stamp every 20 ms
             text = [*prompt[:-1], start, *said, start + round(len(clip.samples) / SAMPLE_RATE / 0.02)]
@@ -60,10 +62,3 @@ def _samples(
                 "nncf_reset_state": True,
             },
         )
-
-
-def _language(model: Any, front_end: _whisper.FrontEnd, features: Any, clip: Clip) -> str | None:
-    """Return the language of a clip, detected where it is not given and the model knows several."""
-    if clip.language or not front_end.is_multilingual:
-        return clip.language
-    return front_end.language_of(int(model.detect_language(input_features=features)[0]))

@@ -96,17 +96,26 @@ class FrontEnd:
         """Return the code that a language token stands for, for example ``en``."""
         return str(self._tokenizer.convert_ids_to_tokens(token)).strip("<|>")
 
-    def hypotheses(self, sequences: Sequence[Sequence[int]]) -> list[Hypothesis]:
+    def hypotheses(self, sequences: Sequence[Sequence[int]], detected: Sequence[str | None]) -> list[Hypothesis]:
         """Turn generated ids into text; everything from the first end-of-text on is padding."""
         end = self._tokenizer.eos_token_id
         found = []
-        for sequence in sequences:
+        for sequence, language in zip(sequences, detected, strict=True):
             ids = [int(index) for index in sequence]
             ids = ids[: ids.index(end)] if end in ids else ids
-            found.append(
-                Hypothesis(text=self._tokenizer.decode(ids, skip_special_tokens=True).strip(), tokens=tuple(ids))
-            )
+            text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+            found.append(Hypothesis(text=text, tokens=tuple(ids), language=language))
         return found
+
+
+def detect_languages(model: Any, front_end: FrontEnd, heard: Any, clips: int) -> list[str | None]:
+    """Return the language that anything with transformers' ``detect_language`` hears in each of ``clips`` clips.
+
+    ``heard`` is the encoder's output. An English-only model hears none.
+    """
+    if not front_end.is_multilingual:
+        return [None] * clips
+    return [front_end.language_of(int(token)) for token in model.detect_language(encoder_outputs=heard)]
 
 
 def generation_config(directory: Path) -> dict[str, Any]:
@@ -132,7 +141,7 @@ def copy_front_end(source: Path, directory: Path) -> None:
         WhisperTokenizer.from_pretrained(source).save_pretrained(directory)
 
 
-def generate_options(front_end: FrontEnd, clips: Sequence[Clip]) -> dict[str, Any]:
+def generate_options(front_end: FrontEnd, languages: Sequence[str | None]) -> dict[str, Any]:
     """Return the keyword arguments of transformers' ``generate`` that make it greedy, short-form and explicit.
 
     The task is always named: without it transformers' prompt lacks ``<|transcribe|>`` and error rates explode.
@@ -144,17 +153,8 @@ def generate_options(front_end: FrontEnd, clips: Sequence[Clip]) -> dict[str, An
         "max_new_tokens": MAX_NEW_TOKENS,
     }
     if front_end.is_multilingual:
-        options["task"] = "transcribe"
-        if all(clip.language for clip in clips):
-            options["language"] = [clip.language for clip in clips]
+        options |= {"task": "transcribe", "language": list(languages)}
     return options
-
-
-def by_known_language(clips: Sequence[Clip]) -> Iterator[list[int]]:
-    """Split a batch into the clips whose language is given and those whose language must be detected."""
-    for known in (True, False):
-        if indices := [i for i, clip in enumerate(clips) if (clip.language is not None) is known]:
-            yield indices
 
 
 @contextmanager

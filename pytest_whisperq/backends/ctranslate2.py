@@ -91,14 +91,14 @@ class CTranslate2Transcriber:
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`. Suppressed tokens are those of the checkpoint's generation config."""
         encoded = self._model.encode(self._runtime.StorageView.from_array(self._front_end.features(clips)))
-        languages = [clip.language for clip in clips]
-        if self._front_end.is_multilingual and None in languages:
-            detected = self._model.detect_language(encoded)
-            languages = [given or best[0][0].strip("<|>") for given, best in zip(languages, detected, strict=True)]
+        detected: list[str | None] = [None] * len(clips)
+        if self._front_end.is_multilingual:
+            detected = [best[0][0].strip("<|>") for best in self._model.detect_language(encoded)]
+        languages = [clip.language or own for clip, own in zip(clips, detected, strict=True)]
         results = self._model.generate(
             encoded,
             [self._front_end.prompt(language) for language in languages],
             beam_size=1,
             max_length=2 * _whisper.MAX_NEW_TOKENS,  # CTranslate2 generates at most half of max_length
         )
-        return self._front_end.hypotheses([result.sequences_ids[0] for result in results])
+        return self._front_end.hypotheses([result.sequences_ids[0] for result in results], detected)

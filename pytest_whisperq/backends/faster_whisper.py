@@ -70,9 +70,10 @@ class FasterWhisperTranscriber:
         return [self._one(clip) for clip in clips]
 
     def _one(self, clip: Clip) -> Hypothesis:
+        detected = self._model.detect_language(clip.samples)[0] if self._model.model.is_multilingual else None
         segments, _ = self._model.transcribe(
             clip.samples,
-            language=clip.language,
+            language=clip.language or detected,
             task="transcribe",
             beam_size=1,
             temperature=0.0,
@@ -86,4 +87,5 @@ class FasterWhisperTranscriber:
         )
         found = list(segments)  # it decodes as one asks
         text = " ".join(segment.text.strip() for segment in found)
-        return Hypothesis(text=text.strip(), tokens=tuple(token for segment in found for token in segment.tokens))
+        tokens = tuple(token for segment in found for token in segment.tokens)
+        return Hypothesis(text=text.strip(), tokens=tokens, language=detected)

@@ -1,7 +1,8 @@
 """A backend without a model: it says what a script says. For tests of gates, of CI wiring, of reports.
 
-The "model" is a directory with ``scripted.json``: precision → audio digest → text. A clip the script does not know
-is an error, and a text of null makes the transcriber fail, so that failures can be rehearsed too.
+The "model" is a directory with ``scripted.json``: precision → audio digest → text, or ``[text, language]`` where the
+detected language shall differ from the one it is told. A clip the script does not know is an error, and a text of null
+makes the transcriber fail, so that failures can be rehearsed too.
 """
 
 import json
@@ -53,7 +54,7 @@ class ScriptedBackend:
 class ScriptedTranscriber:
     """Looks every clip up by its audio digest."""
 
-    def __init__(self, texts: Mapping[str, str | None], compute_type: str) -> None:
+    def __init__(self, texts: Mapping[str, str | list[str] | None], compute_type: str) -> None:
         self._texts = texts
         self.compute_type = compute_type
 
@@ -61,8 +62,9 @@ class ScriptedTranscriber:
         """Return the scripted text of each clip."""
         found = []
         for clip in clips:
-            text = self._texts.get(pcm_digest(clip.samples))
-            if text is None:
+            said = self._texts.get(pcm_digest(clip.samples))
+            if said is None:
                 raise DecodeError("the script has no text for this clip; add its audio digest to scripted.json")
-            found.append(Hypothesis(text=text))
+            text, language = (said, clip.language) if isinstance(said, str) else said
+            found.append(Hypothesis(text=text, language=language))
         return found

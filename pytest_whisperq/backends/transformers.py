@@ -107,15 +107,13 @@ def generate(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) ->
     """Decode a batch with anything that has transformers' ``generate`` (optimum's OpenVINO models do too)."""
     import torch
 
-    dtype = getattr(model, "dtype", torch.float32)
-    found: dict[int, Hypothesis] = {}
-    for indices in _whisper.by_known_language(clips):
-        part = [clips[i] for i in indices]
-        features = torch.from_numpy(front_end.features(part)).to(dtype)
-        with torch.inference_mode():
-            ids = model.generate(features, **_whisper.generate_options(front_end, part))
-        found.update(zip(indices, front_end.hypotheses(ids.tolist()), strict=True))
-    return [found[i] for i in range(len(clips))]
+    features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
+    with torch.inference_mode():
+        heard = model.get_encoder()(input_features=features)  # once, for both questions
+        detected = _whisper.detect_languages(model, front_end, heard, len(clips))
+        languages = [clip.language or own for clip, own in zip(clips, detected, strict=True)]
+        ids = model.generate(encoder_outputs=heard, **_whisper.generate_options(front_end, languages))
+    return front_end.hypotheses(ids.tolist(), detected)
 
 
 def _check_generation(source: Path, directory: Path) -> None:

@@ -10,13 +10,15 @@ from pytest_whisperq.transcribe import TranscriptSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One utterance with three normalized texts."""
+    """One utterance with three normalized texts, and the languages that the models detect."""
 
     utterance: Utterance
     cluster: str
     reference: str
     baseline: str
     candidate: str
+    baseline_language: str | None
+    candidate_language: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,9 @@ def pair_texts(
     An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence.
     """
     pairs = []
-    rows = zip(corpus.utterances, baseline.clips, baseline.texts, candidate.texts, strict=True)
-    for item, clip, base, cand in rows:
+    said = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))
+    rows = zip(corpus.utterances, baseline.clips, *said, strict=True)
+    for item, clip, (base, base_language), (cand, cand_language) in rows:
         if not item.is_speech:
             continue
         reference = normalizer(item.reference)
@@ -60,6 +63,8 @@ def pair_texts(
                 reference=reference,
                 baseline=normalizer(base),
                 candidate=normalizer(cand),
+                baseline_language=base_language,
+                candidate_language=cand_language,
             )
         )
     return PairedTexts(corpus=corpus, normalizer=normalizer, baseline=baseline, candidate=candidate, pairs=tuple(pairs))

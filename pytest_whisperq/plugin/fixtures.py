@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pytest_whisperq.artifacts import Artifact
     from pytest_whisperq.config import GateConfig
     from pytest_whisperq.corpus import Corpus
-    from pytest_whisperq.pipeline import Model
     from pytest_whisperq.plugin.gating import Gate
+    from pytest_whisperq.workbench import Model
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ import pytest
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.gates import Outcome
 from pytest_whisperq.options import OPTIONS
-from pytest_whisperq.pipeline import Model
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
 from pytest_whisperq.report.text import explain
 from pytest_whisperq.verdict import Verdict
+from pytest_whisperq.workbench import Model
 
 
 @contextmanager
@@ -39,12 +39,36 @@ class Gate:
     def accuracy(self, **limits: Any) -> Outcome:
         """Gate the accuracy drop; see the marker ``whisperq_accuracy`` for keywords."""
         __tracebackhide__ = True
-        return self._settle([self.judge("accuracy", limits)])[0]
+        return self._single("accuracy", limits)
 
     def parity(self, **limits: Any) -> Outcome:
         """Gate the agreement with the baseline; see the marker ``whisperq_parity`` for keywords."""
         __tracebackhide__ = True
-        return self._settle([self.judge("parity", limits)])[0]
+        return self._single("parity", limits)
+
+    def language(self, **limits: Any) -> Outcome:
+        """Gate the detected languages; see the marker ``whisperq_language`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("language", limits)
+
+    def size(self, **limits: Any) -> Outcome:
+        """Gate the bytes on disk; see the marker ``whisperq_size`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("size", limits)
+
+    def memory(self, **limits: Any) -> Outcome:
+        """Gate the peak memory; see the marker ``whisperq_memory`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("memory", limits)
+
+    def determinism(self, **limits: Any) -> Outcome:
+        """Gate whether decoding repeats itself; see the marker ``whisperq_determinism`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("determinism", limits)
+
+    def _single(self, gate: str, limits: dict[str, Any]) -> Outcome:
+        __tracebackhide__ = True
+        return self._settle([self.judge(gate, limits)])[0]
 
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
         """Run several gates and fail once, with the reasons of all that did not pass."""

@@ -37,6 +37,14 @@ def _between(low: float, high: float, *, never: float | None = None) -> Callable
     return check
 
 
+def _whole(low: int, high: int) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return "" if good else f"a whole number from {low} to {high}"
+
+    return check
+
+
 def _one_of(*names: str) -> Callable[[Any], str]:
     return lambda value: "" if value in names else f"one of {', '.join(map(repr, names))}"
 
@@ -60,6 +68,30 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                     "drop_type": _one_of("absolute", "relative", "accuracy-ratio"),
                     "metric": _one_of("wer", "cer"),
                 },
+            ),
+            Marker(
+                name="whisperq_language",
+                gate="language",
+                summary="the candidate detects the languages that the baseline detects",
+                keywords={"min_agreement": _between(0, 1, never=1)},
+            ),
+            Marker(
+                name="whisperq_size",
+                gate="size",
+                summary="the candidate's files take less than max_ratio of the baseline's bytes",
+                keywords={"max_ratio": _between(0, 100, never=0)},
+            ),
+            Marker(
+                name="whisperq_memory",
+                gate="memory",
+                summary="loading and decoding take less than max_ratio of the baseline's peak memory",
+                keywords={"max_ratio": _between(0, 100, never=0)},
+            ),
+            Marker(
+                name="whisperq_determinism",
+                gate="determinism",
+                summary="decoding the same clips again gives the same tokens",
+                keywords={"repeats": _whole(2, 100)},
             ),
         )
     }

@@ -21,7 +21,7 @@ def progress_for(config: pytest.Config) -> "Progress":
     """Return a progress callback: one line that rewrites itself on a terminal, nothing at all elsewhere."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or not reporter.isatty or reporter.verbosity < 0:
-        from pytest_whisperq.pipeline import silent
+        from pytest_whisperq.workbench import silent
 
         return silent
     capture = config.pluginmanager.getplugin("capturemanager")
@@ -58,8 +58,9 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
     reporter.section("whisperq gates")
     reporter.write_line(summary_table(judgements, tests=tests, width=width, colour=colour))
-    first = judgements[0]
-    reporter.write_line(f"against {first.baseline}; corpus {first.corpus}, {first.words} words; {first.normalizer}")
+    first = next((judgement for judgement in judgements if judgement.normalizer), judgements[0])
+    heard = f"; corpus {first.corpus}, {first.words} words; {first.normalizer}" if first.normalizer else ""
+    reporter.write_line(f"against {first.baseline}{heard}")
 
 
 def _judgements(reporter: pytest.TerminalReporter) -> "tuple[list[str], list[Judgement]]":

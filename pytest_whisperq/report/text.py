@@ -4,9 +4,10 @@ import io
 from collections.abc import Sequence
 
 from pytest_whisperq.gates import Outcome
-from pytest_whisperq.measure.error_rate import align
 from pytest_whisperq.verdict import Check, Judgement, Verdict
 
+_KEEP = {"below": "stay below", "above": "stay above", "at": "be exactly"}
+_SIGNS = {"below": "<", "above": ">", "at": "="}
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
 
 
@@ -16,9 +17,11 @@ def explain(outcome: Outcome, replay: str) -> str:
     lines = [
         f"whisperq {judgement.gate} gate: {judgement.verdict.value}",
         f"  {judgement.executed}; against {judgement.baseline}",
-        f"  corpus {judgement.corpus}: {judgement.utterances} utterances, {judgement.words} words",
-        f"  normalizer {judgement.normalizer}; seed {judgement.seed}",
     ]
+    if judgement.utterances:
+        lines.append(f"  corpus {judgement.corpus}: {judgement.utterances} utterances, {judgement.words} words")
+    if judgement.normalizer:
+        lines.append(f"  normalizer {judgement.normalizer}; seed {judgement.seed}")
     if judgement.operations:
         lines.append(f"  executes {judgement.operations}")
     if found := _rates(judgement):
@@ -27,19 +30,16 @@ def explain(outcome: Outcome, replay: str) -> str:
     for check in judgement.checks:
         unit = f"% {check.unit}" if check.unit.startswith("of ") else check.unit
         lines.append(
-            f"  {check.name}: {_number(check, check.value)} {unit} (must stay {check.keep} "
+            f"  {check.name}: {_number(check, check.value)} {unit} (must {_KEEP[check.keep]} "
             f"{check.limit * _scale(check):g}); bounds at {100 * check.confidence:g}%: "
             f"{_number(check, check.lower)} … {_number(check, check.upper)}"
         )
         lines.append(f"    {check.verdict.value}: {check.reason}")
     if outcome.worst:
-        counted = "words" if judgement.detail("candidate_cer") is None else "characters"
-        lines.append(f"  worst {len(outcome.worst)} utterances ({counted}):")
-    for weight, pair in outcome.worst:
-        rows = align(pair.reference, pair.baseline, pair.candidate)
-        lines.append(f"    {pair.utterance.id}  {weight:+d}  ({pair.utterance.where})")
-        labels = ("reference", "baseline", "candidate")
-        lines += [f"      {label:9}  {row}" for label, row in zip(labels, rows, strict=True)]
+        lines.append(f"  worst {len(outcome.worst)} utterances ({outcome.counted}):")
+    for evidence in outcome.worst:
+        lines.append(f"    {evidence.utterance.id}  {evidence.weight:+d}  ({evidence.utterance.where})")
+        lines += [f"      {label:9}  {row}" for label, row in evidence.rows]
     return "\n".join([*lines, f"  replay: {replay}"])
 
 
@@ -70,7 +70,7 @@ def summary_table(
     for name, named in by_candidate.items():
         own = [judgement for _, judgement in named]
         several = len({judgement.gate for judgement in own}) < len({test for test, _ in named})
-        console.print(own[0].executed.replace(name, f"[bold]{name}[/]", 1))
+        console.print(_heading(own).replace(name, f"[bold]{name}[/]", 1))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         headings = ("measured", "value", f"{100 * own[0].checks[0].confidence:g}% bounds", "limit", "verdict")
         for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):
@@ -86,13 +86,23 @@ def summary_table(
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
 
 
+def _heading(judgements: Sequence[Judgement]) -> str:
+    """Say of a candidate what it runs as, and what building it took and left."""
+    first = next((judgement for judgement in judgements if judgement.compute_type), judgements[0])
+    size, seconds, memory = map(first.detail, ("size", "build_seconds", "build_memory"))
+    if size is None or seconds is None:
+        return first.executed
+    peak = "" if memory is None else f" with at most {memory / 1e6:.0f} MB"
+    return f"{first.executed}; {size / 1e6:.1f} MB, built in {seconds:.1f} s{peak}"
+
+
 def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         (
             f"{check.name}, {'%' if _scale(check) == 100 else check.unit}",
             _number(check, check.value),
             f"{_number(check, check.lower)} … {_number(check, check.upper)}",
-            f"{'<' if check.keep == 'below' else '>'} {check.limit * _scale(check):g}",
+            f"{_SIGNS[check.keep]} {check.limit * _scale(check):g}",
             f"[{_COLOURS[check.verdict]}]{check.verdict.value}[/]",
         )
         for check in judgement.checks
@@ -104,11 +114,11 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
 
 
 def _rates(judgement: Judgement) -> tuple[str, float, float] | None:
-    """Return the error rate's name, and the baseline's and the candidate's in per cent."""
-    for metric in ("wer", "cer"):
-        before, after = judgement.detail(f"baseline_{metric}"), judgement.detail(f"candidate_{metric}")
+    """Return what a gate measured of each model by itself: its name, the baseline's and the candidate's per cent."""
+    for key, name in (("wer", "WER"), ("cer", "CER"), ("language", "language")):
+        before, after = judgement.detail(f"baseline_{key}"), judgement.detail(f"candidate_{key}")
         if before is not None and after is not None:
-            return metric.upper(), 100 * before, 100 * after
+            return name, 100 * before, 100 * after
     return None
 
 

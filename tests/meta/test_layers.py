@@ -16,7 +16,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backends", "artifacts", "audio_index", "calibration", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
-    ("pipeline", "cache"),
+    ("workbench", "cache"),
+    ("pipeline",),
     ("plugin", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

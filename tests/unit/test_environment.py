@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.environment import cpu_features, cpu_quota, versions
+from pytest_whisperq.environment import cpu_features, cpu_quota, peak_memory, reset_peak_memory, versions
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +60,20 @@ def test_features_are_those_that_choose_kernels_in_a_fixed_order(
     cpuinfo.write_text("Features\t: fp asimddp i8mm\n", encoding="utf-8")
     assert cpu_features(cpuinfo) == "x86_64 asimddp i8mm"
     assert cpu_features(tmp_path / "none") == "x86_64"
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells and forgets a peak")
+def test_the_peak_of_a_stretch_of_code_is_told_and_forgotten() -> None:
+    block = bytearray(b"x" * 200_000_000)
+    high = peak_memory()
+    del block
+    assert reset_peak_memory()
+    low = peak_memory()
+    assert high is not None
+    assert low is not None
+    assert high - low > 150e6
+
+
+def test_a_system_that_hides_the_peak_gives_none(tmp_path: Path) -> None:
+    assert peak_memory(tmp_path) is None
+    assert not reset_peak_memory(tmp_path / "nowhere")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_whisperq.gates import Outcome, judge, judge_accuracy, judge_parity
+from pytest_whisperq.gates import Outcome, judge, judge_accuracy, judge_language, judge_parity
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.verdict import Verdict
@@ -147,7 +147,7 @@ def test_the_worst_utterances_come_first_with_their_weight(make_pairs: Pairs) ->
     misses = {3: 4, 7: 9, 9: 4, 11: 1, 12: 2, 13: 3}
     candidate = [" ".join(["x"] * misses.get(n, 0) + TEN[misses.get(n, 0) :]) for n in range(20)]
     worst = accuracy(make_pairs(references, None, candidate)).worst
-    assert [(weight, pair.utterance.id) for weight, pair in worst] == [
+    assert [(found.weight, found.utterance.id) for found in worst] == [
         (9, "clip0007.wav"),
         (4, "clip0003.wav"),
         (4, "clip0009.wav"),
@@ -169,3 +169,14 @@ def test_the_judgement_says_what_was_judged(make_pairs: Pairs) -> None:
     assert judgement.checks[0].name == "CER drop"
     assert (judgement.detail("baseline_cer"), judgement.detail("candidate_cer")) == (0.0, 0.0)
     assert judgement.detail("baseline_wer") is None
+
+
+@pytest.mark.parametrize(("flips", "expected"), [(0, Verdict.PASS), (8, Verdict.INCONCLUSIVE), (40, Verdict.FAIL)])
+def test_a_language_that_flips_is_found(flips: int, expected: Verdict, make_pairs: Pairs) -> None:
+    heard_as = ["fr"] * flips + ["en"] * (200 - flips)
+    outcome = judge_language(make_pairs(["a b"] * 200, languages=heard_as), min_agreement=0.95, confidence=0.95, seed=0)
+    assert outcome.judgement.verdict is expected
+    assert outcome.judgement.checks[0].value == 1 - flips / 200
+    assert len(outcome.worst) == min(flips, 5)
+    for found in outcome.worst:
+        assert ("candidate", "fr") in found.rows

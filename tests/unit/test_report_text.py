@@ -80,7 +80,7 @@ def test_confidence_is_never_rounded_up(confidence: float, shown: str, texts: Pa
 def test_the_table_has_one_row_a_check_and_the_error_rates(texts: PairedTexts) -> None:
     table = summary_table([parity(texts).judgement, accuracy(texts).judgement], width=100, colour=False)
     lines = [line.split() for line in table.splitlines()]
-    assert lines[0] == ["scripted:int8,", "runs", "int8"]
+    assert lines[0] == ["scripted:int8,", "runs", "int8;", "0.0", "MB,", "built", "in", "0.0", "s"]
     rows = [line for line in lines if line[:1] in (["exact"], ["divergence,"], ["drop,"], ["WER,"])]
     assert [(row[0], row[-1]) for row in rows] == [
         ("exact", "FAIL"),

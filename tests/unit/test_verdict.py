@@ -64,6 +64,6 @@ def test_details_are_found_by_name() -> None:
     assert judgement(P).detail("speed") is None
 
 
-def test_a_check_knows_only_two_sides() -> None:
-    with pytest.raises(ValueError, match="'below' or 'above'"):
+def test_a_check_knows_only_three_places() -> None:
+    with pytest.raises(ValueError, match="'below', 'above' or 'at'"):
         check(keep="under")

@@ -1,0 +1,17 @@
+"""From a measurement and a limit to a verdict. Never on a point estimate: only a confidence bound passes or fails."""
+
+from pytest_whisperq.gates.footprint import judge_determinism, judge_memory, judge_size
+from pytest_whisperq.gates.judging import Evidence, Outcome, judge
+from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
+
+__all__ = [
+    "Evidence",
+    "Outcome",
+    "judge",
+    "judge_accuracy",
+    "judge_determinism",
+    "judge_language",
+    "judge_memory",
+    "judge_parity",
+    "judge_size",
+]

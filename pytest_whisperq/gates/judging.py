@@ -1,0 +1,107 @@
+"""The one rule that turns an interval and a limit into a verdict, and what a gate hands on."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from pytest_whisperq.artifacts import Artifact
+from pytest_whisperq.corpus import Utterance
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
+from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.verdict import Check, Judgement, Verdict
+
+WORST = 5
+"""How many utterances a failing gate shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One utterance that speaks against a candidate: how much, and what was said, as labelled lines."""
+
+    utterance: Utterance
+    weight: int
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A judgement and the utterances that weighed most against the candidate, worst first.
+
+    ``counted`` says in what they are weighed (words, characters …). They stay out of the judgement, which may be stored
+    or sent: these are somebody's words.
+    """
+
+    judgement: Judgement
+    worst: tuple[Evidence, ...] = ()
+    counted: str = ""
+
+
+def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, utterances: int) -> Check:
+    """Judge one value: PASS when the bound facing the limit clears it, FAIL when the other one is beyond it.
+
+    ``keep`` is "below" or "above" the limit.
+    """
+    good, bad = (interval.upper, interval.lower) if keep == "below" else (interval.lower, interval.upper)
+    sign = 1 if keep == "below" else -1
+    if interval.value is None:
+        verdict = Verdict.INCONCLUSIVE
+        reason = (
+            "undefined: the baseline makes no error (use drop_type='absolute'), or says no word to diverge from"
+            if utterances
+            else "nothing to measure: the corpus has no speech"
+        )
+    elif good is None or bad is None:
+        verdict = Verdict.INCONCLUSIVE
+        reason = (
+            f"{interval.clusters} independent utterances or clusters; at least {MIN_CLUSTERS} are needed for any bound"
+            if interval.clusters < MIN_CLUSTERS
+            else "no bound: in some resamples the baseline makes no error; use drop_type='absolute'"
+        )
+    elif sign * good < sign * limit:
+        verdict, reason = Verdict.PASS, f"the bound facing the limit is {keep} it"
+    elif sign * bad > sign * limit:
+        verdict, reason = Verdict.FAIL, f"even the more favourable bound is not {keep} the limit"
+    else:
+        verdict, reason = Verdict.INCONCLUSIVE, _undecided(interval.value, good, limit, sign, utterances)
+    return Check(
+        name=name,
+        value=interval.value,
+        limit=limit,
+        keep=keep,
+        lower=interval.lower,
+        upper=interval.upper,
+        confidence=interval.confidence,
+        unit=unit,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _undecided(value: float, good: float, limit: float, sign: int, utterances: int) -> str:
+    room, width = sign * (limit - value), abs(good - value)
+    if room == 0:
+        return "the value is exactly the limit, and a bound on that side of it cannot be had; loosen the limit a little"
+    if room <= 0:
+        return "the value is on the wrong side of the limit, but the bounds do not exclude chance"
+    needed = ceil(utterances * (width / room) ** 2)  # the width of an interval shrinks with the root of the sample
+    return f"the limit lies within the bounds; up to about {needed} utterances like these would decide"
+
+
+def exactly(value: float, confidence: float) -> Interval:
+    """Return the interval of a figure that was counted, not estimated: both bounds are the figure."""
+    return Interval(value=value, lower=value, upper=value, confidence=confidence, clusters=0)
+
+
+def baseline_name(baseline: ModelSpec, candidate: ModelSpec) -> str:
+    """Return what to call the baseline beside this candidate: with its checkpoint, where that is another one."""
+    same = baseline.source.identity == candidate.source.identity
+    return str(baseline) if same else f"{baseline}@{baseline.source.name}"
+
+
+def footprint(artifact: Artifact) -> tuple[tuple[str, float], ...]:
+    """Return what building a model took and left, as details of a judgement: bytes and seconds."""
+    figures = {
+        "size": float(artifact.size),
+        "build_seconds": artifact.build_seconds,
+        "build_memory": None if artifact.build_memory is None else float(artifact.build_memory),
+    }
+    return tuple((name, value) for name, value in figures.items() if value is not None)

@@ -1,0 +1,120 @@
+"""Gates on what is said: accuracy, parity and language, each from two transcripts of one corpus."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, baseline_name, footprint, judge
+from pytest_whisperq.measure.accuracy import DropType, measure_accuracy
+from pytest_whisperq.measure.error_rate import Metric, align
+from pytest_whisperq.measure.language import measure_language
+from pytest_whisperq.measure.pairs import Pair, PairedTexts
+from pytest_whisperq.measure.parity import measure_parity
+from pytest_whisperq.verdict import Check, Judgement, Verdict
+
+
+def judge_accuracy(
+    texts: PairedTexts,
+    *,
+    max_drop: float,
+    drop_type: DropType = "absolute",
+    metric: Metric = "wer",
+    confidence: float,
+    seed: int,
+) -> Outcome:
+    """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`)."""
+    found = measure_accuracy(texts, metric=metric, drop_type=drop_type, confidence=confidence, seed=seed)
+    name = "drop" if metric == "wer" else f"{metric.upper()} drop"
+    check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=len(texts.pairs))
+    if check.verdict is Verdict.PASS and found.baseline_rate is not None and found.baseline_rate >= 1.0:
+        reason = (
+            f"the baseline itself gets {found.baseline_rate:.0%} wrong: it does not transcribe this corpus, and "
+            "keeping up with it proves nothing; check model and language"
+        )
+        check = replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    weights = [q.errors - r.errors for r, q in zip(found.baseline_counts, found.candidate_counts, strict=True)]
+    rates = ((f"baseline_{metric}", found.baseline_rate), (f"candidate_{metric}", found.candidate_rate))
+    details = tuple((key, rate) for key, rate in rates if rate is not None)
+    worst = _worst(texts, weights)
+    counted = "words" if metric == "wer" else "characters"
+    return Outcome(judgement=_judgement("accuracy", texts, (check,), details, seed), worst=worst, counted=counted)
+
+
+def judge_parity(
+    texts: PairedTexts, *, min_exact_match: float, max_divergence: float, confidence: float, seed: int
+) -> Outcome:
+    """Pass when both models agree: exact-match rate bounded above, divergence bounded below their limits."""
+    found = measure_parity(texts, confidence=confidence, seed=seed)
+    size = len(texts.pairs)
+    checks = (
+        judge("exact match", found.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size),
+        judge("divergence", found.divergence, max_divergence, keep="below", unit="of words", utterances=size),
+    )
+    worst = _worst(texts, [count.errors for count in found.counts])
+    return Outcome(judgement=_judgement("parity", texts, checks, (), seed), worst=worst, counted="words")
+
+
+def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: float, seed: int) -> Outcome:
+    """Pass when the candidate detects the baseline's languages: the lower bound of the share is above the limit."""
+    found = measure_language(texts, confidence=confidence, seed=seed)
+    check = judge(
+        "same language",
+        found.agreement,
+        min_agreement,
+        keep="above",
+        unit="of utterances",
+        utterances=len(texts.pairs),
+    )
+    rates = (("baseline_language", found.baseline_right), ("candidate_language", found.candidate_right))
+    details = tuple((key, rate) for key, rate in rates if rate is not None)
+    worst = tuple(
+        Evidence(
+            utterance=pair.utterance,
+            weight=1,
+            rows=(
+                ("spoken", pair.utterance.language or "unknown"),
+                ("baseline", f"{pair.baseline_language}"),
+                ("candidate", f"{pair.candidate_language}"),
+                ("reference", pair.reference),
+            ),
+        )
+        for pair in texts.pairs
+        if pair.baseline_language != pair.candidate_language
+    )
+    judgement = _judgement("language", texts, (check,), details, seed)
+    return Outcome(judgement=judgement, worst=worst[:WORST], counted="other language")
+
+
+def _worst(texts: PairedTexts, weights: Sequence[int]) -> tuple[Evidence, ...]:
+    """Return the utterances of most weight with their three texts word under word."""
+    ranked = sorted(zip(weights, texts.pairs, strict=True), key=lambda row: (-row[0], row[1].utterance.id))
+    return tuple(
+        Evidence(utterance=pair.utterance, weight=weight, rows=_aligned(pair))
+        for weight, pair in ranked[:WORST]
+        if weight > 0
+    )
+
+
+def _aligned(pair: Pair) -> tuple[tuple[str, str], ...]:
+    rows = align(pair.reference, pair.baseline, pair.candidate)
+    return tuple(zip(("reference", "baseline", "candidate"), rows, strict=True))
+
+
+def _judgement(
+    gate: str, texts: PairedTexts, checks: tuple[Check, ...], details: tuple[tuple[str, float], ...], seed: int
+) -> Judgement:
+    name = baseline_name(texts.baseline.spec, texts.candidate.spec)
+    return Judgement(
+        gate=gate,
+        candidate=str(texts.candidate.spec),
+        baseline=f"{name} → {texts.baseline.compute_type}" if texts.baseline.fell_back else name,
+        compute_type=texts.candidate.compute_type,
+        fell_back=texts.candidate.fell_back,
+        operations="; ".join(filter(None, (texts.candidate.operations, texts.candidate.artifact.calibration))),
+        corpus=texts.corpus.name,
+        normalizer=str(texts.normalizer),
+        utterances=len(texts.pairs),
+        words=sum(len(pair.reference.split()) for pair in texts.pairs),
+        seed=seed,
+        checks=checks,
+        details=(*details, *footprint(texts.candidate.artifact)),
+    )

@@ -1,0 +1,167 @@
+"""What a run works on: its corpus, its models and what they say, each obtained once and kept."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pytest_whisperq import audio, normalize
+from pytest_whisperq.artifacts import Artifact, ArtifactStore
+from pytest_whisperq.audio_index import AudioIndex, ClipFacts
+from pytest_whisperq.backends import Calibration, Clip, get_backend
+from pytest_whisperq.backends._whisper import generation_config
+from pytest_whisperq.calibration import load_calibration_set, make_calibration
+from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
+from pytest_whisperq.corpus import Corpus, load_corpus, subset
+from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
+from pytest_whisperq.transcribe import Progress, TranscriptCache, TranscriptSet
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A model of a run: built and decoded when its attributes are first asked for."""
+
+    run: "Workbench"
+    candidate: Candidate
+    is_baseline: bool = False
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What is built."""
+        return self.run.baseline_spec if self.is_baseline else self.run.spec(self.candidate)
+
+    @property
+    def is_multilingual(self) -> bool:
+        """Whether it knows several languages; an English-only model detects none."""
+        return bool(generation_config(self.spec.source.directory).get("is_multilingual", True))
+
+    @property
+    def artifact(self) -> Artifact:
+        """The built model: directory, size, identity."""
+        return self.run.store.get(self.spec)
+
+    @property
+    def transcripts(self) -> TranscriptSet:
+        """What it says about the corpus."""
+        return self.run.transcripts(self.spec)
+
+
+class Workbench:
+    """One run's corpus, models and transcripts, each obtained on first use and kept: every gate shares them."""
+
+    def __init__(self, config: GateConfig, progress: Progress = silent) -> None:
+        self.config = config
+        self._progress = progress
+        self.store = ArtifactStore(
+            config.cache_dir,
+            on_build=lambda spec: progress(f"{spec} is being built", 0, 0),
+            calibration=lambda: self.calibration,
+        )
+        self._transcripts = TranscriptCache(
+            config.cache_dir,
+            self.store,
+            threads=config.threads,
+            batch=config.decode_batch,
+            progress=progress,
+            allow_fallback=config.allow_fallback,
+        )
+        self._decoded: dict[ModelSpec, TranscriptSet] = {}
+        self._failed: dict[ModelSpec, WhisperqError] = {}
+        self._memory: dict[ModelSpec, list[int]] = {}
+        self._paired: dict[Candidate, PairedTexts] = {}
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The evaluation corpus, reduced to ``max_utterances``."""
+        return subset(load_corpus(self.config.corpus), self.config.max_utterances, self.config.seed)
+
+    @cached_property
+    def facts(self) -> dict[str, ClipFacts]:
+        """Digest and duration of every clip; obtaining them finds every broken recording."""
+        return self._probe(self.corpus)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What static quantization measures on; raises `CorpusError` if any of it is evaluated on."""
+        config = self.config
+        chosen = load_calibration_set(config.calibration, config.calibration_samples, config.seed)
+        return make_calibration(chosen, self._probe(chosen), self.facts, config.smooth_quant)
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether any model of the run is built with a calibration set."""
+        models = (*self.config.candidates, self.config.baseline)
+        return any(model.precision in get_backend(model.backend).calibrated for model in models)
+
+    def _probe(self, corpus: Corpus) -> dict[str, ClipFacts]:
+        index = AudioIndex(self.config.cache_dir)
+        return index.probe(corpus, lambda done, total: self._progress("reading audio", done, total))
+
+    @cached_property
+    def normalizer(self) -> Normalizer:
+        """The normalizer asked for, or the one for the corpus's languages."""
+        return normalize.get(normalize.choose(self.config.normalizer, self.corpus.languages))
+
+    @cached_property
+    def source(self) -> SourceModel:
+        """The checkpoint candidates are built from."""
+        return resolve_source(self.config.model)
+
+    @cached_property
+    def baseline_source(self) -> SourceModel:
+        """The checkpoint of the baseline; usually the same."""
+        if self.config.baseline_model == self.config.model:
+            return self.source
+        return resolve_source(self.config.baseline_model, "--whisperq-baseline")
+
+    @property
+    def baseline_spec(self) -> ModelSpec:
+        """What candidates are judged against."""
+        name = self.config.baseline
+        return ModelSpec(backend=name.backend, precision=name.precision, source=self.baseline_source)
+
+    def spec(self, candidate: Candidate) -> ModelSpec:
+        """Return the model a candidate stands for."""
+        return ModelSpec(backend=candidate.backend, precision=candidate.precision, source=self.source)
+
+    @property
+    def baseline(self) -> Model:
+        """A handle on the baseline."""
+        return Model(self, self.config.baseline, is_baseline=True)
+
+    def model(self, candidate: Candidate) -> Model:
+        """Return a handle on a candidate."""
+        return Model(self, candidate)
+
+    def build(self, backend: str, precision: str) -> Artifact:
+        """Build any pair of backend and precision from the run's checkpoint."""
+        return self.store.get(self.spec(explicit_candidate(f"{backend}:{precision}", "whisperq_build")))
+
+    def transcripts(self, spec: ModelSpec) -> TranscriptSet:
+        """Return what a model says about the corpus, building and decoding at most once."""
+        if spec in self._failed:  # an hour of building that failed fails again for the next gate
+            raise self._failed[spec]
+        if spec not in self._decoded:
+            try:
+                self._decoded[spec] = self._transcripts.transcribe(spec, self.corpus, self.facts)
+            except WhisperqError as error:
+                self._failed[spec] = error
+                raise
+        return self._decoded[spec]
+
+    def clips(self, count: int) -> list[Clip]:
+        """Return the audio of a seeded, stratified subset of the corpus."""
+        chosen = subset(self.corpus, count, self.config.seed).utterances
+        return [Clip(samples=audio.load(item.audio), language=item.language) for item in chosen]
+
+    def texts(self, candidate: Candidate) -> PairedTexts:
+        """Return baseline and candidate transcripts side by side."""
+        if candidate not in self._paired:
+            baseline, own = self.transcripts(self.baseline_spec), self.transcripts(self.spec(candidate))
+            self._paired[candidate] = pair_texts(self.corpus, self.normalizer, baseline, own)
+        return self._paired[candidate]

@@ -1,0 +1,86 @@
+"""Language, size, memory and determinism as users meet them."""
+
+import pytest
+from scripted_project import Project, same
+
+EVERY = """
+import pytest
+
+@pytest.mark.whisperq_language
+def test_language():
+    pass
+
+@pytest.mark.whisperq_size
+def test_size():
+    pass
+
+@pytest.mark.whisperq_determinism(repeats=2)
+def test_determinism():
+    pass
+
+@pytest.mark.whisperq_memory
+def test_memory():
+    pass
+"""
+
+
+def test_the_original_against_itself_passes_every_gate(any_project: Project) -> None:
+    any_project.record(int8=same)
+    any_project.pytester.makepyfile(EVERY)
+    result = any_project.run()
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines_random(
+        [
+            "scripted:int8, runs int8; * MB, built in * s*",
+            "*same language, %*100.00*PASS",
+            "*language, %*100.00 → 100.00*",
+            "*size, %*100.00*< 110*PASS",
+            "*unsteady, %*0.00*= 0*PASS",
+            "*peak memory, %*< 125*PASS",
+        ]
+    )
+
+
+def test_a_candidate_that_hears_another_language_fails_and_shows_where(project: Project) -> None:
+    project.record(int8=lambda index, text: [text, "fr"] if index % 2 else text)  # type: ignore[arg-type,return-value]
+    project.pytester.makepyfile(EVERY)
+    result = project.run("-k", "test_language")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq language gate: FAIL",
+            "  language 100.00 % → 50.00 %",
+            "  same language: 50.00 % of utterances (must stay above 95); *",
+            "    clip0001.wav *",
+            "      spoken     en",
+            "      baseline   en",
+            "      candidate  fr",
+        ]
+    )
+
+
+def test_a_candidate_bigger_than_the_limit_fails(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(EVERY)
+    result = project.run("-k", "test_size", "--whisperq-max-size-ratio=0.5")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["whisperq size gate: FAIL", "  size: 100.00 % of the baseline (must stay below 50)*"])
+    result.stdout.no_fnmatch_line("*0 utterances*")
+
+
+def test_an_english_only_model_has_no_language_to_gate(project: Project) -> None:
+    project.record(int8=same)
+    (project.model / "generation_config.json").write_text('{"is_multilingual": false}')
+    project.pytester.makepyfile(EVERY)
+    result = project.run("-k", "test_language")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*whisperq: whisperq_language: model is English-only and detects no language; *"])
+
+
+@pytest.mark.parametrize("repeats", ["1", "True", "'2'", "2.0"])
+def test_determinism_takes_a_number_of_repeats(repeats: str, project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(EVERY.replace("repeats=2", f"repeats={repeats}"))
+    result = project.run("-k", "test_determinism")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*repeats must be a whole number from 2 to 100 (got *"])

@@ -1,0 +1,86 @@
+"""Gates on size, memory and repetition: what is counted, and when it passes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq import audio, load_corpus
+from pytest_whisperq.artifacts import Artifact
+from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.corpus import Corpus
+from pytest_whisperq.errors import DecodeError
+from pytest_whisperq.gates import judge_determinism, judge_memory, judge_size
+from pytest_whisperq.measure.memory import measure_memory
+from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.verdict import Verdict
+
+SOURCE = SourceModel(name="made", directory=Path("nowhere"), identity="made")
+
+
+def artifact(precision: str, size: int = 1000, directory: Path = SOURCE.directory) -> Artifact:
+    spec = ModelSpec(backend="scripted", precision=precision, source=SOURCE)
+    return Artifact(spec=spec, key="", directory=directory, identity="", size=size, build_seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "expected"),
+    [(300, 0.5, Verdict.PASS), (500, 0.5, Verdict.INCONCLUSIVE), (501, 0.5, Verdict.FAIL), (1000, 1.1, Verdict.PASS)],
+)
+def test_size_is_counted(size: int, limit: float, expected: Verdict) -> None:
+    outcome = judge_size(artifact("float32"), artifact("int8", size), max_ratio=limit, confidence=0.95)
+    (check,) = outcome.judgement.checks
+    assert check.verdict is expected
+    assert check.lower == check.value == check.upper == size / 1000
+    assert check.reason == f"{size:,} bytes against 1,000"
+    assert outcome.judgement.detail("size") == size
+
+
+@pytest.mark.parametrize(
+    ("own", "limit", "expected"),
+    [
+        ([60, 61, 62], 0.7, Verdict.PASS),
+        ([60, 61, 66], 0.7, Verdict.INCONCLUSIVE),  # 66 of 94 is more than 0.7
+        ([80, 81, 85], 0.7, Verdict.FAIL),
+    ],
+)
+def test_memory_is_bounded_by_the_extremes_of_the_processes(own: list[int], limit: float, expected: Verdict) -> None:
+    base = [100, 94, 98]
+    outcome = judge_memory(artifact("float32"), artifact("int8"), (base, own), max_ratio=limit, confidence=0.95)
+    (check,) = outcome.judgement.checks
+    assert check.verdict is expected
+    assert (check.lower, check.upper) == (min(own) / 100, max(own) / 94)
+
+
+def decoded(*texts: str) -> list[Hypothesis]:
+    return [Hypothesis(text=text, tokens=tuple(map(ord, text))) for text in texts]
+
+
+def test_one_clip_that_differs_is_proof(tmp_path: Path, make_corpus: object) -> None:
+    corpus = load_corpus(make_corpus(tmp_path, ["one", "two", "three"]))  # type: ignore[operator]
+    steady = decoded("one", "two", "three")
+    assert verdict(corpus, [steady, steady, steady]) is Verdict.PASS
+    assert verdict(corpus, [steady, steady, decoded("one", "too", "three")]) is Verdict.FAIL
+    other_tokens = [*steady[:2], replace(steady[2], tokens=(1,))]
+    assert verdict(corpus, [steady, other_tokens]) is Verdict.FAIL
+
+
+def verdict(corpus: Corpus, runs: list[list[Hypothesis]]) -> Verdict:
+    outcome = judge_determinism(artifact("int8"), "int8", corpus, runs, confidence=0.95, seed=0)
+    assert len(outcome.worst) == (outcome.judgement.verdict is Verdict.FAIL)
+    return outcome.judgement.verdict
+
+
+def test_memory_is_that_of_a_fresh_process(tmp_path: Path, make_corpus: object, make_script: object) -> None:
+    folder = make_corpus(tmp_path / "calls", ["one"])  # type: ignore[operator]
+    model = make_script(tmp_path / "model", folder, {"int8": None})  # type: ignore[operator]
+    (item,) = load_corpus(folder).utterances
+    clips = [Clip(samples=audio.load(item.audio), language="en")]
+    peaks = measure_memory(artifact("int8", directory=model), clips, threads=1, repeats=2)
+    assert len(peaks) == 2
+    assert all(10e6 < peak < 1e9 for peak in peaks)
+
+
+def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(DecodeError, match=r"scripted:int8 failed in the process .*scripted\.json"):
+        measure_memory(artifact("int8", directory=tmp_path), [], threads=1, repeats=1)
