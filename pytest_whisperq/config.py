@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq._files import user_path
-from pytest_whisperq.backends import BACKENDS, REAL_BACKENDS, check_installed, get_backend
+from pytest_whisperq.backends import check_installed, get_backend
+from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.environment import cpu_quota
 from pytest_whisperq.errors import ConfigError, MissingDependency
 from pytest_whisperq.normalize import NORMALIZERS
@@ -139,12 +140,12 @@ def _cross_product(
     ``all`` precisions are those that this machine executes; one that was named is tried, and is an error then.
     """
     for name in names:
-        if name not in (*BACKENDS, "all"):
-            raise unknown("--whisperq-backend: unknown backend", name, (*BACKENDS, "all"))
+        if name not in (*backend_names(), "all"):
+            raise unknown("--whisperq-backend: unknown backend", name, (*backend_names(), "all"))
     named = tuple(name for name in names if name != "all")
-    others = tuple(name for name in REAL_BACKENDS if "all" in names and name not in named)
+    others = tuple(name for name in backend_names() if "all" in names and name not in (*named, "scripted"))
     backends = [get_backend(name) for name in (*named, *others)]
-    everything = {precision for name in BACKENDS for precision in get_backend(name).precisions}
+    everything = {precision for name in backend_names() for precision in get_backend(name).precisions}
     for precision in precisions or ():
         if precision != "all" and precision not in everything:
             raise unknown("--whisperq-precision: unknown precision", precision, {*everything, "all"})

@@ -6,14 +6,33 @@ or `load` runs, so that listing precisions costs nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_whisperq import _lazy
-from pytest_whisperq.errors import MissingDependency
-from pytest_whisperq.spec import ModelSpec, unknown
+from pytest_whisperq.backends.registry import (
+    BUILT_IN,
+    check_installed,
+    check_precision,
+    get_backend,
+    names,
+    promised,
+    register,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "Backend",
+    "Calibration",
+    "Clip",
+    "Hypothesis",
+    "Transcriber",
+    "check_installed",
+    "check_precision",
+    "get_backend",
+    "names",
+    "promised",
+    "register",
+]
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,31 +91,31 @@ class Transcriber(Protocol):
 
 
 class Backend(Protocol):
-    """One way to build and run a quantized Whisper."""
+    """One way to build and run a quantized Whisper. Subclass it: what most backends have in common is written here."""
 
     name: str
-    extra: str
-    """The pytest-whisperq extra that installs it."""
-    modules: tuple[str, ...]
-    """Top-level modules without which it cannot work."""
-    distributions: tuple[str, ...]
-    """Distributions whose versions decide what is built and what is decoded."""
     precisions: Mapping[str, str]
     """Each precision it can build → the compute type that is expected to execute."""
     recommended: str
     """The precision of ``--whisperq-backend NAME`` by itself."""
-    calibrated: frozenset[str]
-    """The precisions whose `build` needs a `Calibration`."""
     weights: tuple[str, ...]
     """Glob patterns of the files that are the model's identity; the rest may carry dates and comments."""
+    extra: str = ""
+    """The pytest-whisperq extra that installs it; empty for a backend that comes with a package of its own."""
+    modules: tuple[str, ...] = ()
+    """Top-level modules without which it cannot work."""
+    distributions: tuple[str, ...] = ()
+    """Distributions whose versions decide what is built and what is decoded."""
+    calibrated: frozenset[str] = frozenset()
+    """The precisions whose `build` needs a `Calibration`."""
 
     def falls_back(self) -> Mapping[str, str]:
         """Return the precisions that this machine would not execute as promised → why, in words."""
-        ...
+        return {}
 
     def base(self, precision: str) -> tuple[str, str] | None:
         """Return the (backend, precision) whose artifact `build` starts from; None for the source checkpoint."""
-        ...
+        return None
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Write a complete model into the empty ``directory``, from the base artifact or checkpoint in ``source``.
@@ -108,41 +127,3 @@ class Backend(Protocol):
     def load(self, precision: str, directory: Path, threads: int) -> Transcriber:
         """Load what `build` wrote."""
         ...
-
-
-BACKENDS: Mapping[str, str] = MappingProxyType(
-    {
-        "ctranslate2": "pytest_whisperq.backends.ctranslate2:CTranslate2Backend",
-        "faster-whisper": "pytest_whisperq.backends.faster_whisper:FasterWhisperBackend",
-        "openvino": "pytest_whisperq.backends.openvino:OpenVINOBackend",
-        "scripted": "pytest_whisperq.backends.scripted:ScriptedBackend",
-        "transformers": "pytest_whisperq.backends.transformers:TransformersBackend",
-    }
-)
-"""Backend name → where its class is, imported on first use."""
-
-REAL_BACKENDS = tuple(name for name in BACKENDS if name != "scripted")
-"""The backends that ``all`` stands for."""
-
-
-def get_backend(name: str, option: str = "backend") -> Backend:
-    """Return a backend by name; raise `ConfigError` naming ``option`` that lists the valid ones."""
-    if name not in BACKENDS:
-        raise unknown(f"{option}: unknown backend", name, BACKENDS)
-    module, _, attribute = BACKENDS[name].partition(":")
-    backend: Backend = getattr(import_module(module), attribute)()
-    return backend
-
-
-def promised(spec: ModelSpec) -> str:
-    """Return the compute type that a precision stands for."""
-    return get_backend(spec.backend).precisions[spec.precision]
-
-
-def check_installed(backend: Backend) -> None:
-    """Raise `MissingDependency` with the install line when a package of ``backend`` is absent."""
-    if absent := _lazy.missing(backend.modules):
-        raise MissingDependency(
-            f"backend {backend.name!r} needs {', '.join(absent)}, not installed. "
-            f"Run: {_lazy.install_line(backend.extra)}"
-        )

@@ -8,12 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _whisper
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _whisper
 
 _PURPOSE = "build and run CTranslate2 models"
 
 
-class CTranslate2Backend:
+class CTranslate2Backend(Backend):
     """``ctranslate2.models.Whisper`` on the CPU."""
 
     name = "ctranslate2"
@@ -34,7 +34,6 @@ class CTranslate2Backend:
         }
     )
     recommended = "int8"
-    calibrated: frozenset[str] = frozenset()
     weights = ("model.bin",)
 
     def falls_back(self) -> Mapping[str, str]:

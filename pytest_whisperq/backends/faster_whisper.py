@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _whisper
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _whisper, check_precision
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet
 
 _PURPOSE = "run faster-whisper"
 
 
-class FasterWhisperBackend:
+class FasterWhisperBackend(Backend):
     """``faster_whisper.WhisperModel`` on the CPU."""
 
     name = "faster-whisper"
@@ -28,7 +28,6 @@ class FasterWhisperBackend:
     distributions = ("faster-whisper", *CTranslate2Backend.distributions)
     precisions: Mapping[str, str] = CTranslate2Backend.precisions
     recommended = CTranslate2Backend.recommended
-    calibrated: frozenset[str] = frozenset()
     weights = CTranslate2Backend.weights
 
     def falls_back(self) -> Mapping[str, str]:
@@ -41,6 +40,7 @@ class FasterWhisperBackend:
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Link the converted files: nothing is converted, or kept, twice."""
+        check_precision(self, precision)
         for path in source.iterdir():
             try:
                 os.link(path, directory / path.name)

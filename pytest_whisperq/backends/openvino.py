@@ -6,7 +6,16 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _openvino_graph, _openvino_ptq, _whisper
+from pytest_whisperq.backends import (
+    Backend,
+    Calibration,
+    Clip,
+    Hypothesis,
+    _openvino_graph,
+    _openvino_ptq,
+    _whisper,
+    check_precision,
+)
 
 _PURPOSE = "build and run OpenVINO models"
 
@@ -29,7 +38,7 @@ _HINTS: Mapping[str, str] = MappingProxyType({"float16": "f16", "bfloat16": "bf1
 _PINNED: Mapping[str, str] = MappingProxyType({"KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"})
 
 
-class OpenVINOBackend:
+class OpenVINOBackend(Backend):
     """``OVModelForSpeechSeq2Seq`` on the CPU, stateful decoder."""
 
     name = "openvino"
@@ -66,6 +75,7 @@ class OpenVINOBackend:
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Export the checkpoint, or make another precision of the exported one."""
+        check_precision(self, precision)
         model_class = _model_class()
         if precision == "float32":
             model = model_class.from_pretrained(source, export=True, compile=False, load_in_8bit=False)

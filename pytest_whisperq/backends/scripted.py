@@ -12,29 +12,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pytest_whisperq.audio import pcm_digest
-from pytest_whisperq.backends import Calibration, Clip, Hypothesis
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis
 from pytest_whisperq.errors import BuildError, DecodeError
 
 
-class ScriptedBackend:
+class ScriptedBackend(Backend):
     """Plays back hypotheses."""
 
     name = "scripted"
     extra = "test"
-    modules = ()
-    distributions = ()
     precisions: Mapping[str, str] = MappingProxyType({"float32": "float32", "int8": "int8", "int4-sym": "int4"})
     recommended = "int8"
-    calibrated: frozenset[str] = frozenset()
     weights = ("scripted.json",)
-
-    def falls_back(self) -> Mapping[str, str]:
-        """Nothing does."""
-        return {}
-
-    def base(self, precision: str) -> tuple[str, str] | None:
-        """Read the script itself."""
-        return None
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Keep the part of the script that belongs to ``precision``."""

@@ -7,14 +7,14 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Calibration, Clip, Hypothesis, _dynamic_int8, _whisper
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _dynamic_int8, _whisper
 from pytest_whisperq.errors import BuildError
 
 _PURPOSE = "run Whisper in PyTorch"
 _DYNAMIC, _WEIGHTS = "int8-dynamic", "model.safetensors"
 
 
-class TransformersBackend:
+class TransformersBackend(Backend):
     """``WhisperForConditionalGeneration`` on the CPU."""
 
     name = "transformers"
@@ -26,12 +26,8 @@ class TransformersBackend:
         {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "int8-dynamic": "int8_float32"}
     )
     recommended = "int8-dynamic"
-    calibrated: frozenset[str] = frozenset()
     weights = ("*.safetensors",)
-
-    def falls_back(self) -> Mapping[str, str]:
-        """Nothing does: PyTorch computes in every one of these types on any processor, however slowly."""
-        return {}
+    # Nothing falls back: PyTorch computes in every one of these types on any processor, however slowly.
 
     def base(self, precision: str) -> tuple[str, str] | None:
         """Start from the source checkpoint; other precisions from its float32 form."""

@@ -1,6 +1,7 @@
 """Peak memory of a model: loaded and run in a process of its own, which is how it is deployed."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from typing import Any
 
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import Clip, get_backend
+from pytest_whisperq.backends.registry import located, location_of
 from pytest_whisperq.environment import peak_memory
 from pytest_whisperq.errors import DecodeError
 
@@ -27,6 +29,7 @@ def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repe
         np.savez(Path(folder) / "clips.npz", allow_pickle=False, **arrays)
         request = {
             "backend": artifact.spec.backend,
+            "location": location_of(get_backend(artifact.spec.backend)),
             "precision": artifact.spec.precision,
             "directory": str(artifact.directory),
             "threads": threads,
@@ -38,7 +41,11 @@ def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repe
 
 def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> int:
     command = [sys.executable, "-m", "pytest_whisperq.measure.memory"]
-    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    # A backend from somebody's conftest is found where this process found it.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        command, input=json.dumps(request), capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise DecodeError(f"{artifact.spec} failed in the process whose memory was to be measured: {reason[0]}")
@@ -56,7 +63,7 @@ def _main() -> None:
     with np.load(request["clips"], allow_pickle=False) as arrays:
         samples = [arrays[f"clip{number}"] for number in range(len(request["languages"]))]
     clips = [Clip(samples=s, language=code) for s, code in zip(samples, request["languages"], strict=True)]
-    backend = get_backend(request["backend"])
+    backend = located(request["backend"], request["location"])
     transcriber = backend.load(request["precision"], Path(request["directory"]), request["threads"])
     transcriber.transcribe(clips)
     sys.stdout.write(f"{json.dumps(peak_memory())}\n")

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.plugin import hookspecs
 from pytest_whisperq.plugin.fixtures import (
     whisperq_baseline,
     whisperq_build,
@@ -39,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         value = {"action": "store_const", "const": "true"} if option.is_switch else {"metavar": option.metavar}
         group.addoption(option.flag, dest=option.ini, default=None, help=text, **value)
         parser.addini(option.ini, text.replace("%%", "%"), default="")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that others may implement."""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_whisperq.backends import register
 from pytest_whisperq.config import GateConfig, resolve
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.options import OPTIONS
@@ -21,6 +22,7 @@ def gate_config(config: pytest.Config) -> GateConfig:
     """Resolve the options once; unusable ones are a usage error (exit code 4)."""
     if _CONFIG not in config.stash:
         try:
+            register({name: make for own in config.hook.pytest_whisperq_backends() for name, make in own.items()})
             config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config))
         except WhisperqError as error:
             raise pytest.UsageError(str(error)) from error

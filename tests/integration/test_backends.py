@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_whisperq import audio, embedded
-from pytest_whisperq.backends import REAL_BACKENDS, Clip, get_backend
+from pytest_whisperq.backends import BUILT_IN, Clip, get_backend
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
@@ -17,11 +17,11 @@ from pytest_whisperq.pipeline import GateRun
 
 EXECUTED = [
     f"{name}:{precision}"
-    for name in REAL_BACKENDS
+    for name in BUILT_IN
     for precision in get_backend(name).precisions
     if precision not in get_backend(name).falls_back()
 ]
-FALLING_BACK = [f"{name}:{precision}" for name in REAL_BACKENDS for precision in get_backend(name).falls_back()]
+FALLING_BACK = [f"{name}:{precision}" for name in BUILT_IN for precision in get_backend(name).falls_back()]
 WRECKED = {"openvino:int2-sym"}
 """Two bits break a model this small: the damage a gate has to see."""
 
@@ -120,7 +120,7 @@ def test_int8_is_smaller_and_another_model(gate_run: Callable[..., GateRun], bac
     assert small.identity != whole.identity
 
 
-@pytest.mark.parametrize("backend", REAL_BACKENDS)
+@pytest.mark.parametrize("backend", BUILT_IN)
 def test_the_language_is_detected_where_the_corpus_does_not_say(gate_run: Callable[..., GateRun], backend: str) -> None:
     candidate = f"{backend}:float32"
     run = gate_run(candidate=candidate)

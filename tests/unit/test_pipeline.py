@@ -82,7 +82,7 @@ def test_candidates_that_are_not_installed_are_left_out_and_a_run_of_none_is_no_
 ) -> None:
     monkeypatch.setattr(backends._lazy, "missing", list)
     config = resolve({"whisperq_backend": "all", "whisperq_baseline": "scripted:float32"})
-    assert len(config.candidates) == len(backends.REAL_BACKENDS)
+    assert len(config.candidates) == len(backends.BUILT_IN)
     report = run_gates(config)
     assert report.judgements == ()
     assert report.verdict is Verdict.INCONCLUSIVE

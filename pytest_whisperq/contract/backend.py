@@ -1,0 +1,162 @@
+"""What every `Backend` has to keep for its gates to mean something: plain functions that raise `ContractError`."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from pytest_whisperq.audio import SAMPLE_RATE
+from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.contract.subject import ContractError, Subject
+
+NO_PRECISION = "no-such-precision"
+
+
+def check_declaration(subject: Subject) -> None:
+    """What it says of itself fits together: precisions, the recommended one, those that are calibrated."""
+    backend = subject.backend
+    _require(bool(backend.precisions), f"{backend.name} has no precision")
+    _require(backend.recommended in backend.precisions, f"{backend.name} recommends {backend.recommended!r}, unknown")
+    strangers = {*backend.calibrated, *backend.falls_back()} - {*backend.precisions}
+    _require(not strangers, f"{backend.name} speaks of precisions it does not have: {', '.join(sorted(strangers))}")
+    _require(all(backend.precisions.values()), f"{backend.name} does not say what a precision executes")
+    _require(bool(backend.weights), f"{backend.name} does not say which files are its weights")
+
+
+def check_compute_type(subject: Subject) -> None:
+    """It executes what its precision promises, or says beforehand that this machine cannot."""
+    promised, found = subject.backend.precisions[subject.precision], subject.transcriber.compute_type
+    if subject.precision in subject.backend.falls_back():
+        _require(found != promised, f"{subject.name} executes {found!r}, but is said to fall back here")
+    else:
+        _require(found == promised, f"{subject.name} executes {found!r}, not {promised!r}")
+
+
+def check_determinism(subject: Subject) -> None:
+    """The same batch again gives the same tokens and texts."""
+    _same(subject, subject.said, subject.transcribe(subject.transcriber, subject.clips), "decoded again")
+
+
+def check_batch_invariance(subject: Subject) -> None:
+    """What is said about a clip does not depend on its neighbours: alone or in a batch, the same text."""
+    alone = [subject.transcribe(subject.transcriber, [clip])[0] for clip in subject.clips]
+    _same(subject, subject.said, alone, "decoded alone")
+
+
+def check_order(subject: Subject) -> None:
+    """Hypotheses come in the order of the clips."""
+    backwards = subject.transcribe(subject.transcriber, subject.clips[::-1])
+    _same(subject, subject.said, backwards[::-1], "decoded in reverse order")
+
+
+def check_language_is_detected(subject: Subject) -> None:
+    """A clip without a language is decoded in the one detected, which does not depend on the language told."""
+    untold = [Clip(samples=clip.samples, language=None) for clip in subject.clips]
+    found = subject.transcribe(subject.transcriber, untold)
+    for told, free in zip(subject.said, found, strict=True):
+        known = free.language is None or (free.language.isalpha() and free.language.islower())
+        _require(known, f"{subject.name} detects {free.language!r}, which is no language code such as 'en'")
+        same = told.language == free.language
+        _require(same, f"{subject.name} detects {told.language!r} where it is told a language, else {free.language!r}")
+
+
+def check_empty_audio(subject: Subject) -> None:
+    """A clip of no samples is answered with a text, mostly an empty one, in place of a crash."""
+    _is_text(subject, _spoken(subject, 0), "a clip without samples")
+
+
+def check_silence(subject: Subject) -> None:
+    """Digital silence is answered with a text, whatever it says: no division by zero, no crash."""
+    _is_text(subject, _spoken(subject, 3 * SAMPLE_RATE), "three seconds of silence")
+
+
+def check_long_audio(subject: Subject) -> None:
+    """A clip of exactly 30 s, the longest there is, leaves the clip before it in the batch alone."""
+    import numpy as np
+
+    first = subject.clips[0]
+    whole = np.zeros(30 * SAMPLE_RATE, np.float32)
+    whole[: len(first.samples)] = first.samples
+    found = subject.transcribe(subject.transcriber, [first, Clip(samples=whole, language=first.language)])
+    _is_text(subject, found[1], "a clip of 30 seconds")
+    _same(subject, subject.said[:1], found[:1], "decoded beside a clip of 30 seconds")
+
+
+def check_unknown_precision(subject: Subject) -> None:
+    """A precision it does not have is an error, not a silent default."""
+    try:
+        subject.backend.build(NO_PRECISION, subject.directory, subject.folder("unknown"), None)
+        subject.backend.load(NO_PRECISION, subject.directory, subject.threads)
+    except Exception:  # noqa: BLE001 - whichever it raises
+        return
+    raise ContractError(f"{subject.backend.name} builds and loads {NO_PRECISION!r} without complaint")
+
+
+def check_build_is_reproducible(subject: Subject) -> None:
+    """Built again from the same base it says the same.
+
+    Judged by what is said, not by bytes: some exporters write constants in an order that changes from run to run.
+    """
+    again = subject.load(subject.build("again"))
+    _same(subject, subject.said, subject.transcribe(again, subject.clips), "built again")
+
+
+def check_artifact_survives_a_move(subject: Subject) -> None:
+    """A built model is its folder and nothing else: elsewhere, and without what it was built from, it says the same."""
+    copy, place = subject.build("to-be-moved"), subject.folder("elsewhere") / "model"
+    shutil.move(copy, place)
+    _same(subject, subject.said, subject.transcribe(subject.load(place), subject.clips), "moved")
+
+
+BACKEND_CHECKS: tuple[Callable[[Subject], None], ...] = (
+    check_declaration,
+    check_compute_type,
+    check_determinism,
+    check_batch_invariance,
+    check_order,
+    check_language_is_detected,
+    check_empty_audio,
+    check_silence,
+    check_long_audio,
+    check_unknown_precision,
+    check_build_is_reproducible,
+    check_artifact_survives_a_move,
+)
+"""Every check of the contract."""
+
+
+def parametrize_backend_checks(*subjects: Subject) -> Any:
+    """Return a decorator that runs a test function, which calls its argument ``check``, once for each check."""
+    import pytest
+
+    cases = [
+        pytest.param(partial(check, subject), id=f"{subject.name}-{check.__name__}")
+        for subject in subjects
+        for check in BACKEND_CHECKS
+    ]
+    return pytest.mark.parametrize("check", cases)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ContractError(otherwise)
+
+
+def _same(subject: Subject, expected: Sequence[Hypothesis], found: Sequence[Hypothesis], how: str) -> None:
+    for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+        if (one.text, one.tokens, one.language) != (other.text, other.tokens, other.language):
+            raise ContractError(
+                f"{subject.name}, clip {number}: {how}, it says {other.text!r} ({other.language}) "
+                f"instead of {one.text!r} ({one.language})"
+            )
+
+
+def _spoken(subject: Subject, samples: int) -> Hypothesis:
+    import numpy as np
+
+    clip = Clip(samples=np.zeros(samples, np.float32), language=subject.clips[0].language)
+    return subject.transcribe(subject.transcriber, [clip])[0]
+
+
+def _is_text(subject: Subject, said: Hypothesis, what: str) -> None:
+    _require(isinstance(said.text, str), f"{subject.name} answers {what} with {said.text!r}, which is no text")

@@ -1,0 +1,118 @@
+"""What a backend is tested with: a checkpoint, a few clips, and a folder to build in."""
+
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from pytest_whisperq import audio, embedded
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Transcriber, _whisper, get_backend
+from pytest_whisperq.corpus import load_corpus, subset
+from pytest_whisperq.errors import WhisperqError
+
+CLIPS = 6
+"""Clips of the embedded corpus that a subject hears unless it is given others."""
+
+
+class ContractError(AssertionError):
+    """A backend does not do what every gate relies on; the message says what it did instead."""
+
+
+class Subject:
+    """One backend at one precision: built and loaded when a check first needs it, and kept for the others.
+
+    ``model`` is the checkpoint to build from (default: the embedded one), ``clips`` what is transcribed (default: six
+    of the embedded corpus, in three languages).
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        precision: str = "",
+        model: Path | None = None,
+        clips: Sequence[Clip] | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.backend = backend
+        self.precision = precision or backend.recommended
+        self.threads = threads
+        self._model = model
+        self._clips = clips
+        self._folder = tempfile.TemporaryDirectory(prefix="whisperq-contract-")
+
+    @property
+    def name(self) -> str:
+        """Backend and precision, as a gate names them."""
+        return f"{self.backend.name}:{self.precision}"
+
+    @cached_property
+    def clips(self) -> list[Clip]:
+        """What is transcribed."""
+        if self._clips is not None:
+            return list(self._clips)
+        chosen = subset(load_corpus(), CLIPS, seed=0).utterances
+        return [Clip(samples=audio.load(item.audio), language=item.language) for item in chosen]
+
+    @cached_property
+    def directory(self) -> Path:
+        """The built model."""
+        return self.build("model")
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """The loaded model."""
+        return self.load(self.directory)
+
+    @cached_property
+    def said(self) -> list[Hypothesis]:
+        """What it says about the clips, all in one batch."""
+        return self.transcribe(self.transcriber, self.clips)
+
+    def build(self, name: str) -> Path:
+        """Build once more, from the same base, into a folder of this name."""
+        directory = self.folder(name)
+        calibrates = self.precision in self.backend.calibrated
+        with _whisper.quiet_libraries():
+            self.backend.build(self.precision, self._source, directory, self._calibration if calibrates else None)
+        return directory
+
+    def folder(self, name: str) -> Path:
+        """Return an empty folder."""
+        directory = Path(self._folder.name) / name
+        directory.mkdir()
+        return directory
+
+    def load(self, directory: Path) -> Transcriber:
+        """Load a built model."""
+        with _whisper.quiet_libraries():
+            return self.backend.load(self.precision, directory, self.threads)
+
+    def transcribe(self, transcriber: Transcriber, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch; another number of hypotheses than of clips breaks the contract."""
+        with _whisper.quiet_libraries():
+            found = list(transcriber.transcribe(clips))
+        if len(found) != len(clips):
+            raise ContractError(f"{self.name} answered {len(clips)} clips with {len(found)} hypotheses")
+        return found
+
+    @cached_property
+    def _source(self) -> Path:
+        """The base artifact, itself built here, or the checkpoint."""
+        return self._built(self.backend, self.precision)
+
+    def _built(self, backend: Backend, precision: str) -> Path:
+        base = backend.base(precision)
+        if base is None:
+            return self._model or embedded.model_directory()
+        other, its_precision = get_backend(base[0]), base[1]
+        if its_precision in other.calibrated:
+            raise WhisperqError(f"{self.name} starts from {base[0]}:{its_precision}, which is calibrated itself")
+        directory = self.folder(f"base-{base[0]}-{its_precision}")
+        with _whisper.quiet_libraries():
+            other.build(its_precision, self._built(other, its_precision), directory, None)
+        return directory
+
+    @property
+    def _calibration(self) -> Calibration:
+        return Calibration(summary="contract", identity="contract", clips=lambda: self.clips, alphas=(0.5, 0.95))
