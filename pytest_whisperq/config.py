@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq._files import user_path
-from pytest_whisperq.backends import check_installed, get_backend
+from pytest_whisperq.backends import check_installed, get_backend, in_all
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.environment import cpu_quota
 from pytest_whisperq.errors import ConfigError, MissingDependency
@@ -143,7 +143,7 @@ def _cross_product(
         if name not in (*backend_names(), "all"):
             raise unknown("--whisperq-backend: unknown backend", name, (*backend_names(), "all"))
     named = tuple(name for name in names if name != "all")
-    others = tuple(name for name in backend_names() if "all" in names and name not in (*named, "scripted"))
+    others = tuple(name for name in in_all() if name not in named) if "all" in names else ()
     backends = [get_backend(name) for name in (*named, *others)]
     everything = {precision for name in backend_names() for precision in get_backend(name).precisions}
     for precision in precisions or ():

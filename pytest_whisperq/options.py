@@ -38,8 +38,8 @@ OPTIONS: tuple[Option, ...] = (
         name="backend",
         metavar="NAME[,NAME]",
         parse=_typed.names,
-        help="backends to gate: ctranslate2, faster-whisper, openvino, transformers, or all (those that are "
-        "installed); without it (or candidate) no gate runs",
+        help="backends to gate: ctranslate2, faster-whisper, openvino, openvino-stateless, transformers, or all (those "
+        "that are installed, less openvino-stateless); without it (or candidate) no gate runs",
     ),
     Option(
         name="precision",

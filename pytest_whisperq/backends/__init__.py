@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_whisperq.backends.registry import (
-    BUILT_IN,
     check_installed,
     check_precision,
     get_backend,
+    in_all,
     names,
     promised,
     register,
 )
 
 __all__ = [
-    "BUILT_IN",
     "Backend",
     "Calibration",
     "Clip",
@@ -29,6 +28,7 @@ __all__ = [
     "check_installed",
     "check_precision",
     "get_backend",
+    "in_all",
     "names",
     "promised",
     "register",
@@ -108,6 +108,9 @@ class Backend(Protocol):
     """Distributions whose versions decide what is built and what is decoded."""
     calibrated: frozenset[str] = frozenset()
     """The precisions whose `build` needs a `Calibration`."""
+
+    in_all: bool = True
+    """Whether ``--whisperq-backend all`` means it too."""
 
     def falls_back(self) -> Mapping[str, str]:
         """Return the precisions that this machine would not execute as promised → why, in words."""

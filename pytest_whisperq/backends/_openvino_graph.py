@@ -20,6 +20,17 @@ _FEW = 1024
 """Bytes below which a constant is a scale or a shape, not weights."""
 
 
+def parts(model: Any) -> dict[str, Any]:
+    """Return the graphs of an ``OVModelForSpeechSeq2Seq`` by what they are called in a report.
+
+    A stateful decoder keeps its key/value cache between calls; a stateless one comes in two: for the first token, and
+    for the others.
+    """
+    stateful = model.decoder.stateful
+    found = {"encoder": model.encoder, f"{'stateful' if stateful else 'stateless'} decoder": model.decoder}
+    return found if stateful else {**found, "decoder with past": model.decoder_with_past}
+
+
 def read_back(model: Any) -> tuple[str, str]:
     """Return (compute type, operations) of a compiled ``OVModelForSpeechSeq2Seq``.
 
@@ -28,8 +39,8 @@ def read_back(model: Any) -> tuple[str, str]:
     most of them do.
     """
     found, shares = [], []
-    for name in ("encoder", "decoder"):
-        part = getattr(model, name)
+    for name, part in parts(model).items():
+        part.compile()
         request = part.request  # optimum keeps the compiled model for the encoder, its request for the decoder
         compiled = request.get_compiled_model() if hasattr(request, "get_compiled_model") else request
         layers = [layer for layer in compiled.get_runtime_model().get_ops() if _property(layer, "layerType") in _MATRIX]

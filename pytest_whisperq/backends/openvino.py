@@ -57,6 +57,7 @@ class OpenVINOBackend(Backend):
     recommended = _PTQ
     calibrated = frozenset({_PTQ})
     weights = ("*.bin",)  # the .xml beside them says nothing that they do not
+    stateful = True
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime which arithmetic it has: a hint for another is quietly replaced."""
@@ -66,7 +67,7 @@ class OpenVINOBackend(Backend):
         return {
             precision: f"OpenVINO has no {capability} arithmetic for this processor"
             for precision, capability in needs.items()
-            if capability not in able
+            if capability not in able and precision in self.precisions
         }
 
     def base(self, precision: str) -> tuple[str, str] | None:
@@ -78,7 +79,9 @@ class OpenVINOBackend(Backend):
         check_precision(self, precision)
         model_class = _model_class()
         if precision == "float32":
-            model = model_class.from_pretrained(source, export=True, compile=False, load_in_8bit=False)
+            model = model_class.from_pretrained(
+                source, export=True, compile=False, load_in_8bit=False, stateful=self.stateful
+            )
         else:
             # Float32 throughout, or what calibration hears would depend on the processor.
             model = model_class.from_pretrained(source, compile=False, ov_config=_options("f32"))
@@ -94,6 +97,22 @@ class OpenVINOBackend(Backend):
     def load(self, precision: str, directory: Path, threads: int) -> "OpenVINOTranscriber":
         """Load and compile with the pinned hints."""
         return OpenVINOTranscriber(directory, threads, _HINTS.get(precision, "f32"))
+
+
+class StatelessOpenVINOBackend(OpenVINOBackend):
+    """The same, but the key/value cache is passed in and out of the decoder, of which there are two then.
+
+    For runtimes that keep no state between calls. Not calibrated: what `int8-ptq` shows a decoder is one call a clip.
+    """
+
+    name = "openvino-stateless"
+    precisions: Mapping[str, str] = MappingProxyType(
+        {name: executed for name, executed in OpenVINOBackend.precisions.items() if name != _PTQ}
+    )
+    recommended = "int8"
+    calibrated: frozenset[str] = frozenset()
+    in_all = False
+    stateful = False
 
 
 class OpenVINOTranscriber:
@@ -119,7 +138,7 @@ def _options(hint: str) -> dict[str, str]:
 def _compress(model: Any, mode: str, group: int) -> None:
     """Compress all weights of both parts in place; left to itself, NNCF keeps the first and last layers in int8."""
     nncf = _lazy.require("nncf", extra="openvino", purpose=_PURPOSE)
-    for part in (model.encoder, model.decoder):
+    for part in _openvino_graph.parts(model).values():
         options = {} if mode.startswith("INT8") else {"group_size": group, "all_layers": True}
         nncf.compress_weights(part.model, mode=nncf.CompressWeightsMode[mode], **options)
 

@@ -22,15 +22,16 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "ctranslate2": f"{_HERE}.ctranslate2:CTranslate2Backend",
         "faster-whisper": f"{_HERE}.faster_whisper:FasterWhisperBackend",
         "openvino": f"{_HERE}.openvino:OpenVINOBackend",
+        "openvino-stateless": f"{_HERE}.openvino:StatelessOpenVINOBackend",
         "scripted": f"{_HERE}.scripted:ScriptedBackend",
         "transformers": f"{_HERE}.transformers:TransformersBackend",
     }
 )
 
-BUILT_IN = tuple(name for name in _BUILT_IN if name != "scripted")
-"""The backends of this package that run models."""
-
-_REQUIRED = ("name", "precisions", "recommended", "weights", "falls_back", "base", "build", "load")
+_REQUIRED = (
+    *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "in_all"),
+    *("falls_back", "base", "build", "load"),
+)
 _registered: dict[str, Callable[[], "Backend"]] = {}  # of this process: a hook has no other way to every caller
 
 
@@ -49,6 +50,11 @@ def register(backends: Mapping[str, Callable[[], "Backend"]]) -> None:
 def names() -> tuple[str, ...]:
     """Return every backend there is."""
     return (*_BUILT_IN, *_installed(), *_registered)
+
+
+def in_all() -> tuple[str, ...]:
+    """Return the backends that ``all`` stands for."""
+    return tuple(name for name in names() if get_backend(name).in_all)
 
 
 def get_backend(name: str, option: str = "backend") -> "Backend":

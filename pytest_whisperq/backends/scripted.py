@@ -24,6 +24,7 @@ class ScriptedBackend(Backend):
     precisions: Mapping[str, str] = MappingProxyType({"float32": "float32", "int8": "int8", "int4-sym": "int4"})
     recommended = "int8"
     weights = ("scripted.json",)
+    in_all = False
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Keep the part of the script that belongs to ``precision``."""

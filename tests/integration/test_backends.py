@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_whisperq import audio, embedded
-from pytest_whisperq.backends import BUILT_IN, Clip, get_backend
+from pytest_whisperq.backends import Clip, get_backend, in_all
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
@@ -17,11 +17,11 @@ from pytest_whisperq.pipeline import GateRun
 
 EXECUTED = [
     f"{name}:{precision}"
-    for name in BUILT_IN
+    for name in in_all()
     for precision in get_backend(name).precisions
     if precision not in get_backend(name).falls_back()
-]
-FALLING_BACK = [f"{name}:{precision}" for name in BUILT_IN for precision in get_backend(name).falls_back()]
+] + ["openvino-stateless:float32", "openvino-stateless:int8"]
+FALLING_BACK = [f"{name}:{precision}" for name in in_all() for precision in get_backend(name).falls_back()]
 WRECKED = {"openvino:int2-sym"}
 """Two bits break a model this small: the damage a gate has to see."""
 
@@ -120,7 +120,7 @@ def test_int8_is_smaller_and_another_model(gate_run: Callable[..., GateRun], bac
     assert small.identity != whole.identity
 
 
-@pytest.mark.parametrize("backend", BUILT_IN)
+@pytest.mark.parametrize("backend", in_all())
 def test_the_language_is_detected_where_the_corpus_does_not_say(gate_run: Callable[..., GateRun], backend: str) -> None:
     candidate = f"{backend}:float32"
     run = gate_run(candidate=candidate)
@@ -152,3 +152,12 @@ def test_a_checkpoint_that_does_not_say_how_to_prompt_it_is_refused(tmp_path: Pa
     (tmp_path / "built").mkdir()
     with pytest.raises(BuildError, match=r"generation_config.json lacks is_multilingual, lang_to_id or task_to_id"):
         backend.build("float32", tmp_path / "model", tmp_path / "built", None)
+
+
+def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[..., GateRun]) -> None:
+    run = gate_run(candidate="openvino:float32,openvino-stateless:float32")
+    stateful, stateless = (run.model(candidate).transcripts for candidate in run.config.candidates)
+    assert stateful.texts == stateless.texts
+    assert "stateful decoder" in stateful.operations
+    assert "stateless decoder" in stateless.operations
+    assert "decoder with past" in stateless.operations

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from pytest_whisperq.backends import BUILT_IN, get_backend
+from pytest_whisperq.backends import get_backend, in_all
 from pytest_whisperq.contract import Subject, parametrize_backend_checks
 
-SUBJECTS = [Subject(get_backend(name)) for name in BUILT_IN]
+SUBJECTS = [Subject(get_backend(name)) for name in (*in_all(), "openvino-stateless")]
 
 
 @parametrize_backend_checks(*SUBJECTS)

@@ -218,7 +218,7 @@ def test_a_missing_package_is_named_before_anything_is_built(
     with pytest.raises(MissingDependency, match=r'surely_not_installed.*pip install "pytest-whisperq\[test\]"'):
         store.get(spec)
     assert builds == []
-    assert set(backends.BUILT_IN) == {"ctranslate2", "faster-whisper", "openvino", "transformers"}
+    assert set(backends.in_all()) == {"ctranslate2", "faster-whisper", "openvino", "transformers"}
 
 
 def _build_in_a_process(root: Path, spec: ModelSpec, barrier: Any, built: Any) -> None:

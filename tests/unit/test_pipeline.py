@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq import backends
+from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.config import resolve
 from pytest_whisperq.pipeline import GateRun, run_gates
 from pytest_whisperq.verdict import Verdict
@@ -80,9 +80,9 @@ def test_an_older_checkpoint_may_be_the_baseline(
 def test_candidates_that_are_not_installed_are_left_out_and_a_run_of_none_is_no_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(backends._lazy, "missing", list)
+    monkeypatch.setattr(registry._lazy, "missing", list)
     config = resolve({"whisperq_backend": "all", "whisperq_baseline": "scripted:float32"})
-    assert len(config.candidates) == len(backends.BUILT_IN)
+    assert len(config.candidates) == len(in_all())
     report = run_gates(config)
     assert report.judgements == ()
     assert report.verdict is Verdict.INCONCLUSIVE
