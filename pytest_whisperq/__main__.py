@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_whisperq import cache
+from pytest_whisperq import _typed, cache
 from pytest_whisperq.config import cache_directory
 from pytest_whisperq.errors import ConfigError, WhisperqError
+from pytest_whisperq.options import OPTIONS
 
 _MEGABYTE = 1e6
 
@@ -51,7 +52,59 @@ def _parser() -> argparse.ArgumentParser:
             action.add_argument(
                 "--older-than", metavar="DAYS", type=_days, help="also what has not changed for so long"
             )
+    _add_sweep(commands)
     return parser
+
+
+def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "build int8-ptq with several calibrations, and print which loses least"
+    parser = commands.add_parser("sweep", help=text, description=text)
+    for name in ("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "threads", "cache-dir"):
+        option = next(option for option in OPTIONS if option.name == name)
+        default = f" (default: {option.default})" if option.default else ""
+        parser.add_argument(f"--{name}", metavar=option.metavar, help=f"{option.help}{default}".replace("%", "%%"))
+    parser.add_argument(
+        "--samples", metavar="N[,N]", type=_counts, default=(16, 32, 48), help="calibration utterances (16,32,48)"
+    )
+    parser.add_argument(
+        "--smooth-quant",
+        metavar="ENCODER,DECODER",
+        type=_alphas,
+        action="append",
+        help="SmoothQuant strengths, again for each pair to try (default: 0.5,0.95 0.5,0.5 and 0.95,0.95)",
+    )
+    parser.set_defaults(run=_sweep)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1:
+        raise argparse.ArgumentTypeError(f"must be whole numbers, 1 or more, such as 16,32 (got {text!r})")
+    return counts
+
+
+def _alphas(text: str) -> tuple[float, float]:
+    try:
+        return _typed.two_alphas(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be {error} (got {text!r})") from None
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from pytest_whisperq import sweep
+
+    names = ("model", "baseline", "corpus", "calibration", "max_utterances", "normalizer", "threads", "cache_dir")
+    given = {f"whisperq_{name}": getattr(options, name) for name in names}
+    alphas = options.smooth_quant or [(0.5, 0.95), (0.5, 0.5), (0.95, 0.95)]
+    trials = []
+    for trial in sweep.sweep(given, options.samples, alphas):
+        trials.append(trial)
+        print(f"tried {trial.setting}", file=sys.stderr)
+    sweep.report(trials, print)
+    return 0
 
 
 def _days(text: str) -> float:

@@ -86,11 +86,16 @@ class Workbench:
         return self._probe(self.corpus)
 
     @cached_property
+    def calibration_set(self) -> Corpus:
+        """The recordings static quantization measures on, at most ``calibration_samples``."""
+        config = self.config
+        return load_calibration_set(config.calibration, config.calibration_samples, config.seed)
+
+    @cached_property
     def calibration(self) -> Calibration:
         """What static quantization measures on; raises `CorpusError` if any of it is evaluated on."""
-        config = self.config
-        chosen = load_calibration_set(config.calibration, config.calibration_samples, config.seed)
-        return make_calibration(chosen, self._probe(chosen), self.facts, config.smooth_quant)
+        chosen = self.calibration_set
+        return make_calibration(chosen, self._probe(chosen), self.facts, self.config.smooth_quant)
 
     @property
     def calibrates(self) -> bool:

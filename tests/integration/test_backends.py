@@ -14,6 +14,7 @@ from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.sweep import sweep
 
 EXECUTED = [
     f"{name}:{precision}"
@@ -161,3 +162,10 @@ def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[
     assert "stateful decoder" in stateful.operations
     assert "stateless decoder" in stateless.operations
     assert "decoder with past" in stateless.operations
+
+
+def test_a_sweep_tries_every_setting(cache_dir: Path) -> None:
+    options = {"whisperq_cache_dir": str(cache_dir), "whisperq_max_utterances": "12"}
+    trials = list(sweep(options, [4], [(0.5, 0.95), (0.1, 0.1)]))
+    assert [trial.alphas for trial in trials] == [(0.5, 0.95), (0.1, 0.1)]
+    assert all(trial.error_rate is not None for trial in trials)

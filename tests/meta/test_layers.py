@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config", "gates", "report"),
     ("workbench", "cache"),
     ("pipeline", "contract"),
+    ("sweep",),
     ("plugin", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,87 @@
+"""Try settings of static quantization and say which loses least: calibration samples × SmoothQuant strengths."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_whisperq.config import resolve
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.transcribe import Progress
+from pytest_whisperq.verdict import Check
+from pytest_whisperq.workbench import silent
+
+CANDIDATE = "openvino:int8-ptq"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One setting and what it lost: the drop in points with its bounds, and the candidate's word error rate."""
+
+    samples: int
+    alphas: tuple[float, float]
+    drop: Check
+    error_rate: float | None
+
+    @property
+    def setting(self) -> str:
+        """The options that gate with this setting."""
+        encoder, decoder = self.alphas
+        return f"--whisperq-calibration-samples={self.samples} --whisperq-smooth-quant={encoder:g},{decoder:g}"
+
+
+def sweep(
+    options: Mapping[str, str | None],
+    samples: Sequence[int],
+    alphas: Sequence[tuple[float, float]],
+    progress: Progress = silent,
+) -> Iterator[Trial]:
+    """Yield a trial for each pair of settings; models and transcripts come from the cache where they are there.
+
+    ``options`` are those of a gate run (``whisperq_corpus`` …). Raises `ConfigError` when more samples are asked for
+    than the calibration set has: two settings would be one.
+    """
+    most = max(samples)
+    there = len(_run(options, most, alphas[0], progress).calibration_set.utterances)
+    if there < most:
+        raise ConfigError(f"--samples: {most} asked for, but the calibration set has {there} utterances")
+    for count in samples:
+        for encoder, decoder in alphas:
+            run = _run(options, count, (encoder, decoder), progress)
+            judgement = run.accuracy(run.config.candidates[0]).judgement
+            rate = judgement.detail("candidate_wer")
+            yield Trial(samples=count, alphas=(encoder, decoder), drop=judgement.checks[0], error_rate=rate)
+
+
+def _run(options: Mapping[str, str | None], samples: int, alphas: tuple[float, float], progress: Progress) -> GateRun:
+    chosen = {
+        "whisperq_candidate": CANDIDATE,
+        "whisperq_calibration_samples": str(samples),
+        "whisperq_smooth_quant": f"{alphas[0]},{alphas[1]}",
+    }
+    return GateRun(resolve({**options, **chosen}), progress)
+
+
+def report(trials: Sequence[Trial], write: Callable[[str], object]) -> None:
+    """Write the trials as a table, least loss first, and how far to trust the order."""
+    ranked = sorted(trials, key=lambda trial: (trial.drop.value is None, trial.drop.value))
+    write("samples  encoder α  decoder α  WER, %  drop, points  bounds")
+    for trial in ranked:
+        encoder, decoder = trial.alphas
+        rate = "none" if trial.error_rate is None else f"{100 * trial.error_rate:.2f}"
+        drop, lower, upper = (
+            "none" if value is None else f"{value:+.2f}"
+            for value in (trial.drop.value, trial.drop.lower, trial.drop.upper)
+        )
+        write(f"{trial.samples:7}  {encoder:9g}  {decoder:9g}  {rate:>6}  {drop:>12}  {lower} … {upper}")
+    best = ranked[0]
+    write(f"loses least: {best.setting}")
+    level = [trial for trial in ranked[1:] if _overlap(trial.drop, best.drop)]
+    if level:
+        write(f"{len(level)} of the {len(ranked) - 1} others lie within its bounds: their order may be noise")
+    write("gate the chosen setting on other recordings than these, or it is judged by what it was chosen for")
+
+
+def _overlap(one: Check, other: Check) -> bool:
+    if one.value is None or other.upper is None or other.lower is None:
+        return True
+    return other.lower <= one.value <= other.upper
