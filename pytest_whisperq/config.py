@@ -44,6 +44,7 @@ class GateConfig:
     baseline: Candidate
     baseline_model: str
     corpus: str
+    long_form: str
     calibration: str
     calibration_samples: int
     smooth_quant: tuple[float, float]
@@ -86,6 +87,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         baseline=baseline,
         baseline_model=baseline_model or values["model"],
         corpus=values["corpus"],
+        long_form=values["long-form"],
         calibration=values["calibration"],
         calibration_samples=values["calibration-samples"],
         smooth_quant=values["smooth-quant"],

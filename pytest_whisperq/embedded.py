@@ -31,6 +31,11 @@ def calibration_directory() -> Path:
     return _audio("calibration")
 
 
+def long_form_directory() -> Path:
+    """Return the directory of the embedded long recordings; raise `CorpusError` when the installation lacks it."""
+    return _audio("longform")
+
+
 def _audio(name: str) -> Path:
     directory = _root() / "audio" / name
     if not directory.is_dir():

@@ -87,6 +87,15 @@ OPTIONS: tuple[Option, ...] = (
         "directory or a hub id OWNER/NAME[:CONFIG][@SPLIT]",
     ),
     Option(
+        name="long-form",
+        metavar="PATH",
+        parse=_typed.text,
+        default="embedded",
+        is_path=True,
+        help="recordings of minutes for the longform gate: a manifest that lists their utterances with offset and "
+        "duration in seconds",
+    ),
+    Option(
         name="calibration",
         metavar="PATH",
         parse=_typed.text,

@@ -1,15 +1,18 @@
 """The whole product without pytest: options in, judgements out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_whisperq import gates
+from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config import Candidate, GateConfig
 from pytest_whisperq.corpus import subset
+from pytest_whisperq.decode import Progress
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.accuracy import DropType
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.memory import measure_memory
-from pytest_whisperq.transcribe import Progress
+from pytest_whisperq.measure.pairs import pair_texts
+from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.verdict import Judgement, Verdict
 from pytest_whisperq.workbench import Model, Workbench, silent
 
@@ -103,6 +106,25 @@ class GateRun(Workbench):
             confidence=self.config.confidence,
         )
 
+    def longform(self, candidate: Candidate, *, max_drop: float | None = None) -> gates.Outcome:
+        """Judge the accuracy drop on recordings of minutes, against the same backend at float32.
+
+        The same backend, because each has its own way of going from window to window. What is said in one 30 s window
+        counts as one piece of evidence: a model that loops loses all of it.
+        """
+        spec = self.spec(candidate)
+        if "float32" not in get_backend(spec.backend).precisions:
+            raise ConfigError(f"whisperq_longform: {spec.backend} has no float32 to hold {spec} against")
+        baseline = ModelSpec(backend=spec.backend, precision="float32", source=spec.source)
+        texts = pair_texts(self.long_form, self.normalizer, self.long_texts(baseline), self.long_texts(spec))
+        outcome = gates.judge_accuracy(
+            texts,
+            max_drop=self.config.max_drop if max_drop is None else max_drop,
+            confidence=self.config.confidence,
+            seed=self.config.seed,
+        )
+        return replace(outcome, judgement=replace(outcome.judgement, gate="longform"))
+
     def _peaks(self, model: Model) -> list[int]:
         if model.spec not in self._memory:
             clips = self.clips(self.config.decode_batch)
@@ -115,7 +137,7 @@ class GateRun(Workbench):
         """Judge whether decoding the same clips again gives the same tokens; nothing is taken from the cache."""
         corpus = subset(self.corpus, DETERMINISM_CLIPS, self.config.seed)
         spec = self.spec(candidate)
-        compute_type, runs = self._transcripts.decode_anew(spec, corpus, repeats)
+        compute_type, runs = self.decoder.anew(spec, corpus, repeats)
         return gates.judge_determinism(
             self.store.get(spec),
             compute_type,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_whisperq.config import resolve
+from pytest_whisperq.decode import Progress
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.transcribe import Progress
 from pytest_whisperq.verdict import Check
 from pytest_whisperq.workbench import silent
 

@@ -6,21 +6,20 @@ warm run reads text without loading any model or runtime.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from pytest_whisperq import audio
 from pytest_whisperq._files import cache_error
-from pytest_whisperq.artifacts import Artifact, ArtifactStore
+from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.audio_index import ClipFacts
-from pytest_whisperq.backends import Clip, Hypothesis, Transcriber, _whisper, get_backend, promised
+from pytest_whisperq.backends import _whisper, get_backend, promised
 from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.decode import Decoder
 from pytest_whisperq.environment import cpu_features, versions
-from pytest_whisperq.errors import DecodeError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
 DECODING = {
@@ -32,9 +31,6 @@ DECODING = {
 }
 """How every model decodes, on every backend. The revision is raised when a backend's way of running changes, which
 retires every older transcript."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,23 +58,11 @@ class TranscriptSet:
 class TranscriptCache:
     """Transcripts by artifact, decoding options, library versions and processor features."""
 
-    def __init__(
-        self,
-        root: Path,
-        store: ArtifactStore,
-        *,
-        threads: int,
-        batch: int,
-        progress: Progress,
-        allow_fallback: bool = False,
-    ) -> None:
+    def __init__(self, root: Path, decoder: Decoder) -> None:
         self._root = root / "transcripts"
         self._locks = root / "locks"
-        self._store = store
-        self._threads = threads
-        self._batch = batch
-        self._progress = progress
-        self._allow_fallback = allow_fallback
+        self._decoder = decoder
+        self._store = decoder.store
 
     def transcribe(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> TranscriptSet:
         """Return the transcripts of ``corpus``, decoding what is not cached yet.
@@ -101,7 +85,7 @@ class TranscriptCache:
                 raise cache_error(self._root.parent, error) from error
             header, known = _read(path)
         compute_type = header.get("compute_type", "")
-        self._attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
+        self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
         return TranscriptSet(
             spec=spec,
             artifact=artifact,
@@ -111,17 +95,6 @@ class TranscriptCache:
             texts=tuple(known[clip][0] for clip, _ in wanted),
             languages=tuple(known[clip][1] for clip, _ in wanted),
         )
-
-    def decode_anew(self, spec: ModelSpec, corpus: Corpus, times: int) -> tuple[str, list[list[Hypothesis]]]:
-        """Return the compute type, and what a model says about ``corpus`` each time; nothing comes from the cache."""
-        transcriber = self._load(self._store.intact(spec))
-        batches = _batches([(item.id, item) for item in corpus.utterances], self._batch)
-        runs = []
-        for number in range(times):
-            self._progress(f"{spec} decodes again", number, times)
-            runs.append([said for batch in batches for said in self._run(spec, transcriber, batch)])
-        self._progress(f"{spec} decodes again", times, times)
-        return transcriber.compute_type, runs
 
     def _path(self, artifact: Artifact) -> Path:
         backend = get_backend(artifact.spec.backend)
@@ -133,7 +106,7 @@ class TranscriptCache:
         todo = {clip: item for clip, item in wanted if clip not in known}
         if not todo:
             return
-        transcriber = self._load(artifact)
+        transcriber = self._decoder.load(artifact)
         if header and header["compute_type"] != transcriber.compute_type:  # the same runtime was told otherwise before
             path.unlink()
             header, todo = {}, dict(wanted)
@@ -147,59 +120,19 @@ class TranscriptCache:
                     "operations": getattr(transcriber, "operations", ""),
                 }
                 _write(file, {**executes, "model": str(artifact.spec), "artifact": artifact.key, **DECODING})
-            for batch in _batches(list(todo.items()), self._batch):
-                for (clip, _), said in zip(batch, self._run(artifact.spec, transcriber, batch), strict=True):
+            names = {item.id: clip for clip, item in todo.items()}
+            for batch in self._decoder.batches(list(todo.values())):
+                clips = [names[item.id] for item in batch]
+                for clip, said in zip(clips, self._decoder.run(artifact.spec, transcriber, batch), strict=True):
                     _write(file, {"clip": clip, "text": said.text, "language": said.language, "tokens": said.tokens})
                 file.flush()
                 done += len(batch)
-                self._progress(f"{artifact.spec} decodes", done, len(todo))
-
-    def _load(self, artifact: Artifact) -> Transcriber:
-        spec = artifact.spec
-        backend = get_backend(spec.backend)
-        try:
-            with _whisper.quiet_libraries():
-                transcriber = backend.load(spec.precision, artifact.directory, self._threads)
-        except WhisperqError:
-            raise
-        except Exception as error:
-            raise DecodeError(f"{spec} was built but cannot be loaded: {error}") from error
-        self._attest(spec, transcriber.compute_type)
-        return transcriber
-
-    def _attest(self, spec: ModelSpec, compute_type: str) -> None:
-        """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""
-        if compute_type != promised(spec) and not self._allow_fallback:
-            raise DecodeError(
-                f"{spec} was asked for but {compute_type!r} executes here, not {promised(spec)!r}; "
-                "its figures would be those of another model. Choose a precision this machine runs, "
-                "or gate what it falls back to with --whisperq-allow-fallback."
-            )
-
-    def _run(
-        self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[tuple[str, Utterance]]
-    ) -> list[Hypothesis]:
-        clips = [Clip(samples=audio.load(item.audio), language=item.language) for _, item in batch]
-        try:
-            with _whisper.quiet_libraries():
-                found = transcriber.transcribe(clips)
-        except WhisperqError as error:
-            raise DecodeError(f"{spec} at {batch[0][1].where}: {error}") from error
-        except Exception as error:
-            names = ", ".join(item.id for _, item in batch[:3])
-            raise DecodeError(f"{spec} failed on a batch of {len(batch)} clips ({names} …): {error}") from error
-        if len(found) != len(batch):
-            raise DecodeError(f"{spec} answered {len(batch)} clips with {len(found)} hypotheses; its backend is broken")
-        return found
+                self._decoder.progress(f"{artifact.spec} decodes", done, len(todo))
 
 
 def _clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
     """Return what identifies a transcript within a cache file: the sound, and the language the model was told."""
     return f"{facts[item.id].digest}:{item.language or 'detect'}"
-
-
-def _batches(items: list[tuple[str, Utterance]], size: int) -> list[list[tuple[str, Utterance]]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _write(file: Any, record: dict[str, Any]) -> None:

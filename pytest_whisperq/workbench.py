@@ -11,11 +11,14 @@ from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
 from pytest_whisperq.corpus import Corpus, load_corpus, subset
+from pytest_whisperq.corpus.longform import load_long_form, whole
+from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.measure.longform import cut
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
-from pytest_whisperq.transcribe import Progress, TranscriptCache, TranscriptSet
+from pytest_whisperq.transcribe import TranscriptCache, TranscriptSet
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -62,16 +65,17 @@ class Workbench:
             on_build=lambda spec: progress(f"{spec} is being built", 0, 0),
             calibration=lambda: self.calibration,
         )
-        self._transcripts = TranscriptCache(
-            config.cache_dir,
+        self.decoder = Decoder(
             self.store,
             threads=config.threads,
             batch=config.decode_batch,
             progress=progress,
             allow_fallback=config.allow_fallback,
         )
+        self._transcripts = TranscriptCache(config.cache_dir, self.decoder)
         self._decoded: dict[ModelSpec, TranscriptSet] = {}
         self._failed: dict[ModelSpec, WhisperqError] = {}
+        self._long: dict[ModelSpec, TranscriptSet] = {}
         self._memory: dict[ModelSpec, list[int]] = {}
         self._paired: dict[Candidate, PairedTexts] = {}
 
@@ -158,6 +162,33 @@ class Workbench:
                 self._failed[spec] = error
                 raise
         return self._decoded[spec]
+
+    @cached_property
+    def long_form(self) -> Corpus:
+        """The utterances of the long recordings, in their order."""
+        return load_long_form(self.config.long_form)
+
+    def long_texts(self, spec: ModelSpec) -> TranscriptSet:
+        """Return what a model says in the long recordings, cut where their utterances part; decoded once a run."""
+        if spec not in self._long:
+            recordings = whole(self.long_form)
+            clips = [Clip(samples=audio.load(found.audio), language=found.language) for found in recordings]
+            artifact, transcriber, texts = self.decoder.long(spec, clips)
+            shares = [
+                share
+                for found, text in zip(recordings, texts, strict=True)
+                for share in cut([self.normalizer(item.reference) for item in found.utterances], self.normalizer(text))
+            ]
+            self._long[spec] = TranscriptSet(
+                spec=spec,
+                artifact=artifact,
+                compute_type=transcriber.compute_type,
+                operations=getattr(transcriber, "operations", ""),
+                clips=tuple(item.id for item in self.long_form.utterances),
+                texts=tuple(shares),
+                languages=(None,) * len(shares),
+            )
+        return self._long[spec]
 
     def clips(self, count: int) -> list[Clip]:
         """Return the audio of a seeded, stratified subset of the corpus."""

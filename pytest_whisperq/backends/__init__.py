@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """What a transcriber hears: samples of shape (n,), 16 kHz mono float32, n ≤ 480,000; language None means detect."""
+    """What a transcriber hears: samples of shape (n,), 16 kHz mono float32; language None means detect.
+
+    At most 30 s (n ≤ 480,000), but for a long recording.
+    """
 
     samples: "NDArray[np.float32]"
     language: str | None
@@ -77,7 +80,8 @@ class Calibration:
 class Transcriber(Protocol):
     """A loaded model. ``compute_type`` is read back from the runtime, never assumed.
 
-    A runtime that mixes types may say more in an attribute ``operations``, for people to read.
+    A runtime that mixes types may say more in an attribute ``operations``, for people to read. One that hears
+    recordings of any length has a method ``transcribe_long(samples, language) -> str``, greedy like `transcribe`.
     """
 
     compute_type: str

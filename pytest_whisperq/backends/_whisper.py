@@ -44,20 +44,22 @@ class FrontEnd:
             _lazy.require_attribute("transformers", attribute, extra="torch", purpose=purpose)
 
     @cached_property
-    def _extractor(self) -> Any:
+    def extractor(self) -> Any:
+        """The log-mel feature extractor."""
         from transformers import WhisperFeatureExtractor
 
         return WhisperFeatureExtractor.from_pretrained(self._directory)
 
     @cached_property
-    def _tokenizer(self) -> Any:
+    def tokenizer(self) -> Any:
+        """The tokenizer."""
         from transformers import WhisperTokenizer
 
         return WhisperTokenizer.from_pretrained(self._directory)
 
     @cached_property
     def _vocabulary(self) -> dict[str, int]:
-        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        vocabulary: dict[str, int] = self.tokenizer.get_vocab()
         return vocabulary
 
     @cached_property
@@ -73,7 +75,7 @@ class FrontEnd:
     def features(self, clips: Sequence[Clip]) -> "NDArray[np.float32]":
         """Return log-mel features, shape (clips, mels, 3000), each clip padded to the model's 30 s window."""
         samples = [clip.samples for clip in clips]
-        features = self._extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="np").input_features
+        features = self.extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="np").input_features
         result: NDArray[np.float32] = features.astype("float32")
         return result
 
@@ -94,16 +96,16 @@ class FrontEnd:
 
     def language_of(self, token: int) -> str:
         """Return the code that a language token stands for, for example ``en``."""
-        return str(self._tokenizer.convert_ids_to_tokens(token)).strip("<|>")
+        return str(self.tokenizer.convert_ids_to_tokens(token)).strip("<|>")
 
     def hypotheses(self, sequences: Sequence[Sequence[int]], detected: Sequence[str | None]) -> list[Hypothesis]:
         """Turn generated ids into text; everything from the first end-of-text on is padding."""
-        end = self._tokenizer.eos_token_id
+        end = self.tokenizer.eos_token_id
         found = []
         for sequence, language in zip(sequences, detected, strict=True):
             ids = [int(index) for index in sequence]
             ids = ids[: ids.index(end)] if end in ids else ids
-            text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+            text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
             found.append(Hypothesis(text=text, tokens=tuple(ids), language=language))
         return found
 

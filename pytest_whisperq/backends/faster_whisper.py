@@ -9,12 +9,17 @@ vocabularies.
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _whisper, check_precision
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _PURPOSE = "run faster-whisper"
 
@@ -52,11 +57,44 @@ class FasterWhisperBackend(Backend):
         return FasterWhisperTranscriber(directory, threads)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word and when it was said, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """What was said between two times, in seconds; words only where they were asked for."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongHypothesis:
+    """What was said in a recording, in which language, and how sure the model is of the language (0 to 1)."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    probability: float
+
+    @property
+    def text(self) -> str:
+        """All segments as one text."""
+        return " ".join(segment.text for segment in self.segments)
+
+
 class FasterWhisperTranscriber:
     """A converted model behind faster-whisper's own front end."""
 
     def __init__(self, directory: Path, threads: int) -> None:
-        library = _lazy.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
+        self._library = library = _lazy.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
         generation = _whisper.generation_config(directory)
         with quiet(_lazy.require("ctranslate2", extra="faster-whisper", purpose=_PURPOSE)):
             self._model: Any = library.WhisperModel(
@@ -69,21 +107,70 @@ class FasterWhisperTranscriber:
         """Decode clip by clip; see `Transcriber`."""
         return [self._one(clip) for clip in clips]
 
+    def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+        """Decode a recording of any length window by window, as faster-whisper moves on by timestamps."""
+        return self.long_audio(samples, language).text
+
+    def long_audio(
+        self,
+        samples: "NDArray[np.float32]",
+        language: str | None = None,
+        *,
+        beam_size: int = 1,
+        vad_filter: bool = False,
+        word_timestamps: bool = False,
+        batch_size: int | None = None,
+    ) -> LongHypothesis:
+        """Decode a recording of any length, shape (n,), with faster-whisper's own features.
+
+        ``batch_size`` runs its batched pipeline, which cuts at the pauses that its voice activity detection finds;
+        without it, windows follow each other. Times are in seconds from the start.
+        """
+        options: dict[str, Any] = {
+            **self._repeatable,
+            "language": language,
+            "beam_size": beam_size,
+            "word_timestamps": word_timestamps,
+            "without_timestamps": False,
+        }
+        if batch_size is None:
+            segments, info = self._model.transcribe(samples, vad_filter=vad_filter, **options)
+        else:
+            pipeline = self._library.BatchedInferencePipeline(model=self._model)
+            segments, info = pipeline.transcribe(samples, vad_filter=True, batch_size=batch_size, **options)
+        found = tuple(
+            Segment(
+                start=segment.start,
+                end=segment.end,
+                text=segment.text.strip(),
+                words=tuple(Word(start=w.start, end=w.end, text=w.word.strip()) for w in segment.words or ()),
+            )
+            for segment in segments
+        )
+        return LongHypothesis(segments=found, language=info.language, probability=info.language_probability)
+
+    @property
+    def _repeatable(self) -> dict[str, Any]:
+        """The options without which a run could not be repeated, or be compared with the other backends."""
+        return {
+            "task": "transcribe",
+            "temperature": 0.0,
+            "suppress_tokens": list(self._suppressed),  # it adds to the list
+            "condition_on_previous_text": False,
+            "compression_ratio_threshold": None,
+            "log_prob_threshold": None,
+            "no_speech_threshold": None,
+        }
+
     def _one(self, clip: Clip) -> Hypothesis:
         detected = self._model.detect_language(clip.samples)[0] if self._model.model.is_multilingual else None
         segments, _ = self._model.transcribe(
             clip.samples,
             language=clip.language or detected,
-            task="transcribe",
             beam_size=1,
-            temperature=0.0,
-            suppress_tokens=list(self._suppressed),  # it adds to the list
             without_timestamps=True,
-            condition_on_previous_text=False,
-            compression_ratio_threshold=None,
-            log_prob_threshold=None,
-            no_speech_threshold=None,
             # No max_new_tokens: CTranslate2 would halve it; left alone, the limit is MAX_NEW_TOKENS as everywhere.
+            **self._repeatable,
         )
         found = list(segments)  # it decodes as one asks
         text = " ".join(segment.text.strip() for segment in found)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.backends import (
@@ -16,6 +16,10 @@ from pytest_whisperq.backends import (
     _whisper,
     check_precision,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _PURPOSE = "build and run OpenVINO models"
 
@@ -129,6 +133,12 @@ class OpenVINOTranscriber:
         from pytest_whisperq.backends.transformers import generate
 
         return generate(self._model, self._front_end, clips)
+
+    def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+        """Decode a recording of any length in overlapping chunks, with transformers' pipeline."""
+        from pytest_whisperq.backends.transformers import generate_long
+
+        return generate_long(self._model, self._front_end, samples, language)
 
 
 def _options(hint: str) -> dict[str, str]:

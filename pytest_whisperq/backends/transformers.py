@@ -4,11 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _dynamic_int8, _whisper
 from pytest_whisperq.errors import BuildError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _PURPOSE = "run Whisper in PyTorch"
 _DYNAMIC, _WEIGHTS = "int8-dynamic", "model.safetensors"
@@ -83,6 +87,39 @@ class TransformersTranscriber:
         """
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
         return [text for batch in batches for text in generate(self._model, self._front_end, batch)]
+
+    def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+        """Decode a recording of any length in overlapping chunks; dynamic int8 takes them one by one."""
+        return generate_long(self._model, self._front_end, samples, language, batch_size=1 if self._dynamic else 8)
+
+
+def generate_long(
+    model: Any,
+    front_end: _whisper.FrontEnd,
+    samples: "NDArray[np.float32]",
+    language: str | None,
+    *,
+    chunk_seconds: float = 30.0,
+    batch_size: int = 8,
+) -> str:
+    """Decode a recording of any length, shape (n,), with transformers' chunked pipeline.
+
+    Chunks overlap by a sixth at each side, where the pipeline joins texts by what they have in common.
+    """
+    pipeline = _lazy.require_attribute("transformers", "pipeline", extra="torch", purpose=_PURPOSE)
+    options = _whisper.generate_options(front_end, [language])
+    if front_end.is_multilingual:
+        options["language"] = language
+    recognize = pipeline(
+        "automatic-speech-recognition",
+        model=model,
+        tokenizer=front_end.tokenizer,
+        feature_extractor=front_end.extractor,
+        chunk_length_s=chunk_seconds,
+        batch_size=batch_size,
+    )
+    found: dict[str, str] = recognize(samples.copy(), generate_kwargs=options)
+    return found["text"].strip()
 
 
 def _compute_type(model: Any) -> str:

@@ -51,6 +51,11 @@ class Gate:
         __tracebackhide__ = True
         return self._single("language", limits)
 
+    def longform(self, **limits: Any) -> Outcome:
+        """Gate the accuracy drop on long recordings; see the marker ``whisperq_longform`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("longform", limits)
+
     def size(self, **limits: Any) -> Outcome:
         """Gate the bytes on disk; see the marker ``whisperq_size`` for keywords."""
         __tracebackhide__ = True

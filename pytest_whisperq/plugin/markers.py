@@ -76,6 +76,12 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 keywords={"min_agreement": _between(0, 1, never=1)},
             ),
             Marker(
+                name="whisperq_longform",
+                gate="longform",
+                summary="on recordings of minutes the accuracy drop stays below max_drop points",
+                keywords={"max_drop": _between(-100, 1000)},
+            ),
+            Marker(
                 name="whisperq_size",
                 gate="size",
                 summary="the candidate's files take less than max_ratio of the baseline's bytes",

@@ -13,7 +13,7 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_lazy", "_files", "_typed", "options"),
     ("audio", "corpus", "embedded", "environment", "normalize", "spec", "verdict"),
-    ("backends", "artifacts", "audio_index", "calibration", "transcribe"),
+    ("backends", "artifacts", "audio_index", "calibration", "decode", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
     ("workbench", "cache"),

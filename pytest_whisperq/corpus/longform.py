@@ -1,0 +1,74 @@
+"""Recordings of any length with the times of what is said in them: the spans of one file, put together again."""
+
+import itertools
+import json
+from dataclasses import dataclass, replace
+
+from pytest_whisperq import embedded
+from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.corpus.load import EMBEDDED, load_corpus
+from pytest_whisperq.corpus.rows import utterance
+from pytest_whisperq.corpus.types import Corpus, Utterance
+from pytest_whisperq.errors import CorpusError
+
+OPTION = "--whisperq-long-form"
+WINDOW = 30.0
+"""Seconds that a Whisper hears at once. What is said in one window is lost together when a model loops there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongRecording:
+    """One file and the utterances in it, in the order of their times."""
+
+    audio: AudioSource
+    language: str | None
+    utterances: tuple[Utterance, ...]
+
+
+def load_long_form(location: str = EMBEDDED) -> Corpus:
+    """Read the embedded long recordings, or a manifest whose rows are spans (``offset``, ``duration``) of long files.
+
+    Utterances come file by file, in the order of their times, those of one 30 s window in one cluster. Raises
+    `CorpusError` for a row without a span, and for a file whose rows name several languages.
+    """
+    corpus = _embedded() if location == EMBEDDED else load_corpus(location, OPTION)
+    languages: dict[str, str | None] = {}
+    for item in corpus.speech:
+        if item.audio.path is None or item.audio.seconds is None:
+            raise CorpusError(
+                f"{item.where}: a long recording is listed by its utterances, each with offset and duration in seconds"
+            )
+        if languages.setdefault(item.audio.label, item.language) != item.language:
+            raise CorpusError(f"{item.where}: {item.audio.label} is in two languages; split it, or leave them out")
+    ordered = sorted(corpus.speech, key=lambda item: (item.audio.label, item.audio.offset))
+    windows = (f"{item.audio.label}@{int(item.audio.offset // WINDOW)}" for item in ordered)
+    items = (replace(item, cluster=window) for item, window in zip(ordered, windows, strict=True))
+    return Corpus(name=corpus.name, utterances=tuple(items))
+
+
+def whole(corpus: Corpus) -> list[LongRecording]:
+    """Return the files whose spans are the utterances of ``corpus``, in its order."""
+    found = []
+    for _, group in itertools.groupby(corpus.utterances, key=lambda item: item.audio.label):
+        items = tuple(group)
+        audio = AudioSource(label=items[0].audio.label, path=items[0].audio.path)
+        found.append(LongRecording(audio=audio, language=items[0].language, utterances=items))
+    return found
+
+
+def _embedded() -> Corpus:
+    folder = embedded.long_form_directory()
+    listing = folder / "metadata.jsonl"
+    items = []
+    for line, text in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+        row = json.loads(text)
+        for span in row["segments"]:
+            said = {
+                "file_name": row["file_name"],
+                "text": span["text"],
+                "language": row["language"],
+                "offset": span["start"],
+                "duration": span["end"] - span["start"],
+            }
+            items.append(utterance(said, where=f"{listing}:{line}", root=folder.resolve()))
+    return Corpus(name=f"{EMBEDDED} long-form", utterances=tuple(items))

@@ -1,0 +1,100 @@
+"""Run models: load one, make sure that it executes what it promises, decode batches of clips or long recordings."""
+
+from collections.abc import Callable, Sequence
+
+from pytest_whisperq import audio
+from pytest_whisperq.artifacts import Artifact, ArtifactStore
+from pytest_whisperq.backends import Clip, Hypothesis, Transcriber, _whisper, get_backend, promised
+from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
+from pytest_whisperq.spec import ModelSpec
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is."""
+
+
+class Decoder:
+    """Decodes with the models of a store; keeps nothing of what they say."""
+
+    def __init__(
+        self, store: ArtifactStore, *, threads: int, batch: int, progress: Progress, allow_fallback: bool = False
+    ) -> None:
+        self.store = store
+        self.progress = progress
+        self._threads = threads
+        self._batch = batch
+        self._allow_fallback = allow_fallback
+
+    def load(self, artifact: Artifact) -> Transcriber:
+        """Load a built model; raise `DecodeError` when it cannot be, or executes what it should not."""
+        spec = artifact.spec
+        backend = get_backend(spec.backend)
+        try:
+            with _whisper.quiet_libraries():
+                transcriber = backend.load(spec.precision, artifact.directory, self._threads)
+        except WhisperqError:
+            raise
+        except Exception as error:
+            raise DecodeError(f"{spec} was built but cannot be loaded: {error}") from error
+        self.attest(spec, transcriber.compute_type)
+        return transcriber
+
+    def attest(self, spec: ModelSpec, compute_type: str) -> None:
+        """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""
+        if compute_type != promised(spec) and not self._allow_fallback:
+            raise DecodeError(
+                f"{spec} was asked for but {compute_type!r} executes here, not {promised(spec)!r}; "
+                "its figures would be those of another model. Choose a precision this machine runs, "
+                "or gate what it falls back to with --whisperq-allow-fallback."
+            )
+
+    def run(self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Hypothesis]:
+        """Decode one batch; raise `DecodeError` naming its clips when that fails."""
+        clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in batch]
+        try:
+            with _whisper.quiet_libraries():
+                found = transcriber.transcribe(clips)
+        except WhisperqError as error:
+            raise DecodeError(f"{spec} at {batch[0].where}: {error}") from error
+        except Exception as error:
+            names = ", ".join(item.id for item in batch[:3])
+            raise DecodeError(f"{spec} failed on a batch of {len(batch)} clips ({names} …): {error}") from error
+        if len(found) != len(batch):
+            raise DecodeError(f"{spec} answered {len(batch)} clips with {len(found)} hypotheses; its backend is broken")
+        return found
+
+    def batches(self, items: Sequence[Utterance]) -> list[Sequence[Utterance]]:
+        """Cut a list into the batches that are decoded at once."""
+        return [items[start : start + self._batch] for start in range(0, len(items), self._batch)]
+
+    def anew(self, spec: ModelSpec, corpus: Corpus, times: int) -> tuple[str, list[list[Hypothesis]]]:
+        """Return the compute type, and what a model says about ``corpus`` each time; nothing comes from the cache."""
+        transcriber = self.load(self.store.intact(spec))
+        batches = self.batches(corpus.utterances)
+        runs = []
+        for number in range(times):
+            self.progress(f"{spec} decodes again", number, times)
+            runs.append([said for batch in batches for said in self.run(spec, transcriber, batch)])
+        self.progress(f"{spec} decodes again", times, times)
+        return transcriber.compute_type, runs
+
+    def long(self, spec: ModelSpec, recordings: Sequence[Clip]) -> tuple[Artifact, Transcriber, list[str]]:
+        """Return artifact and transcriber of a model, and what it says in recordings of any length.
+
+        Raises `ConfigError` for a backend that has no way to hear more than one window.
+        """
+        artifact = self.store.intact(spec)
+        transcriber = self.load(artifact)
+        hear = getattr(transcriber, "transcribe_long", None)
+        if hear is None:
+            raise ConfigError(f"whisperq_longform: {spec.backend} hears 30 s and no more; gate another backend with it")
+        texts = []
+        for number, clip in enumerate(recordings):
+            self.progress(f"{spec} decodes long recordings", number, len(recordings))
+            try:
+                with _whisper.quiet_libraries():
+                    texts.append(hear(clip.samples, clip.language))
+            except Exception as error:
+                raise DecodeError(f"{spec} failed on long recording {number + 1}: {error}") from error
+        self.progress(f"{spec} decodes long recordings", len(recordings), len(recordings))
+        return artifact, transcriber, texts

@@ -1,0 +1,26 @@
+"""One long text, cut where its utterances part, so that what is lost late counts as much as what is lost early."""
+
+from collections.abc import Sequence
+
+
+def cut(references: Sequence[str], hypothesis: str) -> list[str]:
+    """Share the words of ``hypothesis`` out to the ``references``, all normalized, in the order they were said.
+
+    The whole text is aligned with all references joined (Levenshtein on words); each word goes to the utterance of the
+    word it stands for, an inserted one to the utterance that comes next (or was last). Summed over the utterances, the
+    errors are then at most those of the whole, plus what an alignment cut into pieces adds.
+    """
+    import jiwer
+
+    owners = [number for number, text in enumerate(references) for _ in text.split()]
+    shares: list[list[str]] = [[] for _ in references]
+    if not owners:
+        raise ValueError("references without a word")
+    found = jiwer.process_words(" ".join(references), hypothesis)
+    words = found.hypotheses[0]
+    for chunk in found.alignments[0]:
+        said = words[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        for step, word in enumerate(said):
+            place = chunk.ref_start_idx if chunk.type == "insert" else chunk.ref_start_idx + step
+            shares[owners[min(place, len(owners) - 1)]].append(word)
+    return [" ".join(share) for share in shares]

@@ -1,0 +1,108 @@
+"""Recordings of minutes on real backends, and what faster-whisper offers beyond a transcript."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_whisperq import audio
+from pytest_whisperq.backends import get_backend
+from pytest_whisperq.backends.faster_whisper import FasterWhisperTranscriber
+from pytest_whisperq.corpus.longform import load_long_form, whole
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.verdict import Verdict
+
+SECOND = audio.SAMPLE_RATE
+
+
+@pytest.fixture(scope="module")
+def transcriber(gate_run: Callable[..., GateRun]) -> FasterWhisperTranscriber:
+    run = gate_run(candidate="faster-whisper:int8")
+    directory = run.model(run.config.candidates[0]).artifact.directory
+    loaded: Any = get_backend("faster-whisper").load("int8", directory, 1)
+    return loaded  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def recording() -> "np.ndarray[Any, Any]":
+    """The first 40 seconds of the English recording: more than one window."""
+    samples = audio.load(whole(load_long_form())[0].audio)
+    return samples[: 40 * SECOND]
+
+
+@pytest.mark.parametrize("pair", ["transformers:float32", "faster-whisper:float32"])
+def test_a_model_against_itself_loses_nothing_on_long_recordings(gate_run: Callable[..., GateRun], pair: str) -> None:
+    run = gate_run(candidate=pair)
+    outcome = run.longform(run.config.candidates[0])
+    (check,) = outcome.judgement.checks
+    assert check.value == 0.0
+    assert outcome.judgement.gate == "longform"
+    assert outcome.judgement.words > 200
+
+
+def test_a_model_that_fails_late_is_caught(gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = gate_run(candidate="transformers:bfloat16")
+    hear = type(run.decoder).long
+
+    def forgetful(decoder: Any, spec: Any, clips: Any) -> Any:
+        artifact, transcriber, texts = hear(decoder, spec, clips)
+        if spec.precision == "bfloat16":  # says nothing after the first fifth
+            texts = [" ".join(text.split()[: len(text.split()) // 5]) for text in texts]
+        return artifact, transcriber, texts
+
+    monkeypatch.setattr(type(run.decoder), "long", forgetful)
+    outcome = run.longform(run.config.candidates[0])
+    assert outcome.judgement.verdict is Verdict.FAIL
+
+
+def test_a_backend_without_a_long_form_pipeline_says_so(gate_run: Callable[..., GateRun]) -> None:
+    run = gate_run(candidate="ctranslate2:int8")
+    with pytest.raises(ConfigError, match="ctranslate2 hears 30 s and no more"):
+        run.longform(run.config.candidates[0])
+
+
+def test_segments_and_words_have_times_in_order(
+    transcriber: FasterWhisperTranscriber, recording: "np.ndarray[Any, Any]"
+) -> None:
+    found = transcriber.long_audio(recording, "en", word_timestamps=True)
+    assert found.language == "en"
+    assert found.segments
+    starts = [segment.start for segment in found.segments]
+    assert starts == sorted(starts)
+    assert any(segment.start > 25 for segment in found.segments)
+    for segment in found.segments:
+        assert 0 <= segment.start <= segment.end <= 41
+        assert [word.start for word in segment.words] == sorted(word.start for word in segment.words)
+        assert all(word.start <= word.end and word.text for word in segment.words)
+    assert sum(len(segment.words) for segment in found.segments) > 20
+
+
+def test_it_detects_the_language_and_says_how_surely(
+    transcriber: FasterWhisperTranscriber, recording: "np.ndarray[Any, Any]"
+) -> None:
+    found = transcriber.long_audio(recording)
+    assert found.language == "en"
+    assert 0.3 < found.probability <= 1.0
+
+
+def test_two_runs_say_the_same(transcriber: FasterWhisperTranscriber, recording: "np.ndarray[Any, Any]") -> None:
+    assert transcriber.long_audio(recording, "en", beam_size=2) == transcriber.long_audio(recording, "en", beam_size=2)
+
+
+def test_voice_activity_detection_leaves_out_where_nobody_speaks(
+    transcriber: FasterWhisperTranscriber, recording: "np.ndarray[Any, Any]"
+) -> None:
+    pause = np.zeros(20 * SECOND, np.float32)
+    found = transcriber.long_audio(np.concatenate([pause, recording[: 15 * SECOND]]), "en", vad_filter=True)
+    assert found.segments
+    assert all(segment.end > 19 for segment in found.segments)
+
+
+def test_the_batched_pipeline_hears_the_whole_recording(
+    transcriber: FasterWhisperTranscriber, recording: "np.ndarray[Any, Any]"
+) -> None:
+    found = transcriber.long_audio(recording, "en", batch_size=4)
+    assert found.segments[0].start < 10
+    assert found.segments[-1].end > 25

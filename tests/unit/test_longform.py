@@ -1,0 +1,93 @@
+"""Long recordings: their utterances, and a long text cut where they part."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_whisperq.corpus.longform import load_long_form, whole
+from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.measure.error_rate import count_errors
+from pytest_whisperq.measure.longform import cut
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=5).map(" ".join)
+
+
+@pytest.mark.parametrize(
+    ("references", "hypothesis", "expected"),
+    [
+        (["one two", "three four"], "one two three four", ["one two", "three four"]),
+        (["one two", "three four"], "one too three four", ["one too", "three four"]),
+        (["one two", "three four"], "three four", ["", "three four"]),
+        (["one two", "three four"], "one two", ["one two", ""]),
+        (["one two", "three four"], "", ["", ""]),
+        (["one two", "three four"], "one two three four four four", ["one two", "three four four four"]),
+        (["one two", "three four"], "one two x three four", ["one two", "x three four"]),
+    ],
+)
+def test_words_go_to_the_utterance_they_stand_for(references: list[str], hypothesis: str, expected: list[str]) -> None:
+    assert cut(references, hypothesis) == expected
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6), WORDS)
+def test_no_word_is_lost_or_moved_and_the_errors_are_those_of_the_whole(references: list[str], hypothesis: str) -> None:
+    shares = cut(references, hypothesis)
+    assert len(shares) == len(references)
+    assert " ".join(filter(None, shares)) == hypothesis
+    pieces = sum(count_errors(text, share).errors for text, share in zip(references, shares, strict=True))
+    assert pieces == count_errors(" ".join(references), hypothesis).errors
+
+
+def test_references_without_a_word_cannot_be_cut_by() -> None:
+    with pytest.raises(ValueError, match="without a word"):
+        cut(["", ""], "one")
+
+
+def test_the_embedded_recordings_are_minutes_long_and_in_order() -> None:
+    corpus = load_long_form()
+    recordings = whole(corpus)
+    assert [recording.language for recording in recordings] == ["en", "es"]
+    assert [item for recording in recordings for item in recording.utterances] == list(corpus.utterances)
+    for recording in recordings:
+        starts = [item.audio.offset for item in recording.utterances]
+        assert starts == sorted(starts)
+        assert starts[-1] > 120
+    assert len({item.cluster for item in corpus.utterances}) >= 5
+
+
+def listing(folder: Path, rows: list[dict[str, object]]) -> Path:
+    for row in rows:
+        (folder / str(row["audio_filepath"])).touch()
+    path = folder / "spans.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_a_manifest_of_spans_is_put_together_in_the_order_of_times(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"audio_filepath": "call.wav", "text": "later", "offset": 40, "duration": 1},
+        {"audio_filepath": "call.wav", "text": "sooner", "offset": 1, "duration": 1},
+    ]
+    corpus = load_long_form(str(listing(tmp_path, rows)))
+    assert [item.reference for item in corpus.utterances] == ["sooner", "later"]
+    assert [item.cluster for item in corpus.utterances] == ["call.wav@0", "call.wav@1"]
+    (recording,) = whole(corpus)
+    assert recording.audio.seconds is None
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"audio_filepath": "call.wav", "text": "one"}, "spans.jsonl:2: a long recording is listed by its utterances"),
+        (
+            {"audio_filepath": "call.wav", "text": "un", "offset": 9, "duration": 1, "language": "fr"},
+            "spans.jsonl:2: call.wav is in two languages",
+        ),
+    ],
+)
+def test_a_row_that_is_no_span_of_one_language_is_refused(row: dict[str, object], message: str, tmp_path: Path) -> None:
+    first: dict[str, object] = {"audio_filepath": "call.wav", "text": "one", "offset": 1, "duration": 1}
+    with pytest.raises(CorpusError, match=message):
+        load_long_form(str(listing(tmp_path, [{**first, "language": "en"}, row])))
