@@ -12,6 +12,13 @@ from pytest_whisperq.errors import ConfigError, WhisperqError
 from pytest_whisperq.options import OPTIONS
 
 _MEGABYTE = 1e6
+_SWEPT_WITH = tuple(
+    option
+    for option in OPTIONS
+    if option.name
+    in ("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "threads", "cache-dir")
+)
+"""The options of a gate run that a sweep takes too."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,10 +66,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = "build int8-ptq with several calibrations, and print which loses least"
     parser = commands.add_parser("sweep", help=text, description=text)
-    for name in ("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "threads", "cache-dir"):
-        option = next(option for option in OPTIONS if option.name == name)
+    for option in _SWEPT_WITH:
         default = f" (default: {option.default})" if option.default else ""
-        parser.add_argument(f"--{name}", metavar=option.metavar, help=f"{option.help}{default}".replace("%", "%%"))
+        text = f"{option.help}{default}".replace("%", "%%")
+        parser.add_argument(f"--{option.name}", dest=option.ini, metavar=option.metavar, help=text)
     parser.add_argument(
         "--samples", metavar="N[,N]", type=_counts, default=(16, 32, 48), help="calibration utterances (16,32,48)"
     )
@@ -96,8 +103,7 @@ def _alphas(text: str) -> tuple[float, float]:
 def _sweep(options: argparse.Namespace) -> int:
     from pytest_whisperq import sweep
 
-    names = ("model", "baseline", "corpus", "calibration", "max_utterances", "normalizer", "threads", "cache_dir")
-    given = {f"whisperq_{name}": getattr(options, name) for name in names}
+    given = {option.ini: getattr(options, option.ini) for option in _SWEPT_WITH}
     alphas = options.smooth_quant or [(0.5, 0.95), (0.5, 0.5), (0.95, 0.95)]
     trials = []
     for trial in sweep.sweep(given, options.samples, alphas):

@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock
 
 from pytest_whisperq._files import cache_error, replace_text, sha256
-from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, get_backend
+from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, code_digest, get_backend
 from pytest_whisperq.environment import peak_memory, reset_peak_memory, versions
 from pytest_whisperq.errors import BuildError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
@@ -76,6 +76,7 @@ class ArtifactStore:
             "precision": spec.precision,
             "calibration": calibration.identity if calibration else None,
             "versions": versions(backend.distributions),
+            "code": code_digest(backend),
             "base": self.key(base) if base else None,
         }
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq._files import user_path
-from pytest_whisperq.backends import check_installed, get_backend, in_all
+from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_all
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.environment import cpu_quota
 from pytest_whisperq.errors import ConfigError, MissingDependency
@@ -147,7 +147,8 @@ def _cross_product(
     named = tuple(name for name in names if name != "all")
     others = tuple(name for name in in_all() if name not in named) if "all" in names else ()
     backends = [get_backend(name) for name in (*named, *others)]
-    everything = {precision for name in backend_names() for precision in get_backend(name).precisions}
+    known = (*backends, *map(get_backend, BUILT_IN))
+    everything = {precision for backend in known for precision in backend.precisions}
     for precision in precisions or ():
         if precision != "all" and precision not in everything:
             raise unknown("--whisperq-precision: unknown precision", precision, {*everything, "all"})

@@ -59,8 +59,10 @@ class Decoder:
         except Exception as error:
             names = ", ".join(item.id for item in batch[:3])
             raise DecodeError(f"{spec} failed on a batch of {len(batch)} clips ({names} …): {error}") from error
-        if len(found) != len(batch):
-            raise DecodeError(f"{spec} answered {len(batch)} clips with {len(found)} hypotheses; its backend is broken")
+        if not isinstance(found, list) or len(found) != len(batch):
+            raise DecodeError(
+                f"{spec} did not answer {len(batch)} clips with as many hypotheses; its backend is broken"
+            )
         return found
 
     def batches(self, items: Sequence[Utterance]) -> list[Sequence[Utterance]]:

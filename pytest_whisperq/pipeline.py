@@ -10,7 +10,7 @@ from pytest_whisperq.decode import Progress
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.accuracy import DropType
 from pytest_whisperq.measure.error_rate import Metric
-from pytest_whisperq.measure.memory import measure_memory
+from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.measure.pairs import pair_texts
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.verdict import Judgement, Verdict
@@ -80,8 +80,18 @@ class GateRun(Workbench):
                     f"whisperq_language: {model.spec.source.name} is English-only and detects no language; "
                     "take the marker off, or gate a multilingual model"
                 )
+        texts = self.texts(candidate)
+        for model, heard in (
+            (self.baseline, [pair.baseline_language for pair in texts.pairs]),
+            (self.model(candidate), [pair.candidate_language for pair in texts.pairs]),
+        ):
+            if None in heard:
+                raise ConfigError(
+                    f"whisperq_language: backend {model.spec.backend!r} does not say which language it detects; "
+                    "take the marker off, or gate another backend"
+                )
         return gates.judge_language(
-            self.texts(candidate),
+            texts,
             min_agreement=self.config.min_language_agreement if min_agreement is None else min_agreement,
             confidence=self.config.confidence,
             seed=self.config.seed,
@@ -93,7 +103,6 @@ class GateRun(Workbench):
             self.baseline.artifact,
             self.model(candidate).artifact,
             max_ratio=self.config.max_size_ratio if max_ratio is None else max_ratio,
-            confidence=self.config.confidence,
         )
 
     def memory(self, candidate: Candidate, *, max_ratio: float | None = None) -> gates.Outcome:
@@ -103,7 +112,6 @@ class GateRun(Workbench):
             self.model(candidate).artifact,
             (self._peaks(self.baseline), self._peaks(self.model(candidate))),
             max_ratio=self.config.max_memory_ratio if max_ratio is None else max_ratio,
-            confidence=self.config.confidence,
         )
 
     def longform(self, candidate: Candidate, *, max_drop: float | None = None) -> gates.Outcome:
@@ -125,12 +133,14 @@ class GateRun(Workbench):
         )
         return replace(outcome, judgement=replace(outcome.judgement, gate="longform"))
 
-    def _peaks(self, model: Model) -> list[int]:
+    def _peaks(self, model: Model) -> MemoryMeasurement:
         if model.spec not in self._memory:
             clips = self.clips(self.config.decode_batch)
             self._progress(f"{model.spec} runs {MEMORY_RUNS} times in a process of its own", 0, 0)
             artifact = self.store.intact(model.spec)
-            self._memory[model.spec] = measure_memory(artifact, clips, self.config.threads, MEMORY_RUNS)
+            found = measure_memory(artifact, clips, self.config.threads, MEMORY_RUNS)
+            self.decoder.attest(model.spec, found.compute_type)
+            self._memory[model.spec] = found
         return self._memory[model.spec]
 
     def determinism(self, candidate: Candidate, *, repeats: int = 3) -> gates.Outcome:
@@ -143,7 +153,6 @@ class GateRun(Workbench):
             compute_type,
             corpus,
             runs,
-            confidence=self.config.confidence,
             seed=self.config.seed,
         )
 

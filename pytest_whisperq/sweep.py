@@ -7,7 +7,7 @@ from pytest_whisperq.config import resolve
 from pytest_whisperq.decode import Progress
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.verdict import Check
+from pytest_whisperq.verdict import Check, Verdict
 from pytest_whisperq.workbench import silent
 
 CANDIDATE = "openvino:int8-ptq"
@@ -74,10 +74,14 @@ def report(trials: Sequence[Trial], write: Callable[[str], object]) -> None:
         )
         write(f"{trial.samples:7}  {encoder:9g}  {decoder:9g}  {rate:>6}  {drop:>12}  {lower} … {upper}")
     best = ranked[0]
+    if best.drop.value is None:
+        raise ConfigError(f"nothing was measured: {best.drop.reason}")
     write(f"loses least: {best.setting}")
     level = [trial for trial in ranked[1:] if _overlap(trial.drop, best.drop)]
     if level:
         write(f"{len(level)} of the {len(ranked) - 1} others lie within its bounds: their order may be noise")
+    if best.drop.verdict is Verdict.INCONCLUSIVE:
+        write(f"gated like this it would be INCONCLUSIVE: {best.drop.reason}")
     write("gate the chosen setting on other recordings than these, or it is judged by what it was chosen for")
 
 

@@ -26,7 +26,8 @@ class Check:
     """One measured value against one limit.
 
     ``lower`` and ``upper`` are the two one-sided bounds at ``confidence``, in the unit of ``value``; each is None where
-    the data cannot bound it. ``keep`` says where the value has to stay: "below", "above" or exactly "at" the limit.
+    the data cannot bound it, and confidence is None for what was counted and not estimated. ``keep`` says where the
+    value has to stay: "below", "above" or exactly "at" the limit.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Check:
     keep: str
     lower: float | None
     upper: float | None
-    confidence: float
+    confidence: float | None
     unit: str
     verdict: Verdict
     reason: str
@@ -51,7 +52,7 @@ class Judgement:
 
     ``compute_type`` is what executed, empty for a gate that runs nothing; ``fell_back`` says that it is not what the
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
-    that hears no corpus has no utterances.
+    that hears no corpus has no utterances, one that compares with nothing no baseline.
     """
 
     gate: str

@@ -15,6 +15,7 @@ from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.measure.longform import cut
+from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
@@ -76,7 +77,7 @@ class Workbench:
         self._decoded: dict[ModelSpec, TranscriptSet] = {}
         self._failed: dict[ModelSpec, WhisperqError] = {}
         self._long: dict[ModelSpec, TranscriptSet] = {}
-        self._memory: dict[ModelSpec, list[int]] = {}
+        self._memory: dict[ModelSpec, MemoryMeasurement] = {}
         self._paired: dict[Candidate, PairedTexts] = {}
 
     @cached_property

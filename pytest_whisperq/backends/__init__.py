@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_whisperq.backends.registry import (
+    BUILT_IN,
     check_installed,
     check_precision,
+    code_digest,
     get_backend,
     in_all,
     names,
@@ -20,6 +22,7 @@ from pytest_whisperq.backends.registry import (
 )
 
 __all__ = [
+    "BUILT_IN",
     "Backend",
     "Calibration",
     "Clip",
@@ -27,6 +30,7 @@ __all__ = [
     "Transcriber",
     "check_installed",
     "check_precision",
+    "code_digest",
     "get_backend",
     "in_all",
     "names",

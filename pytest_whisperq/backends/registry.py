@@ -1,12 +1,16 @@
 """Which backends there are: the built-in ones, those of installed packages, and those a conftest registers."""
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module, metadata, util
+from operator import attrgetter
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
+from pytest_whisperq._files import sha256
 from pytest_whisperq.errors import ConfigError, MissingDependency
 from pytest_whisperq.spec import ModelSpec, unknown
 
@@ -28,23 +32,29 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
     }
 )
 
+BUILT_IN = tuple(_BUILT_IN)
+"""The backends of this package."""
+
 _REQUIRED = (
     *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "in_all"),
     *("falls_back", "base", "build", "load"),
 )
-_registered: dict[str, Callable[[], "Backend"]] = {}  # of this process: a hook has no other way to every caller
+_registered: dict[str, type["Backend"]] = {}  # of this process: a hook has no other way to every caller
 
 
-def register(backends: Mapping[str, Callable[[], "Backend"]]) -> None:
-    """Make ``backends`` (name → class or factory) known, instead of those registered before.
+def register(groups: Iterable[Mapping[str, type["Backend"]]]) -> None:
+    """Make backends (name → class) known, instead of those registered before.
 
     Raises `ConfigError` for a name that is taken.
     """
-    for name in backends:
-        if name in (*_BUILT_IN, *_installed(), "all"):
-            raise ConfigError(f"pytest_whisperq_backends: the name {name!r} is taken; give the backend another")
+    fresh: dict[str, type[Backend]] = {}
+    for backends in groups:
+        for name, own in backends.items():
+            if name in (*_BUILT_IN, *_installed(), *fresh, "all"):
+                raise ConfigError(f"pytest_whisperq_backends: the name {name!r} is taken; give the backend another")
+            fresh[name] = own
     _registered.clear()
-    _registered.update(backends)
+    _registered.update(fresh)
 
 
 def names() -> tuple[str, ...]:
@@ -64,22 +74,40 @@ def get_backend(name: str, option: str = "backend") -> "Backend":
     location = {**_installed(), **_BUILT_IN}.get(name)
     if location is None:
         raise unknown(f"{option}: unknown backend", name, names())
-    return located(name, location)
-
-
-def located(name: str, location: str) -> "Backend":
-    """Return the backend at ``module:Class``; raise `ConfigError` when it is not one."""
     module, _, attribute = location.partition(":")
     try:
         factory = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a third party's module may fail in any way
         raise ConfigError(f"backend {name!r} at {location} cannot be imported: {error}") from error
     return _checked(name, factory)
 
 
-def location_of(backend: "Backend") -> str:
-    """Return ``module:Class`` of a backend, by which another process finds it."""
-    return f"{type(backend).__module__}:{type(backend).__qualname__}"
+def in_file(name: str, source: Path, qualified: str) -> "Backend":
+    """Return the backend whose class ``qualified`` is written in the file ``source``, as another process finds it."""
+    spec = util.spec_from_file_location(source.stem, source)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"backend {name!r}: {source} cannot be imported")
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: type[Backend] = attrgetter(qualified)(module)
+    return _checked(name, found)
+
+
+def source_of(backend: "Backend") -> Path:
+    """Return the file that a backend's class is written in."""
+    own = type(backend)
+    # By its functions, if it has any: of several conftest.py only the last is known by the module's name.
+    functions = (value for value in vars(own).values() if inspect.isfunction(value))
+    return Path(inspect.getfile(next(functions, own)))
+
+
+def code_digest(backend: "Backend") -> str:
+    """Return a digest of a third party's code, which decides what is built; empty for ours, which a schema number does.
+
+    Two projects may give one name to two backends, and one that is edited builds other models. What its module imports
+    is known by its `Backend.distributions` only.
+    """
+    return "" if backend.name in _BUILT_IN else sha256(source_of(backend))
 
 
 def promised(spec: ModelSpec) -> str:
@@ -102,13 +130,24 @@ def check_installed(backend: "Backend") -> None:
 
 @cache
 def _installed() -> Mapping[str, str]:
-    """Return the backends of installed packages; a name of ours cannot be taken over."""
-    found = {entry.name: entry.value for entry in metadata.entry_points(group=GROUP)}
-    return MappingProxyType({name: value for name, value in found.items() if name not in _BUILT_IN})
+    """Return the backends of installed packages; a name that is taken is an error."""
+    found: dict[str, str] = {}
+    for entry in metadata.entry_points(group=GROUP):
+        if entry.name in (*_BUILT_IN, *found, "all"):
+            raise ConfigError(
+                f"the backend name {entry.name!r} of {entry.value} is taken; uninstall one of the packages"
+            )
+        found[entry.name] = entry.value
+    return MappingProxyType(found)
 
 
-def _checked(name: str, factory: Callable[[], "Backend"]) -> "Backend":
-    backend = factory()
+def _checked(name: str, factory: Any) -> "Backend":
+    if not isinstance(factory, type):
+        raise ConfigError(f"backend {name!r}: give its class, which takes no arguments (got {factory!r})")
+    try:
+        backend: Backend = factory()
+    except Exception as error:
+        raise ConfigError(f"backend {name!r}: {factory.__qualname__}() failed: {error}") from error
     lacking = [attribute for attribute in _REQUIRED if not hasattr(backend, attribute)]
     if lacking:
         raise ConfigError(f"backend {name!r} lacks {', '.join(lacking)}; subclass pytest_whisperq.backends.Backend")

@@ -6,7 +6,16 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_whisperq import audio, embedded
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Transcriber, _whisper, get_backend
+from pytest_whisperq.backends import (
+    Backend,
+    Calibration,
+    Clip,
+    Hypothesis,
+    Transcriber,
+    _whisper,
+    check_installed,
+    get_backend,
+)
 from pytest_whisperq.corpus import load_corpus, subset
 from pytest_whisperq.errors import WhisperqError
 
@@ -69,19 +78,18 @@ class Subject:
         """What it says about the clips, all in one batch."""
         return self.transcribe(self.transcriber, self.clips)
 
-    def build(self, name: str) -> Path:
-        """Build once more, from the same base, into a folder of this name."""
-        directory = self.folder(name)
+    def build(self, name: str, source: Path | None = None) -> Path:
+        """Build once more, from the same base or a copy of it, into a folder that begins with this name."""
+        check_installed(self.backend)
+        source, directory = source or self.source, self.folder(name)
         calibrates = self.precision in self.backend.calibrated
         with _whisper.quiet_libraries():
-            self.backend.build(self.precision, self._source, directory, self._calibration if calibrates else None)
+            self.backend.build(self.precision, source, directory, self._calibration if calibrates else None)
         return directory
 
     def folder(self, name: str) -> Path:
-        """Return an empty folder."""
-        directory = Path(self._folder.name) / name
-        directory.mkdir()
-        return directory
+        """Return a new, empty folder whose name begins like this."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder.name))
 
     def load(self, directory: Path) -> Transcriber:
         """Load a built model."""
@@ -89,15 +97,24 @@ class Subject:
             return self.backend.load(self.precision, directory, self.threads)
 
     def transcribe(self, transcriber: Transcriber, clips: Sequence[Clip]) -> list[Hypothesis]:
-        """Decode a batch; another number of hypotheses than of clips breaks the contract."""
+        """Decode a batch; anything but a list of as many sound hypotheses breaks the contract."""
         with _whisper.quiet_libraries():
-            found = list(transcriber.transcribe(clips))
+            found = transcriber.transcribe(clips)
+        if not isinstance(found, list) or not all(isinstance(said, Hypothesis) for said in found):
+            raise ContractError(f"{self.name} answers with {type(found).__name__}, not with a list of Hypothesis")
         if len(found) != len(clips):
             raise ContractError(f"{self.name} answered {len(clips)} clips with {len(found)} hypotheses")
+        for said in found:
+            if (
+                not isinstance(said.text, str)
+                or not isinstance(said.tokens, tuple)
+                or any(type(t) is not int for t in said.tokens)
+            ):
+                raise ContractError(f"{self.name}: a text must be a str, tokens a tuple of int (got {said!r})")
         return found
 
     @cached_property
-    def _source(self) -> Path:
+    def source(self) -> Path:
         """The base artifact, itself built here, or the checkpoint."""
         return self._built(self.backend, self.precision)
 

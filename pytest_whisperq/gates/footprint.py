@@ -8,14 +8,15 @@ from pytest_whisperq.backends import Hypothesis, promised
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, baseline_name, exactly, footprint, judge
 from pytest_whisperq.measure.intervals import Interval
+from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.verdict import Check, Judgement, Verdict
 
 _RATIO = "of the baseline"
 
 
-def judge_size(baseline: Artifact, candidate: Artifact, *, max_ratio: float, confidence: float) -> Outcome:
+def judge_size(baseline: Artifact, candidate: Artifact, *, max_ratio: float) -> Outcome:
     """Pass when the candidate's files take less than ``max_ratio`` of the baseline's bytes. Counted, not estimated."""
-    ratio = exactly(candidate.size / baseline.size, confidence)
+    ratio = exactly(candidate.size / baseline.size)
     check = judge("size", ratio, max_ratio, keep="below", unit=_RATIO, utterances=1)
     check = replace(check, reason=f"{candidate.size:,} bytes against {baseline.size:,}")
     return Outcome(judgement=_judgement("size", baseline, candidate, (check,)))
@@ -24,24 +25,21 @@ def judge_size(baseline: Artifact, candidate: Artifact, *, max_ratio: float, con
 def judge_memory(
     baseline: Artifact,
     candidate: Artifact,
-    peaks: tuple[Sequence[int], Sequence[int]],
+    runs: tuple[MemoryMeasurement, MemoryMeasurement],
     *,
     max_ratio: float,
-    confidence: float,
 ) -> Outcome:
     """Pass when the candidate's peak memory is below ``max_ratio`` of the baseline's in every pairing of the runs.
 
-    ``peaks`` are bytes of the baseline's and the candidate's processes; the bounds are the extreme ratios.
+    ``runs`` are those of the baseline and of the candidate; the bounds are the extreme ratios, not confidence bounds.
     """
-    base, own = (sorted(runs) for runs in peaks)
+    base, own = (sorted(found.peaks) for found in runs)
     middle = own[len(own) // 2] / base[len(base) // 2]
-    ratio = Interval(
-        value=middle, lower=own[0] / base[-1], upper=own[-1] / base[0], confidence=confidence, clusters=len(own)
-    )
+    ratio = Interval(value=middle, lower=own[0] / base[-1], upper=own[-1] / base[0], confidence=None, clusters=len(own))
     check = judge("peak memory", ratio, max_ratio, keep="below", unit=_RATIO, utterances=1)
     figures = f"{own[len(own) // 2] / 1e6:.0f} MB against {base[len(base) // 2] / 1e6:.0f} MB"
     check = replace(check, reason=f"{figures}; the bounds are the extremes of {len(own)} processes each")
-    return Outcome(judgement=_judgement("memory", baseline, candidate, (check,)))
+    return Outcome(judgement=_judgement("memory", baseline, candidate, (check,), runs[1].compute_type))
 
 
 def judge_determinism(
@@ -50,7 +48,6 @@ def judge_determinism(
     corpus: Corpus,
     runs: Sequence[Sequence[Hypothesis]],
     *,
-    confidence: float,
     seed: int,
 ) -> Outcome:
     """Pass when decoding the same clips again gave the very same tokens; ``runs`` are the decodings.
@@ -67,7 +64,7 @@ def judge_determinism(
         keep="at",
         lower=share,
         upper=share,
-        confidence=confidence,
+        confidence=None,
         unit="of utterances",
         verdict=Verdict.FAIL if unsteady else Verdict.PASS,
         reason=f"{len(unsteady)} of {len(pairs)} clips differ between {len(runs)} decodings",
@@ -77,9 +74,7 @@ def judge_determinism(
         for item, said in unsteady[:WORST]
     )
     judgement = replace(
-        _judgement("determinism", candidate, candidate, (check,)),
-        compute_type=compute_type,
-        fell_back=compute_type != promised(candidate.spec),
+        _judgement("determinism", None, candidate, (check,), compute_type),
         corpus=corpus.name,
         utterances=len(pairs),
         words=sum(len(item.reference.split()) for item in corpus.speech),
@@ -88,12 +83,16 @@ def judge_determinism(
     return Outcome(judgement=judgement, worst=worst, counted="unsteady")
 
 
-def _judgement(gate: str, baseline: Artifact, candidate: Artifact, checks: tuple[Check, ...]) -> Judgement:
+def _judgement(
+    gate: str, baseline: Artifact | None, candidate: Artifact, checks: tuple[Check, ...], compute_type: str = ""
+) -> Judgement:
     return Judgement(
         gate=gate,
         candidate=str(candidate.spec),
-        baseline=baseline_name(baseline.spec, candidate.spec),
-        operations=candidate.calibration,
+        baseline=baseline_name(baseline.spec, candidate.spec) if baseline else "",
         checks=checks,
+        compute_type=compute_type,
+        fell_back=bool(compute_type) and compute_type != promised(candidate.spec),
+        operations=candidate.calibration,
         details=footprint(candidate),
     )

@@ -86,9 +86,9 @@ def _undecided(value: float, good: float, limit: float, sign: int, utterances: i
     return f"the limit lies within the bounds; up to about {needed} utterances like these would decide"
 
 
-def exactly(value: float, confidence: float) -> Interval:
+def exactly(value: float) -> Interval:
     """Return the interval of a figure that was counted, not estimated: both bounds are the figure."""
-    return Interval(value=value, lower=value, upper=value, confidence=confidence, clusters=0)
+    return Interval(value=value, lower=value, upper=value, confidence=None, clusters=0)
 
 
 def baseline_name(baseline: ModelSpec, candidate: ModelSpec) -> str:

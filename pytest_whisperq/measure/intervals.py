@@ -30,12 +30,15 @@ Statistic = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A point estimate and its two one-sided bounds at ``confidence``; None where the data allow no statement."""
+    """A point estimate and its two one-sided bounds at ``confidence``; None where the data allow no statement.
+
+    A confidence of None: what was counted is its own bound, and of a few runs the bounds are the extremes.
+    """
 
     value: float | None
     lower: float | None
     upper: float | None
-    confidence: float
+    confidence: float | None
     clusters: int
 
 

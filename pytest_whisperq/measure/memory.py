@@ -2,57 +2,74 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.artifacts import Artifact
-from pytest_whisperq.backends import Clip, get_backend
-from pytest_whisperq.backends.registry import located, location_of
+from pytest_whisperq.backends import Clip, _whisper, get_backend
+from pytest_whisperq.backends.registry import in_file, source_of
 from pytest_whisperq.environment import peak_memory
 from pytest_whisperq.errors import DecodeError
 
 
-def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repeats: int) -> list[int]:
-    """Return the peak resident memory in bytes of ``repeats`` fresh processes that load a model and decode one batch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryMeasurement:
+    """What a model executed, and the peak resident memory in bytes of each process that ran it."""
+
+    compute_type: str
+    peaks: tuple[int, ...]
+
+
+def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repeats: int) -> MemoryMeasurement:
+    """Return what executed, and the peak resident memory of fresh processes that load a model and decode one batch.
 
     Interpreter and libraries count: a smaller model behind a bigger runtime is no gain. Raises `DecodeError` when a
     process fails, or when the system does not tell its peak.
     """
     import numpy as np
 
+    backend = get_backend(artifact.spec.backend)
     with tempfile.TemporaryDirectory() as folder:
         arrays = {f"clip{number}": clip.samples for number, clip in enumerate(clips)}
         np.savez(Path(folder) / "clips.npz", allow_pickle=False, **arrays)
         request = {
             "backend": artifact.spec.backend,
-            "location": location_of(get_backend(artifact.spec.backend)),
+            "source": str(source_of(backend)),
+            "class": type(backend).__qualname__,
             "precision": artifact.spec.precision,
             "directory": str(artifact.directory),
             "threads": threads,
             "clips": str(Path(folder) / "clips.npz"),
             "languages": [clip.language for clip in clips],
         }
-        return [_in_fresh_process(artifact, request) for _ in range(repeats)]
+        runs = [_in_fresh_process(artifact, request) for _ in range(repeats)]
+    return MemoryMeasurement(compute_type=runs[0][0], peaks=tuple(peak for _, peak in runs))
 
 
-def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> int:
+def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> tuple[str, int]:
     command = [sys.executable, "-m", "pytest_whisperq.measure.memory"]
-    # A backend from somebody's conftest is found where this process found it.
+    # What a backend in somebody's conftest imports is found where this process found it.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
         command, input=json.dumps(request), capture_output=True, text=True, check=False, env=environment
     )
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        why = ", probably because memory ran out" if name == "SIGKILL" else ""
+        raise DecodeError(f"{artifact.spec}: the process whose memory was to be measured was ended by {name}{why}")
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise DecodeError(f"{artifact.spec} failed in the process whose memory was to be measured: {reason[0]}")
-    peak = json.loads(done.stdout.splitlines()[-1])
+    compute_type, peak = json.loads(done.stdout.splitlines()[-1])
     if peak is None:
         raise DecodeError("memory cannot be gated here: this system does not tell a process's peak memory (Linux does)")
-    return int(peak)
+    return str(compute_type), int(peak)
 
 
 def _main() -> None:
@@ -63,10 +80,11 @@ def _main() -> None:
     with np.load(request["clips"], allow_pickle=False) as arrays:
         samples = [arrays[f"clip{number}"] for number in range(len(request["languages"]))]
     clips = [Clip(samples=s, language=code) for s, code in zip(samples, request["languages"], strict=True)]
-    backend = located(request["backend"], request["location"])
-    transcriber = backend.load(request["precision"], Path(request["directory"]), request["threads"])
-    transcriber.transcribe(clips)
-    sys.stdout.write(f"{json.dumps(peak_memory())}\n")
+    backend = in_file(request["backend"], Path(request["source"]), request["class"])
+    with _whisper.quiet_libraries():
+        transcriber = backend.load(request["precision"], Path(request["directory"]), request["threads"])
+        transcriber.transcribe(clips)
+    sys.stdout.write(f"{json.dumps([transcriber.compute_type, peak_memory()])}\n")
 
 
 if __name__ == "__main__":

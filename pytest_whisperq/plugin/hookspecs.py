@@ -1,6 +1,6 @@
 """Hooks that a conftest or another plugin may implement."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 @pytest.hookspec
-def pytest_whisperq_backends() -> "Mapping[str, Callable[[], Backend]]":  # type: ignore[empty-body]
-    """Return backends of your own: name → class (or anything that returns a `Backend` when called).
+def pytest_whisperq_backends() -> "Mapping[str, type[Backend]]":  # type: ignore[empty-body]
+    """Return backends of your own: name → class, which is called without arguments.
 
-    They are then named like the built-in ones, ``--whisperq-backend NAME``. A package that brings a backend registers
-    it for everyone with an entry point of the group ``pytest_whisperq.backends`` instead.
+    They are then named like the built-in ones, ``--whisperq-backend NAME``. Asked once, at the start: a conftest that
+    implements it has to be one that pytest loads by then, beside the ini file or in a folder that is run. A package
+    that brings a backend registers it for everyone with an entry point of the group ``pytest_whisperq.backends``.
     """

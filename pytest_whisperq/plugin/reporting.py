@@ -58,9 +58,10 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
     reporter.section("whisperq gates")
     reporter.write_line(summary_table(judgements, tests=tests, width=width, colour=colour))
-    first = next((judgement for judgement in judgements if judgement.normalizer), judgements[0])
-    heard = f"; corpus {first.corpus}, {first.words} words; {first.normalizer}" if first.normalizer else ""
-    reporter.write_line(f"against {first.baseline}{heard}")
+    compared = sorted((one for one in judgements if one.baseline), key=lambda one: not one.normalizer)
+    for first in compared[:1]:
+        heard = f"; corpus {first.corpus}, {first.words} words; {first.normalizer}" if first.normalizer else ""
+        reporter.write_line(f"against {first.baseline}{heard}")
 
 
 def _judgements(reporter: pytest.TerminalReporter) -> "tuple[list[str], list[Judgement]]":

@@ -16,7 +16,7 @@ def explain(outcome: Outcome, replay: str) -> str:
     judgement = outcome.judgement
     lines = [
         f"whisperq {judgement.gate} gate: {judgement.verdict.value}",
-        f"  {judgement.executed}; against {judgement.baseline}",
+        f"  {judgement.executed}; against {judgement.baseline}" if judgement.baseline else f"  {judgement.executed}",
     ]
     if judgement.utterances:
         lines.append(f"  corpus {judgement.corpus}: {judgement.utterances} utterances, {judgement.words} words")
@@ -31,8 +31,7 @@ def explain(outcome: Outcome, replay: str) -> str:
         unit = f"% {check.unit}" if check.unit.startswith("of ") else check.unit
         lines.append(
             f"  {check.name}: {_number(check, check.value)} {unit} (must {_KEEP[check.keep]} "
-            f"{check.limit * _scale(check):g}); bounds at {100 * check.confidence:g}%: "
-            f"{_number(check, check.lower)} … {_number(check, check.upper)}"
+            f"{check.limit * _scale(check):g}); {_bounds(check)}"
         )
         lines.append(f"    {check.verdict.value}: {check.reason}")
     if outcome.worst:
@@ -72,7 +71,9 @@ def summary_table(
         several = len({judgement.gate for judgement in own}) < len({test for test, _ in named})
         console.print(_heading(own).replace(name, f"[bold]{name}[/]", 1))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        headings = ("measured", "value", f"{100 * own[0].checks[0].confidence:g}% bounds", "limit", "verdict")
+        levels = {check.confidence for judgement in own for check in judgement.checks if check.confidence is not None}
+        level = f"{100 * levels.pop():g}% bounds" if len(levels) == 1 else "bounds"
+        headings = ("measured", "value", level, "limit", "verdict")
         for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):
             table.add_column(heading, no_wrap=heading != "measured", min_width=room, overflow="fold")
         previous = ""
@@ -101,7 +102,7 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
         (
             f"{check.name}, {'%' if _scale(check) == 100 else check.unit}",
             _number(check, check.value),
-            f"{_number(check, check.lower)} … {_number(check, check.upper)}",
+            _bounds(check).rpartition(": ")[2],
             f"{_SIGNS[check.keep]} {check.limit * _scale(check):g}",
             f"[{_COLOURS[check.verdict]}]{check.verdict.value}[/]",
         )
@@ -120,6 +121,14 @@ def _rates(judgement: Judgement) -> tuple[str, float, float] | None:
         if before is not None and after is not None:
             return name, 100 * before, 100 * after
     return None
+
+
+def _bounds(check: Check) -> str:
+    """Say how far the value can be trusted: at a confidence, between the extremes of a few runs, or counted."""
+    if check.confidence is None and check.lower == check.upper:
+        return "counted"
+    how = "range" if check.confidence is None else f"bounds at {100 * check.confidence:g}%:"
+    return f"{how} {_number(check, check.lower)} … {_number(check, check.upper)}"
 
 
 def _scale(check: Check) -> float:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from scripted_project import Project, same
 
 DOCS = Path(__file__).parents[2] / "docs" / "own-backend.md"
 BLOCKS = re.findall(r"^```(python|toml)\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -57,3 +58,60 @@ def test_a_backend_that_is_none_says_what_it_lacks(pytester: pytest.Pytester) ->
     result = pytester.runpytest("--whisperq-backend=mine", "-p", "no:xdist")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*backend 'mine' lacks name, precisions, recommended, *; subclass *"])
+
+
+SILENT_ABOUT_LANGUAGE = """
+from pytest_whisperq.backends import Hypothesis
+from pytest_whisperq.backends.scripted import ScriptedBackend
+
+class Mine(ScriptedBackend):
+    name = "mine"
+
+    def load(self, precision, directory, threads):
+        found = super().load(precision, directory, threads)
+        said = found.transcribe
+        found.transcribe = lambda clips: [Hypothesis(text=one.text) for one in said(clips)]
+        return found
+
+def pytest_whisperq_backends():
+    return {"mine": Mine}
+"""
+
+
+def test_a_backend_that_detects_nothing_has_no_language_to_agree_on(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makeconftest(SILENT_ABOUT_LANGUAGE)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_language\ndef test_language():\n    pass\n")
+    result = project.run("--whisperq-backend=mine", "--whisperq-baseline=mine")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*whisperq_language: backend 'mine' does not say which language it detects; *"])
+
+
+def test_memory_of_a_backend_in_a_conftest_is_measured_in_a_process_of_its_own(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makeconftest(SILENT_ABOUT_LANGUAGE)
+    project.pytester.mkdir("tests").joinpath("conftest.py").write_text("")
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_memory\ndef test_memory():\n    pass\n")
+    result = project.run("--whisperq-backend=mine", "--whisperq-baseline=mine")
+    result.assert_outcomes(passed=1)
+
+
+def test_a_backend_that_is_edited_builds_another_model(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(GATE)
+    for comment in ("# first", "# second", "# first"):
+        project.pytester.makeconftest(f"{comment}\n{SILENT_ABOUT_LANGUAGE}")
+        project.pytester.runpytest_subprocess(
+            *("--whisperq-model=model", "--whisperq-corpus=calls", "--whisperq-cache-dir=cache", "-p", "no:xdist"),
+            *("--whisperq-backend=mine", "--whisperq-baseline=mine"),
+        ).assert_outcomes(passed=1)
+    assert len(list((project.pytester.path / "cache" / "artifacts").iterdir())) == 4  # float32 and int8, twice
+
+
+def test_two_backends_of_one_name_are_an_error(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(SILENT_ABOUT_LANGUAGE)
+    pytester.makepyfile(other=SILENT_ABOUT_LANGUAGE)
+    pytester.syspathinsert()
+    result = pytester.runpytest("--whisperq-backend=mine", "-p", "no:xdist", "-p", "other")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*the name 'mine' is taken; *"])

@@ -23,14 +23,16 @@ class Counting(Backend):
     defect = ""
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
-        if self.defect != "unknown precision":
+        if self.defect not in ("unknown precision", "late refusal"):
             check_precision(self, precision)
+        if self.defect == "late refusal":
+            {"int8": 8}[precision] if precision == "int8" else int("8", 0) / 0
         builds = len(list(directory.parent.iterdir()))  # folders so far
-        text = f"{builds}" if self.defect == "build" else str(directory) if self.defect == "move" else "same"
+        text = {"build": f"{builds}", "move": str(directory), "source": str(source)}.get(self.defect, "same")
         (directory / "weights").write_text(text)
 
     def load(self, precision: str, directory: Path, threads: int) -> "Counter":
-        if self.defect == "move":
+        if self.defect in ("move", "source"):
             assert Path((directory / "weights").read_text()).exists()
         return Counter((directory / "weights").read_text() if self.defect == "build" else "", self.defect)
 
@@ -57,8 +59,14 @@ class Counter:
             raise ZeroDivisionError
         if self.defect == "silence" and any(len(clip.samples) and not clip.samples.any() for clip in clips):
             raise ZeroDivisionError
+        if self.defect == "untold" and any(clip.language is None for clip in clips):
+            texts = ["english anyway"] * len(clips)
         languages = [clip.language or ("fr" if self.defect == "language" else "en") for clip in clips]
         said = [Hypothesis(text=text, language=code) for text, code in zip(texts, languages, strict=True)]
+        if self.defect == "tokens":
+            said = [Hypothesis(text=one.text, tokens=[1]) for one in said]  # type: ignore[arg-type]
+        if self.defect == "generator":
+            return (one for one in said)  # type: ignore[return-value]
         return [*said, said[0]] if self.defect == "count" else said
 
 
@@ -83,6 +91,10 @@ def test_a_sound_backend_passes(check: Callable[[Subject], None], tmp_path: Path
         ("batch", checks.check_batch_invariance, "decoded alone, it says '16000 of 1'"),
         ("order", checks.check_order, "decoded in reverse order"),
         ("language", checks.check_language_is_detected, "detects 'en' where it is told a language, else 'fr'"),
+        ("untold", checks.check_language_is_detected, "told the language it detects"),
+        ("tokens", checks.check_silence, "tokens a tuple of int"),
+        ("generator", checks.check_determinism, "answers with generator, not with a list"),
+        ("late refusal", checks.check_unknown_precision, "until it fails with ZeroDivisionError"),
         ("long", checks.check_long_audio, "beside a clip of 30 seconds, it says ''"),
         ("unknown precision", checks.check_unknown_precision, "builds and loads 'no-such-precision' without complaint"),
         ("build", checks.check_build_is_reproducible, "built again, it says '"),
@@ -100,6 +112,7 @@ def test_a_planted_defect_is_found(defect: str, check: Callable[[Subject], None]
         ("empty", checks.check_empty_audio, ZeroDivisionError),
         ("silence", checks.check_silence, ZeroDivisionError),
         ("move", checks.check_artifact_survives_a_move, AssertionError),
+        ("source", checks.check_artifact_survives_a_move, AssertionError),
     ],
 )
 def test_a_crash_fails_the_check(

@@ -1,5 +1,6 @@
 """Gates on size, memory and repetition: what is counted, and when it passes."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.errors import DecodeError
 from pytest_whisperq.gates import judge_determinism, judge_memory, judge_size
-from pytest_whisperq.measure.memory import measure_memory
+from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.spec import ModelSpec, SourceModel
 from pytest_whisperq.verdict import Verdict
 
@@ -28,7 +29,7 @@ def artifact(precision: str, size: int = 1000, directory: Path = SOURCE.director
     [(300, 0.5, Verdict.PASS), (500, 0.5, Verdict.INCONCLUSIVE), (501, 0.5, Verdict.FAIL), (1000, 1.1, Verdict.PASS)],
 )
 def test_size_is_counted(size: int, limit: float, expected: Verdict) -> None:
-    outcome = judge_size(artifact("float32"), artifact("int8", size), max_ratio=limit, confidence=0.95)
+    outcome = judge_size(artifact("float32"), artifact("int8", size), max_ratio=limit)
     (check,) = outcome.judgement.checks
     assert check.verdict is expected
     assert check.lower == check.value == check.upper == size / 1000
@@ -45,11 +46,14 @@ def test_size_is_counted(size: int, limit: float, expected: Verdict) -> None:
     ],
 )
 def test_memory_is_bounded_by_the_extremes_of_the_processes(own: list[int], limit: float, expected: Verdict) -> None:
-    base = [100, 94, 98]
-    outcome = judge_memory(artifact("float32"), artifact("int8"), (base, own), max_ratio=limit, confidence=0.95)
+    base, mine = (
+        MemoryMeasurement(compute_type=kind, peaks=tuple(p)) for kind, p in (("float32", [100, 94, 98]), ("int8", own))
+    )
+    outcome = judge_memory(artifact("float32"), artifact("int8"), (base, mine), max_ratio=limit)
     (check,) = outcome.judgement.checks
     assert check.verdict is expected
     assert (check.lower, check.upper) == (min(own) / 100, max(own) / 94)
+    assert check.confidence is None
 
 
 def decoded(*texts: str) -> list[Hypothesis]:
@@ -66,7 +70,7 @@ def test_one_clip_that_differs_is_proof(tmp_path: Path, make_corpus: object) -> 
 
 
 def verdict(corpus: Corpus, runs: list[list[Hypothesis]]) -> Verdict:
-    outcome = judge_determinism(artifact("int8"), "int8", corpus, runs, confidence=0.95, seed=0)
+    outcome = judge_determinism(artifact("int8"), "int8", corpus, runs, seed=0)
     assert len(outcome.worst) == (outcome.judgement.verdict is Verdict.FAIL)
     return outcome.judgement.verdict
 
@@ -76,11 +80,19 @@ def test_memory_is_that_of_a_fresh_process(tmp_path: Path, make_corpus: object, 
     model = make_script(tmp_path / "model", folder, {"int8": None})  # type: ignore[operator]
     (item,) = load_corpus(folder).utterances
     clips = [Clip(samples=audio.load(item.audio), language="en")]
-    peaks = measure_memory(artifact("int8", directory=model), clips, threads=1, repeats=2)
-    assert len(peaks) == 2
-    assert all(10e6 < peak < 1e9 for peak in peaks)
+    found = measure_memory(artifact("int8", directory=model), clips, threads=1, repeats=2)
+    assert found.compute_type == "int8"
+    assert len(found.peaks) == 2
+    assert all(10e6 < peak < 1e9 for peak in found.peaks)
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match=r"scripted:int8 failed in the process .*scripted\.json"):
         measure_memory(artifact("int8", directory=tmp_path), [], threads=1, repeats=1)
+
+
+def test_a_process_that_is_killed_says_by_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = subprocess.CompletedProcess([], -9, stdout="", stderr="Loading weights: 100%")
+    monkeypatch.setattr("pytest_whisperq.measure.memory.subprocess.run", lambda *_, **__: killed)
+    with pytest.raises(DecodeError, match="ended by SIGKILL, probably because memory ran out"):
+        measure_memory(artifact("int8"), [], threads=1, repeats=1)
