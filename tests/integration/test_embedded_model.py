@@ -11,6 +11,7 @@ import soundfile
 from pytest_whisperq import audio, embedded, load_corpus
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Transcriber
+from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.pipeline import GateRun
 
 LONG_FORM = embedded.corpus_directory().parent / "longform"
@@ -40,17 +41,17 @@ def test_it_detects_its_languages(transcriber: CTranslate2Transcriber) -> None:
     assert sum(a == item.language for a, item in zip(found, items, strict=True)) >= 0.9 * len(items)
 
 
-@pytest.mark.xfail(reason="the shipped checkpoint loops and skips with timestamps; its card says so", strict=True)
-@pytest.mark.parametrize("name", ["en-voices.ogg", "es-voices.ogg"])
-def test_it_segments_a_window_that_holds_several_utterances(name: str) -> None:
-    """With timestamps, in transformers, a window of the long recordings comes apart at the pauses."""
+@pytest.fixture(scope="module", params=["en-voices.ogg", "es-voices.ogg"])
+def window(request: pytest.FixtureRequest) -> tuple[list[dict[str, Any]], list[tuple[float, str]]]:
+    """The utterances of a long recording's first window, and its segments (start, text) in transformers."""
     import torch
     from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
     listing = [json.loads(line) for line in (LONG_FORM / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
-    (entry,) = [line for line in listing if line["file_name"] == name]
+    (entry,) = [line for line in listing if line["file_name"] == request.param]
     spoken = [segment for segment in entry["segments"] if segment["end"] < 29]
-    samples, rate = soundfile.read(LONG_FORM / name, dtype="float32", stop=round((spoken[-1]["end"] + 0.3) * 16_000))
+    stop = round((spoken[-1]["end"] + 0.3) * 16_000)
+    samples, rate = soundfile.read(LONG_FORM / request.param, dtype="float32", stop=stop)
     directory = Path(embedded.model_directory())
     model = WhisperForConditionalGeneration.from_pretrained(directory, dtype=torch.float32)
     processor = WhisperProcessor.from_pretrained(directory)
@@ -58,6 +59,26 @@ def test_it_segments_a_window_that_holds_several_utterances(name: str) -> None:
     said = model.generate(
         features, language=entry["language"], task="transcribe", return_timestamps=True, return_segments=True
     )
-    starts = [float(segment["start"]) for segment in said["segments"][0]]
-    close = [min(abs(start - segment["start"]) for start in starts) < 0.5 for segment in spoken]
+    found = [
+        (float(segment["start"]), processor.decode(segment["tokens"], skip_special_tokens=True))
+        for segment in said["segments"][0]
+    ]
+    return spoken, found
+
+
+def test_it_segments_a_window_that_holds_several_utterances(
+    window: tuple[list[dict[str, Any]], list[tuple[float, str]]],
+) -> None:
+    spoken, found = window
+    assert len(found) == len(spoken)
+    errors = [count_errors(item["text"], text.strip()) for item, (_, text) in zip(spoken, found, strict=True)]
+    assert sum(count.errors for count in errors) <= 0.3 * sum(count.length for count in errors)
+
+
+@pytest.mark.xfail(reason="times are up to three seconds off late in a window; the card says so", strict=True)
+def test_segments_begin_where_the_utterances_do(
+    window: tuple[list[dict[str, Any]], list[tuple[float, str]]],
+) -> None:
+    spoken, found = window
+    close = [min(abs(start - segment["start"]) for start, _ in found) < 0.5 for segment in spoken]
     assert sum(close) >= 0.7 * len(spoken)
