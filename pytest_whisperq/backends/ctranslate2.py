@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _whisper
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _whisper, check_precision
 
 _PURPOSE = "build and run CTranslate2 models"
 
@@ -52,6 +52,7 @@ class CTranslate2Backend(Backend):
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Convert and quantize in one go, as ``ct2-transformers-converter --quantization`` does."""
+        check_precision(self, precision)
         converter = _lazy.require("ctranslate2.converters", extra=self.extra, purpose=_PURPOSE).TransformersConverter
         # The converter loads "WhisperForConditionalGeneration" late; ask first, for one clear error.
         _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra=self.extra, purpose=_PURPOSE)

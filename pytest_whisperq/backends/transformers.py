@@ -7,7 +7,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _dynamic_int8, _whisper
+from pytest_whisperq.backends import (
+    Backend,
+    Calibration,
+    Clip,
+    Hypothesis,
+    _dynamic_int8,
+    _whisper,
+    check_precision,
+)
 from pytest_whisperq.errors import BuildError
 
 if TYPE_CHECKING:
@@ -39,6 +47,7 @@ class TransformersBackend(Backend):
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Save the checkpoint as safetensors of the precision's type, whatever it was stored as."""
+        check_precision(self, precision)
         import torch
 
         dtype = torch.float32 if precision == _DYNAMIC else getattr(torch, precision)

@@ -56,7 +56,10 @@ def test_a_candidate_with_noise_in_its_weights_fails_both_gates(
 
 def test_the_suites_gate_both_backends_and_a_warm_run_imports_no_runtime(cache_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "watch.py").write_text(WATCH)
-    lenient = ("--whisperq-max-drop=20", "--whisperq-min-exact-match=0.5", "--whisperq-max-divergence=0.3")
+    lenient = (
+        *("--whisperq-max-drop=20", "--whisperq-min-exact-match=0.5", "--whisperq-max-divergence=0.3"),
+        "--whisperq-min-language-agreement=0.8",
+    )
     options = [
         *("-s", "-p", "watch", "-p", "no:hypothesispytest", "--whisperq-max-utterances=60", *lenient),
         *("--whisperq-backend=openvino,ctranslate2", "--whisperq-precision=int8", f"--whisperq-cache-dir={cache_dir}"),
@@ -103,6 +106,6 @@ def test_a_broken_torchvision_is_one_clear_error(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout
     # Not the lines of pytest's short summary, which repeats the message, and in full where CI is set.
     blamed = [line for line in done.stdout.splitlines() if line.startswith("whisperq: torchvision is installed but")]
-    assert len(blamed) == 2  # one line for each of the two gates
+    assert len(blamed) == 4  # one line for each of the four gates
     assert all(line.endswith("Run: pip uninstall torchvision") for line in blamed)
     assert "nms" not in done.stdout
