@@ -67,7 +67,7 @@ def test_the_suites_gate_both_backends_and_a_warm_run_imports_no_runtime(cache_d
     first = run_pytest(str(ROOT / "suites"), *options, cwd=tmp_path)
     assert first.returncode == 0, first.stdout
     second = run_pytest(str(ROOT / "suites"), *options, cwd=tmp_path)
-    assert "4 passed" in second.stdout
+    assert "8 passed" in second.stdout
     assert "IMPORTED []" in second.stdout
     table = re.compile(r"openvino:int8, runs float32 on int8 weights.*ctranslate2:int8, runs int8_float32", re.DOTALL)
     assert table.search(second.stdout)
