@@ -6,6 +6,7 @@ from pytest_whisperq import audio
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.backends import Clip, Hypothesis, Transcriber, _whisper, get_backend, promised
 from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.corpus.longform import LongRecording
 from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
@@ -80,7 +81,7 @@ class Decoder:
         self.progress(f"{spec} decodes again", times, times)
         return transcriber.compute_type, runs
 
-    def long(self, spec: ModelSpec, recordings: Sequence[Clip]) -> tuple[Artifact, Transcriber, list[str]]:
+    def long(self, spec: ModelSpec, recordings: Sequence[LongRecording]) -> tuple[Artifact, Transcriber, list[str]]:
         """Return artifact and transcriber of a model, and what it says in recordings of any length.
 
         Raises `ConfigError` for a backend that has no way to hear more than one window.
@@ -91,12 +92,14 @@ class Decoder:
         if hear is None:
             raise ConfigError(f"whisperq_longform: {spec.backend} hears 30 s and no more; gate another backend with it")
         texts = []
-        for number, clip in enumerate(recordings):
+        for number, recording in enumerate(recordings):
             self.progress(f"{spec} decodes long recordings", number, len(recordings))
             try:
                 with _whisper.quiet_libraries():
-                    texts.append(hear(clip.samples, clip.language))
+                    texts.append(hear(audio.load(recording.audio), recording.language))
+            except WhisperqError:
+                raise
             except Exception as error:
-                raise DecodeError(f"{spec} failed on long recording {number + 1}: {error}") from error
+                raise DecodeError(f"{spec} failed on the long recording {recording.audio.label}: {error}") from error
         self.progress(f"{spec} decodes long recordings", len(recordings), len(recordings))
         return artifact, transcriber, texts

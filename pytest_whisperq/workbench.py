@@ -173,8 +173,7 @@ class Workbench:
         """Return what a model says in the long recordings, cut where their utterances part; decoded once a run."""
         if spec not in self._long:
             recordings = whole(self.long_form)
-            clips = [Clip(samples=audio.load(found.audio), language=found.language) for found in recordings]
-            artifact, transcriber, texts = self.decoder.long(spec, clips)
+            artifact, transcriber, texts = self.decoder.long(spec, recordings)
             shares = [
                 share
                 for found, text in zip(recordings, texts, strict=True)

@@ -1,5 +1,6 @@
 """Every backend and precision really builds, runs what it promises, and transcribes the embedded recordings."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -164,8 +165,11 @@ def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[
     assert "decoder with past" in stateless.operations
 
 
-def test_a_sweep_tries_every_setting(cache_dir: Path) -> None:
-    options = {"whisperq_cache_dir": str(cache_dir), "whisperq_max_utterances": "12"}
-    trials = list(sweep(options, [4], [(0.5, 0.95), (0.1, 0.1)]))
-    assert [trial.alphas for trial in trials] == [(0.5, 0.95), (0.1, 0.1)]
+def test_a_sweep_builds_another_model_for_every_setting(tmp_path: Path) -> None:
+    options = {"whisperq_cache_dir": str(tmp_path), "whisperq_max_utterances": "12"}
+    trials = list(sweep(options, [2, 4], [(0.5, 0.95), (0.1, 0.1)]))
+    assert [(trial.samples, trial.alphas[0]) for trial in trials] == [(2, 0.5), (2, 0.1), (4, 0.5), (4, 0.1)]
     assert all(trial.error_rate is not None for trial in trials)
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("artifacts/*/artifact.json")]
+    built = [record for record in records if record["precision"] == "int8-ptq"]
+    assert len({record["identity"] for record in built}) == len({record["calibration"] for record in built}) == 4

@@ -1,5 +1,7 @@
 """Language, size, memory and determinism as users meet them."""
 
+from pathlib import Path
+
 import pytest
 from scripted_project import Project, same
 
@@ -86,3 +88,12 @@ def test_determinism_takes_a_number_of_repeats(repeats: str, project: Project) -
     result = project.run("-k", "test_determinism")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*repeats must be a whole number from 2 to 100 (got *"])
+
+
+def test_the_packaged_language_gate_skips_an_english_only_model_and_says_why(project: Project) -> None:
+    project.record(int8=same)
+    (project.model / "generation_config.json").write_text('{"is_multilingual": false}')
+    suite = Path(__file__).parents[2] / "suites" / "test_language.py"
+    result = project.run("-rs", str(suite))
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*an English-only model detects no language*"])

@@ -115,3 +115,18 @@ def test_two_backends_of_one_name_are_an_error(pytester: pytest.Pytester) -> Non
     result = pytester.runpytest("--whisperq-backend=mine", "-p", "no:xdist", "-p", "other")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*the name 'mine' is taken; *"])
+
+
+def test_memory_of_a_silent_fallback_is_not_gated(project: Project) -> None:
+    """What executes is read back in the process whose memory is measured, too."""
+    project.record(int8=same)
+    falls_back = SILENT_ABOUT_LANGUAGE.replace("return found", "found.compute_type = 'float32'\n        return found")
+    project.pytester.makeconftest(falls_back)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_memory\ndef test_memory():\n    pass\n")
+    options = ("--whisperq-backend=mine", "--whisperq-baseline=mine")
+    result = project.run(*options)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*mine:int8 was asked for but 'float32' executes here, not 'int8'*"])
+    result = project.run(*options, "--whisperq-allow-fallback")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["mine:int8 → float32; *"])

@@ -25,8 +25,8 @@ class Counting(Backend):
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         if self.defect not in ("unknown precision", "late refusal"):
             check_precision(self, precision)
-        if self.defect == "late refusal":
-            {"int8": 8}[precision] if precision == "int8" else int("8", 0) / 0
+        if self.defect == "late refusal" and precision not in self.precisions:
+            raise ZeroDivisionError
         builds = len(list(directory.parent.iterdir()))  # folders so far
         text = {"build": f"{builds}", "move": str(directory), "source": str(source)}.get(self.defect, "same")
         (directory / "weights").write_text(text)
