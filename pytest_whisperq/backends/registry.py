@@ -1,7 +1,7 @@
 """Which backends there are: the built-in ones, those of installed packages, and those a conftest registers."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module, metadata, util
 from operator import attrgetter
@@ -42,8 +42,8 @@ _REQUIRED = (
 _registered: dict[str, type["Backend"]] = {}  # of this process: a hook has no other way to every caller
 
 
-def register(groups: Iterable[Mapping[str, type["Backend"]]]) -> None:
-    """Make backends (name → class) known, instead of those registered before.
+def register(groups: Iterable[Mapping[str, type["Backend"]]]) -> Callable[[], None]:
+    """Make backends (name → class) known, instead of those registered before; call the result to bring those back.
 
     Raises `ConfigError` for a name that is taken.
     """
@@ -53,8 +53,14 @@ def register(groups: Iterable[Mapping[str, type["Backend"]]]) -> None:
             if name in (*_BUILT_IN, *_installed(), *fresh, "all"):
                 raise ConfigError(f"pytest_whisperq_backends: the name {name!r} is taken; give the backend another")
             fresh[name] = own
+    before = _registered.copy()
+    _put(fresh)
+    return lambda: _put(before)
+
+
+def _put(backends: Mapping[str, type["Backend"]]) -> None:
     _registered.clear()
-    _registered.update(fresh)
+    _registered.update(backends)
 
 
 def names() -> tuple[str, ...]:

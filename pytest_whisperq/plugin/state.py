@@ -22,7 +22,7 @@ def gate_config(config: pytest.Config) -> GateConfig:
     """Resolve the options once; unusable ones are a usage error (exit code 4)."""
     if _CONFIG not in config.stash:
         try:
-            register(config.hook.pytest_whisperq_backends())
+            config.add_cleanup(register(config.hook.pytest_whisperq_backends()))  # pytest may run within pytest
             config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config))
         except WhisperqError as error:
             raise pytest.UsageError(str(error)) from error

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from scripted_project import Project, same
 
+from pytest_whisperq.backends import registry
+
 DOCS = Path(__file__).parents[2] / "docs" / "own-backend.md"
 BLOCKS = re.findall(r"^```(python|toml)\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 BACKEND, HOOK, ENTRY_POINT, CONTRACT = (text for _, text in BLOCKS)
@@ -58,6 +60,14 @@ def test_a_backend_that_is_none_says_what_it_lacks(pytester: pytest.Pytester) ->
     result = pytester.runpytest("--whisperq-backend=mine", "-p", "no:xdist")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*backend 'mine' lacks name, precisions, recommended, *; subclass *"])
+
+
+def test_a_run_leaves_no_backend_behind_for_the_next_one_in_this_process(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("def pytest_whisperq_backends():\n    return {'mine': object}\n")
+    assert "mine" not in registry.names()
+    result = pytester.runpytest_inprocess("--whisperq-backend=mine", "-p", "no:xdist")
+    result.stderr.fnmatch_lines(["*backend 'mine' lacks *"])
+    assert "mine" not in registry.names()
 
 
 SILENT_ABOUT_LANGUAGE = """
