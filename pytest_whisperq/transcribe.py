@@ -27,7 +27,7 @@ DECODING = {
     "beam_size": 1,
     "timestamps": False,
     "max_new_tokens": _whisper.MAX_NEW_TOKENS,
-    "revision": 3,
+    "revision": 4,
 }
 """How every model decodes, on every backend. The revision is raised when a backend's way of running changes, which
 retires every older transcript."""

@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MAX_NEW_TOKENS = 224
 """Half of Whisper's text context, as in openai/whisper's ``sample_len`` and CTranslate2's ``max_length=448``."""
 
+_TIMESTAMPS = 1501
 _TOKENIZER_FILES = (
     *("added_tokens.json", "merges.txt", "normalizer.json", "preprocessor_config.json", "special_tokens_map.json"),
     *("tokenizer.json", "tokenizer_config.json", "vocab.json"),
@@ -94,6 +96,11 @@ class FrontEnd:
             )
         return [vocabulary[name] for name in names]
 
+    @property
+    def timestamps(self) -> range:
+        """See `timestamps_after`."""
+        return timestamps_after(self._vocabulary["<|notimestamps|>"])
+
     def language_of(self, token: int) -> str:
         """Return the code that a language token stands for, for example ``en``."""
         return str(self.tokenizer.convert_ids_to_tokens(token)).strip("<|>")
@@ -143,6 +150,27 @@ def copy_front_end(source: Path, directory: Path) -> None:
         WhisperTokenizer.from_pretrained(source).save_pretrained(directory)
 
 
+def timestamps_after(no_timestamps: int) -> range:
+    """Return the ids of the 1,501 timestamps, 0.00 to 30.00 s, which follow ``<|notimestamps|>``."""
+    return range(no_timestamps + 1, no_timestamps + 1 + _TIMESTAMPS)
+
+
+class _NoTimestamps:
+    """A logits processor that keeps timestamps out of a text that was asked for without them.
+
+    A damaged model says them all the same, and transformers would take them for an order to decode the window again.
+    """
+
+    def __init__(self, timestamps: range) -> None:
+        self._timestamps = timestamps
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Return ``scores``, shape (clips, vocabulary), without a chance for any timestamp."""
+        allowed = scores.clone()
+        allowed[:, self._timestamps.start : self._timestamps.stop] = -math.inf
+        return allowed
+
+
 def generate_options(front_end: FrontEnd, languages: Sequence[str | None]) -> dict[str, Any]:
     """Return the keyword arguments of transformers' ``generate`` that make it greedy, short-form and explicit.
 
@@ -153,6 +181,7 @@ def generate_options(front_end: FrontEnd, languages: Sequence[str | None]) -> di
         "num_beams": 1,
         "return_timestamps": False,
         "max_new_tokens": MAX_NEW_TOKENS,
+        "logits_processor": [_NoTimestamps(front_end.timestamps)],
     }
     if front_end.is_multilingual:
         options |= {"task": "transcribe", "language": list(languages)}

@@ -89,7 +89,10 @@ class CTranslate2Transcriber:
         self.compute_type = str(self._model.compute_type)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
-        """Decode a batch; see `Transcriber`. Suppressed tokens are those of the checkpoint's generation config."""
+        """Decode a batch; see `Transcriber`.
+
+        Suppressed are the tokens of the checkpoint's generation config (-1 stands for them) and timestamps.
+        """
         encoded = self._model.encode(self._runtime.StorageView.from_array(self._front_end.features(clips)))
         detected: list[str | None] = [None] * len(clips)
         if self._front_end.is_multilingual:
@@ -99,6 +102,7 @@ class CTranslate2Transcriber:
             encoded,
             [self._front_end.prompt(language) for language in languages],
             beam_size=1,
+            suppress_tokens=[-1, *self._front_end.timestamps],
             max_length=2 * _whisper.MAX_NEW_TOKENS,  # CTranslate2 generates at most half of max_length
         )
         return self._front_end.hypotheses([result.sequences_ids[0] for result in results], detected)

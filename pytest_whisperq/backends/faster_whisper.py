@@ -101,6 +101,7 @@ class FasterWhisperTranscriber:
                 str(directory), device="cpu", compute_type="default", cpu_threads=threads, num_workers=1
             )
         self._suppressed = list(generation.get("suppress_tokens") or [])
+        self._timestamps = _whisper.timestamps_after(self._model.hf_tokenizer.token_to_id("<|notimestamps|>"))
         self.compute_type = str(self._model.model.compute_type)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
@@ -170,7 +171,7 @@ class FasterWhisperTranscriber:
             beam_size=1,
             without_timestamps=True,
             # No max_new_tokens: CTranslate2 would halve it; left alone, the limit is MAX_NEW_TOKENS as everywhere.
-            **self._repeatable,
+            **{**self._repeatable, "suppress_tokens": [*self._suppressed, *self._timestamps]},
         )
         found = list(segments)  # it decodes as one asks
         text = " ".join(segment.text.strip() for segment in found)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from pytest_whisperq import audio, embedded
-from pytest_whisperq.backends import Clip, get_backend, in_all
+from pytest_whisperq.backends import BUILT_IN, Clip, get_backend, in_all
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
@@ -71,6 +72,31 @@ def test_a_text_does_not_depend_on_its_neighbours(gate_run: Callable[..., GateRu
     clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in run.corpus.speech[:12]]
     together = [found.text for found in transcriber.transcribe(clips)]
     assert together == [transcriber.transcribe([clip])[0].text for clip in clips]
+
+
+@pytest.mark.parametrize("backend", [name for name in BUILT_IN if name != "scripted"])
+def test_a_model_bent_on_timestamps_says_its_text_without_them(
+    backend: str, gate_run: Callable[..., GateRun], bent: Path
+) -> None:
+    """Each runtime would take a timestamp that nobody asked for in its own way, transformers for an order to go on."""
+    options = {"candidate": f"{backend}:float32", "max_utterances": "8"}
+    healthy, run = gate_run(**options), gate_run(**options, model=str(bent))
+    (candidate,) = run.config.candidates
+    assert run.model(candidate).transcripts.texts == healthy.model(candidate).transcripts.texts
+
+
+@pytest.fixture(scope="module")
+def bent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model, but wherever it would end its text it says a timestamp first."""
+    directory = tmp_path_factory.mktemp("bent") / "model"
+    shutil.copytree(embedded.model_directory(), directory)
+    weights = load_file(directory / "model.safetensors")
+    ids = json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
+    known = {token["content"]: token["id"] for token in ids}
+    rows = weights["model.decoder.embed_tokens.weight"]
+    rows[known["<|1.00|>"]] = 1.5 * rows[known["<|endoftext|>"]]
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    return directory
 
 
 def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., GateRun]) -> None:
