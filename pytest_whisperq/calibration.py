@@ -6,21 +6,21 @@ import json
 from pytest_whisperq import audio, embedded
 from pytest_whisperq.audio_index import ClipFacts
 from pytest_whisperq.backends import Calibration, Clip
-from pytest_whisperq.corpus import EMBEDDED, Corpus, load_corpus, subset
+from pytest_whisperq.corpus import EMBEDDED, Corpus, load_corpus
 from pytest_whisperq.errors import CorpusError
 
 _SHOWN = 10
 
 
-def load_calibration_set(location: str, samples: int, seed: int) -> Corpus:
-    """Read ``samples`` utterances of the calibration set at ``location``, stratified and seeded like any subset."""
+def load_calibration_set(location: str) -> Corpus:
+    """Read the calibration set at ``location``: the utterances in which somebody speaks."""
     corpus = load_corpus(
         embedded.calibration_directory() if location == EMBEDDED else location, "--whisperq-calibration"
     )
     speech = Corpus(name=location, utterances=corpus.speech)
     if not speech.utterances:
         raise CorpusError(f"--whisperq-calibration: {location} holds no speech; activations would be measured on noise")
-    return subset(speech, samples, seed)
+    return speech
 
 
 def make_calibration(

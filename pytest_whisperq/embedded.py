@@ -5,6 +5,8 @@ from pathlib import Path
 from pytest_whisperq.errors import BuildError, CorpusError
 
 MODEL = "whisperq-micro"
+MODELS = (MODEL, "whisperq-micro-distil.en")
+"""The embedded checkpoints: a multilingual one, and its English-only student."""
 
 
 def _root() -> Path:
@@ -13,11 +15,11 @@ def _root() -> Path:
     return packed if packed.is_dir() else package.parent / "fixtures"
 
 
-def model_directory() -> Path:
-    """Return the directory of the embedded model; raise `BuildError` when the installation lacks it."""
-    directory = _root() / "models" / MODEL
+def model_directory(name: str = MODEL) -> Path:
+    """Return the directory of an embedded model; raise `BuildError` when the installation lacks it."""
+    directory = _root() / "models" / name
     if not (directory / "config.json").is_file():
-        raise BuildError(f"the embedded model {MODEL!r} is missing from {directory}; reinstall pytest-whisperq")
+        raise BuildError(f"the embedded model {name!r} is missing from {directory}; reinstall pytest-whisperq")
     return directory
 
 

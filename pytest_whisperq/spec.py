@@ -49,8 +49,8 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
 
     Raises `BuildError` naming ``option`` when there is no such model.
     """
-    if name == embedded.MODEL:
-        directory = embedded.model_directory()
+    if name in embedded.MODELS:
+        directory = embedded.model_directory(name)
         return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
     path = user_path(name, option)
     if path.is_dir():
@@ -59,7 +59,8 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _from_hub(name, option)
     raise BuildError(
-        f"{option}: {name!r} is neither a directory, a hub id (OWNER/NAME) nor the embedded model {embedded.MODEL!r}"
+        f"{option}: {name!r} is neither a directory, a hub id (OWNER/NAME) nor an embedded model "
+        f"({', '.join(embedded.MODELS)})"
     )
 
 

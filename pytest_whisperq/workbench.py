@@ -10,7 +10,7 @@ from pytest_whisperq.backends import Calibration, Clip, get_backend
 from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
-from pytest_whisperq.corpus import Corpus, load_corpus, subset
+from pytest_whisperq.corpus import Corpus, load_corpus, only_english, subset
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
@@ -24,6 +24,10 @@ from pytest_whisperq.transcribe import TranscriptCache, TranscriptSet
 
 def silent(stage: str, done: int, total: int) -> None:
     """Show nothing."""
+
+
+def _is_multilingual(source: SourceModel) -> bool:
+    return bool(generation_config(source.directory).get("is_multilingual", True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +46,7 @@ class Model:
     @property
     def is_multilingual(self) -> bool:
         """Whether it knows several languages; an English-only model detects none."""
-        return bool(generation_config(self.spec.source.directory).get("is_multilingual", True))
+        return _is_multilingual(self.spec.source)
 
     @property
     def artifact(self) -> Artifact:
@@ -82,8 +86,8 @@ class Workbench:
 
     @cached_property
     def corpus(self) -> Corpus:
-        """The evaluation corpus, reduced to ``max_utterances``."""
-        return subset(load_corpus(self.config.corpus), self.config.max_utterances, self.config.seed)
+        """The evaluation corpus: what its models can hear of it, reduced to ``max_utterances``."""
+        return subset(self._heard(load_corpus(self.config.corpus)), self.config.max_utterances, self.config.seed)
 
     @cached_property
     def facts(self) -> dict[str, ClipFacts]:
@@ -94,7 +98,14 @@ class Workbench:
     def calibration_set(self) -> Corpus:
         """The recordings static quantization measures on, at most ``calibration_samples``."""
         config = self.config
-        return load_calibration_set(config.calibration, config.calibration_samples, config.seed)
+        return subset(self._heard(load_calibration_set(config.calibration)), config.calibration_samples, config.seed)
+
+    def _heard(self, corpus: Corpus) -> Corpus:
+        """Leave out the languages that a model of the run was never taught."""
+        for model in (self.source, self.baseline_source):
+            if not _is_multilingual(model):
+                return only_english(corpus, model.name)
+        return corpus
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -167,7 +178,7 @@ class Workbench:
     @cached_property
     def long_form(self) -> Corpus:
         """The utterances of the long recordings, in their order."""
-        return load_long_form(self.config.long_form)
+        return self._heard(load_long_form(self.config.long_form))
 
     def long_texts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says in the long recordings, cut where their utterances part; decoded once a run."""

@@ -1,7 +1,7 @@
 """Evaluation corpora: utterances with their reference text, read from wherever people keep them."""
 
 from pytest_whisperq.corpus.load import EMBEDDED, load_corpus
-from pytest_whisperq.corpus.subset import subset
+from pytest_whisperq.corpus.subset import only_english, subset
 from pytest_whisperq.corpus.types import NONSPEECH, Corpus, Utterance
 
-__all__ = ["EMBEDDED", "NONSPEECH", "Corpus", "Utterance", "load_corpus", "subset"]
+__all__ = ["EMBEDDED", "NONSPEECH", "Corpus", "Utterance", "load_corpus", "only_english", "subset"]

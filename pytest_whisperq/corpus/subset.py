@@ -1,9 +1,25 @@
-"""A smaller corpus that still looks like the whole: seeded, stratified, and nested as it grows."""
+"""Part of a corpus: a smaller one that still looks like the whole, or what an English-only model can hear."""
 
 import hashlib
 from collections import defaultdict
 
 from pytest_whisperq.corpus.types import Corpus, Utterance
+from pytest_whisperq.errors import CorpusError
+
+
+def only_english(corpus: Corpus, model: str) -> Corpus:
+    """Return the utterances in English or in no stated language, for the English-only ``model``; the name says so.
+
+    Raises `CorpusError` when nobody speaks in what is left.
+    """
+    chosen = tuple(u for u in corpus.utterances if u.language in ("en", None))
+    if len(chosen) == len(corpus.utterances):
+        return corpus
+    name = f"{corpus.name}, English only ({len(chosen)} of {len(corpus.utterances)} utterances)"
+    reduced = Corpus(name=name, utterances=chosen)
+    if not reduced.speech:
+        raise CorpusError(f"{corpus.name} has no utterance in English, and {model} is English-only; give it others")
+    return reduced
 
 
 def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:

@@ -33,14 +33,14 @@ def made(corpus: Corpus, tmp_path: Path, alphas: tuple[float, float] = ALPHAS) -
 
 
 def test_the_embedded_set_is_large_enough_and_no_part_of_the_embedded_corpus(tmp_path: Path) -> None:
-    whole = load_calibration_set("embedded", 10_000, seed=0)
+    whole = load_calibration_set("embedded")
     assert len(whole.utterances) >= 48
     evaluated = load_corpus()
     assert make_calibration(whole, facts(whole, tmp_path), facts(evaluated, tmp_path), ALPHAS).identity
 
 
-def test_samples_are_a_seeded_subset() -> None:
-    first, again, other = (load_calibration_set("embedded", 16, seed) for seed in (0, 0, 1))
+def test_samples_are_a_seeded_subset(start_run: StartRun) -> None:
+    first, again, other = (start_run(calibration_samples="16", seed=seed).calibration_set for seed in "001")
     assert len(first.utterances) == 16
     assert first == again
     assert first != other
@@ -49,7 +49,7 @@ def test_samples_are_a_seeded_subset() -> None:
 def test_a_set_without_speech_is_an_error(tmp_path: Path, make_corpus: Callable[..., Path]) -> None:
     folder = make_corpus(tmp_path / "noise", ["", ""], {"kind": ["nonspeech", "nonspeech"]})
     with pytest.raises(CorpusError, match=r"--whisperq-calibration: .*noise holds no speech"):
-        load_calibration_set(str(folder), 8, seed=0)
+        load_calibration_set(str(folder))
 
 
 def test_clips_come_with_their_language(chosen: Corpus, tmp_path: Path) -> None:
@@ -145,4 +145,4 @@ def builds_with(monkeypatch: pytest.MonkeyPatch) -> list[Calibration | None]:
 @pytest.mark.parametrize("typed", ["nowhere", "~nobody-at-all/x"])
 def test_a_set_that_is_not_there_is_blamed_on_its_own_option(typed: str) -> None:
     with pytest.raises(WhisperqError, match=f"^--whisperq-calibration: '{typed}' "):
-        load_calibration_set(typed, 8, seed=0)
+        load_calibration_set(typed)

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import Corpus, Utterance, subset
+from pytest_whisperq.corpus import Corpus, Utterance, only_english, subset
+from pytest_whisperq.errors import CorpusError
 
 
 def corpus(**sizes: int) -> Corpus:
@@ -80,3 +81,30 @@ def test_the_seed_decides() -> None:
 def test_file_names_that_are_not_text_are_no_obstacle() -> None:
     odd = Corpus(name="made", utterances=tuple(_utterance("clean", f"caf\udce9{n}") for n in range(4)))
     assert len(subset(odd, 2, 0).utterances) == 2
+
+
+def spoken(*languages: str | None, kind: str = "") -> Corpus:
+    """One utterance in each of the languages."""
+    items = (
+        Utterance(id=str(n), where="", audio=AudioSource(label=str(n)), reference="x", language=language, kind=kind)
+        for n, language in enumerate(languages)
+    )
+    return Corpus(name="calls", utterances=tuple(items))
+
+
+def test_an_english_only_model_hears_english_and_what_states_no_language() -> None:
+    heard = only_english(spoken("fr", "en", None, "es"), "small.en")
+    assert ids(heard) == ["1", "2"]
+    assert heard.name == "calls, English only (2 of 4 utterances)"
+
+
+def test_an_english_corpus_stays_as_it_is() -> None:
+    whole = spoken("en", None)
+    assert only_english(whole, "small.en") is whole
+
+
+def test_a_corpus_without_english_is_none_for_an_english_only_model() -> None:
+    silent = spoken(None, kind="nonspeech").utterances
+    french = Corpus(name="appels", utterances=(*spoken("fr", "fr").utterances, *silent))
+    with pytest.raises(CorpusError, match=r"appels has no utterance in English, and small\.en is English-only"):
+        only_english(french, "small.en")

@@ -92,3 +92,18 @@ def test_build_makes_any_pair_from_the_same_checkpoint(start_run: StartRun) -> N
     run = start_run()
     assert run.build("scripted", "float32") == run.model(run.config.baseline).artifact
     assert run.build("scripted", "int8").spec.source == run.source
+
+
+def test_an_english_only_model_is_gated_on_the_english_part(
+    tmp_path: Path, make_corpus: Any, make_script: Any, start_run: StartRun, decoded: list[int]
+) -> None:
+    corpus = make_corpus(tmp_path / "corpus", ["red", "rouge", "green", "rojo"], {"language": ["en", "fr", "en", "es"]})
+    model = make_script(tmp_path / "model", corpus, {"float32": None, "int8": None})
+    (model / "generation_config.json").write_text('{"is_multilingual": false}')
+    run = start_run()
+    judgement = run.accuracy(run.config.candidates[0]).judgement
+    assert judgement.utterances == 2
+    assert judgement.corpus.endswith("corpus, English only (2 of 4 utterances)")
+    assert sum(decoded) == 4
+    assert {item.language for item in run.calibration_set.utterances} == {"en"}
+    assert {item.language for item in run.long_form.utterances} == {"en"}
