@@ -56,6 +56,7 @@ class GateConfig:
     min_language_agreement: float
     max_size_ratio: float
     max_memory_ratio: float
+    max_shift: float
     confidence: float
     threads: int
     decode_batch: int
@@ -99,6 +100,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         min_language_agreement=values["min-language-agreement"],
         max_size_ratio=values["max-size-ratio"],
         max_memory_ratio=values["max-memory-ratio"],
+        max_shift=values["max-shift"],
         confidence=values["confidence"],
         threads=values["threads"] or _default_threads(),
         decode_batch=values["decode-batch"],

@@ -1,14 +1,17 @@
 """Run models: load one, make sure that it executes what it promises, decode batches of clips or long recordings."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from pytest_whisperq import audio
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
-from pytest_whisperq.backends import Clip, Hypothesis, Transcriber, _whisper, get_backend, promised
+from pytest_whisperq.backends import Clip, Hypothesis, TimedText, Transcriber, _whisper, get_backend, promised
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.corpus.longform import LongRecording
 from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
+
+_Said = TypeVar("_Said", Hypothesis, TimedText)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -51,10 +54,15 @@ class Decoder:
 
     def run(self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Hypothesis]:
         """Decode one batch; raise `DecodeError` naming its clips when that fails."""
+        return self._ask(spec, transcriber.transcribe, batch)
+
+    def _ask(
+        self, spec: ModelSpec, hear: Callable[[Sequence[Clip]], list[_Said]], batch: Sequence[Utterance]
+    ) -> list[_Said]:
         clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in batch]
         try:
             with _whisper.quiet_libraries():
-                found = transcriber.transcribe(clips)
+                found = hear(clips)
         except WhisperqError as error:
             raise DecodeError(f"{spec} at {batch[0].where}: {error}") from error
         except Exception as error:
@@ -80,6 +88,22 @@ class Decoder:
             runs.append([said for batch in batches for said in self.run(spec, transcriber, batch)])
         self.progress(f"{spec} decodes again", times, times)
         return transcriber.compute_type, runs
+
+    def timed(self, spec: ModelSpec, corpus: Corpus) -> tuple[Artifact, Transcriber, list[TimedText]]:
+        """Return artifact and transcriber of a model, and what it says about ``corpus`` and when.
+
+        Raises `ConfigError` for a backend that tells no times.
+        """
+        artifact = self.store.intact(spec)
+        transcriber = self.load(artifact)
+        hear = getattr(transcriber, "transcribe_timed", None)
+        if hear is None:
+            raise ConfigError(f"whisperq_timestamps: {spec.backend} tells no times; gate another backend with it")
+        said: list[TimedText] = []
+        for batch in self.batches(corpus.utterances):
+            said += self._ask(spec, hear, batch)
+            self.progress(f"{spec} decodes with timestamps", len(said), len(corpus.utterances))
+        return artifact, transcriber, said
 
     def long(self, spec: ModelSpec, recordings: Sequence[LongRecording]) -> tuple[Artifact, Transcriber, list[str]]:
         """Return artifact and transcriber of a model, and what it says in recordings of any length.

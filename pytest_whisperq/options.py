@@ -174,6 +174,13 @@ OPTIONS: tuple[Option, ...] = (
         help="memory: largest tolerated share of the baseline's peak memory, runtime included",
     ),
     Option(
+        name="max-shift",
+        metavar="SECONDS",
+        parse=_typed.number(0, 30, "a number of seconds above 0, such as 0.2", never=0),
+        default="0.2",
+        help="timestamps: what 95 of 100 segment and word times must stay within, in seconds from the baseline's",
+    ),
+    Option(
         name="confidence",
         metavar="LEVEL",
         parse=_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),

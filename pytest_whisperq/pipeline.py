@@ -1,6 +1,7 @@
 """The whole product without pytest: options in, judgements out."""
 
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
@@ -132,6 +133,18 @@ class GateRun(Workbench):
             seed=self.config.seed,
         )
         return replace(outcome, judgement=replace(outcome.judgement, gate="longform"))
+
+    def timestamps(self, candidate: Candidate, *, max_shift: float | None = None) -> gates.Outcome:
+        """Judge how far segments and words are from the baseline's in time. Decodes once more, with timestamps."""
+        (base, base_times), (own, own_times) = self.timed(self.baseline_spec), self.timed(self.spec(candidate))
+        spoken = [item.is_speech for item in self.corpus.utterances]
+        return gates.judge_timestamps(
+            pair_texts(self.corpus, self.normalizer, base, own),
+            (list(compress(base_times, spoken)), list(compress(own_times, spoken))),
+            max_shift=self.config.max_shift if max_shift is None else max_shift,
+            confidence=self.config.confidence,
+            seed=self.config.seed,
+        )
 
     def _peaks(self, model: Model) -> MemoryMeasurement:
         if model.spec not in self._memory:

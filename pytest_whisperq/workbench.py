@@ -1,12 +1,13 @@
 """What a run works on: its corpus, its models and what they say, each obtained once and kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_whisperq import audio, normalize
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
-from pytest_whisperq.backends import Calibration, Clip, get_backend
+from pytest_whisperq.backends import Calibration, Clip, TimedText, Transcriber, get_backend
 from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
@@ -28,6 +29,19 @@ def silent(stage: str, done: int, total: int) -> None:
 
 def _is_multilingual(source: SourceModel) -> bool:
     return bool(generation_config(source.directory).get("is_multilingual", True))
+
+
+def _heard_apart(artifact: Artifact, transcriber: Transcriber, corpus: Corpus, texts: Sequence[str]) -> TranscriptSet:
+    """Return texts that came about in another way than a `TranscriptCache` decodes, and stay out of it."""
+    return TranscriptSet(
+        spec=artifact.spec,
+        artifact=artifact,
+        compute_type=transcriber.compute_type,
+        operations=getattr(transcriber, "operations", ""),
+        clips=tuple(item.id for item in corpus.utterances),
+        texts=tuple(texts),
+        languages=(None,) * len(texts),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +95,7 @@ class Workbench:
         self._decoded: dict[ModelSpec, TranscriptSet] = {}
         self._failed: dict[ModelSpec, WhisperqError] = {}
         self._long: dict[ModelSpec, TranscriptSet] = {}
+        self._timed: dict[ModelSpec, tuple[TranscriptSet, list[TimedText]]] = {}
         self._memory: dict[ModelSpec, MemoryMeasurement] = {}
         self._paired: dict[Candidate, PairedTexts] = {}
 
@@ -190,16 +205,16 @@ class Workbench:
                 for found, text in zip(recordings, texts, strict=True)
                 for share in cut([self.normalizer(item.reference) for item in found.utterances], self.normalizer(text))
             ]
-            self._long[spec] = TranscriptSet(
-                spec=spec,
-                artifact=artifact,
-                compute_type=transcriber.compute_type,
-                operations=getattr(transcriber, "operations", ""),
-                clips=tuple(item.id for item in self.long_form.utterances),
-                texts=tuple(shares),
-                languages=(None,) * len(shares),
-            )
+            self._long[spec] = _heard_apart(artifact, transcriber, self.long_form, shares)
         return self._long[spec]
+
+    def timed(self, spec: ModelSpec) -> tuple[TranscriptSet, list[TimedText]]:
+        """Return what a model says about the corpus when it tells times, and the times; decoded once a run."""
+        if spec not in self._timed:
+            artifact, transcriber, said = self.decoder.timed(spec, self.corpus)
+            texts = [" ".join(segment.text for segment in text.segments) for text in said]
+            self._timed[spec] = _heard_apart(artifact, transcriber, self.corpus, texts), said
+        return self._timed[spec]
 
     def clips(self, count: int) -> list[Clip]:
         """Return the audio of a seeded, stratified subset of the corpus."""

@@ -27,7 +27,10 @@ __all__ = [
     "Calibration",
     "Clip",
     "Hypothesis",
+    "Segment",
+    "TimedText",
     "Transcriber",
+    "Word",
     "check_installed",
     "check_precision",
     "code_digest",
@@ -67,6 +70,33 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word and when it was said, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """What was said between two times, in seconds; words only where they were asked for."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedText:
+    """What a model said about one clip and when. No words where the runtime cannot tell their times."""
+
+    segments: tuple[Segment, ...]
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """What static quantization measures activations on.
 
@@ -85,7 +115,8 @@ class Transcriber(Protocol):
     """A loaded model. ``compute_type`` is read back from the runtime, never assumed.
 
     A runtime that mixes types may say more in an attribute ``operations``, for people to read. One that hears
-    recordings of any length has a method ``transcribe_long(samples, language) -> str``, greedy like `transcribe`.
+    recordings of any length has a method ``transcribe_long(samples, language) -> str``, one that says when it hears
+    what ``transcribe_timed(clips) -> list[TimedText]``; both greedy like `transcribe`.
     """
 
     compute_type: str

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.audio import SAMPLE_RATE
-from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.backends import Clip, Hypothesis, Segment, Word
 from pytest_whisperq.errors import BuildError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_NEW_TOKENS = 224
 """Half of Whisper's text context, as in openai/whisper's ``sample_len`` and CTranslate2's ``max_length=448``."""
 
-_TIMESTAMPS = 1501
+_TIMESTAMPS, _SECONDS_PER_STEP = 1501, 0.02
 _TOKENIZER_FILES = (
     *("added_tokens.json", "merges.txt", "normalizer.json", "preprocessor_config.json", "special_tokens_map.json"),
     *("tokenizer.json", "tokenizer_config.json", "vocab.json"),
@@ -81,12 +81,21 @@ class FrontEnd:
         result: NDArray[np.float32] = features.astype("float32")
         return result
 
-    def prompt(self, language: str | None) -> list[int]:
+    def attention_mask(self, clips: Sequence[Clip]) -> "NDArray[np.int64]":
+        """Return which frames of `features` are not padding, shape (clips, 3000)."""
+        import numpy as np
+
+        frames = np.arange(self.extractor.nb_max_frames)
+        lengths = [len(clip.samples) // self.extractor.hop_length for clip in clips]
+        return (frames < np.array(lengths)[:, np.newaxis]).astype(np.int64)
+
+    def prompt(self, language: str | None, *, timestamps: bool = False) -> list[int]:
         """Return the start-of-transcript ids of one clip; ``language`` is ignored by English-only models."""
         names = ["<|startoftranscript|>"]
         if self.is_multilingual:
             names += [f"<|{language}|>", "<|transcribe|>"]
-        names.append("<|notimestamps|>")
+        if not timestamps:
+            names.append("<|notimestamps|>")
         vocabulary = self._vocabulary  # asked for a token it lacks, the tokenizer answers with another
         unknown = [name for name in names if name not in vocabulary]
         if unknown:
@@ -104,6 +113,34 @@ class FrontEnd:
     def language_of(self, token: int) -> str:
         """Return the code that a language token stands for, for example ``en``."""
         return str(self.tokenizer.convert_ids_to_tokens(token)).strip("<|>")
+
+    def segments(self, sequence: Sequence[int]) -> tuple[Segment, ...]:
+        """Cut generated ids at their timestamps; a text that none ends lasts to the end of the window."""
+        found: list[Segment] = []
+        start, ids = 0.0, list[int]()
+        for index in (*sequence, self.timestamps.stop - 1):
+            if index not in self.timestamps:
+                ids.append(index)
+                continue
+            time = _SECONDS_PER_STEP * (index - self.timestamps.start)
+            text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+            if text:
+                found.append(Segment(start=start, end=time, text=text))
+            start, ids = time, []
+        return tuple(found)
+
+    def words(self, ids: Sequence[int], ends: Sequence[float], start: float) -> tuple[Word, ...]:
+        """Join a segment's tokens, and when each ends, into words that spaces part; the first begins at ``start``."""
+        groups: list[tuple[float, float, list[int]]] = []
+        for index, end in zip(ids, ends, strict=True):
+            if index < self.tokenizer.eos_token_id:
+                begins = not groups or self.tokenizer.convert_ids_to_tokens(index).startswith("Ġ")
+                began, _, group = (start, end, []) if begins else groups.pop()
+                groups.append((began, end, [*group, index]))
+            start = end
+        return tuple(
+            Word(start=begun, end=end, text=self.tokenizer.decode(group).strip()) for begun, end, group in groups
+        )
 
     def hypotheses(self, sequences: Sequence[Sequence[int]], detected: Sequence[str | None]) -> list[Hypothesis]:
         """Turn generated ids into text; everything from the first end-of-text on is padding."""
@@ -171,7 +208,9 @@ class _NoTimestamps:
         return allowed
 
 
-def generate_options(front_end: FrontEnd, languages: Sequence[str | None]) -> dict[str, Any]:
+def generate_options(
+    front_end: FrontEnd, languages: Sequence[str | None], *, timestamps: bool = False
+) -> dict[str, Any]:
     """Return the keyword arguments of transformers' ``generate`` that make it greedy, short-form and explicit.
 
     The task is always named: without it transformers' prompt lacks ``<|transcribe|>`` and error rates explode.
@@ -179,10 +218,11 @@ def generate_options(front_end: FrontEnd, languages: Sequence[str | None]) -> di
     options: dict[str, Any] = {
         "do_sample": False,
         "num_beams": 1,
-        "return_timestamps": False,
+        "return_timestamps": timestamps,
         "max_new_tokens": MAX_NEW_TOKENS,
-        "logits_processor": [_NoTimestamps(front_end.timestamps)],
     }
+    if not timestamps:
+        options["logits_processor"] = [_NoTimestamps(front_end.timestamps)]
     if front_end.is_multilingual:
         options |= {"task": "transcribe", "language": list(languages)}
     return options

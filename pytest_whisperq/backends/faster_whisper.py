@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, _whisper, check_precision
+from pytest_whisperq.backends import (
+    Backend,
+    Calibration,
+    Clip,
+    Hypothesis,
+    Segment,
+    TimedText,
+    Word,
+    _whisper,
+    check_precision,
+)
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet
 
 if TYPE_CHECKING:
@@ -58,25 +68,6 @@ class FasterWhisperBackend(Backend):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """One word and when it was said, in seconds."""
-
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """What was said between two times, in seconds; words only where they were asked for."""
-
-    start: float
-    end: float
-    text: str
-    words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LongHypothesis:
     """What was said in a recording, in which language, and how sure the model is of the language (0 to 1)."""
 
@@ -107,6 +98,19 @@ class FasterWhisperTranscriber:
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode clip by clip; see `Transcriber`."""
         return [self._one(clip) for clip in clips]
+
+    def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
+        """Decode clip by clip with timestamps; see `Transcriber`.
+
+        Twice: asked for words, faster-whisper moves the segments to where it finds them.
+        """
+        found = []
+        for clip in clips:
+            plain = self.long_audio(clip.samples, clip.language)
+            worded = self.long_audio(clip.samples, clip.language or plain.language, word_timestamps=True)
+            words = tuple(word for segment in worded.segments for word in segment.words)
+            found.append(TimedText(segments=plain.segments, words=words))
+        return found
 
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length window by window, as faster-whisper moves on by timestamps."""
@@ -144,7 +148,9 @@ class FasterWhisperTranscriber:
                 start=segment.start,
                 end=segment.end,
                 text=segment.text.strip(),
-                words=tuple(Word(start=w.start, end=w.end, text=w.word.strip()) for w in segment.words or ()),
+                words=tuple(
+                    Word(start=float(w.start), end=float(w.end), text=w.word.strip()) for w in segment.words or ()
+                ),
             )
             for segment in segments
         )

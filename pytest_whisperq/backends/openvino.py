@@ -11,6 +11,7 @@ from pytest_whisperq.backends import (
     Calibration,
     Clip,
     Hypothesis,
+    TimedText,
     _openvino_graph,
     _openvino_ptq,
     _whisper,
@@ -133,6 +134,12 @@ class OpenVINOTranscriber:
         from pytest_whisperq.backends.transformers import generate
 
         return generate(self._model, self._front_end, clips)
+
+    def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
+        """Decode with timestamps; see `Transcriber`. The exported decoder hides the attention that words need."""
+        from pytest_whisperq.backends.transformers import generate_timed
+
+        return generate_timed(self._model, self._front_end, clips, words=False)
 
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length in overlapping chunks, with transformers' pipeline."""

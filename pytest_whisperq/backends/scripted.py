@@ -3,6 +3,8 @@
 The "model" is a directory with ``scripted.json``: precision → audio digest → text, or ``[text, language]`` where the
 detected language shall differ from the one it is told. A clip the script does not know is an error, and a text of null
 makes the transcriber fail, so that failures can be rehearsed too.
+
+With times, a clip is one segment of words of half a second each; a word may say when it begins (``two@1.5``).
 """
 
 import json
@@ -12,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pytest_whisperq.audio import pcm_digest
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, Word
 from pytest_whisperq.errors import BuildError, DecodeError
 
 
@@ -58,3 +60,19 @@ class ScriptedTranscriber:
             text, language = (said, clip.language) if isinstance(said, str) else said
             found.append(Hypothesis(text=text, language=language))
         return found
+
+    def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
+        """Return the scripted words of each clip with their times, all in one segment."""
+        return [_timed(hypothesis.text) for hypothesis in self.transcribe(clips)]
+
+
+def _timed(script: str) -> TimedText:
+    words: list[Word] = []
+    for number, entry in enumerate(script.split()):
+        text, _, stated = entry.partition("@")
+        start = float(stated) if stated else 0.5 * number
+        words.append(Word(start=start, end=start + 0.5, text=text))
+    if not words:
+        return TimedText(segments=())
+    said = " ".join(word.text for word in words)
+    return TimedText(segments=(Segment(start=words[0].start, end=words[-1].end, text=said),), words=tuple(words))

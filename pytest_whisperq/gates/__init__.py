@@ -3,6 +3,7 @@
 from pytest_whisperq.gates.footprint import judge_determinism, judge_memory, judge_size
 from pytest_whisperq.gates.judging import Evidence, Outcome, judge
 from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
+from pytest_whisperq.gates.timestamps import judge_timestamps
 
 __all__ = [
     "Evidence",
@@ -14,4 +15,5 @@ __all__ = [
     "judge_memory",
     "judge_parity",
     "judge_size",
+    "judge_timestamps",
 ]

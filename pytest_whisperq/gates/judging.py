@@ -6,6 +6,7 @@ from math import ceil
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
+from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.verdict import Check, Judgement, Verdict
 
@@ -105,3 +106,25 @@ def footprint(artifact: Artifact) -> tuple[tuple[str, float], ...]:
         "build_memory": None if artifact.build_memory is None else float(artifact.build_memory),
     }
     return tuple((name, value) for name, value in figures.items() if value is not None)
+
+
+def judgement_on(
+    gate: str, texts: PairedTexts, checks: tuple[Check, ...], details: tuple[tuple[str, float], ...], seed: int
+) -> Judgement:
+    """Return the judgement of a gate on what two models say about a corpus."""
+    name = baseline_name(texts.baseline.spec, texts.candidate.spec)
+    return Judgement(
+        gate=gate,
+        candidate=str(texts.candidate.spec),
+        baseline=f"{name} → {texts.baseline.compute_type}" if texts.baseline.fell_back else name,
+        compute_type=texts.candidate.compute_type,
+        fell_back=texts.candidate.fell_back,
+        operations="; ".join(filter(None, (texts.candidate.operations, texts.candidate.artifact.calibration))),
+        corpus=texts.corpus.name,
+        normalizer=str(texts.normalizer),
+        utterances=len(texts.pairs),
+        words=sum(len(pair.reference.split()) for pair in texts.pairs),
+        seed=seed,
+        checks=checks,
+        details=(*details, *footprint(texts.candidate.artifact)),
+    )

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, baseline_name, footprint, judge
+from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.measure.accuracy import DropType, measure_accuracy
 from pytest_whisperq.measure.error_rate import Metric, align
 from pytest_whisperq.measure.language import measure_language
 from pytest_whisperq.measure.pairs import Pair, PairedTexts
 from pytest_whisperq.measure.parity import measure_parity
-from pytest_whisperq.verdict import Check, Judgement, Verdict
+from pytest_whisperq.verdict import Verdict
 
 
 def judge_accuracy(
@@ -36,7 +36,7 @@ def judge_accuracy(
     details = tuple((key, rate) for key, rate in rates if rate is not None)
     worst = _worst(texts, weights)
     counted = "words" if metric == "wer" else "characters"
-    return Outcome(judgement=_judgement("accuracy", texts, (check,), details, seed), worst=worst, counted=counted)
+    return Outcome(judgement=judgement_on("accuracy", texts, (check,), details, seed), worst=worst, counted=counted)
 
 
 def judge_parity(
@@ -50,7 +50,7 @@ def judge_parity(
         judge("divergence", found.divergence, max_divergence, keep="below", unit="of words", utterances=size),
     )
     worst = _worst(texts, [count.errors for count in found.counts])
-    return Outcome(judgement=_judgement("parity", texts, checks, (), seed), worst=worst, counted="words")
+    return Outcome(judgement=judgement_on("parity", texts, checks, (), seed), worst=worst, counted="words")
 
 
 def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: float, seed: int) -> Outcome:
@@ -80,7 +80,7 @@ def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: floa
         for pair in texts.pairs
         if pair.baseline_language != pair.candidate_language
     )
-    judgement = _judgement("language", texts, (check,), details, seed)
+    judgement = judgement_on("language", texts, (check,), details, seed)
     return Outcome(judgement=judgement, worst=worst[:WORST], counted="other language")
 
 
@@ -97,24 +97,3 @@ def _worst(texts: PairedTexts, weights: Sequence[int]) -> tuple[Evidence, ...]:
 def _aligned(pair: Pair) -> tuple[tuple[str, str], ...]:
     rows = align(pair.reference, pair.baseline, pair.candidate)
     return tuple(zip(("reference", "baseline", "candidate"), rows, strict=True))
-
-
-def _judgement(
-    gate: str, texts: PairedTexts, checks: tuple[Check, ...], details: tuple[tuple[str, float], ...], seed: int
-) -> Judgement:
-    name = baseline_name(texts.baseline.spec, texts.candidate.spec)
-    return Judgement(
-        gate=gate,
-        candidate=str(texts.candidate.spec),
-        baseline=f"{name} → {texts.baseline.compute_type}" if texts.baseline.fell_back else name,
-        compute_type=texts.candidate.compute_type,
-        fell_back=texts.candidate.fell_back,
-        operations="; ".join(filter(None, (texts.candidate.operations, texts.candidate.artifact.calibration))),
-        corpus=texts.corpus.name,
-        normalizer=str(texts.normalizer),
-        utterances=len(texts.pairs),
-        words=sum(len(pair.reference.split()) for pair in texts.pairs),
-        seed=seed,
-        checks=checks,
-        details=(*details, *footprint(texts.candidate.artifact)),
-    )

@@ -56,6 +56,11 @@ class Gate:
         __tracebackhide__ = True
         return self._single("longform", limits)
 
+    def timestamps(self, **limits: Any) -> Outcome:
+        """Gate the times of segments and words; see the marker ``whisperq_timestamps`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("timestamps", limits)
+
     def size(self, **limits: Any) -> Outcome:
         """Gate the bytes on disk; see the marker ``whisperq_size`` for keywords."""
         __tracebackhide__ = True

@@ -82,6 +82,12 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 keywords={"max_drop": _between(-100, 1000)},
             ),
             Marker(
+                name="whisperq_timestamps",
+                gate="timestamps",
+                summary="95 of 100 segment and word times are within max_shift seconds of the baseline's",
+                keywords={"max_shift": _between(0, 30, never=0)},
+            ),
+            Marker(
                 name="whisperq_size",
                 gate="size",
                 summary="the candidate's files take less than max_ratio of the baseline's bytes",

@@ -111,6 +111,10 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
     if found := _rates(judgement):
         metric, before, after = found
         rows.insert(0, (f"{metric}, %", f"{before:.2f} → {after:.2f}", "", "", ""))
+    for kind in ("word", "segment"):
+        median, most = judgement.detail(f"{kind}_shift"), judgement.detail(f"{kind}_shift_95")
+        if median is not None and most is not None:
+            rows.insert(0, (f"{kind} shift, s", f"{median:.2f}", f"95 % within {most:.2f}", "", ""))
     return rows
 
 

@@ -106,3 +106,17 @@ def test_the_batched_pipeline_hears_the_whole_recording(
     found = transcriber.long_audio(recording, "en", batch_size=4)
     assert found.segments[0].start < 10
     assert found.segments[-1].end > 25
+
+
+@pytest.mark.parametrize(
+    ("pair", "checks"),
+    [("faster-whisper:int8", 2), ("transformers:int8-dynamic", 2), ("openvino:int8", 1), ("ctranslate2:int8", 1)],
+)
+def test_runtimes_agree_on_when_things_are_said(gate_run: Callable[..., GateRun], pair: str, checks: int) -> None:
+    """Words that both runtimes find by attention are within a tenth of a second, however each computes it."""
+    run = gate_run(candidate=pair, max_utterances="24")
+    judgement = run.timestamps(run.config.candidates[0]).judgement
+    assert [check.name for check in judgement.checks] == ["moved segments", "moved words"][:checks]
+    assert judgement.detail("segment_shift") == pytest.approx(0.0, abs=0.1)
+    if checks == 2:
+        assert judgement.detail("word_shift") == pytest.approx(0.0, abs=0.1)

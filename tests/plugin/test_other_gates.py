@@ -97,3 +97,62 @@ def test_the_packaged_language_gate_skips_an_english_only_model_and_says_why(pro
     result = project.run("-rs", str(suite))
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*an English-only model detects no language*"])
+
+
+TIMES = """
+import pytest
+
+@pytest.mark.whisperq_timestamps
+def test_times():
+    pass
+
+def test_by_hand(whisperq_gate):
+    whisperq_gate.timestamps(max_shift=0.9)
+"""
+
+
+def late(index: int, text: str) -> str:
+    """Say the last word of every second clip half a second late."""
+    *others, last = text.split()
+    return " ".join([*others, f"{last}@3.0"]) if index % 2 else text
+
+
+def test_times_that_do_not_move_pass(any_project: Project) -> None:
+    any_project.record(int8=same)
+    any_project.pytester.makepyfile(TIMES)
+    result = any_project.run()
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*segment shift, s *0.00*95 % within 0.00*",
+            "*word shift, s *0.00*95 % within 0.00*",
+            "*moved segments, %*0.00*< 5*PASS",
+            "*moved words, %*0.00*< 5*PASS",
+        ]
+    )
+
+
+def test_words_that_come_late_fail_and_are_shown(project: Project) -> None:
+    project.record(int8=late)
+    project.pytester.makepyfile(TIMES)
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq timestamps gate: FAIL",
+            "  moved segments: 25.00 % of segment times (must stay below 5); bounds at 95%: *",
+            "    FAIL: 600 times, moved if off by 0.2 s or more; median 0.00 s, 95th percentile 0.50 s; *",
+            "  moved words: 8.33 % of word times (must stay below 5); *",
+            "    clip0001.wav  +1  (*",
+            "      baseline   0.00-3.00 *",
+            "      candidate  0.00-3.50 *",
+        ]
+    )
+
+
+def test_a_shift_of_nothing_cannot_be_asked_for(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(TIMES)
+    result = project.run("--whisperq-max-shift=0")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--whisperq-max-shift: must be a number of seconds above 0, such as 0.2 (got '0')*"])

@@ -1,0 +1,75 @@
+"""The gate on when a model hears what it hears."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
+
+from pytest_whisperq.backends import TimedText
+from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measure.timestamps import Drift, measure_drift, timed_pairs
+from pytest_whisperq.verdict import Check
+
+TOLERATED = 0.05
+"""The share of times that may be off by more: the gate is on the 95th percentile."""
+
+
+def judge_timestamps(
+    texts: PairedTexts,
+    said: tuple[Sequence[TimedText], Sequence[TimedText]],
+    *,
+    max_shift: float,
+    confidence: float,
+    seed: int,
+) -> Outcome:
+    """Pass when 95 % of segment times, and of word times where both models tell them, are within ``max_shift`` seconds.
+
+    ``said`` is when baseline and candidate say what they say, for each of the pairs of ``texts``.
+    """
+    segments, words = timed_pairs(*said, texts.normalizer)
+    checks, details = [], []
+    for name, shifts in (("segment", segments), ("word", words)):
+        if shifts is None:
+            continue
+        drift = measure_drift(shifts, texts.clusters, max_shift=max_shift, confidence=confidence, seed=seed)
+        checks.append(_check(name, drift, max_shift, len(texts.pairs)))
+        for key, seconds in ((f"{name}_shift", drift.median), (f"{name}_shift_95", drift.percentile95)):
+            details += [(key, seconds)] if isfinite(seconds) else []
+    worst = sorted(zip(segments, texts.pairs, *said, strict=True), key=lambda row: -max(row[0], default=0.0))
+    return Outcome(
+        judgement=judgement_on("timestamps", texts, tuple(checks), tuple(details), seed),
+        worst=tuple(
+            Evidence(
+                utterance=pair.utterance,
+                weight=sum(shift >= max_shift for shift in shifts),
+                rows=(("baseline", _times(base)), ("candidate", _times(own))),
+            )
+            for shifts, pair, base, own in worst[:WORST]
+            if max(shifts, default=0.0) >= max_shift
+        ),
+        counted="segment times off",
+    )
+
+
+def _check(name: str, drift: Drift, max_shift: float, utterances: int) -> Check:
+    check = judge(
+        f"moved {name}s",
+        drift.late,
+        TOLERATED,
+        keep="below",
+        unit=f"of {name} times",
+        utterances=utterances if drift.count else 0,
+    )
+    if not drift.count:
+        return replace(check, reason=f"the baseline tells no {name} a time")
+    shifts = f"median {_seconds(drift.median)}, 95th percentile {_seconds(drift.percentile95)}"
+    reason = f"{drift.count} times, moved if off by {max_shift:g} s or more; {shifts}; {check.reason}"
+    return replace(check, reason=reason)
+
+
+def _seconds(shift: float) -> str:
+    return f"{shift:.2f} s" if isfinite(shift) else "without end (nothing is said there)"
+
+
+def _times(text: TimedText) -> str:
+    return " | ".join(f"{s.start:.2f}-{s.end:.2f} {s.text}" for s in text.segments) or "(no segment)"
