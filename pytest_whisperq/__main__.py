@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_whisperq import _typed, cache
 from pytest_whisperq.config import cache_directory
 from pytest_whisperq.errors import ConfigError, WhisperqError
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.options import OPTIONS, Option
 
 _MEGABYTE = 1e6
 _SWEPT_WITH = tuple(
@@ -19,6 +19,10 @@ _SWEPT_WITH = tuple(
     in ("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "threads", "cache-dir")
 )
 """The options of a gate run that a sweep takes too."""
+_COMPARED_WITH = tuple(
+    option for option in OPTIONS if option.name in ("model", "long-form", "normalizer", "threads", "cache-dir")
+)
+"""Those that a comparison of chunked and sequential decoding takes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,16 +64,14 @@ def _parser() -> argparse.ArgumentParser:
                 "--older-than", metavar="DAYS", type=_days, help="also what has not changed for so long"
             )
     _add_sweep(commands)
+    _add_chunking(commands)
     return parser
 
 
 def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = "build int8-ptq with several calibrations, and print which loses least"
     parser = commands.add_parser("sweep", help=text, description=text)
-    for option in _SWEPT_WITH:
-        default = f" (default: {option.default})" if option.default else ""
-        text = f"{option.help}{default}".replace("%", "%%")
-        parser.add_argument(f"--{option.name}", dest=option.ini, metavar=option.metavar, help=text)
+    _add_options(parser, _SWEPT_WITH)
     parser.add_argument(
         "--samples", metavar="N[,N]", type=_counts, default=(16, 32, 48), help="calibration utterances (16,32,48)"
     )
@@ -81,6 +83,36 @@ def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="SmoothQuant strengths, again for each pair to try (default: 0.5,0.95 0.5,0.5 and 0.95,0.95)",
     )
     parser.set_defaults(run=_sweep)
+
+
+def _add_chunking(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "decode long recordings in overlapping chunks and window after window, and compare words and time"
+    parser = commands.add_parser("chunking", help=text, description=text)
+    _add_options(parser, _COMPARED_WITH)
+    parser.add_argument("--chunk-seconds", metavar="S", type=_chunk, default=30.0, help="length of a chunk (30)")
+    parser.add_argument("--batch-size", metavar="N", type=_size, default=8, help="chunks decoded at once (8)")
+    parser.set_defaults(run=_chunking)
+
+
+def _add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
+    for option in options:
+        default = f" (default: {option.default})" if option.default else ""
+        text = f"{option.help}{default}".replace("%", "%%")
+        parser.add_argument(f"--{option.name}", dest=option.ini, metavar=option.metavar, help=text)
+
+
+def _chunk(text: str) -> float:
+    try:
+        return _typed.number(1, 30, "a number of seconds from 1 to 30")(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be {error} (got {text!r})") from None
+
+
+def _size(text: str) -> int:
+    try:
+        return _typed.whole(1, "a whole number, 1 or more")(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be {error} (got {text!r})") from None
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -110,6 +142,15 @@ def _sweep(options: argparse.Namespace) -> int:
         trials.append(trial)
         print(f"tried {trial.setting}", file=sys.stderr)
     sweep.report(trials, print)
+    return 0
+
+
+def _chunking(options: argparse.Namespace) -> int:
+    from pytest_whisperq import chunking
+
+    given = {option.ini: getattr(options, option.ini) for option in _COMPARED_WITH}
+    found = chunking.compare(given, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size)
+    chunking.report(list(found), print)
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.audio import SAMPLE_RATE
-from pytest_whisperq.backends import Calibration, _whisper
+from pytest_whisperq.backends import Calibration, _generate, _whisper
 
 _PURPOSE = "quantize OpenVINO models"
 
@@ -44,8 +44,8 @@ def _samples(
         features = torch.from_numpy(front_end.features([clip]))
         with torch.inference_mode():
             heard = model.get_encoder()(input_features=features)
-            languages = [clip.language or _whisper.detect_languages(model, front_end, heard, 1)[0]]
-            said = model.generate(encoder_outputs=heard, **_whisper.generate_options(front_end, languages))[0].tolist()
+            languages = [clip.language or _generate.detect_languages(model, front_end, heard, 1)[0]]
+            said = model.generate(encoder_outputs=heard, **_generate.generate_options(front_end, languages))[0].tolist()
         sound = heard.last_hidden_state.numpy().copy()  # a view that the next call overwrites
         prompt = front_end.prompt(languages[0])
         if index % 2:

@@ -8,7 +8,6 @@ import contextlib
 import io
 import json
 import logging
-import math
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
@@ -154,16 +153,6 @@ class FrontEnd:
         return found
 
 
-def detect_languages(model: Any, front_end: FrontEnd, heard: Any, clips: int) -> list[str | None]:
-    """Return the language that anything with transformers' ``detect_language`` hears in each of ``clips`` clips.
-
-    ``heard`` is the encoder's output. An English-only model hears none.
-    """
-    if not front_end.is_multilingual:
-        return [None] * clips
-    return [front_end.language_of(int(token)) for token in model.detect_language(encoder_outputs=heard)]
-
-
 def generation_config(directory: Path) -> dict[str, Any]:
     """Return a checkpoint's ``generation_config.json``; empty for one that has none."""
     path = directory / "generation_config.json"
@@ -190,42 +179,6 @@ def copy_front_end(source: Path, directory: Path) -> None:
 def timestamps_after(no_timestamps: int) -> range:
     """Return the ids of the 1,501 timestamps, 0.00 to 30.00 s, which follow ``<|notimestamps|>``."""
     return range(no_timestamps + 1, no_timestamps + 1 + _TIMESTAMPS)
-
-
-class _NoTimestamps:
-    """A logits processor that keeps timestamps out of a text that was asked for without them.
-
-    A damaged model says them all the same, and transformers would take them for an order to decode the window again.
-    """
-
-    def __init__(self, timestamps: range) -> None:
-        self._timestamps = timestamps
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Return ``scores``, shape (clips, vocabulary), without a chance for any timestamp."""
-        allowed = scores.clone()
-        allowed[:, self._timestamps.start : self._timestamps.stop] = -math.inf
-        return allowed
-
-
-def generate_options(
-    front_end: FrontEnd, languages: Sequence[str | None], *, timestamps: bool = False
-) -> dict[str, Any]:
-    """Return the keyword arguments of transformers' ``generate`` that make it greedy, short-form and explicit.
-
-    The task is always named: without it transformers' prompt lacks ``<|transcribe|>`` and error rates explode.
-    """
-    options: dict[str, Any] = {
-        "do_sample": False,
-        "num_beams": 1,
-        "return_timestamps": timestamps,
-        "max_new_tokens": MAX_NEW_TOKENS,
-    }
-    if not timestamps:
-        options["logits_processor"] = [_NoTimestamps(front_end.timestamps)]
-    if front_end.is_multilingual:
-        options |= {"task": "transcribe", "language": list(languages)}
-    return options
 
 
 @contextmanager

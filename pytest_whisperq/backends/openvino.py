@@ -12,6 +12,7 @@ from pytest_whisperq.backends import (
     Clip,
     Hypothesis,
     TimedText,
+    _generate,
     _openvino_graph,
     _openvino_ptq,
     _whisper,
@@ -131,21 +132,15 @@ class OpenVINOTranscriber:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
-        from pytest_whisperq.backends.transformers import generate
-
-        return generate(self._model, self._front_end, clips)
+        return _generate.short(self._model, self._front_end, clips)
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode with timestamps; see `Transcriber`. The exported decoder hides the attention that words need."""
-        from pytest_whisperq.backends.transformers import generate_timed
-
-        return generate_timed(self._model, self._front_end, clips, words=False)
+        return _generate.timed(self._model, self._front_end, clips, words=False)
 
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length in overlapping chunks, with transformers' pipeline."""
-        from pytest_whisperq.backends.transformers import generate_long
-
-        return generate_long(self._model, self._front_end, samples, language)
+        return _generate.chunked(self._model, self._front_end, samples, language)
 
 
 def _options(hint: str) -> dict[str, str]:

@@ -12,10 +12,9 @@ from pytest_whisperq.backends import (
     Calibration,
     Clip,
     Hypothesis,
-    Segment,
     TimedText,
-    Word,
     _dynamic_int8,
+    _generate,
     _whisper,
     check_precision,
 )
@@ -98,45 +97,34 @@ class TransformersTranscriber:
         said about a clip must not depend on its neighbours.
         """
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
-        return [text for batch in batches for text in generate(self._model, self._front_end, batch)]
+        return [text for batch in batches for text in _generate.short(self._model, self._front_end, batch)]
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode with timestamps, words included; see `Transcriber`."""
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
-        return [text for batch in batches for text in generate_timed(self._model, self._front_end, batch, words=True)]
+        return [text for batch in batches for text in _generate.timed(self._model, self._front_end, batch, words=True)]
 
-    def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+    def transcribe_long(
+        self,
+        samples: "NDArray[np.float32]",
+        language: str | None,
+        *,
+        chunk_seconds: float = _generate.CHUNK_SECONDS,
+        batch_size: int = _generate.CHUNK_BATCH,
+    ) -> str:
         """Decode a recording of any length in overlapping chunks; dynamic int8 takes them one by one."""
-        return generate_long(self._model, self._front_end, samples, language, batch_size=1 if self._dynamic else 8)
+        return _generate.chunked(
+            self._model,
+            self._front_end,
+            samples,
+            language,
+            chunk_seconds=chunk_seconds,
+            batch_size=1 if self._dynamic else batch_size,
+        )
 
-
-def generate_long(
-    model: Any,
-    front_end: _whisper.FrontEnd,
-    samples: "NDArray[np.float32]",
-    language: str | None,
-    *,
-    chunk_seconds: float = 30.0,
-    batch_size: int = 8,
-) -> str:
-    """Decode a recording of any length, shape (n,), with transformers' chunked pipeline.
-
-    Chunks overlap by a sixth at each side, where the pipeline joins texts by what they have in common.
-    """
-    pipeline = _lazy.require_attribute("transformers", "pipeline", extra="torch", purpose=_PURPOSE)
-    options = _whisper.generate_options(front_end, [language])
-    if front_end.is_multilingual:
-        options["language"] = language
-    recognize = pipeline(
-        "automatic-speech-recognition",
-        model=model,
-        tokenizer=front_end.tokenizer,
-        feature_extractor=front_end.extractor,
-        chunk_length_s=chunk_seconds,
-        batch_size=batch_size,
-    )
-    found: dict[str, str] = recognize(samples.copy(), generate_kwargs=options)
-    return found["text"].strip()
+    def transcribe_sequential(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+        """Decode a recording of any length window after window, each from where the last segment ended."""
+        return _generate.sequential(self._model, self._front_end, samples, language)
 
 
 def _compute_type(model: Any) -> str:
@@ -151,50 +139,6 @@ def _compute_type(model: Any) -> str:
     elif quantized:
         types.append("int8 in some layers")
     return " + ".join(types)
-
-
-def generate(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) -> list[Hypothesis]:
-    """Decode a batch with anything that has transformers' ``generate`` (optimum's OpenVINO models do too)."""
-    import torch
-
-    features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
-    with torch.inference_mode():
-        heard = model.get_encoder()(input_features=features)  # once, for both questions
-        detected = _whisper.detect_languages(model, front_end, heard, len(clips))
-        languages = [clip.language or own for clip, own in zip(clips, detected, strict=True)]
-        ids = model.generate(encoder_outputs=heard, **_whisper.generate_options(front_end, languages))
-    return front_end.hypotheses(ids.tolist(), detected)
-
-
-def generate_timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, words: bool) -> list[TimedText]:
-    """Decode a batch with timestamps. ``words`` needs a model that shows its cross-attention (Optimum's do not)."""
-    import torch
-
-    features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
-    with torch.inference_mode():
-        languages = [clip.language for clip in clips]
-        if None in languages:
-            heard = model.get_encoder()(input_features=features)
-            detected = _whisper.detect_languages(model, front_end, heard, len(clips))
-            languages = [given or own for given, own in zip(languages, detected, strict=True)]
-        options = _whisper.generate_options(front_end, languages, timestamps=True)
-        if words:  # which would be sought in the padding too
-            options["attention_mask"] = torch.from_numpy(front_end.attention_mask(clips))
-        found = model.generate(features, return_segments=True, return_token_timestamps=words, **options)
-    return [_timed(front_end, segments, words=words) for segments in found["segments"]]
-
-
-def _timed(front_end: _whisper.FrontEnd, said: Sequence[Mapping[str, Any]], *, words: bool) -> TimedText:
-    segments, timed = [], list[Word]()
-    for item in said:
-        ids, start, end = item["tokens"].tolist(), float(item["start"]), float(item["end"])
-        text = front_end.tokenizer.decode(ids, skip_special_tokens=True).strip()
-        if not text:
-            continue
-        segments.append(Segment(start=start, end=end, text=text))
-        if words:
-            timed += front_end.words(ids, item["token_timestamps"].tolist(), start)
-    return TimedText(segments=tuple(segments), words=tuple(timed))
 
 
 def _check_generation(source: Path, directory: Path) -> None:

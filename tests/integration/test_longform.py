@@ -1,12 +1,16 @@
 """Recordings of minutes on real backends, and what faster-whisper offers beyond a transcript."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from pytest_whisperq import audio
+from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.backends.faster_whisper import FasterWhisperTranscriber
 from pytest_whisperq.corpus.longform import load_long_form, whole
@@ -120,3 +124,30 @@ def test_runtimes_agree_on_when_things_are_said(gate_run: Callable[..., GateRun]
     assert judgement.detail("segment_shift") == pytest.approx(0.0, abs=0.1)
     if checks == 2:
         assert judgement.detail("word_shift") == pytest.approx(0.0, abs=0.1)
+
+
+def test_both_ways_through_a_long_recording_are_compared(
+    tmp_path: Path, cache_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = whole(load_long_form())[0]
+    chosen = [item for item in source.utterances if item.audio.offset + (item.audio.seconds or 0) < 40]
+    soundfile.write(tmp_path / "call.wav", audio.load(source.audio)[: 40 * SECOND], SECOND)
+    rows = [
+        {
+            "audio": "call.wav",
+            "text": u.reference,
+            "language": "en",
+            "offset": u.audio.offset,
+            "duration": u.audio.seconds,
+        }
+        for u in chosen
+    ]
+    (tmp_path / "calls.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    options = ("--long-form", str(tmp_path / "calls.jsonl"), "--cache-dir", str(cache_dir), "--chunk-seconds", "20")
+    assert main(["chunking", *options]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in shown[1:3]] == [
+        ["call.wav", "40.0", "chunked"],
+        ["call.wav", "40.0", "sequential"],
+    ]
+    assert all(float(line.split()[3]) < 100 for line in shown[1:3])

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config", "gates", "report"),
     ("workbench", "cache"),
     ("pipeline", "contract"),
-    ("sweep",),
+    ("sweep", "chunking"),
     ("plugin", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

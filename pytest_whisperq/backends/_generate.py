@@ -1,0 +1,160 @@
+"""Decoding with anything that has transformers' ``generate``: its own models, and Optimum's for OpenVINO."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_whisperq import _lazy
+from pytest_whisperq.audio import SAMPLE_RATE
+from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, Word, _whisper
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHUNK_SECONDS, CHUNK_BATCH = 30.0, 8
+"""Length of the chunks that a long recording is cut into, and how many are decoded at once."""
+
+
+def short(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) -> list[Hypothesis]:
+    """Decode a batch of clips of one window each, without timestamps."""
+    import torch
+
+    features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
+    with torch.inference_mode():
+        heard = model.get_encoder()(input_features=features)  # once, for both questions
+        detected = detect_languages(model, front_end, heard, len(clips))
+        languages = [clip.language or own for clip, own in zip(clips, detected, strict=True)]
+        ids = model.generate(encoder_outputs=heard, **generate_options(front_end, languages))
+    return front_end.hypotheses(ids.tolist(), detected)
+
+
+def timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, words: bool) -> list[TimedText]:
+    """Decode a batch with timestamps. ``words`` needs a model that shows its cross-attention (Optimum's do not)."""
+    import torch
+
+    features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
+    with torch.inference_mode():
+        languages = [clip.language for clip in clips]
+        if None in languages:
+            heard = model.get_encoder()(input_features=features)
+            detected = detect_languages(model, front_end, heard, len(clips))
+            languages = [given or own for given, own in zip(languages, detected, strict=True)]
+        options = generate_options(front_end, languages, timestamps=True)
+        if words:  # which would be sought in the padding too
+            options["attention_mask"] = torch.from_numpy(front_end.attention_mask(clips))
+        found = model.generate(features, return_segments=True, return_token_timestamps=words, **options)
+    return [_timed(front_end, segments, words=words) for segments in found["segments"]]
+
+
+def _timed(front_end: _whisper.FrontEnd, said: Sequence[Mapping[str, Any]], *, words: bool) -> TimedText:
+    segments, timed = [], list[Word]()
+    for item in said:
+        ids, start, end = item["tokens"].tolist(), float(item["start"]), float(item["end"])
+        text = front_end.tokenizer.decode(ids, skip_special_tokens=True).strip()
+        if not text:
+            continue
+        segments.append(Segment(start=start, end=end, text=text))
+        if words:
+            timed += front_end.words(ids, item["token_timestamps"].tolist(), start)
+    return TimedText(segments=tuple(segments), words=tuple(timed))
+
+
+def chunked(
+    model: Any,
+    front_end: _whisper.FrontEnd,
+    samples: "NDArray[np.float32]",
+    language: str | None,
+    *,
+    chunk_seconds: float = CHUNK_SECONDS,
+    batch_size: int = CHUNK_BATCH,
+) -> str:
+    """Decode a recording of any length, shape (n,), with transformers' chunked pipeline.
+
+    Chunks overlap by a sixth at each side, where the pipeline joins texts by what they have in common.
+    """
+    pipeline = _lazy.require_attribute("transformers", "pipeline", extra="torch", purpose="decode long recordings")
+    options = generate_options(front_end, [language])
+    if front_end.is_multilingual:
+        options["language"] = language
+    recognize = pipeline(
+        "automatic-speech-recognition",
+        model=model,
+        tokenizer=front_end.tokenizer,
+        feature_extractor=front_end.extractor,
+        chunk_length_s=chunk_seconds,
+        batch_size=batch_size,
+    )
+    found: dict[str, str] = recognize(samples.copy(), generate_kwargs=options)
+    return found["text"].strip()
+
+
+def sequential(model: Any, front_end: _whisper.FrontEnd, samples: "NDArray[np.float32]", language: str | None) -> str:
+    """Decode a recording of any length, shape (n,), window after window, each from where the last segment ended.
+
+    That is openai/whisper's own way, whose windows move on by the timestamps that the model says.
+    """
+    import torch
+
+    heard = front_end.extractor(
+        samples,
+        sampling_rate=SAMPLE_RATE,
+        return_tensors="pt",
+        truncation=False,
+        padding="longest",
+        return_attention_mask=True,
+    )
+    options = generate_options(front_end, [language], timestamps=True)
+    if front_end.is_multilingual:
+        options["language"] = language
+    del options["max_new_tokens"]  # of all windows together
+    with torch.inference_mode():
+        ids = model.generate(heard.input_features.to(model.dtype), attention_mask=heard.attention_mask, **options)
+    text: str = front_end.tokenizer.decode(ids[0].tolist(), skip_special_tokens=True)
+    return text.strip()
+
+
+def detect_languages(model: Any, front_end: _whisper.FrontEnd, heard: Any, clips: int) -> list[str | None]:
+    """Return the language that anything with transformers' ``detect_language`` hears in each of ``clips`` clips.
+
+    ``heard`` is the encoder's output. An English-only model hears none.
+    """
+    if not front_end.is_multilingual:
+        return [None] * clips
+    return [front_end.language_of(int(token)) for token in model.detect_language(encoder_outputs=heard)]
+
+
+class _NoTimestamps:
+    """A logits processor that keeps timestamps out of a text that was asked for without them.
+
+    A damaged model says them all the same, and transformers would take them for an order to decode the window again.
+    """
+
+    def __init__(self, timestamps: range) -> None:
+        self._timestamps = timestamps
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Return ``scores``, shape (clips, vocabulary), without a chance for any timestamp."""
+        allowed = scores.clone()
+        allowed[:, self._timestamps.start : self._timestamps.stop] = -math.inf
+        return allowed
+
+
+def generate_options(
+    front_end: _whisper.FrontEnd, languages: Sequence[str | None], *, timestamps: bool = False
+) -> dict[str, Any]:
+    """Return the keyword arguments of transformers' ``generate`` that make it greedy, short-form and explicit.
+
+    The task is always named: without it transformers' prompt lacks ``<|transcribe|>`` and error rates explode.
+    """
+    options: dict[str, Any] = {
+        "do_sample": False,
+        "num_beams": 1,
+        "return_timestamps": timestamps,
+        "max_new_tokens": _whisper.MAX_NEW_TOKENS,
+    }
+    if not timestamps:
+        options["logits_processor"] = [_NoTimestamps(front_end.timestamps)]
+    if front_end.is_multilingual:
+        options |= {"task": "transcribe", "language": list(languages)}
+    return options

@@ -1,0 +1,88 @@
+"""Compare two ways to decode a long recording: overlapping chunks in batches, or window after window."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_whisperq import audio
+from pytest_whisperq.backends import _whisper
+from pytest_whisperq.config import resolve
+from pytest_whisperq.corpus.longform import whole
+from pytest_whisperq.decode import Progress
+from pytest_whisperq.measure.error_rate import ErrorCount, count_errors, error_rate
+from pytest_whisperq.workbench import Workbench, silent
+
+MODEL = "transformers:float32"
+MODES = ("chunked", "sequential")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One recording decoded both ways, in the order of `MODES`.
+
+    ``duration`` and ``seconds`` (of computing) in seconds; ``counts`` are the errors against the reference, and
+    ``apart`` those of the sequential text against the chunked one.
+    """
+
+    recording: str
+    duration: float
+    counts: tuple[ErrorCount, ErrorCount]
+    seconds: tuple[float, float]
+    apart: ErrorCount
+
+
+def compare(
+    options: Mapping[str, str | None], *, chunk_seconds: float, batch_size: int, progress: Progress = silent
+) -> Iterator[Comparison]:
+    """Yield a comparison for each long recording of ``options`` (those of a gate run: ``whisperq_long_form`` …).
+
+    Which way goes first alternates, after a short recording that warms up: what drifts hits both alike.
+    """
+    bench = Workbench(resolve({**options, "whisperq_candidate": MODEL}), progress)
+    transcriber: Any = bench.decoder.load(bench.baseline.artifact)
+    ways: dict[str, Callable[..., str]] = {
+        "chunked": lambda *heard: transcriber.transcribe_long(
+            *heard, chunk_seconds=chunk_seconds, batch_size=batch_size
+        ),
+        "sequential": transcriber.transcribe_sequential,
+    }
+    recordings = whole(bench.long_form)
+    for number, recording in enumerate(recordings):
+        progress("decoding both ways", number, len(recordings))
+        samples = audio.load(recording.audio)
+        said, took = {}, {}
+        for mode in MODES if number % 2 else reversed(MODES):
+            with _whisper.quiet_libraries():
+                if not number:
+                    ways[mode](samples[: 5 * audio.SAMPLE_RATE], recording.language)
+                begun = time.perf_counter()
+                said[mode] = bench.normalizer(ways[mode](samples, recording.language))
+                took[mode] = time.perf_counter() - begun
+        reference = bench.normalizer(" ".join(item.reference for item in recording.utterances))
+        yield Comparison(
+            recording=recording.audio.label,
+            duration=len(samples) / audio.SAMPLE_RATE,
+            counts=(count_errors(reference, said["chunked"]), count_errors(reference, said["sequential"])),
+            seconds=(took["chunked"], took["sequential"]),
+            apart=count_errors(said["chunked"], said["sequential"]),
+        )
+
+
+def report(found: Sequence[Comparison], write: Callable[[str], object]) -> None:
+    """Write the comparisons as a table, and what they come to together."""
+    width = max(len("recording"), *(len(one.recording) for one in found))
+    write(f"{'recording':{width}}  seconds  mode        WER, %    RTFx")
+    for one in found:
+        for mode, count, seconds in zip(MODES, one.counts, one.seconds, strict=True):
+            rate = 100 * (error_rate([count]) or 0.0)
+            write(
+                f"{one.recording:{width}}  {one.duration:7.1f}  {mode:10}  {rate:6.2f}  {one.duration / seconds:6.1f}"
+            )
+    chunked, sequential = (sum(one.seconds[mode] for one in found) for mode in (0, 1))
+    apart = error_rate([one.apart for one in found])
+    differ = (
+        "have nothing to compare" if apart is None else f"differ in {100 * apart:.2f} % of the chunked text's words"
+    )
+    write(f"sequential took {sequential / chunked:.2f} times as long as chunked; the two {differ}")
+    write("times are one run's on this machine; gate with the way you ship")
