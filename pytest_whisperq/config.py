@@ -53,6 +53,7 @@ class GateConfig:
     max_drop: float
     min_exact_match: float
     max_divergence: float
+    max_catastrophes: float
     min_language_agreement: float
     max_size_ratio: float
     max_memory_ratio: float
@@ -97,6 +98,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         max_drop=values["max-drop"],
         min_exact_match=values["min-exact-match"],
         max_divergence=values["max-divergence"],
+        max_catastrophes=values["max-catastrophes"],
         min_language_agreement=values["min-language-agreement"],
         max_size_ratio=values["max-size-ratio"],
         max_memory_ratio=values["max-memory-ratio"],

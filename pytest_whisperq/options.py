@@ -153,6 +153,13 @@ OPTIONS: tuple[Option, ...] = (
         help="parity: largest tolerated word error rate against the baseline's text",
     ),
     Option(
+        name="max-catastrophes",
+        metavar="RATE",
+        parse=_typed.number(0, 1, "a rate above 0, up to 1", never=0),
+        default="0.02",
+        help="catastrophe: largest tolerated share of utterances that are wrecked anew",
+    ),
+    Option(
         name="min-language-agreement",
         metavar="RATE",
         parse=_typed.number(0, 1, "a rate from 0 up to, not including, 1", never=1),

@@ -73,6 +73,15 @@ class GateRun(Workbench):
             seed=config.seed,
         )
 
+    def catastrophe(self, candidate: Candidate, *, max_rate: float | None = None) -> gates.Outcome:
+        """Judge the share of utterances, non-speech included, that the candidate wrecks and the baseline does not."""
+        return gates.judge_catastrophe(
+            self.texts(candidate),
+            max_rate=self.config.max_catastrophes if max_rate is None else max_rate,
+            confidence=self.config.confidence,
+            seed=self.config.seed,
+        )
+
     def language(self, candidate: Candidate, *, min_agreement: float | None = None) -> gates.Outcome:
         """Judge whether candidate and baseline detect the same languages."""
         for model in (self.baseline, self.model(candidate)):

@@ -1,5 +1,6 @@
 """From a measurement and a limit to a verdict. Never on a point estimate: only a confidence bound passes or fails."""
 
+from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.gates.footprint import judge_determinism, judge_memory, judge_size
 from pytest_whisperq.gates.judging import Evidence, Outcome, judge
 from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
@@ -10,6 +11,7 @@ __all__ = [
     "Outcome",
     "judge",
     "judge_accuracy",
+    "judge_catastrophe",
     "judge_determinism",
     "judge_language",
     "judge_memory",

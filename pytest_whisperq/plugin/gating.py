@@ -46,6 +46,11 @@ class Gate:
         __tracebackhide__ = True
         return self._single("parity", limits)
 
+    def catastrophe(self, **limits: Any) -> Outcome:
+        """Gate newly wrecked utterances; see the marker ``whisperq_catastrophe`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("catastrophe", limits)
+
     def language(self, **limits: Any) -> Outcome:
         """Gate the detected languages; see the marker ``whisperq_language`` for keywords."""
         __tracebackhide__ = True

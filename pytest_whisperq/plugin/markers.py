@@ -70,6 +70,12 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 },
             ),
             Marker(
+                name="whisperq_catastrophe",
+                gate="catastrophe",
+                summary="few utterances are wrecked that the baseline does not wreck (empty, loop, cut off ...)",
+                keywords={"max_rate": _between(0, 1, never=0)},
+            ),
+            Marker(
                 name="whisperq_language",
                 gate="language",
                 summary="the candidate detects the languages that the baseline detects",

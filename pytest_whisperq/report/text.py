@@ -111,6 +111,9 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
     if found := _rates(judgement):
         metric, before, after = found
         rows.insert(0, (f"{metric}, %", f"{before:.2f} → {after:.2f}", "", "", ""))
+    kept, least = judgement.detail("no_regression"), judgement.detail("no_regression_lower")
+    if kept is not None and least is not None:
+        rows.insert(0, ("no worse (QoI), %", f"{100 * kept:.2f}", f"at least {100 * least:.2f}", "", ""))
     for kind in ("word", "segment"):
         median, most = judgement.detail(f"{kind}_shift"), judgement.detail(f"{kind}_shift_95")
         if median is not None and most is not None:

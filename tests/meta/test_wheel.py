@@ -60,4 +60,4 @@ def test_an_installed_plugin_gates_from_any_directory(wheel: Path, tmp_path: Pat
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout

@@ -1,0 +1,66 @@
+"""The gate on wrecked utterances, which a mean over words does not show."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil, log
+
+from pytest_whisperq.gates.judging import Evidence, Outcome, judge, judgement_on
+from pytest_whisperq.measure.catastrophe import KINDS, CatastropheMeasurement, Wreck, measure_catastrophes
+from pytest_whisperq.measure.error_rate import align
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.verdict import Check, Verdict
+
+SHOWN = 3
+"""How many utterances of each kind a failing gate shows."""
+
+
+def judge_catastrophe(texts: PairedTexts, *, max_rate: float, confidence: float, seed: int) -> Outcome:
+    """Pass when the exact upper bound of the share of newly wrecked utterances is below ``max_rate``."""
+    found = measure_catastrophes(texts, confidence=confidence)
+    checks = (_check(found, max_rate, confidence),)
+    details = tuple(
+        (key, value)
+        for key, value in (
+            ("no_regression", found.no_regression.value),
+            ("no_regression_lower", found.no_regression.lower),
+        )
+        if value is not None
+    )
+    return Outcome(
+        judgement=judgement_on("catastrophe", texts, checks, details, seed),
+        worst=tuple(_evidence(wreck) for wreck in _shown(found.wrecks)),
+        counted="new wrecks",
+    )
+
+
+def _check(found: CatastropheMeasurement, max_rate: float, confidence: float) -> Check:
+    count = found.rate.clusters
+    check = judge("new wrecks", found.rate, max_rate, keep="below", unit="of utterances", utterances=count)
+    if found.rate.value is None:
+        return check
+    kinds = Counter(kind for wreck in found.wrecks for kind in wreck.kinds)
+    listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    reason = f"{len(found.wrecks)} of {count} utterances{f' ({listed})' if listed else ''}"
+    if check.verdict is Verdict.INCONCLUSIVE:
+        needed = ceil(log(1 - confidence) / log(1 - max_rate)) if max_rate < 1 else count
+        least = f"{count} utterances without a wreck certify {100 * found.best:.2f} % at best"
+        reason += f"; {least}; {needed} without one would certify the limit"
+    return replace(check, reason=reason)
+
+
+def _shown(wrecks: Sequence[Wreck]) -> list[Wreck]:
+    """Return the first wrecks of every kind, each once, in the order of the kinds."""
+    shown: list[Wreck] = []
+    for kind in KINDS:
+        own = [wreck for wreck in wrecks if kind in wreck.kinds]
+        shown += [wreck for wreck in own[:SHOWN] if wreck not in shown]
+    return shown
+
+
+def _evidence(wreck: Wreck) -> Evidence:
+    rows = align(wreck.reference, wreck.baseline, wreck.candidate)
+    labelled = zip(("reference", "baseline", "candidate"), rows, strict=True)
+    return Evidence(
+        utterance=wreck.utterance, weight=len(wreck.kinds), rows=(("wrecked", ", ".join(wreck.kinds)), *labelled)
+    )

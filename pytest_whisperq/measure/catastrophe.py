@@ -1,0 +1,176 @@
+"""Utterances that are not merely worse but wrecked, and how often that can happen to a model that passes."""
+
+import itertools
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, lgamma, log, log1p
+
+from pytest_whisperq.corpus import Utterance
+from pytest_whisperq.measure.error_rate import count_errors
+from pytest_whisperq.measure.intervals import Interval
+from pytest_whisperq.measure.pairs import PairedTexts
+
+EMPTY, LOOP, LENGTH, TRUNCATED, LANGUAGE, NONSPEECH = KINDS = (
+    *("empty", "loop", "length", "truncated tail", "language flip", "text on non-speech"),
+)
+COMPRESSION = 2.4
+"""Above this ratio a text repeats itself; openai/whisper's ``compression_ratio_threshold``."""
+REPEATS = 3
+"""So many more times in a row than the reference does, a text says a run of up to `LONGEST` words when it loops."""
+LONGEST = 4
+MANY = 4
+"""Words by which a text is longer or shorter than the reference, and at least twice or half as long."""
+TAIL = 3
+"""Words missing at the end, and at least a quarter of all, when a text is cut off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wreck:
+    """An utterance that the candidate wrecks and the baseline does not: in which ways, and what both say."""
+
+    utterance: Utterance
+    kinds: tuple[str, ...]
+    reference: str
+    baseline: str
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatastropheMeasurement:
+    """New wrecks among all utterances, non-speech included, and the share of speech that is no worse than before."""
+
+    wrecks: tuple[Wreck, ...]
+    rate: Interval
+    no_regression: Interval
+    best: float
+
+
+def wrecked(reference: str, hypothesis: str) -> tuple[str, ...]:
+    """Return in which ways a normalized text is a wreck, held against what was said; the first four of `KINDS`."""
+    said, words = reference.split(), hypothesis.split()
+    if not words:
+        return (EMPTY,)
+    found = []
+    if _repeats(words) >= _repeats(said) + REPEATS or _compression(reference) <= COMPRESSION < _compression(hypothesis):
+        found.append(LOOP)
+    if abs(len(words) - len(said)) >= MANY and not 0.5 < len(words) / len(said) < 2:
+        found.append(LENGTH)
+    if _lost_at_the_end(reference, hypothesis) >= max(TAIL, len(said) / 4):
+        found.append(TRUNCATED)
+    return tuple(found)
+
+
+def _repeats(words: Sequence[str]) -> int:
+    """Return how many times in a row the most repeated run of one to `LONGEST` words is said."""
+    most = 1
+    for size in range(1, LONGEST + 1):
+        same = [words[i : i + size] == words[i + size : i + 2 * size] for i in range(len(words) - size)]
+        longest = max((sum(1 for _ in run) for hit, run in itertools.groupby(same) if hit), default=0)
+        most = max(most, 1 + (longest + size - 1) // size)  # r times give size · (r - 2) + 1 hits in a row
+    return most
+
+
+def _compression(text: str) -> float:
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def _lost_at_the_end(reference: str, hypothesis: str) -> int:
+    """Return how many words of the reference are missing behind a text that otherwise mostly follows it."""
+    import jiwer
+
+    found = jiwer.process_words(reference, hypothesis)
+    last = found.alignments[0][-1] if found.alignments[0] else None
+    cut = last is not None and last.type == "delete" and 2 * found.hits >= len(found.hypotheses[0])
+    return last.ref_end_idx - last.ref_start_idx if last and cut else 0
+
+
+def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> CatastropheMeasurement:
+    """Find the wrecks that are new and bound their rate exactly (Clopper and Pearson, Biometrika 1934).
+
+    ``best`` is the bound without a single wreck: what so many utterances can certify at most.
+    """
+    wrecks, no_worse = [], 0
+    for pair in texts.pairs:
+        before, after = wrecked(pair.reference, pair.baseline), wrecked(pair.reference, pair.candidate)
+        expected = pair.utterance.language or pair.baseline_language
+        if pair.candidate_language not in (None, expected) and pair.baseline_language in (None, expected):
+            after = (*after, LANGUAGE)
+        if after and not before:
+            wrecks.append(
+                Wreck(
+                    utterance=pair.utterance,
+                    kinds=after,
+                    reference=pair.reference,
+                    baseline=pair.baseline,
+                    candidate=pair.candidate,
+                )
+            )
+        errors = (count_errors(pair.reference, text).errors for text in (pair.baseline, pair.candidate))
+        base, own = errors
+        no_worse += own <= base
+    silent = list(_on_non_speech(texts))
+    wrecks += [wreck for wreck in silent if wreck.candidate and not wreck.baseline]
+    count, speech = len(texts.pairs) + len(silent), len(texts.pairs)
+    return CatastropheMeasurement(
+        wrecks=tuple(wrecks),
+        rate=binomial(len(wrecks), count, confidence),
+        no_regression=binomial(no_worse, speech, confidence),
+        best=binomial(0, count, confidence).upper or 1.0,
+    )
+
+
+def _on_non_speech(texts: PairedTexts) -> list[Wreck]:
+    rows = zip(texts.corpus.utterances, texts.baseline.texts, texts.candidate.texts, strict=True)
+    return [
+        Wreck(
+            utterance=item,
+            kinds=(NONSPEECH,),
+            reference="",
+            baseline=texts.normalizer(base),
+            candidate=texts.normalizer(own),
+        )
+        for item, base, own in rows
+        if not item.is_speech
+    ]
+
+
+def binomial(hits: int, count: int, confidence: float) -> Interval:
+    """Return the share ``hits / count`` with exact one-sided bounds, each at ``confidence``; None without a trial."""
+    if not count:
+        return Interval(value=None, lower=None, upper=None, confidence=confidence, clusters=0)
+    alpha = 1 - confidence
+    return Interval(
+        value=hits / count,
+        lower=1 - _upper(count - hits, count, alpha),
+        upper=_upper(hits, count, alpha),
+        confidence=confidence,
+        clusters=count,
+    )
+
+
+def _upper(hits: int, count: int, alpha: float) -> float:
+    """Return the probability at which so few hits have a chance of ``alpha``: by bisection, to 1e-12."""
+    if hits == count:
+        return 1.0
+    low, high = hits / count, 1.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _at_most(hits, count, middle) > alpha else (low, middle)
+    return high
+
+
+def _at_most(hits: int, count: int, probability: float) -> float:
+    """Return the chance of at most ``hits`` of ``count``, for a probability between 0 and 1."""
+    if probability >= 1:
+        return 0.0
+    logs = (
+        lgamma(count + 1)
+        - lgamma(k + 1)
+        - lgamma(count - k + 1)
+        + k * log(probability)
+        + (count - k) * log1p(-probability)
+        for k in range(hits + 1)
+    )
+    return min(sum(map(exp, logs)), 1.0)

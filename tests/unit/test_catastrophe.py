@@ -1,0 +1,120 @@
+"""Wrecks: each class on texts that are one and on texts that look like one, and the exact bound of their rate."""
+
+from collections.abc import Callable
+from math import comb
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_whisperq.gates import judge_catastrophe
+from pytest_whisperq.measure.catastrophe import binomial, measure_catastrophes, wrecked
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.verdict import Verdict
+
+MakePairs = Callable[..., PairedTexts]
+TEXT = "please hold the line until the next agent is free"
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "expected"),
+    [
+        (TEXT, ()),
+        ("", ("empty",)),
+        ("please hold the line", ("length", "truncated tail")),
+        ("please hold the line until the next", ("truncated tail",)),
+        ("please hold the line until the next agent", ()),
+        ("please hold hold hold hold the line until the next agent is free", ("loop",)),
+        ("please hold the line the line the line the line until the next agent is free", ("loop",)),
+        ("please please hold the line until the next agent is free", ()),
+        (f"{TEXT} and thank you for calling our friendly service team once more today", ("length",)),
+        ("seven nine two", ("length",)),
+        (" ".join(["so"] * 200), ("loop", "length")),
+    ],
+)
+def test_a_wreck_is_told_from_an_error(hypothesis: str, expected: tuple[str, ...]) -> None:
+    assert wrecked(TEXT, hypothesis) == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis"),
+    [
+        ("seven seven seven seven", "seven seven seven seven"),
+        ("seven seven seven seven", "seven seven seven seven seven"),
+        ("one two", "one two one two"),
+        ("yes", "yes i do"),
+        ("a b c", "a"),
+    ],
+)
+def test_what_people_say_and_small_slips_are_no_wrecks(reference: str, hypothesis: str) -> None:
+    assert wrecked(reference, hypothesis) == ()
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, max_size=40).map(" ".join))
+def test_saying_what_was_said_is_never_a_wreck(text: str) -> None:
+    assert wrecked(text, text) == ()
+
+
+def test_only_new_wrecks_count_and_silence_that_speaks_is_one(make_pairs: MakePairs) -> None:
+    texts = make_pairs(
+        [TEXT] * 4 + [""] * 3,
+        baseline=[TEXT, "", TEXT, TEXT, "", "hello", ""],
+        candidate=["", "", TEXT, "please hold", "hello", "hello", ""],
+        kinds=[""] * 4 + ["nonspeech"] * 3,
+    )
+    found = measure_catastrophes(texts, confidence=0.95)
+    assert [(wreck.utterance.id, wreck.kinds) for wreck in found.wrecks] == [
+        (texts.corpus.utterances[0].id, ("empty",)),
+        (texts.corpus.utterances[3].id, ("length", "truncated tail")),
+        (texts.corpus.utterances[4].id, ("text on non-speech",)),
+    ]
+    assert found.rate.value == pytest.approx(3 / 7)
+    assert found.no_regression.value == pytest.approx(2 / 4)
+
+
+@pytest.mark.parametrize(("count", "percent"), [(10, 25.9), (50, 5.8), (100, 3.0), (300, 1.0), (2620, 0.11)])
+def test_no_wreck_at_all_certifies_what_the_tables_say(count: int, percent: float) -> None:
+    assert 100 * (binomial(0, count, 0.95).upper or 0) == pytest.approx(percent, abs=0.05)
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.9, 0.95]))
+def test_the_bounds_are_where_the_tails_have_their_chance(trial: tuple[int, int], confidence: float) -> None:
+    hits, count = trial
+    bounds = binomial(hits, count, confidence)
+    assert bounds.lower is not None
+    assert bounds.upper is not None
+    assert bounds.lower <= hits / count <= bounds.upper
+    if hits < count:
+        assert _tail(count, bounds.upper, range(hits + 1)) == pytest.approx(1 - confidence, abs=1e-6)
+    if hits:
+        assert _tail(count, bounds.lower, range(hits, count + 1)) == pytest.approx(1 - confidence, abs=1e-6)
+
+
+def _tail(count: int, probability: float, hits: range) -> float:
+    return sum(comb(count, k) * probability**k * (1 - probability) ** (count - k) for k in hits)
+
+
+def test_a_planted_rate_is_covered() -> None:
+    rng = np.random.default_rng(0)
+    uppers = [binomial(int(hits), 100, 0.95).upper or 0 for hits in rng.binomial(100, 0.03, 400)]
+    assert np.mean(np.array(uppers) >= 0.03) >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("count", "bad", "limit", "verdict", "reason"),
+    [
+        (150, 0, 0.02, Verdict.PASS, "0 of 150 utterances"),
+        (100, 0, 0.02, Verdict.INCONCLUSIVE, "2.95 % at best; 149 without one would certify the limit"),
+        (300, 60, 0.02, Verdict.FAIL, "60 of 300 utterances (60 empty)"),
+    ],
+)
+def test_the_verdict_is_on_the_bound(
+    make_pairs: Any, count: int, bad: int, limit: float, verdict: Verdict, reason: str
+) -> None:
+    texts = make_pairs([TEXT] * count, candidate=[""] * bad + [TEXT] * (count - bad))
+    outcome = judge_catastrophe(texts, max_rate=limit, confidence=0.95, seed=0)
+    assert outcome.judgement.verdict is verdict
+    assert outcome.judgement.checks[0].reason.endswith(reason)
+    assert len(outcome.worst) == min(bad, 3)
