@@ -5,8 +5,8 @@ from pathlib import Path
 from pytest_whisperq.errors import BuildError, CorpusError
 
 MODEL = "whisperq-micro"
-MODELS = (MODEL, "whisperq-micro-distil.en")
-"""The embedded checkpoints: a multilingual one, and its English-only student."""
+MODELS = (MODEL,)
+"""The embedded checkpoints."""
 
 
 def _root() -> Path:
