@@ -1,5 +1,6 @@
 """The embedded model is a Whisper in every way its users count on; how well it hears stands in its card."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -69,10 +70,18 @@ def window(request: pytest.FixtureRequest) -> tuple[list[dict[str, Any]], list[t
 def test_it_segments_a_window_that_holds_several_utterances(
     window: tuple[list[dict[str, Any]], list[tuple[float, str]]],
 ) -> None:
+    """No segment holds words of two utterances; a pause within an utterance may part it, too."""
     spoken, found = window
-    assert len(found) == len(spoken)
-    errors = [count_errors(item["text"], text.strip()) for item, (_, text) in zip(spoken, found, strict=True)]
-    assert sum(count.errors for count in errors) <= 0.3 * sum(count.length for count in errors)
+    texts = [text.strip() for _, text in found]
+    assert len(spoken) <= len(texts) < 2 * len(spoken)
+    best = min(
+        sum(
+            count_errors(item["text"], " ".join(texts[a:b])).errors
+            for item, a, b in zip(spoken, (0, *cut), (*cut, None), strict=True)
+        )
+        for cut in itertools.combinations(range(1, len(texts)), len(spoken) - 1)
+    )
+    assert best <= 0.3 * sum(len(item["text"].split()) for item in spoken)
 
 
 @pytest.mark.xfail(reason="times are up to three seconds off late in a window; the card says so", strict=True)
