@@ -48,6 +48,17 @@ def text(text: str) -> str:
     return text.strip()
 
 
+def one_of(*names: str) -> Callable[[str], str]:
+    """Return a parser of one of a few words."""
+
+    def parse(text: str) -> str:
+        if text.strip() not in names:
+            raise ValueError(f"one of {', '.join(names)}")
+        return text.strip()
+
+    return parse
+
+
 def two_alphas(text: str) -> tuple[float, float]:
     """Parse two SmoothQuant strengths."""
     problem = "two numbers from 0 to 1, such as 0.50,0.95"

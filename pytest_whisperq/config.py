@@ -12,7 +12,7 @@ from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.environment import cpu_quota
 from pytest_whisperq.errors import ConfigError, MissingDependency
 from pytest_whisperq.normalize import NORMALIZERS
-from pytest_whisperq.options import parse_options
+from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.spec import unknown
 
 
@@ -58,11 +58,33 @@ class GateConfig:
     max_size_ratio: float
     max_memory_ratio: float
     max_shift: float
+    on_inconclusive: str
     confidence: float
     threads: int
     decode_batch: int
     seed: int
     cache_dir: Path
+
+
+def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the value of every option by its name: command line over ini over default; None where nothing says.
+
+    An empty ini value says nothing, an empty flag is an error: it is mostly a shell variable that is not set, and a
+    gate run without a backend would be a green one.
+
+    ``cli`` and ``ini`` map `Option.ini` keys to what was typed. Raises `ConfigError` naming the flag or key.
+    """
+    if strangers := {*cli, *ini} - {option.ini for option in OPTIONS}:
+        raise ConfigError(f"unknown option {sorted(strangers)[0]!r}; valid: {', '.join(o.ini for o in OPTIONS)}")
+    values: dict[str, Any] = {}
+    for option in OPTIONS:
+        given = ((cli.get(option.ini), option.flag), (ini.get(option.ini) or None, f"{option.ini} (ini)"))
+        typed, source = next(((text, name) for text, name in given if text is not None), (option.default, option.flag))
+        try:
+            values[option.name] = None if typed is None else option.parse(typed)
+        except ValueError as error:
+            raise ConfigError(f"{source}: must be {error} (got {typed!r})") from None
+    return values
 
 
 def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None = None) -> GateConfig:
@@ -103,6 +125,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         max_size_ratio=values["max-size-ratio"],
         max_memory_ratio=values["max-memory-ratio"],
         max_shift=values["max-shift"],
+        on_inconclusive=values["on-inconclusive"],
         confidence=values["confidence"],
         threads=values["threads"] or _default_threads(),
         decode_batch=values["decode-batch"],

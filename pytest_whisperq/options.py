@@ -3,11 +3,10 @@
 Loaded by every pytest run that has the plugin installed, so it imports nothing but the standard library.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pytest_whisperq import _typed
-from pytest_whisperq.errors import ConfigError
 
 
 class Option(NamedTuple):  # a third of the time that making a dataclass takes, in every pytest run
@@ -188,6 +187,14 @@ OPTIONS: tuple[Option, ...] = (
         help="timestamps: what 95 of 100 segment and word times must stay within, in seconds from the baseline's",
     ),
     Option(
+        name="on-inconclusive",
+        metavar="WHAT",
+        parse=_typed.one_of("fail", "skip", "extend"),
+        default="fail",
+        help="what becomes of a gate that cannot tell: fail; skip (green, but named at the end); or extend, which "
+        "decodes more of the corpus than max-utterances until it can",
+    ),
+    Option(
         name="confidence",
         metavar="LEVEL",
         parse=_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),
@@ -222,24 +229,3 @@ OPTIONS: tuple[Option, ...] = (
         help="where built models and transcripts are kept (default: the platform's cache directory)",
     ),
 )
-
-
-def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the value of every option by its name: command line over ini over default; None where nothing says.
-
-    An empty ini value says nothing, an empty flag is an error: it is mostly a shell variable that is not set, and a
-    gate run without a backend would be a green one.
-
-    ``cli`` and ``ini`` map `Option.ini` keys to what was typed. Raises `ConfigError` naming the flag or key.
-    """
-    if strangers := {*cli, *ini} - {option.ini for option in OPTIONS}:
-        raise ConfigError(f"unknown option {sorted(strangers)[0]!r}; valid: {', '.join(o.ini for o in OPTIONS)}")
-    values: dict[str, Any] = {}
-    for option in OPTIONS:
-        given = ((cli.get(option.ini), option.flag), (ini.get(option.ini) or None, f"{option.ini} (ini)"))
-        typed, source = next(((text, name) for text, name in given if text is not None), (option.default, option.flag))
-        try:
-            values[option.name] = None if typed is None else option.parse(typed)
-        except ValueError as error:
-            raise ConfigError(f"{source}: must be {error} (got {typed!r})") from None
-    return values

@@ -1,7 +1,9 @@
 """The whole product without pytest: options in, judgements out."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
+from typing import Any
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
@@ -19,6 +21,9 @@ from pytest_whisperq.workbench import Model, Workbench, silent
 
 DETERMINISM_CLIPS = 32
 """Clips that the determinism gate decodes again and again."""
+
+EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})
+"""The gates that more of the corpus may help to decide."""
 
 MEMORY_RUNS = 3
 """Fresh processes whose peaks the memory gate compares, for each of the two models."""
@@ -39,6 +44,30 @@ class Report:
 
 class GateRun(Workbench):
     """One run and its gates. A limit of None means the configured one."""
+
+    def judge(self, gate: str, candidate: Candidate, **limits: Any) -> gates.Outcome:
+        """Judge by the gate's name. With ``on_inconclusive="extend"``: on more and more of the corpus.
+
+        Every look may err, so that each gets an equal part of the error that ``confidence`` allows (Bonferroni).
+        """
+        looks = self._looks if self.config.on_inconclusive == "extend" and gate in EXTENDABLE else (self,)
+        for look in looks:
+            outcome: gates.Outcome = getattr(look, gate)(candidate, **limits)
+            if outcome.judgement.verdict is not Verdict.INCONCLUSIVE:
+                break
+        return outcome
+
+    @cached_property
+    def _looks(self) -> tuple["GateRun", ...]:
+        """The run on ``max_utterances``, on twice as many, and so on to the whole corpus."""
+        whole = len(self.whole_corpus.utterances)
+        sizes = [min(self.config.max_utterances or whole, whole)]
+        while sizes[-1] < whole:
+            sizes.append(min(2 * sizes[-1], whole))
+        confidence = 1 - (1 - self.config.confidence) / len(sizes)
+        return tuple(
+            GateRun(replace(self.config, max_utterances=size, confidence=confidence), self._progress) for size in sizes
+        )
 
     def accuracy(
         self,

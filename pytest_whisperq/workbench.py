@@ -100,9 +100,14 @@ class Workbench:
         self._paired: dict[Candidate, PairedTexts] = {}
 
     @cached_property
+    def whole_corpus(self) -> Corpus:
+        """All of the evaluation corpus that the run's models can hear."""
+        return self._heard(load_corpus(self.config.corpus))
+
+    @cached_property
     def corpus(self) -> Corpus:
-        """The evaluation corpus: what its models can hear of it, reduced to ``max_utterances``."""
-        return subset(self._heard(load_corpus(self.config.corpus)), self.config.max_utterances, self.config.seed)
+        """What is evaluated: the whole corpus, reduced to ``max_utterances``."""
+        return subset(self.whole_corpus, self.config.max_utterances, self.config.seed)
 
     @cached_property
     def facts(self) -> dict[str, ClipFacts]:

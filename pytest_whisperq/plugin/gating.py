@@ -15,7 +15,7 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
-from pytest_whisperq.report.text import explain
+from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.verdict import Verdict
 from pytest_whisperq.workbench import Model
 
@@ -35,6 +35,7 @@ class Gate:
     def __init__(self, item: pytest.Item, candidate: Model) -> None:
         self._item = item
         self._candidate = candidate
+        self._run = state.gate_run(item.config)
 
     def accuracy(self, **limits: Any) -> Outcome:
         """Gate the accuracy drop; see the marker ``whisperq_accuracy`` for keywords."""
@@ -95,13 +96,16 @@ class Gate:
         __tracebackhide__ = True
         with plain_errors():
             check_keywords(MARKERS[f"whisperq_{gate}"], limits, f"whisperq_gate.{gate}")
-            outcome: Outcome = getattr(self._candidate.run, gate)(self._candidate.candidate, **limits)
+            outcome = self._run.judge(gate, self._candidate.candidate, **limits)
         self._item.user_properties.append((PROPERTY, json.dumps(outcome.judgement.to_dict())))
         return outcome
 
     def _settle(self, outcomes: list[Outcome]) -> list[Outcome]:
         __tracebackhide__ = True
         bad = [outcome for outcome in outcomes if outcome.judgement.verdict is not Verdict.PASS]
+        undecided = all(outcome.judgement.verdict is Verdict.INCONCLUSIVE for outcome in bad)
+        if bad and undecided and self._run.config.on_inconclusive == "skip":
+            pytest.skip("; ".join(map(doubt, (outcome.judgement for outcome in bad))))
         if bad:
             replay = replay_command(self._item)
             pytest.fail("\n\n".join(explain(outcome, replay) for outcome in bad), pytrace=False)

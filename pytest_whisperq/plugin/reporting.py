@@ -53,7 +53,7 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
                 "no gate reached a verdict: none was collected, or every one was skipped or broke off above"
             )
         return
-    from pytest_whisperq.report.text import summary_table
+    from pytest_whisperq.report.text import doubt, summary_table
 
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
     reporter.section("whisperq gates")
@@ -62,13 +62,17 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for first in compared[:1]:
         heard = f"; corpus {first.corpus}, {first.words} words; {first.normalizer}" if first.normalizer else ""
         reporter.write_line(f"against {first.baseline}{heard}")
+    _, skipped = _judgements(reporter, "skipped")
+    for one in skipped:
+        reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(one)}")
 
 
-def _judgements(reporter: pytest.TerminalReporter) -> "tuple[list[str], list[Judgement]]":
-    """Return the name of the test and the judgement of every gate that was judged, from the reports."""
+def _judgements(reporter: pytest.TerminalReporter, outcome: str = "") -> "tuple[list[str], list[Judgement]]":
+    """Return the name of the test and the judgement of every gate that was judged, from the reports of one outcome."""
     found = [
         (report.location[2].partition("[")[0], value)
-        for reports in reporter.stats.values()
+        for name, reports in reporter.stats.items()
+        if outcome in ("", name)
         for report in reports
         if getattr(report, "when", None) == "call"
         for key, value in report.user_properties

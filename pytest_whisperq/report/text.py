@@ -42,6 +42,12 @@ def explain(outcome: Outcome, replay: str) -> str:
     return "\n".join([*lines, f"  replay: {replay}"])
 
 
+def doubt(judgement: Judgement) -> str:
+    """Return in a line why a gate could not tell."""
+    reasons = [f"{c.name}: {c.reason}" for c in judgement.checks if c.verdict is Verdict.INCONCLUSIVE]
+    return f"whisperq {judgement.gate} gate of {judgement.candidate} INCONCLUSIVE: {'; '.join(reasons)}"
+
+
 def summary_table(
     judgements: Sequence[Judgement], *, width: int, colour: bool, tests: Sequence[str] | None = None
 ) -> str:

@@ -5,8 +5,9 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_whisperq.config import parse_options
 from pytest_whisperq.errors import ConfigError
-from pytest_whisperq.options import OPTIONS, parse_options
+from pytest_whisperq.options import OPTIONS
 
 RANGES = {
     "max-drop": (-100, 100),

@@ -2,8 +2,9 @@
 
 import pytest
 
+from pytest_whisperq.config import parse_options
 from pytest_whisperq.errors import ConfigError
-from pytest_whisperq.options import OPTIONS, parse_options
+from pytest_whisperq.options import OPTIONS
 
 BY_NAME = {option.name: option for option in OPTIONS}
 

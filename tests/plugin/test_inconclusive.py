@@ -1,0 +1,69 @@
+"""What becomes of a gate that cannot tell: it fails, is skipped by name, or looks at more of the corpus."""
+
+import pytest
+from scripted_project import GATES, Project, same
+
+ACCURACY = """
+import pytest
+
+@pytest.mark.whisperq_accuracy(max_drop=1)
+def test_accuracy():
+    pass
+"""
+
+
+def slips(index: int, reference: str) -> str:
+    """Get a word wrong in every hundredth clip: 0.17 points."""
+    return f"{reference} uh" if index % 100 == 50 else reference
+
+
+def test_it_fails_unless_told_otherwise(project: Project) -> None:
+    project.record(count=20, int8=same)
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["whisperq accuracy gate: INCONCLUSIVE"])
+
+
+def test_it_is_skipped_green_and_named_at_the_end(any_project: Project) -> None:
+    any_project.record(count=20, int8=same)
+    any_project.pytester.makepyfile(ACCURACY)
+    result = any_project.run("--whisperq-on-inconclusive=skip")
+    result.assert_outcomes(skipped=1)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        ["not certified, and green by --whisperq-on-inconclusive=skip: whisperq accuracy gate of scripted:int8 INCON*"]
+    )
+
+
+def test_a_candidate_that_fails_is_not_skipped(project: Project) -> None:
+    project.record(int8=lambda index, text: text if index % 2 else "wrong")
+    project.pytester.makepyfile(GATES)
+    project.run("--whisperq-on-inconclusive=skip").assert_outcomes(failed=2)
+
+
+def test_it_looks_at_more_of_the_corpus_until_it_can_tell(project: Project) -> None:
+    project.record(count=800, int8=slips)
+    project.pytester.makepyfile(ACCURACY)
+    few = ("--whisperq-max-utterances=50",)
+    project.run(*few).assert_outcomes(failed=1)
+    result = project.run(*few, "--whisperq-on-inconclusive=extend")
+    result.assert_outcomes(passed=1)
+    # 50, 100, 200, 400, 800: five looks share the error of one
+    result.stdout.fnmatch_lines(["*99% bounds*", "*drop, points*< 1*PASS"])
+
+
+def test_what_the_whole_corpus_cannot_tell_still_fails(project: Project) -> None:
+    project.record(count=40, int8=same)
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run("--whisperq-max-utterances=20", "--whisperq-on-inconclusive=extend")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  corpus calls: 40 utterances, *", "*INCONCLUSIVE: *"])
+
+
+def test_another_word_is_refused(project: Project) -> None:
+    project.record(count=20, int8=same)
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run("--whisperq-on-inconclusive=warn")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--whisperq-on-inconclusive: must be one of fail, skip, extend (got 'warn')*"])
