@@ -101,6 +101,10 @@ class ArtifactStore:
         except OSError as error:
             raise cache_error(self._root.parent, error) from error
 
+    def built(self, spec: ModelSpec) -> Artifact | None:
+        """Return the model if it has been built already."""
+        return self._read(spec, self.key(spec))
+
     def intact(self, spec: ModelSpec) -> Artifact:
         """Return a model as `get` does, every file checked against the digest it was published with.
 

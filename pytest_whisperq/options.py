@@ -219,7 +219,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="N",
         parse=_typed.whole(0, "a whole number, 0 or more"),
         default="0",
-        help="seed of subsets and bootstrap resamples; the same seed gives the same verdict",
+        help="seed of subsets; the same seed gives the same verdict",
     ),
     Option(
         name="cache-dir",

@@ -76,18 +76,24 @@ class GateRun(Workbench):
         max_drop: float | None = None,
         drop_type: DropType = "absolute",
         metric: Metric = "wer",
+        per: str | None = None,
     ) -> gates.Outcome:
-        """Judge the accuracy drop; a limit of None means the configured one, which is in points."""
+        """Judge the accuracy drop; a limit of None means the configured one, in points. ``per="slice"``: each slice."""
         if max_drop is None and drop_type != "absolute":
             raise ConfigError(f"drop_type={drop_type!r} needs its own max_drop, in per cent")
-        return gates.judge_accuracy(
-            self.texts(candidate),
+        texts = self.texts(candidate)
+        judge = gates.judge_slices if per == "slice" else gates.judge_accuracy
+        outcome = judge(
+            texts,
             max_drop=self.config.max_drop if max_drop is None else max_drop,
             drop_type=drop_type,
             metric=metric,
             confidence=self.config.confidence,
             seed=self.config.seed,
         )
+        if per == "slice":
+            return outcome
+        return gates.name_worst(outcome, texts, metric=metric, confidence=self.config.confidence)
 
     def parity(
         self, candidate: Candidate, *, min_exact_match: float | None = None, max_divergence: float | None = None

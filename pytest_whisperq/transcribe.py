@@ -96,6 +96,15 @@ class TranscriptCache:
             languages=tuple(known[clip][1] for clip, _ in wanted),
         )
 
+    def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> dict[str, str]:
+        """Return the texts of ``corpus`` that are in the cache, by utterance; nothing is built or decoded."""
+        artifact = self._store.built(spec)
+        if artifact is None:
+            return {}
+        _, known = _read(self._path(artifact))
+        ids = {item.id: _clip_id(item, facts) for item in corpus.utterances}
+        return {name: known[clip][0] for name, clip in ids.items() if clip in known}
+
     def _path(self, artifact: Artifact) -> Path:
         backend = get_backend(artifact.spec.backend)
         recipe = [artifact.key, artifact.identity, DECODING, versions(backend.distributions), cpu_features()]

@@ -52,7 +52,8 @@ class Judgement:
 
     ``compute_type`` is what executed, empty for a gate that runs nothing; ``fell_back`` says that it is not what the
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
-    that hears no corpus has no utterances, one that compares with nothing no baseline.
+    that hears no corpus has no utterances, one that compares with nothing no baseline. ``notes`` are what a reader
+    should know whatever the verdict is.
     """
 
     gate: str
@@ -68,6 +69,7 @@ class Judgement:
     words: int = 0
     seed: int = 0
     details: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -98,4 +100,6 @@ class Judgement:
     def from_dict(cls, data: dict[str, Any]) -> "Judgement":
         """Rebuild a judgement that travelled as JSON, for example from an xdist worker."""
         checks = tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in data["checks"])
-        return cls(**{**data, "checks": checks, "details": tuple(data["details"].items())})
+        return cls(
+            **{**data, "checks": checks, "details": tuple(data["details"].items()), "notes": tuple(data["notes"])}
+        )

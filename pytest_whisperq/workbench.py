@@ -195,6 +195,10 @@ class Workbench:
                 raise
         return self._decoded[spec]
 
+    def known_texts(self, spec: ModelSpec) -> dict[str, str]:
+        """Return what a model has been heard to say about the corpus in earlier runs, by utterance."""
+        return self._transcripts.known(spec, self.corpus, self.facts)
+
     @cached_property
     def long_form(self) -> Corpus:
         """The utterances of the long recordings, in their order."""

@@ -50,6 +50,7 @@ class MakePairs(Protocol):
         clusters: Sequence[str] | None = None,
         languages: Sequence[str | None] | None = None,
         kinds: Sequence[str] | None = None,
+        slices: Sequence[dict[str, str]] | None = None,
     ) -> PairedTexts: ...
 
 
@@ -111,6 +112,7 @@ def make_pairs() -> MakePairs:
         clusters: Sequence[str] | None = None,
         languages: Sequence[str | None] | None = None,
         kinds: Sequence[str] | None = None,
+        slices: Sequence[dict[str, str]] | None = None,
     ) -> PairedTexts:
         utterances = tuple(
             Utterance(
@@ -120,6 +122,7 @@ def make_pairs() -> MakePairs:
                 reference=text,
                 cluster=clusters[number] if clusters else "",
                 kind=kinds[number] if kinds else "",
+                slices=tuple(slices[number].items()) if slices else (),
             )
             for number, text in enumerate(references)
         )

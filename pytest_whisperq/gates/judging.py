@@ -55,7 +55,7 @@ def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, 
         reason = (
             f"{interval.clusters} independent utterances or clusters; at least {MIN_CLUSTERS} are needed for any bound"
             if interval.clusters < MIN_CLUSTERS
-            else "no bound: in some resamples the baseline makes no error; use drop_type='absolute'"
+            else "no bound: the baseline makes too few errors to hold others against; use drop_type='absolute'"
         )
     elif sign * good < sign * limit:
         verdict, reason = Verdict.PASS, f"the bound facing the limit is {keep} it"

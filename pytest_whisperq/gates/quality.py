@@ -22,7 +22,7 @@ def judge_accuracy(
     seed: int,
 ) -> Outcome:
     """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`)."""
-    found = measure_accuracy(texts, metric=metric, drop_type=drop_type, confidence=confidence, seed=seed)
+    found = measure_accuracy(texts, metric=metric, drop_type=drop_type, confidence=confidence)
     name = "drop" if metric == "wer" else f"{metric.upper()} drop"
     check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=len(texts.pairs))
     if check.verdict is Verdict.PASS and found.baseline_rate is not None and found.baseline_rate >= 1.0:
@@ -43,7 +43,7 @@ def judge_parity(
     texts: PairedTexts, *, min_exact_match: float, max_divergence: float, confidence: float, seed: int
 ) -> Outcome:
     """Pass when both models agree: exact-match rate bounded above, divergence bounded below their limits."""
-    found = measure_parity(texts, confidence=confidence, seed=seed)
+    found = measure_parity(texts, confidence=confidence)
     size = len(texts.pairs)
     checks = (
         judge("exact match", found.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size),
@@ -55,7 +55,7 @@ def judge_parity(
 
 def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: float, seed: int) -> Outcome:
     """Pass when the candidate detects the baseline's languages: the lower bound of the share is above the limit."""
-    found = measure_language(texts, confidence=confidence, seed=seed)
+    found = measure_language(texts, confidence=confidence)
     check = judge(
         "same language",
         found.agreement,

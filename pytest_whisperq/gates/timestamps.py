@@ -31,7 +31,7 @@ def judge_timestamps(
     for name, shifts in (("segment", segments), ("word", words)):
         if shifts is None:
             continue
-        drift = measure_drift(shifts, texts.clusters, max_shift=max_shift, confidence=confidence, seed=seed)
+        drift = measure_drift(shifts, texts.clusters, max_shift=max_shift, confidence=confidence)
         checks.append(_check(name, drift, max_shift, len(texts.pairs)))
         for key, seconds in ((f"{name}_shift", drift.median), (f"{name}_shift_95", drift.percentile95)):
             details += [(key, seconds)] if isfinite(seconds) else []

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors, error_rate
-from pytest_whisperq.measure.intervals import Interval, bound_sums
+from pytest_whisperq.measure.intervals import Interval, bound_ratio
 from pytest_whisperq.measure.pairs import PairedTexts
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class AccuracyMeasurement:
 
 
 def measure_accuracy(
-    texts: PairedTexts, *, metric: Metric, drop_type: DropType, confidence: float, seed: int
+    texts: PairedTexts, *, metric: Metric, drop_type: DropType, confidence: float
 ) -> AccuracyMeasurement:
     """Measure the drop over the corpus, paired by utterance.
 
@@ -50,31 +50,31 @@ def measure_accuracy(
 
     baseline = tuple(count_errors(pair.reference, pair.baseline, metric) for pair in texts.pairs)
     candidate = tuple(count_errors(pair.reference, pair.candidate, metric) for pair in texts.pairs)
-    columns = np.array(
+    counts = np.array(
         [(r.errors, q.errors, r.length) for r, q in zip(baseline, candidate, strict=True)], np.float64
     ).reshape(-1, 3)
-    length = columns[:, 2].mean() if len(columns) else 0.0
-
-    def drop(sums: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        r, q, n = sums.T
-        denominator = {"absolute": n, "relative": r, "accuracy-ratio": n - r}[drop_type]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(denominator > 0, 100.0 * (q - r) / denominator, np.nan)
-
+    length = counts[:, 2].mean() if len(counts) else 0.0
+    half = length / 2
     return AccuracyMeasurement(
         baseline_rate=error_rate(baseline),
         candidate_rate=error_rate(candidate),
-        drop=bound_sums(
-            columns,
-            drop,
+        drop=bound_ratio(
+            _contrast(counts, drop_type),
             texts.clusters,
-            worse=(0.0, length / 2, length),
-            better=(length / 2, 0.0, length),
+            worse=_contrast(np.array([(0.0, half, length)]), drop_type)[0],
+            better=_contrast(np.array([(half, 0.0, length)]), drop_type)[0],
             confidence=confidence,
-            seed=seed,
         ),
         unit=DROP_UNITS[drop_type],
-        length=int(columns[:, 2].sum()),
+        length=int(counts[:, 2].sum()),
         baseline_counts=baseline,
         candidate_counts=candidate,
     )
+
+
+def _contrast(counts: "NDArray[np.float64]", drop_type: DropType) -> "NDArray[np.float64]":
+    """From rows of (r, q, N) to rows of (100·(q − r), d), whose sums make the drop."""
+    import numpy as np
+
+    r, q, n = counts.T
+    return np.column_stack([100.0 * (q - r), {"absolute": n, "relative": r, "accuracy-ratio": n - r}[drop_type]])

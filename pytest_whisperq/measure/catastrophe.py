@@ -4,7 +4,6 @@ import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, lgamma, log, log1p
 
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.measure.error_rate import count_errors
@@ -151,26 +150,7 @@ def binomial(hits: int, count: int, confidence: float) -> Interval:
 
 
 def _upper(hits: int, count: int, alpha: float) -> float:
-    """Return the probability at which so few hits have a chance of ``alpha``: by bisection, to 1e-12."""
-    if hits == count:
-        return 1.0
-    low, high = hits / count, 1.0
-    while high - low > 1e-12:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _at_most(hits, count, middle) > alpha else (low, middle)
-    return high
+    """Return the probability at which so few hits have a chance of ``alpha``."""
+    from scipy.special import betaincinv
 
-
-def _at_most(hits: int, count: int, probability: float) -> float:
-    """Return the chance of at most ``hits`` of ``count``, for a probability between 0 and 1."""
-    if probability >= 1:
-        return 0.0
-    logs = (
-        lgamma(count + 1)
-        - lgamma(k + 1)
-        - lgamma(count - k + 1)
-        + k * log(probability)
-        + (count - k) * log1p(-probability)
-        for k in range(hits + 1)
-    )
-    return min(sum(map(exp, logs)), 1.0)
+    return 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - alpha))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.measure.intervals import Interval, bound_sums, ratio
+from pytest_whisperq.measure.intervals import Interval, bound_ratio
 from pytest_whisperq.measure.pairs import PairedTexts
 
 
@@ -18,7 +18,7 @@ class LanguageMeasurement:
     candidate_right: float | None
 
 
-def measure_language(texts: PairedTexts, *, confidence: float, seed: int) -> LanguageMeasurement:
+def measure_language(texts: PairedTexts, *, confidence: float) -> LanguageMeasurement:
     """Measure agreement over the corpus. The pseudo-clip of the bounds is one on which the two differ."""
     import numpy as np
 
@@ -27,9 +27,7 @@ def measure_language(texts: PairedTexts, *, confidence: float, seed: int) -> Lan
     ).reshape(-1, 2)
     labelled = [pair for pair in texts.pairs if pair.utterance.language]
     return LanguageMeasurement(
-        agreement=bound_sums(
-            same, ratio, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence, seed=seed
-        ),
+        agreement=bound_ratio(same, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence),
         baseline_right=_share([pair.baseline_language == pair.utterance.language for pair in labelled]),
         candidate_right=_share([pair.candidate_language == pair.utterance.language for pair in labelled]),
     )

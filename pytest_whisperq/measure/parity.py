@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.measure.error_rate import ErrorCount, count_errors
-from pytest_whisperq.measure.intervals import Interval, bound_sums, ratio
+from pytest_whisperq.measure.intervals import Interval, bound_ratio
 from pytest_whisperq.measure.pairs import PairedTexts
 
 
@@ -16,7 +16,7 @@ class ParityMeasurement:
     counts: tuple[ErrorCount, ...]
 
 
-def measure_parity(texts: PairedTexts, *, confidence: float, seed: int) -> ParityMeasurement:
+def measure_parity(texts: PairedTexts, *, confidence: float) -> ParityMeasurement:
     """Measure agreement over the corpus. The pseudo-clip of the bounds is one on which the two differ."""
     import numpy as np
 
@@ -25,17 +25,13 @@ def measure_parity(texts: PairedTexts, *, confidence: float, seed: int) -> Parit
     edits = np.array([(count.errors, count.length) for count in counts], np.float64).reshape(-1, 2)
     length = edits[:, 1].mean() if len(edits) else 0.0
     return ParityMeasurement(
-        exact_match=bound_sums(
-            matches, ratio, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence, seed=seed
-        ),
-        divergence=bound_sums(
+        exact_match=bound_ratio(matches, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence),
+        divergence=bound_ratio(
             edits,
-            ratio,
             texts.clusters,
             worse=(length / 2, length),
             better=(0.0, length),
             confidence=confidence,
-            seed=seed,
         ),
         counts=counts,
     )

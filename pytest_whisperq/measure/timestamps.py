@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from pytest_whisperq.backends import Segment, TimedText, Word
-from pytest_whisperq.measure.intervals import Interval, bound_sums, ratio
+from pytest_whisperq.measure.intervals import Interval, bound_ratio
 
 _NEVER = float("inf")  # the shift of a time that has no counterpart
 
@@ -60,7 +60,7 @@ def word_shifts(
 
 
 def measure_drift(
-    shifts: Sequence[Sequence[float]], clusters: Sequence[str], *, max_shift: float, confidence: float, seed: int
+    shifts: Sequence[Sequence[float]], clusters: Sequence[str], *, max_shift: float, confidence: float
 ) -> Drift:
     """Summarize the shifts of each utterance, in seconds.
 
@@ -75,14 +75,12 @@ def measure_drift(
     every = sorted(shift for own in found for shift in own)
     average = len(every) / max(len(found), 1)
     return Drift(
-        late=bound_sums(
+        late=bound_ratio(
             rows,
-            ratio,
             clusters,
             worse=(average, average),
             better=(0.0, average),
             confidence=confidence,
-            seed=seed,
         ),
         median=_nearest_rank(every, 0.5),
         percentile95=_nearest_rank(every, 0.95),

@@ -109,10 +109,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
-    if any((candidate := candidate_of(item)) and not candidate.missing for item in session.items):
-        from pytest_whisperq.plugin import state
+    gated = [item for item in session.items if (candidate := candidate_of(item)) and not candidate.missing]
+    if gated:
+        from pytest_whisperq.plugin import preflight
 
-        state.preflight(config)
+        preflight.check(config)
+        preflight.forecast_gates(config, gated)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -121,11 +123,12 @@ def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
     config: pytest.Config = node.config  # type: ignore[attr-defined]  # xdist's WorkerController
     if not _is_configured(config):
         return
-    from pytest_whisperq.plugin import state
+    from pytest_whisperq.plugin import preflight, state
 
     live = [candidate.id for candidate in state.gate_config(config).candidates if not candidate.missing]
     if any(name in identifier.partition("[")[2] for identifier in ids for name in live):
-        state.preflight(config)
+        preflight.check(config)
+        preflight.forecast_limit(config)
 
 
 @pytest.hookimpl(wrapper=True)

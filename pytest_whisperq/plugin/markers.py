@@ -45,7 +45,7 @@ def _whole(low: int, high: int) -> Callable[[Any], str]:
     return check
 
 
-def _one_of(*names: str) -> Callable[[Any], str]:
+def _one_of(*names: str | None) -> Callable[[Any], str]:
     return lambda value: "" if value in names else f"one of {', '.join(map(repr, names))}"
 
 
@@ -67,6 +67,7 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                     "max_drop": _between(-100, 1000),
                     "drop_type": _one_of("absolute", "relative", "accuracy-ratio"),
                     "metric": _one_of("wer", "cer"),
+                    "per": _one_of(None, "slice"),
                 },
             ),
             Marker(

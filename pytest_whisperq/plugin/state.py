@@ -50,17 +50,6 @@ def gate_run(config: pytest.Config) -> GateRun:
     return config.stash[_RUN]
 
 
-def preflight(config: pytest.Config) -> None:
-    """Read the whole corpus and find both models; what cannot be used ends the run before any gate (exit code 4)."""
-    run = gate_run(config)
-    try:
-        _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts
-        if run.calibrates:
-            _ = run.calibration
-    except WhisperqError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
 def header(config: pytest.Config) -> list[str]:
     """Return the lines at the top of a run that gates something."""
     resolved = gate_config(config)

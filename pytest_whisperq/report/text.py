@@ -34,6 +34,7 @@ def explain(outcome: Outcome, replay: str) -> str:
             f"{check.limit * _scale(check):g}); {_bounds(check)}"
         )
         lines.append(f"    {check.verdict.value}: {check.reason}")
+    lines += [f"  {note}" for note in judgement.notes]
     if outcome.worst:
         lines.append(f"  worst {len(outcome.worst)} utterances ({outcome.counted}):")
     for evidence in outcome.worst:
@@ -90,6 +91,9 @@ def summary_table(
             for row in _rows(judgement):
                 table.add_row(*row)
         console.print(table)
+        for judgement in own:
+            for note in judgement.notes:
+                console.print(f"{judgement.gate}: {escape(note)}")
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
 
 

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("measure",),
     ("config", "gates", "report"),
     ("workbench", "cache"),
-    ("pipeline", "contract"),
+    ("pipeline", "contract", "preflight"),
     ("sweep", "chunking"),
     ("plugin", "__main__"),
 )

@@ -3,23 +3,20 @@
 import numpy as np
 import pytest
 
-from pytest_whisperq.measure import intervals
-from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval, bound_sums, ratio
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval, bound_ratio
 
 
 def bound(
-    errors: np.ndarray, words: np.ndarray, clusters: list[str] | None = None, confidence: float = 0.95, seed: int = 0
+    errors: np.ndarray, words: np.ndarray, clusters: list[str] | None = None, confidence: float = 0.95
 ) -> Interval:
     """Bounds of Σ errors / Σ words, with half the words of the pseudo-clip wrong."""
     length = float(words.mean()) if len(words) else 0.0
-    return bound_sums(
+    return bound_ratio(
         np.column_stack([errors, words]).astype(float),
-        ratio,
         clusters or [""] * len(words),
         worse=(length / 2, length),
         better=(0.0, length),
         confidence=confidence,
-        seed=seed,
     )
 
 
@@ -27,26 +24,28 @@ def test_the_value_is_the_ratio_of_sums() -> None:
     assert bound(np.array([1, 0, 0, 0, 3]), np.array([1, 1, 1, 1, 6])).value == pytest.approx(0.4)
 
 
-def test_the_same_seed_gives_the_same_bounds_and_another_one_nearly_the_same() -> None:
-    words = np.full(200, 8)
-    errors = (np.arange(200) % 7 == 0).astype(int)
-    one = bound(errors, words, seed=1)
-    assert bound(errors, words, seed=1) == one
-    other = bound(errors, words, seed=2)
-    assert other != one
-    assert other.upper == pytest.approx(one.upper, abs=0.002)
-    assert other.lower == pytest.approx(one.lower, abs=0.002)
-
-
-def test_bounds_agree_with_the_closed_form_on_plenty_of_data() -> None:
+def test_bounds_agree_with_the_paired_bootstrap_on_plenty_of_data() -> None:
+    """Bisani and Ney (ICASSP 2004): utterances drawn with replacement, errors over words of each draw."""
     rng = np.random.default_rng(5)
     words = rng.integers(5, 15, 1_000)
     errors = rng.binomial(words, 0.1)
     found = bound(errors, words)
-    residuals = errors - found.value * words
-    error = np.sqrt(1_000 / 999 * (residuals**2).sum()) / words.sum()
-    assert found.upper - found.value == pytest.approx(1.645 * error, rel=0.15)
-    assert found.value - found.lower == pytest.approx(1.645 * error, rel=0.15)
+    drawn = rng.multinomial(1_000, np.full(1_000, 1e-3), size=4_000)
+    lower, upper = np.quantile(drawn @ errors / (drawn @ words), (0.05, 0.95))
+    assert found.upper - found.value == pytest.approx(upper - found.value, rel=0.15)
+    assert found.value - found.lower == pytest.approx(found.value - lower, rel=0.15)
+
+
+@pytest.mark.parametrize("limit", [0.02, 0.05, 0.11])
+def test_a_bound_clears_a_limit_exactly_when_a_t_test_of_the_contrast_does(limit: float) -> None:
+    """Σ(a − limit·b) < 0 by the ordinary one-sample t test of the clips and the pseudo-clip."""
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        words = rng.integers(2, 20, 80)
+        errors = rng.binomial(words, 0.03)
+        contrast = np.append(errors - limit * words, (0.5 - limit) * words.mean())
+        t = contrast.mean() / (contrast.std(ddof=1) / np.sqrt(81))
+        assert (bound(errors, words).upper < limit) == (t < -1.6644)  # t of 79 degrees of freedom, 5 %
 
 
 def test_a_perfect_score_proves_little_on_ten_clips_and_much_on_a_thousand() -> None:
@@ -90,16 +89,10 @@ def test_too_few_groups_bound_nothing(count: int) -> None:
     assert five_clips_of_few_groups.upper is None
 
 
-def test_a_statistic_that_is_undefined_in_a_resample_bounds_nothing() -> None:
-    words = np.array([8] + [0] * 9)  # some resamples hold no word at all
-    found = bound_sums(
-        np.column_stack([words / 8, words]),
-        ratio,
-        [""] * 10,
-        worse=(0.0, 0.0),
-        better=(0.0, 0.0),
-        confidence=0.95,
-        seed=0,
+def test_a_ratio_over_next_to_nothing_is_not_bounded() -> None:
+    words = np.array([8] + [0] * 9)
+    found = bound_ratio(
+        np.column_stack([words / 8, words]), [""] * 10, worse=(0.0, 0.0), better=(0.0, 0.0), confidence=0.95
     )
     assert found.value == 0.125
     assert (found.lower, found.upper) == (None, None)
@@ -110,16 +103,13 @@ def test_a_statistic_that_is_undefined_in_a_resample_bounds_nothing() -> None:
     [(1, 100, 0.02), (1, 100, 0.05), (10, 30, 0.03)],
     ids=["rare", "less rare", "by cluster"],
 )
-def test_the_upper_bound_covers_the_truth_as_often_as_it_claims(
-    size: int, count: int, chance: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_upper_bound_covers_the_truth_as_often_as_it_claims(size: int, count: int, chance: float) -> None:
     """A group of ``size`` clips is wrecked together, half its words wrong; 400 corpora, each bounded at 95 %."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 500)
     rng = np.random.default_rng(20)
     trials, covered = 400, 0
     names = [f"k{n // size}" for n in range(size * count)]
-    for seed in range(trials):
+    for _ in range(trials):
         words = rng.integers(2, 9, size * count) * 2
         wrecked = np.repeat(rng.random(count) < chance, size)
-        covered += bound(np.where(wrecked, words // 2, 0), words, names, seed=seed).upper >= chance / 2
+        covered += bound(np.where(wrecked, words // 2, 0), words, names).upper >= chance / 2
     assert covered / trials >= 0.93

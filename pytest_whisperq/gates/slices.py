@@ -1,0 +1,115 @@
+"""The accuracy gate slice by slice: a mean over a corpus hides the language or the line that a candidate lost."""
+
+from dataclasses import dataclass, replace
+
+from pytest_whisperq.gates.judging import Outcome, judge
+from pytest_whisperq.gates.quality import judge_accuracy
+from pytest_whisperq.measure.accuracy import DropType, measure_accuracy
+from pytest_whisperq.measure.error_rate import Metric
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measure.power import plan
+from pytest_whisperq.measure.slices import Slice, slices_of
+from pytest_whisperq.verdict import Check, Verdict
+
+NAMED = 3
+"""How many of the worst slices a gate names that did not pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Demand:
+    max_drop: float
+    drop_type: DropType
+    metric: Metric
+    confidence: float
+
+
+def judge_slices(
+    texts: PairedTexts,
+    *,
+    max_drop: float,
+    drop_type: DropType = "absolute",
+    metric: Metric = "wer",
+    confidence: float,
+    seed: int,
+) -> Outcome:
+    """Judge the drop over the corpus and in each slice that is large enough; all have to pass.
+
+    That a candidate passes all is an intersection-union test (Berger, Technometrics 1982): each upper bound at
+    ``confidence`` is enough. That one of ``m`` fails is said at Bonferroni's 1 − (1 − confidence) / m, or many slices
+    would fail a good candidate by chance. A slice in which the limit could not be certified if no text changed is
+    named and not judged; with no slice left the gate is INCONCLUSIVE.
+    """
+    demand = _Demand(max_drop=max_drop, drop_type=drop_type, metric=metric, confidence=confidence)
+    whole = judge_accuracy(
+        texts, max_drop=max_drop, drop_type=drop_type, metric=metric, confidence=confidence, seed=seed
+    )
+    parts = slices_of(texts)
+    judged = [part for part in parts if _is_enough(part, demand)]
+    small = [part for part in parts if part not in judged]
+    strict = 1 - (1 - confidence) / max(len(judged), 1)
+    checks = sorted((_check(part, demand, strict) for part in judged), key=lambda check: -(check.value or 0.0))
+    notes = [f"worst slice {checks[0].name}"] if checks else []
+    if small:
+        notes.append(f"too small to be judged at max_drop={max_drop:g}: {', '.join(part.size for part in small)}")
+    if not checks:
+        checks = [_nothing(whole.judgement.checks[0])]
+    judgement = whole.judgement
+    judgement = replace(judgement, checks=(*judgement.checks, *checks), notes=(*judgement.notes, *notes))
+    return replace(whole, judgement=judgement)
+
+
+def name_worst(outcome: Outcome, texts: PairedTexts, *, metric: Metric, confidence: float) -> Outcome:
+    """Note in an accuracy outcome that did not pass which slices lost most, with bounds, if any lost more than all."""
+    judgement = outcome.judgement
+    value = judgement.checks[0].value
+    if judgement.verdict is Verdict.PASS or value is None:
+        return outcome
+    found = [
+        (part, measure_accuracy(part.texts, metric=metric, drop_type="absolute", confidence=confidence).drop)
+        for part in slices_of(texts)
+    ]
+    lost = sorted(
+        ((part, drop) for part, drop in found if drop.value is not None and drop.lower is not None),
+        key=lambda row: -(row[1].value or 0.0),
+    )
+    named = [f"{part.name} {_figures(drop)}" for part, drop in lost[:NAMED] if (drop.value or 0.0) > value]
+    if not named:
+        return outcome
+    note = f"worst slices, in points: {'; '.join(named)}"
+    return replace(outcome, judgement=replace(judgement, notes=(*judgement.notes, note)))
+
+
+def _figures(drop: Interval) -> str:
+    return f"{drop.value:+.2f} ({drop.lower:+.2f} … {drop.upper:+.2f})"
+
+
+def _is_enough(part: Slice, demand: _Demand) -> bool:
+    pairs = part.texts.pairs
+    lengths = [len(pair.reference.split()) for pair in pairs]
+    power = plan(lengths, part.texts.clusters, confidence=demand.confidence)
+    return power.clusters >= MIN_CLUSTERS and (demand.drop_type != "absolute" or power.at_best < demand.max_drop)
+
+
+def _check(part: Slice, demand: _Demand, strict: float) -> Check:
+    usual, rare = (
+        measure_accuracy(part.texts, metric=demand.metric, drop_type=demand.drop_type, confidence=level)
+        for level in (demand.confidence, strict)
+    )
+    drop = replace(usual.drop, lower=rare.drop.lower)
+    size = len(part.texts.pairs)
+    check = judge(part.name, drop, demand.max_drop, keep="below", unit=usual.unit, utterances=size)
+    return replace(check, reason=f"{check.reason}; {size} utterances, lower bound at {100 * strict:.4g}%")
+
+
+def _nothing(whole: Check) -> Check:
+    """Return the check of a gate on slices that found none to judge: nothing was shown of any."""
+    return replace(
+        whole,
+        name="slices",
+        value=None,
+        lower=None,
+        upper=None,
+        verdict=Verdict.INCONCLUSIVE,
+        reason="no slice is large enough for this limit, or the corpus has no column that slices it",
+    )

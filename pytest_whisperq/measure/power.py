@@ -1,0 +1,108 @@
+"""What a corpus can certify before anything of it is decoded.
+
+A limit M on the accuracy drop is certified when the upper bound of the drop stays below it. For a candidate that is no
+worse than the baseline, whose drop scatters with σ (words, standard deviation of the errors gained by one cluster), the
+bound of `intervals.bound_ratio` lies with a chance of 90 % below
+
+    M(G) = s + t·√(σ²/(L²·G) + s²) + z·σ/(L·√G),   s = 0.5 / (G + 1)
+
+with G clusters of L words, t the quantile of G − 1 degrees of freedom, z that of the normal distribution at 90 %, and
+s the share that the pseudo-clip of the bound adds (see there). With σ = 0, no text changed at all, none can do better.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS, sum_by_cluster
+
+CHANCE = 0.9
+"""How surely a candidate that is no worse than the baseline is to pass."""
+
+CHANGED = 0.08
+"""Share of utterances assumed to gain or lose a word, where nothing is known: what int8 does to small models."""
+
+MANY = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """The size of a corpus and how much its candidate is assumed to scatter.
+
+    ``utterances`` and ``words`` are counts of speech, ``clusters`` of independent groups among it; ``scatter`` is σ, in
+    words a cluster. ``pilot`` says from how many utterances of a pilot σ is known, 0 where it is `CHANGED`.
+    """
+
+    utterances: int
+    words: int
+    clusters: int
+    scatter: float
+    confidence: float
+    pilot: int = 0
+
+    @property
+    def at_best(self) -> float:
+        """The smallest limit, in points, that is certified when not one text changes; infinite for too few clusters."""
+        return _certified(self.clusters, 0.0, self.confidence)
+
+    @property
+    def likely(self) -> float:
+        """The smallest limit, in points, that a candidate no worse than the baseline passes in 90 of 100 runs."""
+        return _certified(self.clusters, self._relative, self.confidence)
+
+    def needed(self, limit: float, *, best: bool = False) -> int | None:
+        """Return how many utterances like these certify ``limit``, in points: likely, or at best. None: never."""
+        if limit <= 0:
+            return None
+        relative = 0.0 if best else self._relative
+        low, high = MIN_CLUSTERS - 1, MANY
+        if _certified(high, relative, self.confidence) >= limit:
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if _certified(middle, relative, self.confidence) >= limit else (low, middle)
+        return -(-high * self.utterances // max(self.clusters, 1))
+
+    @property
+    def _relative(self) -> float:
+        return self.scatter * self.clusters / max(self.words, 1)
+
+
+def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float) -> Power:
+    """Return the power of utterances of ``lengths`` words in named ``clusters``, `CHANGED` of which change by a word.
+
+    An empty name is a cluster of its own.
+    """
+    groups = len({name or f"\0{index}" for index, name in enumerate(clusters)})
+    return Power(
+        utterances=len(lengths),
+        words=sum(lengths),
+        clusters=groups,
+        scatter=sqrt(CHANGED * len(lengths) / max(groups, 1)),
+        confidence=confidence,
+    )
+
+
+def learn(power: Power, gained: Sequence[int], lengths: Sequence[int], clusters: Sequence[str]) -> Power:
+    """Return ``power`` with the scatter of a pilot: errors ``gained`` and words of each utterance decoded already.
+
+    One utterance more is taken to have changed by a word: that none of a few did proves little.
+    """
+    import numpy as np
+
+    sums = sum_by_cluster(np.array([gained, lengths], np.float64).T, clusters)
+    drop = sums[:, 0].sum() / sums[:, 1].sum()
+    squares = float(((sums[:, 0] - drop * sums[:, 1]) ** 2).sum())
+    each = (squares + 1) / (len(lengths) + 1)
+    return replace(power, scatter=sqrt(each * power.utterances / max(power.clusters, 1)), pilot=len(lengths))
+
+
+def _certified(clusters: int, relative: float, confidence: float) -> float:
+    """Return M(G) in points for a scatter of ``relative`` times the words of a cluster."""
+    if clusters < MIN_CLUSTERS:
+        return float("inf")
+    from scipy.special import ndtri, stdtrit
+
+    pseudo, scatter = 0.5 / (clusters + 1), relative / sqrt(clusters)
+    t = float(stdtrit(clusters - 1, confidence))
+    return 100 * (pseudo + t * sqrt(scatter**2 + pseudo**2) + float(ndtri(CHANCE)) * scatter)

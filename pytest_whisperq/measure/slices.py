@@ -1,0 +1,34 @@
+"""The parts of a corpus that its columns name: every language, voice, noise … by itself."""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from pytest_whisperq.measure.pairs import Pair, PairedTexts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """The pairs that share a value of a column, under a name such as ``language=es``."""
+
+    name: str
+    texts: PairedTexts
+
+    @property
+    def size(self) -> str:
+        """The name with how much there is of it, for messages."""
+        count = len(self.texts.pairs)
+        return f"{self.name} ({count} utterance{'' if count == 1 else 's'})"
+
+
+def slices_of(texts: PairedTexts) -> list[Slice]:
+    """Return every slice, by column and value. A column of which all utterances have one value slices nothing."""
+    columns: dict[str, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
+    for pair in texts.pairs:
+        for column, value in pair.utterance.slices:
+            columns[column][value].append(pair)
+    return [
+        Slice(name=f"{column}={value}", texts=replace(texts, pairs=tuple(pairs)))
+        for column, values in sorted(columns.items())
+        if len(values) > 1
+        for value, pairs in sorted(values.items())
+    ]

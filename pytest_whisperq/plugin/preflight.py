@@ -1,0 +1,64 @@
+"""Before the first gate: refuse what cannot be used, and say which limits the corpus can certify."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pytest
+
+from pytest_whisperq.config import Candidate
+from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.plugin import state
+from pytest_whisperq.plugin.markers import candidate_of, gate_markers
+from pytest_whisperq.preflight import forecast, power_of
+
+_FORECAST = pytest.StashKey[bool]()
+
+
+def check(config: pytest.Config) -> None:
+    """Read the whole corpus and find both models; what cannot be used ends the run before any gate (exit code 4)."""
+    run = state.gate_run(config)
+    try:
+        _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts
+        if run.calibrates:
+            _ = run.calibration
+    except WhisperqError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def forecast_gates(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Forecast the accuracy gates that tests ask for by markers."""
+    limits: dict[Candidate, list[float]] = {}
+    for item in items:
+        candidate = candidate_of(item)
+        try:
+            asked = gate_markers(item)
+        except WhisperqError as error:  # pytest comes here even after it refused the items
+            raise pytest.UsageError(str(error)) from error
+        for marker, keywords in asked:
+            is_absolute = keywords.get("drop_type", "absolute") == "absolute" and keywords.get("metric", "wer") == "wer"
+            if candidate and marker.gate == "accuracy" and is_absolute:
+                limit = keywords.get("max_drop", state.gate_config(config).max_drop)
+                limits.setdefault(candidate, []).append(limit)
+    _show(config, limits)
+
+
+def forecast_limit(config: pytest.Config) -> None:
+    """Forecast the configured limit, once a run: under xdist only the workers know the markers."""
+    if config.stash.get(_FORECAST, False):
+        return
+    config.stash[_FORECAST] = True
+    resolved = state.gate_config(config)
+    _show(config, {candidate: [resolved.max_drop] for candidate in resolved.candidates if not candidate.missing})
+
+
+def _show(config: pytest.Config, limits: Mapping[Candidate, Sequence[float]]) -> None:
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or reporter.verbosity < 0:
+        return
+    run = state.gate_run(config)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for candidate, own in limits.items():
+        alike.setdefault(tuple(forecast(power_of(run, candidate), own)), []).append(str(candidate))
+    for lines, names in alike.items():
+        of = f" of {', '.join(names)}" if len(alike) > 1 else ""
+        for line in lines:
+            reporter.write_line(f"whisperq{of}: {line}")

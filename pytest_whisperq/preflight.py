@@ -1,0 +1,49 @@
+"""What can be said before an hour of decoding: which limits on the accuracy drop this corpus can certify."""
+
+from collections.abc import Sequence
+from math import isinf
+
+from pytest_whisperq.config import Candidate
+from pytest_whisperq.measure.error_rate import count_errors
+from pytest_whisperq.measure.power import CHANGED, Power, learn, plan
+from pytest_whisperq.workbench import Workbench
+
+PILOT = 30
+"""Utterances that both models must have transcribed already for their difference to be taken as a pilot."""
+
+
+def power_of(run: Workbench, candidate: Candidate) -> Power:
+    """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
+    speech = {item.id: item for item in run.corpus.speech}
+    references = {name: run.normalizer(item.reference) for name, item in speech.items()}
+    clusters = {name: item.cluster or run.facts[name].digest for name, item in speech.items()}
+    lengths = {name: len(text.split()) for name, text in references.items()}
+    power = plan(list(lengths.values()), list(clusters.values()), confidence=run.config.confidence)
+    before, after = (run.known_texts(spec) for spec in (run.baseline_spec, run.spec(candidate)))
+    both = [name for name in speech if name in before and name in after]
+    if len(both) < PILOT:
+        return power
+    gained = [
+        count_errors(references[name], run.normalizer(after[name])).errors
+        - count_errors(references[name], run.normalizer(before[name])).errors
+        for name in both
+    ]
+    return learn(power, gained, [lengths[name] for name in both], [clusters[name] for name in both])
+
+
+def forecast(power: Power, limits: Sequence[float]) -> list[str]:
+    """Return the lines that say what a corpus is good for, and which of the ``limits``, in points, are beyond it."""
+    if isinf(power.at_best):
+        return [f"{power.utterances} utterances in {power.clusters} independent groups certify no drop at all"]
+    size = f"{power.utterances} utterances / {power.words} words"
+    source = f"a pilot of {power.pilot}" if power.pilot else f"{CHANGED:.0%} of the texts changing by a word"
+    figures = f"{power.likely:.1f} points (judged by {source}; {power.at_best:.1f} if no text changes)"
+    lines = [f"{size} certify a drop below {figures}"]
+    for limit in sorted(set(limits)):
+        if limit <= power.at_best:
+            least = power.needed(limit, best=True)
+            needed = f"at least {least} utterances are needed" if least else "and no corpus can certify it"
+            lines.append(f"max_drop={limit:g} is out of their reach: a gate with it cannot pass; {needed}")
+        elif limit < power.likely:
+            lines.append(f"max_drop={limit:g} needs about {power.needed(limit)} utterances to pass a good model surely")
+    return lines

@@ -1,0 +1,85 @@
+"""Before the first gate: what the corpus can certify is said, and a limit beyond it is named up front."""
+
+from scripted_project import Project, same, slipping
+
+LIMITS = """
+import pytest
+
+@pytest.mark.whisperq_accuracy(max_drop=0.05)
+def test_strict():
+    pass
+
+@pytest.mark.whisperq_accuracy(max_drop=2)
+def test_loose():
+    pass
+
+@pytest.mark.whisperq_accuracy(max_drop=2, drop_type="relative")
+def test_relative():
+    pass
+"""
+
+
+def test_it_says_what_the_corpus_certifies_before_decoding(project: Project) -> None:
+    project.record(count=300, int8=same)
+    project.pytester.makepyfile(LIMITS)
+    result = project.run("--collect-only")
+    result.stdout.no_fnmatch_line("*certify*")
+    result = project.run("-k", "strict or loose")
+    judged = "judged by 8% of the texts changing by a word; 0.4 if no text changes"
+    beyond = "max_drop=0.05 is out of their reach: a gate with it cannot pass; at least 26?? utterances are needed"
+    result.stdout.fnmatch_lines(
+        [
+            f"whisperq: 300 utterances / 1800 words certify a drop below 1.0 points ({judged})",
+            f"whisperq: {beyond}",
+            "test_*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("whisperq: max_drop=2 *")
+    result.assert_outcomes(passed=1, failed=1)
+
+
+def test_the_next_run_knows_better_from_what_is_cached(project: Project) -> None:
+    project.record(count=300, int8=slipping)
+    project.pytester.makepyfile(LIMITS)
+    project.run("-k", "loose", "--whisperq-max-utterances=100")
+    result = project.run("-k", "loose")
+    result.stdout.fnmatch_lines(
+        ["whisperq: 300 utterances / * certify a drop below ?.? points (judged by a pilot of 100;*"]
+    )
+
+
+def test_a_limit_out_of_reach_is_named_once_with_xdist_and_without(any_project: Project) -> None:
+    any_project.record(count=20, int8=same)
+    any_project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_accuracy\ndef test_it():\n    pass\n")
+    result = any_project.run("--whisperq-max-drop=1")
+    lines = [line for line in result.outlines if "max_drop=1 is out of their reach" in line]
+    needed = "a gate with it cannot pass; at least 132 utterances are needed"
+    assert lines == [f"whisperq: max_drop=1 is out of their reach: {needed}"]
+
+
+def test_a_run_without_an_accuracy_gate_is_not_lectured(project: Project) -> None:
+    project.record(count=20, int8=same)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_parity\ndef test_it():\n    pass\n")
+    project.run().stdout.no_fnmatch_line("*certify*")
+    project.run("-q").stdout.no_fnmatch_line("*certify*")
+
+
+def test_four_recordings_certify_nothing(project: Project) -> None:
+    project.record(count=4, int8=same)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_accuracy\ndef test_it():\n    pass\n")
+    project.run().stdout.fnmatch_lines(["whisperq: 4 utterances in 4 independent groups certify no drop at all"])
+
+
+def test_slices_are_judged_and_named(project: Project) -> None:
+    project.record(count=300, int8=slipping)
+    rows = (project.corpus / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    lines = [f"{rows[0]},line"] + [f"{row},{'gsm' if n % 3 == 0 else 'isdn'}" for n, row in enumerate(rows[1:])]
+    lines[1] = lines[1].rsplit(",", 1)[0] + ",analogue"
+    (project.corpus / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    project.pytester.makepyfile(
+        "import pytest\n\n@pytest.mark.whisperq_accuracy(max_drop=6, per='slice')\ndef test_it():\n    pass\n"
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    small = "too small to be judged at max_drop=6: line=analogue (1 utterance)"
+    result.stdout.fnmatch_lines([" line=*PASS", "accuracy: worst slice line=*", f"accuracy: {small}"])

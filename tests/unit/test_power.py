@@ -1,0 +1,65 @@
+"""What a corpus can certify: against the bounds it will really get."""
+
+from math import inf
+
+import numpy as np
+import pytest
+
+from pytest_whisperq.measure.intervals import bound_ratio
+from pytest_whisperq.measure.power import CHANCE, Power, learn, plan
+
+
+def planned(count: int, words: int = 6, clusters: list[str] | None = None) -> Power:
+    return plan([words] * count, clusters or [""] * count, confidence=0.95)
+
+
+def upper(gained: np.ndarray, words: int = 6) -> float:
+    columns = np.column_stack([100.0 * gained, np.full(len(gained), float(words))])
+    pseudo = (100.0 * words / 2, float(words))
+    found = bound_ratio(columns, [""] * len(gained), worse=pseudo, better=(-pseudo[0], pseudo[1]), confidence=0.95)
+    assert found.upper is not None
+    return found.upper
+
+
+@pytest.mark.parametrize("count", [20, 100, 591])
+def test_the_best_that_is_possible_is_the_bound_of_texts_that_do_not_change(count: int) -> None:
+    assert planned(count).at_best == pytest.approx(upper(np.zeros(count)), rel=0.02)
+
+
+@pytest.mark.parametrize("count", [100, 300, 600])
+def test_a_candidate_that_is_no_worse_passes_the_likely_limit_nine_times_in_ten(count: int) -> None:
+    limit = planned(count).likely
+    rng = np.random.default_rng(0)
+    passed = [upper(rng.choice([-1, 0, 1], count, p=[0.04, 0.92, 0.04])) < limit for _ in range(1_000)]
+    assert np.mean(passed) == pytest.approx(CHANCE, abs=0.04)
+
+
+def test_the_number_needed_is_the_smallest_that_certifies() -> None:
+    needed = planned(50).needed(1.0)
+    assert planned(needed).likely < 1.0 <= planned(needed - 1).likely
+    best = planned(50).needed(1.0, best=True)
+    assert planned(best).at_best < 1.0 <= planned(best - 1).at_best
+    assert best < needed
+
+
+def test_utterances_that_share_recordings_count_less() -> None:
+    together = planned(300, clusters=[f"take{n // 10}" for n in range(300)])
+    assert together.clusters == 30
+    assert together.likely > 2 * planned(300).likely
+    assert together.needed(1.0) > 2 * planned(300).needed(1.0)
+
+
+def test_too_few_clusters_certify_nothing_and_no_corpus_certifies_no_drop() -> None:
+    assert planned(4).at_best == inf
+    assert planned(300).needed(0.0) is None
+    assert planned(300).needed(-1.0) is None
+
+
+def test_a_pilot_replaces_the_assumption() -> None:
+    power, rng = planned(400), np.random.default_rng(1)
+    wild = learn(power, list(rng.choice([-3, 0, 3], 60, p=[0.2, 0.6, 0.2])), [6] * 60, [""] * 60)
+    assert (wild.pilot, wild.utterances) == (60, 400)
+    assert wild.scatter == pytest.approx(3 * np.sqrt(0.4), rel=0.25)
+    assert wild.likely > 2 * power.likely
+    calm = learn(power, [0] * 60, [6] * 60, [""] * 60)
+    assert power.at_best < calm.likely < power.likely  # none of sixty is not none at all

@@ -1,0 +1,89 @@
+"""The accuracy gate slice by slice: a planted loss is found where it is, and what is too small is not passed."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pytest_whisperq.gates import Outcome, judge_accuracy, judge_slices, name_worst
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measure.slices import slices_of
+from pytest_whisperq.verdict import Verdict
+
+Pairs = Callable[..., PairedTexts]
+TEXT = "a b c d e f g h"
+LOST = "a b c d"
+
+
+def corpus(make_pairs: Pairs, sizes: dict[str, int], lost: dict[str, float] | None = None) -> PairedTexts:
+    """So many utterances of each language, of which a share of ``lost`` is cut in half by the candidate."""
+    languages = [name for name, size in sizes.items() for _ in range(size)]
+    rng = np.random.default_rng(0)
+    said = [LOST if rng.random() < (lost or {}).get(name, 0.0) else TEXT for name in languages]
+    slices = [{"language": name, "kind": "human"} for name in languages]
+    return make_pairs([TEXT] * len(languages), None, said, slices=slices)
+
+
+def judged(texts: PairedTexts, max_drop: float = 2.0) -> Outcome:
+    return judge_slices(texts, max_drop=max_drop, confidence=0.95, seed=0)
+
+
+def test_slices_are_named_by_column_and_value_and_one_value_slices_nothing(make_pairs: Pairs) -> None:
+    found = slices_of(corpus(make_pairs, {"en": 3, "fr": 2}))
+    assert [part.size for part in found] == ["language=en (3 utterances)", "language=fr (2 utterances)"]
+    assert slices_of(make_pairs([TEXT] * 3)) == []
+
+
+def test_a_loss_in_one_slice_fails_though_the_mean_passes(make_pairs: Pairs) -> None:
+    texts = corpus(make_pairs, {"en": 1500, "fr": 100}, {"fr": 0.2})
+    assert judge_accuracy(texts, max_drop=2.0, confidence=0.95, seed=0).judgement.verdict is Verdict.PASS
+    judgement = judged(texts).judgement
+    assert judgement.verdict is Verdict.FAIL
+    assert [(check.name, check.verdict) for check in judgement.checks] == [
+        ("drop", Verdict.PASS),
+        ("language=fr", Verdict.FAIL),
+        ("language=en", Verdict.PASS),
+    ]
+    assert judgement.notes[0] == "worst slice language=fr"
+
+
+def test_all_slices_of_a_good_candidate_pass(make_pairs: Pairs) -> None:
+    judgement = judged(corpus(make_pairs, {"en": 100, "fr": 100})).judgement
+    assert judgement.verdict is Verdict.PASS
+    assert len(judgement.checks) == 3
+
+
+def test_a_slice_that_is_too_small_is_named_and_not_passed(make_pairs: Pairs) -> None:
+    judgement = judged(corpus(make_pairs, {"en": 200, "fr": 20})).judgement
+    assert [check.name for check in judgement.checks] == ["drop", "language=en"]
+    assert judgement.notes[-1] == "too small to be judged at max_drop=2: language=fr (20 utterances)"
+
+
+@pytest.mark.parametrize("sizes", [{"en": 300}, {"en": 30, "fr": 30, "es": 30}], ids=["one value", "all small"])
+def test_without_a_slice_to_judge_nothing_is_certified(make_pairs: Pairs, sizes: dict[str, int]) -> None:
+    judgement = judged(corpus(make_pairs, sizes)).judgement
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.checks[-1].name == "slices"
+
+
+def test_many_slices_do_not_fail_a_good_candidate_by_chance(make_pairs: Pairs) -> None:
+    """Twenty slices, true drop exactly at the limit: single 95 % bounds would fail 64 % of such runs."""
+    rng = np.random.default_rng(1)
+    sizes = {f"v{n}": 60 for n in range(20)}
+    failed = []
+    for _ in range(60):
+        languages = [name for name, size in sizes.items() for _ in range(size)]
+        said = [LOST if rng.random() < 0.1 else TEXT for _ in languages]  # 5 points
+        texts = make_pairs([TEXT] * len(said), None, said, slices=[{"voice": name} for name in languages])
+        checks = judge_slices(texts, max_drop=5.0, confidence=0.95, seed=0).judgement.checks[1:]
+        failed.append(any(check.verdict is Verdict.FAIL for check in checks))
+    assert np.mean(failed) <= 0.1
+
+
+def test_a_gate_that_fails_names_the_slices_that_lost_most(make_pairs: Pairs) -> None:
+    texts = corpus(make_pairs, {"en": 200, "es": 200, "fr": 200}, {"fr": 0.5, "es": 0.1})
+    outcome = judge_accuracy(texts, max_drop=1.0, confidence=0.95, seed=0)
+    (note,) = name_worst(outcome, texts, metric="wer", confidence=0.95).judgement.notes
+    assert note.startswith("worst slices, in points: language=fr +2")
+    passing = judge_accuracy(texts, max_drop=50.0, confidence=0.95, seed=0)
+    assert name_worst(passing, texts, metric="wer", confidence=0.95) == passing
