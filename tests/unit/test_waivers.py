@@ -53,6 +53,10 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert first.candidate == "scripted:int8"
 
 
+def test_an_editor_may_have_put_a_byte_order_mark_first(tmp_path: Path) -> None:
+    assert len(read(tmp_path, f"\ufeff[[waiver]]\n{GOOD}")) == 1
+
+
 @pytest.mark.parametrize("text", ["", "# none at the moment\n", "waiver = []\n"])
 def test_a_file_may_have_no_waiver(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text) == ()
