@@ -195,6 +195,13 @@ OPTIONS: tuple[Option, ...] = (
         "decodes more of the corpus than max-utterances until it can",
     ),
     Option(
+        name="waivers",
+        metavar="FILE",
+        parse=_typed.text,
+        is_path=True,
+        help="a TOML file of gates that may fail until a date: id, reason and expires of each",
+    ),
+    Option(
         name="confidence",
         metavar="LEVEL",
         parse=_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),

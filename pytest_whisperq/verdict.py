@@ -77,6 +77,11 @@ class Judgement:
         return Verdict.worst([check.verdict for check in self.checks])
 
     @property
+    def id(self) -> str:
+        """The gate and the candidate, ``accuracy/openvino:int8-ptq``: what a waiver names."""
+        return f"{self.gate}/{self.candidate}"
+
+    @property
     def executed(self) -> str:
         """The candidate and what it runs as, for example ``ctranslate2:float16 → float32`` where it fell back."""
         if not self.compute_type:

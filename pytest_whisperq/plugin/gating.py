@@ -17,7 +17,11 @@ from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords
 from pytest_whisperq.plugin.reporting import PROPERTY
 from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.verdict import Verdict
+from pytest_whisperq.waivers import Waiver, covering
 from pytest_whisperq.workbench import Model
+
+_WAIVED = pytest.StashKey[dict[str, str]]()
+"""What is excused in a test: one line a gate, and all that the gate has to say."""
 
 
 @contextmanager
@@ -102,14 +106,26 @@ class Gate:
 
     def _settle(self, outcomes: list[Outcome]) -> list[Outcome]:
         __tracebackhide__ = True
-        bad = [outcome for outcome in outcomes if outcome.judgement.verdict is not Verdict.PASS]
-        undecided = all(outcome.judgement.verdict is Verdict.INCONCLUSIVE for outcome in bad)
-        if bad and undecided and self._run.config.on_inconclusive == "skip":
-            pytest.skip("; ".join(map(doubt, (outcome.judgement for outcome in bad))))
-        if bad:
-            replay = replay_command(self._item)
-            pytest.fail("\n\n".join(explain(outcome, replay) for outcome in bad), pytrace=False)
+        bad = [(one, self._waiver(one)) for one in outcomes if one.judgement.verdict is not Verdict.PASS]
+        if not bad:
+            return outcomes
+        held = [one.judgement for one, waiver in bad if not waiver]
+        undecided = all(judgement.verdict is Verdict.INCONCLUSIVE for judgement in held)
+        if held and undecided and self._run.config.on_inconclusive == "skip":
+            pytest.skip("; ".join(map(doubt, held)))
+        replay = replay_command(self._item)
+        texts = [explain(one, replay, waiver.terms if waiver else "") for one, waiver in bad]
+        if held:
+            pytest.fail("\n\n".join(texts), pytrace=False)
+        # The test goes on: what comes after a waived gate has to hold all the same.
+        excused = self._item.stash.setdefault(_WAIVED, {})
+        for (one, waiver), text in zip(bad, texts, strict=True):
+            if waiver:
+                excused[waiver.excuse(one.judgement)] = text
         return outcomes
+
+    def _waiver(self, outcome: Outcome) -> Waiver | None:
+        return covering(state.waivers(self._item.config), outcome.judgement, self._item.nodeid)
 
 
 def run_markers(item: pytest.Item) -> None:
@@ -122,6 +138,16 @@ def run_markers(item: pytest.Item) -> None:
     with plain_errors():
         gates = [(marker.gate, keywords) for marker, keywords in gate_markers(item)]
     Gate(item, state.gate_run(item.config).model(candidate)).run(gates)
+
+
+def excuse(item: pytest.Item) -> None:
+    """End a test that did not fail, but for gates that are waived, as an expected failure."""
+    __tracebackhide__ = True
+    waived = item.stash.get(_WAIVED, {})
+    for text in waived.values():
+        item.add_report_section("call", "whisperq", text)
+    if waived:
+        raise pytest.xfail.Exception("; ".join(waived), pytrace=False)
 
 
 def replay_command(item: pytest.Item) -> str:

@@ -9,14 +9,19 @@ from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.preflight import forecast, power_of
+from pytest_whisperq.waivers import refuse_expired, today
 
 _FORECAST = pytest.StashKey[bool]()
 
 
 def check(config: pytest.Config) -> None:
-    """Read the whole corpus and find both models; what cannot be used ends the run before any gate (exit code 4)."""
+    """Read the whole corpus and find both models; what cannot be used ends the run before any gate (exit code 4).
+
+    So does a waiver that has expired: only here, for a run without gates may do without it.
+    """
     run = state.gate_run(config)
     try:
+        refuse_expired(state.waivers(config), today())
         _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts
         if run.calibrates:
             _ = run.calibration

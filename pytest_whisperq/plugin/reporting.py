@@ -45,41 +45,52 @@ def progress_for(config: pytest.Config) -> "Progress":
 
 def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print one table of all judgements; say so when candidates were named but nothing was gated."""
-    tests, judgements = _judgements(reporter)
-    if not judgements:
+    judged = _judged(reporter)
+    judgements = [judgement for _, judgement in judged]
+    if not judged:
         if any(config.getoption(name) for name in ("whisperq_backend", "whisperq_candidate")):
             reporter.section("whisperq gates", yellow=True)
             reporter.write_line(
                 "no gate reached a verdict: none was collected, or every one was skipped or broke off above"
             )
         return
+    from pytest_whisperq.plugin.state import waivers
     from pytest_whisperq.report.text import doubt, summary_table
+    from pytest_whisperq.verdict import Verdict
+    from pytest_whisperq.waivers import covering
 
+    found = [covering(waivers(config), judgement, report.nodeid) for report, judgement in judged]
+    tests = [report.location[2].partition("[")[0] for report, _ in judged]
+    until = [str(waiver.expires) if waiver else "" for waiver in found]
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
     reporter.section("whisperq gates")
-    reporter.write_line(summary_table(judgements, tests=tests, width=width, colour=colour))
+    reporter.write_line(summary_table(judgements, tests=tests, waived=until, width=width, colour=colour))
     compared = sorted((one for one in judgements if one.baseline), key=lambda one: not one.normalizer)
     for first in compared[:1]:
         heard = f"; corpus {first.corpus}, {first.words} words; {first.normalizer}" if first.normalizer else ""
         reporter.write_line(f"against {first.baseline}{heard}")
-    _, skipped = _judgements(reporter, "skipped")
-    for one in skipped:
-        reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(one)}")
+    for (report, judgement), waiver in zip(judged, found, strict=True):
+        is_skipped = report.skipped and not hasattr(report, "wasxfail")
+        if is_skipped and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
+            reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
 
 
-def _judgements(reporter: pytest.TerminalReporter, outcome: str = "") -> "tuple[list[str], list[Judgement]]":
-    """Return the name of the test and the judgement of every gate that was judged, from the reports of one outcome."""
-    found = [
-        (report.location[2].partition("[")[0], value)
-        for name, reports in reporter.stats.items()
-        if outcome in ("", name)
-        for report in reports
-        if getattr(report, "when", None) == "call"
-        for key, value in report.user_properties
-        if key == PROPERTY
-    ]
+def judgements_of(report: pytest.TestReport) -> "list[Judgement]":
+    """Return what the gates of a test judged, from its report; empty for setup and teardown."""
+    found = [value for key, value in report.user_properties if key == PROPERTY] if report.when == "call" else []
     if not found:
-        return [], []
+        return []
     from pytest_whisperq.verdict import Judgement
 
-    return [test for test, _ in found], [Judgement.from_dict(json.loads(value)) for _, value in found]
+    return [Judgement.from_dict(json.loads(str(value))) for value in found]
+
+
+def _judged(reporter: pytest.TerminalReporter) -> "list[tuple[pytest.TestReport, Judgement]]":
+    """Return every judgement of the run with its test's report."""
+    return [
+        (report, judgement)
+        for reports in reporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        for judgement in judgements_of(report)
+    ]

@@ -7,10 +7,13 @@ from pytest_whisperq.config import GateConfig, resolve
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for
+from pytest_whisperq.waivers import Waiver, read_waivers
 
 _CONFIG = pytest.StashKey[GateConfig]()
 _RUN = pytest.StashKey[GateRun]()
+_WAIVERS = pytest.StashKey[tuple[Waiver, ...]]()
 
 
 def typed_options(config: pytest.Config) -> dict[str, str | None]:
@@ -43,6 +46,18 @@ def _ini_values(config: pytest.Config) -> dict[str, str | None]:
     return values
 
 
+def waivers(config: pytest.Config) -> tuple[Waiver, ...]:
+    """Read the waivers once; a file that is not one is a usage error. ``--runxfail`` asks for a run without any."""
+    if _WAIVERS not in config.stash:
+        path = gate_config(config).waivers
+        try:
+            found = read_waivers(path, {marker.gate for marker in MARKERS.values()}) if path else ()
+        except WhisperqError as error:
+            raise pytest.UsageError(str(error)) from error
+        config.stash[_WAIVERS] = () if config.getoption("runxfail", False) else found
+    return config.stash[_WAIVERS]
+
+
 def gate_run(config: pytest.Config) -> GateRun:
     """Return the run every gate and fixture shares."""
     if _RUN not in config.stash:
@@ -62,4 +77,7 @@ def header(config: pytest.Config) -> list[str]:
         f"whisperq: {', '.join(map(str, resolved.candidates))} of {resolved.model} against {baseline}; "
         f"corpus {resolved.corpus}; bounds at {resolved.confidence:g}, seed {resolved.seed}, {resolved.threads} threads"
     )
-    return [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
+    lines = [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
+    if known := waivers(config):
+        lines.append(f"whisperq: waivers {resolved.waivers}: {', '.join(waiver.id for waiver in known)}")
+    return lines

@@ -11,8 +11,11 @@ _SIGNS = {"below": "<", "above": ">", "at": "="}
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
 
 
-def explain(outcome: Outcome, replay: str) -> str:
-    """Return why a gate did not pass: figures, limits, bounds, sizes, the worst utterances, and how to run it again."""
+def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
+    """Return why a gate did not pass: figures, limits, bounds, sizes, the worst utterances, and how to run it again.
+
+    ``waived`` are the terms of the waiver that excuses it; without one, the id that a waiver would need is shown.
+    """
     judgement = outcome.judgement
     lines = [
         f"whisperq {judgement.gate} gate: {judgement.verdict.value}",
@@ -40,6 +43,7 @@ def explain(outcome: Outcome, replay: str) -> str:
     for evidence in outcome.worst:
         lines.append(f"    {evidence.utterance.id}  {evidence.weight:+d}  ({evidence.utterance.where})")
         lines += [f"      {label:9}  {row}" for label, row in evidence.rows]
+    lines.append(f"  {waived}" if waived else f'  a waiver would name id = "{judgement.id}"')
     return "\n".join([*lines, f"  replay: {replay}"])
 
 
@@ -50,11 +54,17 @@ def doubt(judgement: Judgement) -> str:
 
 
 def summary_table(
-    judgements: Sequence[Judgement], *, width: int, colour: bool, tests: Sequence[str] | None = None
+    judgements: Sequence[Judgement],
+    *,
+    width: int,
+    colour: bool,
+    tests: Sequence[str] | None = None,
+    waived: Sequence[str] | None = None,
 ) -> str:
     """Return the table at the end of a run: under each candidate, one row a check.
 
-    ``tests`` names the test of each judgement; shown where one gate was asked for by several tests.
+    ``tests`` names the test of each judgement; shown where one gate was asked for by several tests. ``waived`` has the
+    day until which each is waived, or an empty text.
     """
     from rich import box
     from rich.console import Console
@@ -70,12 +80,13 @@ def summary_table(
         highlight=False,
         legacy_windows=False,
     )
-    by_candidate: dict[str, list[tuple[str, Judgement]]] = {}
-    for test, judgement in zip(tests or [""] * len(judgements), judgements, strict=True):
-        by_candidate.setdefault(judgement.candidate, []).append((escape(test), judgement))
+    by_candidate: dict[str, list[tuple[str, Judgement, str]]] = {}
+    none = [""] * len(judgements)
+    for test, judgement, until in zip(tests or none, judgements, waived or none, strict=True):
+        by_candidate.setdefault(judgement.candidate, []).append((escape(test), judgement, until))
     for name, named in by_candidate.items():
-        own = [judgement for _, judgement in named]
-        several = len({judgement.gate for judgement in own}) < len({test for test, _ in named})
+        own = [judgement for _, judgement, _ in named]
+        several = len({judgement.gate for judgement in own}) < len({test for test, _, _ in named})
         console.print(_heading(own).replace(name, f"[bold]{name}[/]", 1))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         levels = {check.confidence for judgement in own for check in judgement.checks if check.confidence is not None}
@@ -84,12 +95,14 @@ def summary_table(
         for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):
             table.add_column(heading, no_wrap=heading != "measured", min_width=room, overflow="fold")
         previous = ""
-        for test, judgement in named:
+        for test, judgement, until in named:
             if several and test != previous:
                 table.add_row(f"[dim]{test}[/]")
             previous = test
             for row in _rows(judgement):
                 table.add_row(*row)
+            if until:
+                table.add_row("waived until", until, "", "", "[yellow]waived[/]")
         console.print(table)
         for judgement in own:
             for note in judgement.notes:

@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backends", "artifacts", "audio_index", "calibration", "decode", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
-    ("workbench", "cache"),
+    ("workbench", "cache", "waivers"),
     ("pipeline", "contract", "preflight"),
     ("sweep", "chunking"),
     ("plugin", "__main__"),

@@ -36,6 +36,14 @@ def test_it_is_skipped_green_and_named_at_the_end(any_project: Project) -> None:
     )
 
 
+def test_what_passed_beside_it_is_not_called_inconclusive(project: Project) -> None:
+    project.record(count=20, int8=same)
+    project.pytester.makepyfile(ACCURACY.replace("@", "@pytest.mark.whisperq_size\n@", 1))
+    result = project.run("--whisperq-on-inconclusive=skip")
+    result.assert_outcomes(skipped=1)
+    assert result.stdout.str().count("not certified, and green") == 1
+
+
 def test_a_candidate_that_fails_is_not_skipped(project: Project) -> None:
     project.record(int8=lambda index, text: text if index % 2 else "wrong")
     project.pytester.makepyfile(GATES)

@@ -38,6 +38,23 @@ def test_a_failing_gate_says_everything_one_needs_to_know(texts: PairedTexts) ->
     assert lines[-1] == "  replay: pytest suites -k this"
 
 
+def test_a_failing_gate_names_the_id_a_waiver_needs_or_the_terms_of_its_waiver(texts: PairedTexts) -> None:
+    lines = explain(accuracy(texts), "x").splitlines()
+    assert lines[-2] == '  a waiver would name id = "accuracy/scripted:int8"'
+    lines = explain(accuracy(texts), "x", "waived until 2030-01-31: next release").splitlines()
+    assert lines[-2] == "  waived until 2030-01-31: next release"
+
+
+def test_the_table_marks_a_waived_gate_and_keeps_its_verdict(texts: PairedTexts) -> None:
+    judgements = [parity(texts).judgement, accuracy(texts).judgement]
+    table = summary_table(judgements, waived=["", "2030-01-31"], width=80, colour=False)
+    assert table.count("waived until") == 1
+    *_, drop, waived = table.splitlines()
+    assert drop.split()[0] == "drop,"
+    assert drop.endswith("FAIL")
+    assert waived.split() == ["waived", "until", "2030-01-31", "waived"]
+
+
 def test_the_worst_utterances_show_three_aligned_texts(texts: PairedTexts) -> None:
     text = explain(accuracy(texts), "x")
     assert "worst 5 utterances (words):" in text

@@ -59,6 +59,10 @@ def test_a_judgement_survives_json(verdicts: tuple[Verdict, ...]) -> None:
     assert travelled.verdict is original.verdict
 
 
+def test_an_id_is_the_gate_and_the_candidate() -> None:
+    assert judgement(P).id == "accuracy/scripted:int8"
+
+
 def test_details_are_found_by_name() -> None:
     assert judgement(P).detail("candidate_wer") == 0.5
     assert judgement(P).detail("speed") is None
