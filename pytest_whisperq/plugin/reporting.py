@@ -53,15 +53,19 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
                 "no gate reached a verdict: none was collected, or every one was skipped or broke off above"
             )
         return
-    from pytest_whisperq.report.text import doubt, summary_table
+    from pytest_whisperq.report.text import dependence, doubt, summary_table
 
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
     reporter.section("whisperq gates")
     reporter.write_line(summary_table(judgements, tests=tests, width=width, colour=colour))
     compared = sorted((one for one in judgements if one.baseline), key=lambda one: not one.normalizer)
     for first in compared[:1]:
-        heard = f"; corpus {first.corpus}, {first.words} words; {first.normalizer}" if first.normalizer else ""
+        heard = f"; corpus {first.corpus}, {first.counted}; {first.normalizer}" if first.normalizer else ""
         reporter.write_line(f"against {first.baseline}{heard}")
+    # Lines of the summary and not Python warnings: they come from xdist's workers too, and -W error fails no test.
+    named = ((f"{one.gate} gate of {one.candidate}", dependence(one)) for one in judgements)
+    for line in dict.fromkeys(f"warning: {gate}: {found}" for gate, found in named if found):
+        reporter.write_line(line, yellow=True)
     _, skipped = _judgements(reporter, "skipped")
     for one in skipped:
         reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(one)}")
