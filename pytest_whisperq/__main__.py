@@ -16,11 +16,13 @@ _SWEPT_WITH = tuple(
     option
     for option in OPTIONS
     if option.name
-    in ("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "threads", "cache-dir")
+    in ("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "metric", "threads", "cache-dir")
 )
 """The options of a gate run that a sweep takes too."""
 _COMPARED_WITH = tuple(
-    option for option in OPTIONS if option.name in ("model", "long-form", "normalizer", "threads", "cache-dir")
+    option
+    for option in OPTIONS
+    if option.name in ("model", "long-form", "normalizer", "metric", "threads", "cache-dir")
 )
 """Those that a comparison of chunked and sequential decoding takes."""
 

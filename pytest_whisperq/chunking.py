@@ -9,8 +9,10 @@ from pytest_whisperq import audio
 from pytest_whisperq.backends import _whisper
 from pytest_whisperq.config import resolve
 from pytest_whisperq.corpus.longform import whole
+from pytest_whisperq.corpus.spacing import without_spaces
 from pytest_whisperq.decode import Progress
-from pytest_whisperq.measure.error_rate import ErrorCount, count_errors, error_rate
+from pytest_whisperq.measure.error_rate import COUNTED, ErrorCount, Metric, count_errors, error_rate
+from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.workbench import Workbench, silent
 
 MODEL = "transformers:float32"
@@ -21,12 +23,13 @@ MODES = ("chunked", "sequential")
 class Comparison:
     """One recording decoded both ways, in the order of `MODES`.
 
-    ``duration`` and ``seconds`` (of computing) in seconds; ``counts`` are the errors against the reference, and
-    ``apart`` those of the sequential text against the chunked one.
+    ``duration`` and ``seconds`` (of computing) in seconds; ``counts`` are the errors against the reference by
+    ``metric``, and ``apart`` those of the sequential text against the chunked one.
     """
 
     recording: str
     duration: float
+    metric: Metric
     counts: tuple[ErrorCount, ErrorCount]
     seconds: tuple[float, float]
     apart: ErrorCount
@@ -47,6 +50,7 @@ def compare(
         ),
         "sequential": transcriber.transcribe_sequential,
     }
+    metric = bench.config.metric or choose_metric(bench.long_form)
     recordings = whole(bench.long_form)
     for number, recording in enumerate(recordings):
         progress("decoding both ways", number, len(recordings))
@@ -57,22 +61,29 @@ def compare(
                 if not number:
                     ways[mode](samples[: 5 * audio.SAMPLE_RATE], recording.language)
                 begun = time.perf_counter()
-                said[mode] = bench.normalizer(ways[mode](samples, recording.language))
+                text = ways[mode](samples, recording.language)
                 took[mode] = time.perf_counter() - begun
-        reference = bench.normalizer(" ".join(item.reference for item in recording.utterances))
+                said[mode] = bench.normalizer(text, recording.language)
+        reference = bench.normalizer(" ".join(item.reference for item in recording.utterances), recording.language)
+        if metric == "cer" and not recording.utterances[0].is_spaced:
+            reference, said = without_spaces(reference), {mode: without_spaces(text) for mode, text in said.items()}
         yield Comparison(
             recording=recording.audio.label,
             duration=len(samples) / audio.SAMPLE_RATE,
-            counts=(count_errors(reference, said["chunked"]), count_errors(reference, said["sequential"])),
+            metric=metric,
+            counts=(
+                count_errors(reference, said["chunked"], metric),
+                count_errors(reference, said["sequential"], metric),
+            ),
             seconds=(took["chunked"], took["sequential"]),
-            apart=count_errors(said["chunked"], said["sequential"]),
+            apart=count_errors(said["chunked"], said["sequential"], metric),
         )
 
 
 def report(found: Sequence[Comparison], write: Callable[[str], object]) -> None:
     """Write the comparisons as a table, and what they come to together."""
     width = max(len("recording"), *(len(one.recording) for one in found))
-    write(f"{'recording':{width}}  seconds  mode        WER, %    RTFx")
+    write(f"{'recording':{width}}  seconds  mode        {found[0].metric.upper()}, %    RTFx")
     for one in found:
         for mode, count, seconds in zip(MODES, one.counts, one.seconds, strict=True):
             rate = 100 * (error_rate([count]) or 0.0)
@@ -80,9 +91,9 @@ def report(found: Sequence[Comparison], write: Callable[[str], object]) -> None:
                 f"{one.recording:{width}}  {one.duration:7.1f}  {mode:10}  {rate:6.2f}  {one.duration / seconds:6.1f}"
             )
     chunked, sequential = (sum(one.seconds[mode] for one in found) for mode in (0, 1))
-    apart = error_rate([one.apart for one in found])
+    apart, units = error_rate([one.apart for one in found]), COUNTED[found[0].metric]
     differ = (
-        "have nothing to compare" if apart is None else f"differ in {100 * apart:.2f} % of the chunked text's words"
+        "have nothing to compare" if apart is None else f"differ in {100 * apart:.2f} % of the chunked text's {units}"
     )
     write(f"sequential took {sequential / chunked:.2f} times as long as chunked; the two {differ}")
     write("times are one run's on this machine; gate with the way you ship")

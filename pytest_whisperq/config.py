@@ -11,6 +11,7 @@ from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.environment import cpu_quota
 from pytest_whisperq.errors import ConfigError, MissingDependency
+from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.normalize import NORMALIZERS
 from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.spec import unknown
@@ -50,6 +51,7 @@ class GateConfig:
     smooth_quant: tuple[float, float]
     max_utterances: int | None
     normalizer: str | None
+    metric: Metric | None
     max_drop: float
     min_exact_match: float
     max_divergence: float
@@ -118,6 +120,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         smooth_quant=values["smooth-quant"],
         max_utterances=values["max-utterances"],
         normalizer=values["normalizer"],
+        metric=values["metric"],
         max_drop=values["max-drop"],
         min_exact_match=values["min-exact-match"],
         max_divergence=values["max-divergence"],

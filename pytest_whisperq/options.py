@@ -127,8 +127,16 @@ OPTIONS: tuple[Option, ...] = (
         name="normalizer",
         metavar="NAME",
         parse=_typed.text,
-        help="whisper-basic, whisper-english, identity or wer-standardize (default: whisper-english when every "
-        "utterance is English, else whisper-basic)",
+        help="whisper-basic, whisper-english, by-language, identity or wer-standardize (default: whisper-english when "
+        "every utterance is English; by-language when transcripts have combining marks, such as vowel signs, which "
+        "whisper-basic blanks out; else whisper-basic)",
+    ),
+    Option(
+        name="metric",
+        metavar="METRIC",
+        parse=_typed.one_of("wer", "cer"),
+        help="what accuracy, parity and longform count: wer, words, or cer, characters (default: cer when every "
+        "language of the corpus is written without spaces, as zh, ja and th are; wer when none is; a mixture must say)",
     ),
     Option(
         name="max-drop",

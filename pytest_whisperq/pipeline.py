@@ -5,7 +5,7 @@ from functools import cached_property
 from itertools import compress
 from typing import Any
 
-from pytest_whisperq import gates
+from pytest_whisperq import gates, normalize
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config import Candidate, GateConfig
 from pytest_whisperq.corpus import subset
@@ -14,6 +14,7 @@ from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.accuracy import DropType
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
+from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import pair_texts
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.verdict import Judgement, Verdict
@@ -69,41 +70,53 @@ class GateRun(Workbench):
             GateRun(replace(self.config, max_utterances=size, confidence=confidence), self._progress) for size in sizes
         )
 
+    @property
+    def metric(self) -> Metric:
+        """What is counted where a gate does not say: what was asked for, or what suits the corpus's languages."""
+        return self.config.metric or choose_metric(self.whole_corpus)
+
     def accuracy(
         self,
         candidate: Candidate,
         *,
         max_drop: float | None = None,
         drop_type: DropType = "absolute",
-        metric: Metric = "wer",
+        metric: Metric | None = None,
         per: str | None = None,
     ) -> gates.Outcome:
         """Judge the accuracy drop; a limit of None means the configured one, in points. ``per="slice"``: each slice."""
+        metric = metric or self.metric
         if max_drop is None and drop_type != "absolute":
             raise ConfigError(f"drop_type={drop_type!r} needs its own max_drop, in per cent")
-        texts = self.texts(candidate)
-        judge = gates.judge_slices if per == "slice" else gates.judge_accuracy
-        outcome = judge(
+        texts, confidence = self.texts(candidate), self.config.confidence
+        limit = self.config.max_drop if max_drop is None else max_drop
+        outcome = gates.judge_accuracy(
             texts,
-            max_drop=self.config.max_drop if max_drop is None else max_drop,
+            max_drop=limit,
             drop_type=drop_type,
             metric=metric,
-            confidence=self.config.confidence,
+            others=normalize.compared(self.normalizer),
+            confidence=confidence,
             seed=self.config.seed,
         )
-        if per == "slice":
-            return outcome
-        return gates.name_worst(outcome, texts, metric=metric, confidence=self.config.confidence)
+        extend = gates.judge_slices if per == "slice" else gates.name_worst_slices
+        return extend(outcome, texts, max_drop=limit, drop_type=drop_type, metric=metric, confidence=confidence)
 
     def parity(
-        self, candidate: Candidate, *, min_exact_match: float | None = None, max_divergence: float | None = None
+        self,
+        candidate: Candidate,
+        *,
+        min_exact_match: float | None = None,
+        max_divergence: float | None = None,
+        metric: Metric | None = None,
     ) -> gates.Outcome:
         """Judge the agreement with the baseline; a limit of None means the configured one."""
-        config = self.config
+        config, metric = self.config, metric or self.metric
         return gates.judge_parity(
             self.texts(candidate),
             min_exact_match=config.min_exact_match if min_exact_match is None else min_exact_match,
             max_divergence=config.max_divergence if max_divergence is None else max_divergence,
+            metric=metric,
             confidence=config.confidence,
             seed=config.seed,
         )
@@ -159,7 +172,9 @@ class GateRun(Workbench):
             max_ratio=self.config.max_memory_ratio if max_ratio is None else max_ratio,
         )
 
-    def longform(self, candidate: Candidate, *, max_drop: float | None = None) -> gates.Outcome:
+    def longform(
+        self, candidate: Candidate, *, max_drop: float | None = None, metric: Metric | None = None
+    ) -> gates.Outcome:
         """Judge the accuracy drop on recordings of minutes, against the same backend at float32.
 
         The same backend, because each has its own way of going from window to window. What is said in one 30 s window
@@ -169,10 +184,14 @@ class GateRun(Workbench):
         if "float32" not in get_backend(spec.backend).precisions:
             raise ConfigError(f"whisperq_longform: {spec.backend} has no float32 to hold {spec} against")
         baseline = ModelSpec(backend=spec.backend, precision="float32", source=spec.source)
-        texts = pair_texts(self.long_form, self.normalizer, self.long_texts(baseline), self.long_texts(spec))
+        metric = metric or self.config.metric or choose_metric(self.long_form)
+        heard = self.long_texts(baseline), self.long_texts(spec)
+        texts = pair_texts(self.long_form, self.normalizer, *heard, is_normalized=True)
+        # Under its own normalizer only: it is normalized texts that are cut where utterances part.
         outcome = gates.judge_accuracy(
             texts,
             max_drop=self.config.max_drop if max_drop is None else max_drop,
+            metric=metric,
             confidence=self.config.confidence,
             seed=self.config.seed,
         )

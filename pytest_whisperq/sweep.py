@@ -15,11 +15,12 @@ CANDIDATE = "openvino:int8-ptq"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One setting and what it lost: the drop in points with its bounds, and the candidate's word error rate."""
+    """One setting and what it lost: the drop in points with its bounds; the candidate's error rate by ``metric``."""
 
     samples: int
     alphas: tuple[float, float]
     drop: Check
+    metric: str
     error_rate: float | None
 
     @property
@@ -48,8 +49,13 @@ def sweep(
         for encoder, decoder in alphas:
             run = _run(options, count, (encoder, decoder), progress)
             judgement = run.accuracy(run.config.candidates[0]).judgement
-            rate = judgement.detail("candidate_wer")
-            yield Trial(samples=count, alphas=(encoder, decoder), drop=judgement.checks[0], error_rate=rate)
+            yield Trial(
+                samples=count,
+                alphas=(encoder, decoder),
+                drop=judgement.checks[0],
+                metric=judgement.metric,
+                error_rate=judgement.detail(f"candidate_{judgement.metric}"),
+            )
 
 
 def _run(options: Mapping[str, str | None], samples: int, alphas: tuple[float, float], progress: Progress) -> GateRun:
@@ -64,7 +70,7 @@ def _run(options: Mapping[str, str | None], samples: int, alphas: tuple[float, f
 def report(trials: Sequence[Trial], write: Callable[[str], object]) -> None:
     """Write the trials as a table, least loss first, and how far to trust the order."""
     ranked = sorted(trials, key=lambda trial: (trial.drop.value is None, trial.drop.value))
-    write("samples  encoder α  decoder α  WER, %  drop, points  bounds")
+    write(f"samples  encoder α  decoder α  {ranked[0].metric.upper()}, %  drop, points  bounds")
     for trial in ranked:
         encoder, decoder = trial.alphas
         rate = "none" if trial.error_rate is None else f"{100 * trial.error_rate:.2f}"

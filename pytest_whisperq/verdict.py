@@ -47,13 +47,29 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What an accuracy gate measures on the same transcripts under one normalizer, and what it would conclude there.
+
+    The rates are fractions; ``utterances`` are those with a reference of which the normalizer leaves something.
+    """
+
+    normalizer: str
+    utterances: int
+    baseline_rate: float | None
+    candidate_rate: float | None
+    check: Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What one gate concluded about one candidate, with everything a summary line needs.
 
     ``compute_type`` is what executed, empty for a gate that runs nothing; ``fell_back`` says that it is not what the
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
-    that hears no corpus has no utterances, one that compares with nothing no baseline. ``notes`` are what a reader
-    should know whatever the verdict is.
+    that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is "wer" or "cer",
+    empty for a gate that has neither; ``words`` and, for cer, ``characters`` are those of the references. ``scores``
+    are the gate's figures under its own normalizer, first, and under others. ``notes`` are what a reader should know
+    whatever the verdict is.
     """
 
     gate: str
@@ -67,9 +83,12 @@ class Judgement:
     normalizer: str = ""
     utterances: int = 0
     words: int = 0
+    metric: str = ""
+    characters: int = 0
     seed: int = 0
     details: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    scores: tuple[Score, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -80,6 +99,16 @@ class Judgement:
     def id(self) -> str:
         """The gate and the candidate, ``accuracy/openvino:int8-ptq``: what a waiver names."""
         return f"{self.gate}/{self.candidate}"
+
+    @property
+    def contradictions(self) -> tuple[Score, ...]:
+        """The scores under normalizers that would have ended in another verdict."""
+        return tuple(score for score in self.scores if score.check.verdict is not self.scores[0].check.verdict)
+
+    @property
+    def counted(self) -> str:
+        """How much was said, for example ``1800 words``."""
+        return f"{self.characters} characters" if self.metric == "cer" else f"{self.words} words"
 
     @property
     def executed(self) -> str:
@@ -96,7 +125,7 @@ class Judgement:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data; `from_dict` reads it back."""
         data = asdict(self)
-        for check in data["checks"]:
+        for check in (*data["checks"], *(score["check"] for score in data["scores"])):
             check["verdict"] = check["verdict"].value
         data["details"] = dict(self.details)
         return data
@@ -104,7 +133,11 @@ class Judgement:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Judgement":
         """Rebuild a judgement that travelled as JSON, for example from an xdist worker."""
-        checks = tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in data["checks"])
-        return cls(
-            **{**data, "checks": checks, "details": tuple(data["details"].items()), "notes": tuple(data["notes"])}
-        )
+        scores = tuple(Score(**{**score, "check": _check(score["check"])}) for score in data["scores"])
+        checks, details = tuple(map(_check, data["checks"])), tuple(data["details"].items())
+        notes = tuple(data["notes"])
+        return cls(**{**data, "checks": checks, "details": details, "notes": notes, "scores": scores})
+
+
+def _check(data: dict[str, Any]) -> Check:
+    return Check(**{**data, "verdict": Verdict(data["verdict"])})

@@ -146,7 +146,7 @@ class Workbench:
     @cached_property
     def normalizer(self) -> Normalizer:
         """The normalizer asked for, or the one for the corpus's languages."""
-        return normalize.get(normalize.choose(self.config.normalizer, self.corpus.languages))
+        return normalize.get(normalize.choose(self.config.normalizer, self.corpus))
 
     @cached_property
     def source(self) -> SourceModel:
@@ -212,7 +212,11 @@ class Workbench:
             shares = [
                 share
                 for found, text in zip(recordings, texts, strict=True)
-                for share in cut([self.normalizer(item.reference) for item in found.utterances], self.normalizer(text))
+                for share in cut(
+                    [self.normalizer(item.reference, item.language) for item in found.utterances],
+                    self.normalizer(text, found.language),
+                    spaced=found.utterances[0].is_spaced,
+                )
             ]
             self._long[spec] = _heard_apart(artifact, transcriber, self.long_form, shares)
         return self._long[spec]

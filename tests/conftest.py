@@ -51,6 +51,7 @@ class MakePairs(Protocol):
         languages: Sequence[str | None] | None = None,
         kinds: Sequence[str] | None = None,
         slices: Sequence[dict[str, str]] | None = None,
+        spoken: Sequence[str | None] | None = None,
     ) -> PairedTexts: ...
 
 
@@ -101,7 +102,10 @@ def make_script() -> MakeScript:
 
 @pytest.fixture(scope="session")
 def make_pairs() -> MakePairs:
-    """Put transcripts side by side without audio or model; what is left out says the references."""
+    """Put transcripts side by side without audio or model; what is left out says the references.
+
+    ``languages`` are those that the candidate detects, ``spoken`` those that the corpus states.
+    """
 
     def make(
         references: Sequence[str],
@@ -113,6 +117,7 @@ def make_pairs() -> MakePairs:
         languages: Sequence[str | None] | None = None,
         kinds: Sequence[str] | None = None,
         slices: Sequence[dict[str, str]] | None = None,
+        spoken: Sequence[str | None] | None = None,
     ) -> PairedTexts:
         utterances = tuple(
             Utterance(
@@ -120,6 +125,7 @@ def make_pairs() -> MakePairs:
                 where=f"metadata.csv:{number + 2}",
                 audio=AudioSource(label=f"clip{number:04}.wav"),
                 reference=text,
+                language=spoken[number] if spoken else None,
                 cluster=clusters[number] if clusters else "",
                 kind=kinds[number] if kinds else "",
                 slices=tuple(slices[number].items()) if slices else (),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.corpus.spacing import is_spaced
 
 NONSPEECH = "nonspeech"
 """The ``kind`` of a clip in which nobody speaks: the only one whose reference may be empty."""
@@ -29,6 +30,11 @@ class Utterance:
     def is_speech(self) -> bool:
         """Whether the clip counts for WER and parity."""
         return self.kind != NONSPEECH
+
+    @property
+    def is_spaced(self) -> bool:
+        """Whether its text has words to count; else it has characters only."""
+        return is_spaced(self.language, self.reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from math import ceil
 
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.corpus import Utterance
+from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.spec import ModelSpec
@@ -109,9 +110,14 @@ def footprint(artifact: Artifact) -> tuple[tuple[str, float], ...]:
 
 
 def judgement_on(
-    gate: str, texts: PairedTexts, checks: tuple[Check, ...], details: tuple[tuple[str, float], ...], seed: int
+    gate: str,
+    texts: PairedTexts,
+    checks: tuple[Check, ...],
+    details: tuple[tuple[str, float], ...],
+    seed: int,
+    metric: Metric | None = None,
 ) -> Judgement:
-    """Return the judgement of a gate on what two models say about a corpus."""
+    """Return the judgement of a gate on what two models say about a corpus; ``metric`` is None for one without."""
     name = baseline_name(texts.baseline.spec, texts.candidate.spec)
     return Judgement(
         gate=gate,
@@ -124,6 +130,8 @@ def judgement_on(
         normalizer=str(texts.normalizer),
         utterances=len(texts.pairs),
         words=sum(len(pair.reference.split()) for pair in texts.pairs),
+        metric=metric or "",
+        characters=sum(len(pair.compared("cer")[0]) for pair in texts.pairs) if metric == "cer" else 0,
         seed=seed,
         checks=checks,
         details=(*details, *footprint(texts.candidate.artifact)),

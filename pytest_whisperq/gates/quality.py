@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
-from pytest_whisperq.measure.accuracy import DropType, measure_accuracy
-from pytest_whisperq.measure.error_rate import Metric, align
+from pytest_whisperq.measure.accuracy import AccuracyMeasurement, DropType, measure_accuracy
+from pytest_whisperq.measure.error_rate import COUNTED, Metric, align
 from pytest_whisperq.measure.language import measure_language
 from pytest_whisperq.measure.pairs import Pair, PairedTexts
 from pytest_whisperq.measure.parity import measure_parity
-from pytest_whisperq.verdict import Verdict
+from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.verdict import Check, Score, Verdict
 
 
 def judge_accuracy(
@@ -18,39 +19,70 @@ def judge_accuracy(
     max_drop: float,
     drop_type: DropType = "absolute",
     metric: Metric = "wer",
+    others: Sequence[Normalizer] = (),
     confidence: float,
     seed: int,
 ) -> Outcome:
-    """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`)."""
-    found = measure_accuracy(texts, metric=metric, drop_type=drop_type, confidence=confidence)
+    """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`).
+
+    ``others`` are normalizers under which the same transcripts are scored too; the verdict is that of ``texts`` alone.
+    """
+    scored = []
+    for own in (texts, *map(texts.under, others)):
+        found = measure_accuracy(own, metric=metric, drop_type=drop_type, confidence=confidence)
+        scored.append((own, found, _drop_check(found, metric, max_drop, len(own.pairs))))
+    _, found, check = scored[0]
+    weights = [q.errors - r.errors for r, q in zip(found.baseline_counts, found.candidate_counts, strict=True)]
+    rates = ((f"baseline_{metric}", found.baseline_rate), (f"candidate_{metric}", found.candidate_rate))
+    details = tuple((key, rate) for key, rate in rates if rate is not None)
+    scores = tuple(
+        Score(
+            normalizer=str(own.normalizer),
+            utterances=len(own.pairs),
+            baseline_rate=found.baseline_rate,
+            candidate_rate=found.candidate_rate,
+            check=check,
+        )
+        for own, found, check in scored
+    )
+    return Outcome(
+        judgement=replace(judgement_on("accuracy", texts, (check,), details, seed, metric), scores=scores),
+        worst=_worst(texts, weights, metric),
+        counted=COUNTED[metric],
+    )
+
+
+def _drop_check(found: AccuracyMeasurement, metric: Metric, max_drop: float, utterances: int) -> Check:
     name = "drop" if metric == "wer" else f"{metric.upper()} drop"
-    check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=len(texts.pairs))
+    check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=utterances)
     if check.verdict is Verdict.PASS and found.baseline_rate is not None and found.baseline_rate >= 1.0:
         reason = (
             f"the baseline itself gets {found.baseline_rate:.0%} wrong: it does not transcribe this corpus, and "
             "keeping up with it proves nothing; check model and language"
         )
         check = replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
-    weights = [q.errors - r.errors for r, q in zip(found.baseline_counts, found.candidate_counts, strict=True)]
-    rates = ((f"baseline_{metric}", found.baseline_rate), (f"candidate_{metric}", found.candidate_rate))
-    details = tuple((key, rate) for key, rate in rates if rate is not None)
-    worst = _worst(texts, weights)
-    counted = "words" if metric == "wer" else "characters"
-    return Outcome(judgement=judgement_on("accuracy", texts, (check,), details, seed), worst=worst, counted=counted)
+    return check
 
 
 def judge_parity(
-    texts: PairedTexts, *, min_exact_match: float, max_divergence: float, confidence: float, seed: int
+    texts: PairedTexts,
+    *,
+    min_exact_match: float,
+    max_divergence: float,
+    metric: Metric = "wer",
+    confidence: float,
+    seed: int,
 ) -> Outcome:
     """Pass when both models agree: exact-match rate bounded above, divergence bounded below their limits."""
-    found = measure_parity(texts, confidence=confidence)
-    size = len(texts.pairs)
+    found = measure_parity(texts, metric=metric, confidence=confidence)
+    size, unit = len(texts.pairs), f"of {COUNTED[metric]}"
     checks = (
         judge("exact match", found.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size),
-        judge("divergence", found.divergence, max_divergence, keep="below", unit="of words", utterances=size),
+        judge("divergence", found.divergence, max_divergence, keep="below", unit=unit, utterances=size),
     )
-    worst = _worst(texts, [count.errors for count in found.counts])
-    return Outcome(judgement=judgement_on("parity", texts, checks, (), seed), worst=worst, counted="words")
+    worst = _worst(texts, [count.errors for count in found.counts], metric)
+    judgement = judgement_on("parity", texts, checks, (), seed, metric)
+    return Outcome(judgement=judgement, worst=worst, counted=COUNTED[metric])
 
 
 def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: float, seed: int) -> Outcome:
@@ -84,16 +116,16 @@ def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: floa
     return Outcome(judgement=judgement, worst=worst[:WORST], counted="other language")
 
 
-def _worst(texts: PairedTexts, weights: Sequence[int]) -> tuple[Evidence, ...]:
+def _worst(texts: PairedTexts, weights: Sequence[int], metric: Metric) -> tuple[Evidence, ...]:
     """Return the utterances of most weight with their three texts word under word."""
     ranked = sorted(zip(weights, texts.pairs, strict=True), key=lambda row: (-row[0], row[1].utterance.id))
     return tuple(
-        Evidence(utterance=pair.utterance, weight=weight, rows=_aligned(pair))
+        Evidence(utterance=pair.utterance, weight=weight, rows=_aligned(pair, metric))
         for weight, pair in ranked[:WORST]
         if weight > 0
     )
 
 
-def _aligned(pair: Pair) -> tuple[tuple[str, str], ...]:
-    rows = align(pair.reference, pair.baseline, pair.candidate)
+def _aligned(pair: Pair, metric: Metric) -> tuple[tuple[str, str], ...]:
+    rows = align(*pair.compared(metric))
     return tuple(zip(("reference", "baseline", "candidate"), rows, strict=True))

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pytest_whisperq.gates.judging import Outcome, judge
-from pytest_whisperq.gates.quality import judge_accuracy
-from pytest_whisperq.measure.accuracy import DropType, measure_accuracy
+from pytest_whisperq.measure.accuracy import AccuracyMeasurement, DropType, measure_accuracy
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measure.pairs import PairedTexts
@@ -23,17 +22,14 @@ class _Demand:
     metric: Metric
     confidence: float
 
+    def drop(self, part: Slice, confidence: float) -> AccuracyMeasurement:
+        return measure_accuracy(part.texts, metric=self.metric, drop_type=self.drop_type, confidence=confidence)
+
 
 def judge_slices(
-    texts: PairedTexts,
-    *,
-    max_drop: float,
-    drop_type: DropType = "absolute",
-    metric: Metric = "wer",
-    confidence: float,
-    seed: int,
+    whole: Outcome, texts: PairedTexts, *, max_drop: float, drop_type: DropType, metric: Metric, confidence: float
 ) -> Outcome:
-    """Judge the drop over the corpus and in each slice that is large enough; all have to pass.
+    """Add to the outcome on a corpus a check for each of its slices that is large enough; all have to pass.
 
     That a candidate passes all is an intersection-union test (Berger, Technometrics 1982): each upper bound at
     ``confidence`` is enough. That one of ``m`` fails is said at Bonferroni's 1 − (1 − confidence) / m, or many slices
@@ -41,9 +37,6 @@ def judge_slices(
     named and not judged; with no slice left the gate is INCONCLUSIVE.
     """
     demand = _Demand(max_drop=max_drop, drop_type=drop_type, metric=metric, confidence=confidence)
-    whole = judge_accuracy(
-        texts, max_drop=max_drop, drop_type=drop_type, metric=metric, confidence=confidence, seed=seed
-    )
     parts = slices_of(texts)
     judged = [part for part in parts if _is_enough(part, demand)]
     small = [part for part in parts if part not in judged]
@@ -59,25 +52,23 @@ def judge_slices(
     return replace(whole, judgement=judgement)
 
 
-def name_worst(outcome: Outcome, texts: PairedTexts, *, metric: Metric, confidence: float) -> Outcome:
-    """Note in an accuracy outcome that did not pass which slices lost most, with bounds, if any lost more than all."""
-    judgement = outcome.judgement
+def name_worst_slices(
+    whole: Outcome, texts: PairedTexts, *, max_drop: float, drop_type: DropType, metric: Metric, confidence: float
+) -> Outcome:
+    """Note in the outcome of a gate that did not pass which slices lost more than the whole, worst first."""
+    demand = _Demand(max_drop=max_drop, drop_type=drop_type, metric=metric, confidence=confidence)
+    judgement = whole.judgement
     value = judgement.checks[0].value
     if judgement.verdict is Verdict.PASS or value is None:
-        return outcome
-    found = [
-        (part, measure_accuracy(part.texts, metric=metric, drop_type="absolute", confidence=confidence).drop)
-        for part in slices_of(texts)
-    ]
-    lost = sorted(
-        ((part, drop) for part, drop in found if drop.value is not None and drop.lower is not None),
-        key=lambda row: -(row[1].value or 0.0),
-    )
-    named = [f"{part.name} {_figures(drop)}" for part, drop in lost[:NAMED] if (drop.value or 0.0) > value]
+        return whole
+    found = ((part.name, demand.drop(part, confidence).drop) for part in slices_of(texts))
+    lost = [(name, drop) for name, drop in found if drop.value is not None and drop.lower is not None]
+    ranked = sorted(lost, key=lambda row: -(row[1].value or 0.0))
+    named = [f"{name} {_figures(drop)}" for name, drop in ranked[:NAMED] if (drop.value or 0.0) > value]
     if not named:
-        return outcome
-    note = f"worst slices, in points: {'; '.join(named)}"
-    return replace(outcome, judgement=replace(judgement, notes=(*judgement.notes, note)))
+        return whole
+    note = f"worst slices ({judgement.checks[0].unit}): {'; '.join(named)}"
+    return replace(whole, judgement=replace(judgement, notes=(*judgement.notes, note)))
 
 
 def _figures(drop: Interval) -> str:
@@ -85,17 +76,13 @@ def _figures(drop: Interval) -> str:
 
 
 def _is_enough(part: Slice, demand: _Demand) -> bool:
-    pairs = part.texts.pairs
-    lengths = [len(pair.reference.split()) for pair in pairs]
+    lengths = [len(pair.reference.split()) for pair in part.texts.pairs]
     power = plan(lengths, part.texts.clusters, confidence=demand.confidence)
     return power.clusters >= MIN_CLUSTERS and (demand.drop_type != "absolute" or power.at_best < demand.max_drop)
 
 
 def _check(part: Slice, demand: _Demand, strict: float) -> Check:
-    usual, rare = (
-        measure_accuracy(part.texts, metric=demand.metric, drop_type=demand.drop_type, confidence=level)
-        for level in (demand.confidence, strict)
-    )
+    usual, rare = demand.drop(part, demand.confidence), demand.drop(part, strict)
     drop = replace(usual.drop, lower=rare.drop.lower)
     size = len(part.texts.pairs)
     check = judge(part.name, drop, demand.max_drop, keep="below", unit=usual.unit, utterances=size)

@@ -26,7 +26,7 @@ def judge_timestamps(
 
     ``said`` is when baseline and candidate say what they say, for each of the pairs of ``texts``.
     """
-    segments, words = timed_pairs(*said, texts.normalizer)
+    segments, words = timed_pairs(*said, texts.normalizer, [pair.utterance.language for pair in texts.pairs])
     checks, details = [], []
     for name, shifts in (("segment", segments), ("word", words)):
         if shifts is None:

@@ -48,8 +48,9 @@ def measure_accuracy(
     """
     import numpy as np
 
-    baseline = tuple(count_errors(pair.reference, pair.baseline, metric) for pair in texts.pairs)
-    candidate = tuple(count_errors(pair.reference, pair.candidate, metric) for pair in texts.pairs)
+    compared = [pair.compared(metric) for pair in texts.pairs]
+    baseline = tuple(count_errors(reference, heard, metric) for reference, heard, _ in compared)
+    candidate = tuple(count_errors(reference, heard, metric) for reference, _, heard in compared)
     counts = np.array(
         [(r.errors, q.errors, r.length) for r, q in zip(baseline, candidate, strict=True)], np.float64
     ).reshape(-1, 3)

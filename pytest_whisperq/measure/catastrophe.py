@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_whisperq.corpus import Utterance
-from pytest_whisperq.measure.error_rate import count_errors
+from pytest_whisperq.corpus.spacing import without_spaces
+from pytest_whisperq.measure.error_rate import Metric, count_errors
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.measure.pairs import PairedTexts
 
@@ -45,9 +46,12 @@ class CatastropheMeasurement:
     best: float
 
 
-def wrecked(reference: str, hypothesis: str) -> tuple[str, ...]:
-    """Return in which ways a normalized text is a wreck, held against what was said; the first four of `KINDS`."""
-    said, words = reference.split(), hypothesis.split()
+def wrecked(reference: str, hypothesis: str, *, spaced: bool = True) -> tuple[str, ...]:
+    """Return in which ways a normalized text is a wreck, held against what was said; the first four of `KINDS`.
+
+    Where a language is not ``spaced``, its characters are taken for words.
+    """
+    said, words = (text.split() if spaced else list(without_spaces(text)) for text in (reference, hypothesis))
     if not words:
         return (EMPTY,)
     found = []
@@ -55,7 +59,7 @@ def wrecked(reference: str, hypothesis: str) -> tuple[str, ...]:
         found.append(LOOP)
     if abs(len(words) - len(said)) >= MANY and not 0.5 < len(words) / len(said) < 2:
         found.append(LENGTH)
-    if _lost_at_the_end(reference, hypothesis) >= max(TAIL, len(said) / 4):
+    if _lost_at_the_end(" ".join(said), " ".join(words)) >= max(TAIL, len(said) / 4):
         found.append(TRUNCATED)
     return tuple(found)
 
@@ -92,7 +96,8 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
     """
     wrecks, no_worse = [], 0
     for pair in texts.pairs:
-        before, after = wrecked(pair.reference, pair.baseline), wrecked(pair.reference, pair.candidate)
+        spaced = pair.utterance.is_spaced
+        before, after = (wrecked(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate))
         expected = pair.utterance.language or pair.baseline_language
         if pair.candidate_language not in (None, expected) and pair.baseline_language in (None, expected):
             after = (*after, LANGUAGE)
@@ -106,8 +111,9 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
                     candidate=pair.candidate,
                 )
             )
-        errors = (count_errors(pair.reference, text).errors for text in (pair.baseline, pair.candidate))
-        base, own = errors
+        metric: Metric = "wer" if spaced else "cer"
+        reference, *heard = pair.compared(metric)
+        base, own = (count_errors(reference, text, metric).errors for text in heard)
         no_worse += own <= base
     silent = list(_on_non_speech(texts))
     wrecks += [wreck for wreck in silent if wreck.candidate and not wreck.baseline]
@@ -127,8 +133,8 @@ def _on_non_speech(texts: PairedTexts) -> list[Wreck]:
             utterance=item,
             kinds=(NONSPEECH,),
             reference="",
-            baseline=texts.normalizer(base),
-            candidate=texts.normalizer(own),
+            baseline=texts.normalizer(base, item.language),
+            candidate=texts.normalizer(own, item.language),
         )
         for item, base, own in rows
         if not item.is_speech

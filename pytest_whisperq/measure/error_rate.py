@@ -1,11 +1,15 @@
 """Word and character error counts per utterance, through jiwer."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 Metric = Literal["wer", "cer"]
+
+COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters"})
+"""What each metric counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 
+from pytest_whisperq.corpus.spacing import without_spaces
 
-def cut(references: Sequence[str], hypothesis: str) -> list[str]:
+
+def cut(references: Sequence[str], hypothesis: str, *, spaced: bool = True) -> list[str]:
     """Share the words of ``hypothesis`` out to the ``references``, all normalized, in the order they were said.
 
     The whole text is aligned with all references joined (Levenshtein on words); each word goes to the utterance of the
     word it stands for, an inserted one to the utterance that comes next (or was last). Summed over the utterances, the
-    errors are then at most those of the whole, plus what an alignment cut into pieces adds.
+    errors are then at most those of the whole, plus what an alignment cut into pieces adds. Where the language is not
+    ``spaced``, characters take the place of words.
     """
     import jiwer
 
+    if not spaced:
+        apart = [" ".join(without_spaces(text)) for text in (*references, hypothesis)]
+        return [without_spaces(share) for share in cut(apart[:-1], apart[-1])]
     owners = [number for number, text in enumerate(references) for _ in text.split()]
     shares: list[list[str]] = [[] for _ in references]
     if not owners:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.corpus.spacing import without_spaces
 from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.transcribe import TranscriptSet
 
@@ -19,6 +21,17 @@ class Pair:
     candidate: str
     baseline_language: str | None
     candidate_language: str | None
+
+    def compared(self, metric: Metric) -> tuple[str, str, str]:
+        """Return reference, baseline and candidate as ``metric`` counts them.
+
+        Of characters, spaces count where they part words and are left out where they do not.
+        """
+        texts = (self.reference, self.baseline, self.candidate)
+        if metric == "wer" or self.utterance.is_spaced:
+            return texts
+        reference, baseline, candidate = map(without_spaces, texts)
+        return reference, baseline, candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +49,24 @@ class PairedTexts:
         """The group of each pair: utterances of one group are not independent."""
         return tuple(pair.cluster for pair in self.pairs)
 
+    def under(self, normalizer: Normalizer) -> "PairedTexts":
+        """Return the same transcripts under another normalizer, less the references of which that leaves nothing."""
+        return pair_texts(self.corpus, normalizer, self.baseline, self.candidate, leave_out_empty=True)
+
 
 def pair_texts(
-    corpus: Corpus, normalizer: Normalizer, baseline: TranscriptSet, candidate: TranscriptSet
+    corpus: Corpus,
+    normalizer: Normalizer,
+    baseline: TranscriptSet,
+    candidate: TranscriptSet,
+    *,
+    leave_out_empty: bool = False,
+    is_normalized: bool = False,
 ) -> PairedTexts:
     """Normalize and line up; raise `CorpusError` for a reference of which the normalizer leaves nothing.
 
-    An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence.
+    An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence. What
+    was heard ``is_normalized`` where a long text was, before it was cut: twice is too much, "oh twenty" → "020" → "20".
     """
     pairs = []
     said = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))
@@ -50,7 +74,9 @@ def pair_texts(
     for item, clip, (base, base_language), (cand, cand_language) in rows:
         if not item.is_speech:
             continue
-        reference = normalizer(item.reference)
+        reference = normalizer(item.reference, item.language)
+        if not reference and leave_out_empty:
+            continue
         if not reference:
             raise CorpusError(
                 f"{item.where}: nothing is left of the transcript {item.reference!r} under the normalizer "
@@ -61,8 +87,8 @@ def pair_texts(
                 utterance=item,
                 cluster=item.cluster or clip,
                 reference=reference,
-                baseline=normalizer(base),
-                candidate=normalizer(cand),
+                baseline=base if is_normalized else normalizer(base, item.language),
+                candidate=cand if is_normalized else normalizer(cand, item.language),
                 baseline_language=base_language,
                 candidate_language=cand_language,
             )

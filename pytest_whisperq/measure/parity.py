@@ -2,26 +2,27 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.measure.error_rate import ErrorCount, count_errors
+from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors
 from pytest_whisperq.measure.intervals import Interval, bound_ratio
 from pytest_whisperq.measure.pairs import PairedTexts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParityMeasurement:
-    """Share of identical normalized texts, and the WER of the candidate held against the baseline's text."""
+    """Share of identical normalized texts, and the error rate of the candidate held against the baseline's text."""
 
     exact_match: Interval
     divergence: Interval
     counts: tuple[ErrorCount, ...]
 
 
-def measure_parity(texts: PairedTexts, *, confidence: float) -> ParityMeasurement:
+def measure_parity(texts: PairedTexts, *, metric: Metric, confidence: float) -> ParityMeasurement:
     """Measure agreement over the corpus. The pseudo-clip of the bounds is one on which the two differ."""
     import numpy as np
 
-    counts = tuple(count_errors(pair.baseline, pair.candidate) for pair in texts.pairs)
-    matches = np.array([(pair.baseline == pair.candidate, 1.0) for pair in texts.pairs], np.float64).reshape(-1, 2)
+    heard = [pair.compared(metric)[1:] for pair in texts.pairs]
+    counts = tuple(count_errors(baseline, candidate, metric) for baseline, candidate in heard)
+    matches = np.array([(baseline == candidate, 1.0) for baseline, candidate in heard], np.float64).reshape(-1, 2)
     edits = np.array([(count.errors, count.length) for count in counts], np.float64).reshape(-1, 2)
     length = edits[:, 1].mean() if len(edits) else 0.0
     return ParityMeasurement(

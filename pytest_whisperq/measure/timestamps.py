@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 from pytest_whisperq.backends import Segment, TimedText, Word
@@ -94,14 +95,20 @@ def _nearest_rank(ordered: Sequence[float], share: float) -> float:
 
 
 def timed_pairs(
-    baseline: Sequence[TimedText], candidate: Sequence[TimedText], normalizer: Callable[[str], str]
+    baseline: Sequence[TimedText],
+    candidate: Sequence[TimedText],
+    normalizer: Callable[..., str],
+    languages: Sequence[str | None],
 ) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]] | None]:
-    """Return the segment shifts and the word shifts of every utterance.
+    """Return the segment shifts and the word shifts of every utterance, whose language ``normalizer`` is told.
 
     None for words when one of the models tells no word a time.
     """
     segments = [segment_shifts(one.segments, other.segments) for one, other in zip(baseline, candidate, strict=True)]
     if not all(any(text.words for text in side) for side in (baseline, candidate)):
         return segments, None
-    words = [word_shifts(one.words, other.words, normalizer) for one, other in zip(baseline, candidate, strict=True)]
+    words = [
+        word_shifts(one.words, other.words, partial(normalizer, language=language))
+        for one, other, language in zip(baseline, candidate, languages, strict=True)
+    ]
     return segments, words

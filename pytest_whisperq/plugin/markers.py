@@ -49,6 +49,9 @@ def _one_of(*names: str | None) -> Callable[[Any], str]:
     return lambda value: "" if value in names else f"one of {', '.join(map(repr, names))}"
 
 
+_METRIC = _one_of("wer", "cer")
+
+
 MARKERS: Mapping[str, Marker] = MappingProxyType(
     {
         marker.name: marker
@@ -57,7 +60,11 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 name="whisperq_parity",
                 gate="parity",
                 summary="the candidate says what the baseline says, within both limits",
-                keywords={"min_exact_match": _between(0, 1, never=1), "max_divergence": _between(0, 1, never=0)},
+                keywords={
+                    "min_exact_match": _between(0, 1, never=1),
+                    "max_divergence": _between(0, 1, never=0),
+                    "metric": _METRIC,
+                },
             ),
             Marker(
                 name="whisperq_accuracy",
@@ -66,7 +73,7 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 keywords={
                     "max_drop": _between(-100, 1000),
                     "drop_type": _one_of("absolute", "relative", "accuracy-ratio"),
-                    "metric": _one_of("wer", "cer"),
+                    "metric": _METRIC,
                     "per": _one_of(None, "slice"),
                 },
             ),
@@ -86,7 +93,7 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 name="whisperq_longform",
                 gate="longform",
                 summary="on recordings of minutes the accuracy drop stays below max_drop points",
-                keywords={"max_drop": _between(-100, 1000)},
+                keywords={"max_drop": _between(-100, 1000), "metric": _METRIC},
             ),
             Marker(
                 name="whisperq_timestamps",

@@ -55,7 +55,7 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
             )
         return
     from pytest_whisperq.plugin.state import waivers
-    from pytest_whisperq.report.text import doubt, summary_table
+    from pytest_whisperq.report.text import dependence, doubt, summary_table
     from pytest_whisperq.verdict import Verdict
     from pytest_whisperq.waivers import covering
 
@@ -67,8 +67,12 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     reporter.write_line(summary_table(judgements, tests=tests, waived=until, width=width, colour=colour))
     compared = sorted((one for one in judgements if one.baseline), key=lambda one: not one.normalizer)
     for first in compared[:1]:
-        heard = f"; corpus {first.corpus}, {first.words} words; {first.normalizer}" if first.normalizer else ""
+        heard = f"; corpus {first.corpus}, {first.counted}; {first.normalizer}" if first.normalizer else ""
         reporter.write_line(f"against {first.baseline}{heard}")
+    # Lines of the summary and not Python warnings: they come from xdist's workers too, and -W error fails no test.
+    named = ((f"{one.gate} gate of {one.candidate}", dependence(one)) for one in judgements)
+    for line in dict.fromkeys(f"warning: {gate}: {found}" for gate, found in named if found):
+        reporter.write_line(line, yellow=True)
     for (report, judgement), waiver in zip(judged, found, strict=True):
         is_skipped = report.skipped and not hasattr(report, "wasxfail")
         if is_skipped and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 
 from pytest_whisperq.gates import Outcome
-from pytest_whisperq.verdict import Check, Judgement, Verdict
+from pytest_whisperq.verdict import Check, Judgement, Score, Verdict
 
 _KEEP = {"below": "stay below", "above": "stay above", "at": "be exactly"}
 _SIGNS = {"below": "<", "above": ">", "at": "="}
@@ -22,13 +22,13 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
         f"  {judgement.executed}; against {judgement.baseline}" if judgement.baseline else f"  {judgement.executed}",
     ]
     if judgement.utterances:
-        lines.append(f"  corpus {judgement.corpus}: {judgement.utterances} utterances, {judgement.words} words")
+        lines.append(f"  corpus {judgement.corpus}: {judgement.utterances} utterances, {judgement.counted}")
     if judgement.normalizer:
         lines.append(f"  normalizer {judgement.normalizer}; seed {judgement.seed}")
     if judgement.operations:
         lines.append(f"  executes {judgement.operations}")
-    if found := _rates(judgement):
-        metric, before, after = found
+    if rates := _rates(judgement):
+        metric, before, after = rates
         lines.append(f"  {metric} {before:.2f} % → {after:.2f} %")
     for check in judgement.checks:
         unit = f"% {check.unit}" if check.unit.startswith("of ") else check.unit
@@ -37,6 +37,11 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
             f"{check.limit * _scale(check):g}); {_bounds(check)}"
         )
         lines.append(f"    {check.verdict.value}: {check.reason}")
+    if len(judgement.scores) > 1:
+        lines.append("  the same transcripts under other normalizers:")
+        lines += [f"    {_score(score, judgement)}" for score in judgement.scores[1:]]
+    if found := dependence(judgement):
+        lines.append(f"  {found}")
     lines += [f"  {note}" for note in judgement.notes]
     if outcome.worst:
         lines.append(f"  worst {len(outcome.worst)} utterances ({outcome.counted}):")
@@ -45,6 +50,24 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
         lines += [f"      {label:9}  {row}" for label, row in evidence.rows]
     lines.append(f"  {waived}" if waived else f'  a waiver would name id = "{judgement.id}"')
     return "\n".join([*lines, f"  replay: {replay}"])
+
+
+def dependence(judgement: Judgement) -> str:
+    """Return in a line that the verdict depends on the normalizer, and how; "" if it does not."""
+    others = [f"{score.check.verdict.value} under {score.normalizer}" for score in judgement.contradictions]
+    if not others:
+        return ""
+    own = f"{judgement.verdict.value} under {judgement.normalizer}"
+    return f"the verdict depends on the normalizer: {own}, {', '.join(others)}"
+
+
+def _score(score: Score, judgement: Judgement) -> str:
+    """Return one line: error rates, drop and verdict under one normalizer."""
+    rates = ("none" if rate is None else f"{100 * rate:.2f} %" for rate in (score.baseline_rate, score.candidate_rate))
+    check, left = score.check, judgement.utterances - score.utterances
+    empty = f"; {left} of {judgement.utterances} utterances left out, it leaves nothing of them" if left else ""
+    figures = f"{judgement.metric.upper()} {' → '.join(rates)}, drop {_number(check, check.value)}, {_bounds(check)}"
+    return f"{score.normalizer}: {figures}: {check.verdict.value}{empty}"
 
 
 def doubt(judgement: Judgement) -> str:

@@ -63,6 +63,21 @@ def test_characters_may_be_counted_instead(make_pairs: Pairs) -> None:
     assert found.length == 40
 
 
+def test_spaces_count_where_they_part_words_only(make_pairs: Pairs) -> None:
+    japanese = measured(
+        make_pairs(["今日は 晴れ"] * 10, ["今日は晴れ"] * 10, ["今日は 雨"] * 10, spoken=["ja"] * 10), metric="cer"
+    )
+    assert (japanese.baseline_rate, japanese.length) == (0.0, 50)
+    assert japanese.drop.value == pytest.approx(40.0)  # one substituted, one lost, of five
+    english = measured(make_pairs(["ab cd"] * 10, ["abcd"] * 10, ["ab cd"] * 10, spoken=["en"] * 10), metric="cer")
+    assert (english.baseline_rate, english.length) == (pytest.approx(0.2), 50)
+
+
+def test_words_that_were_parted_by_hand_count_when_words_are_asked_for(make_pairs: Pairs) -> None:
+    found = measured(make_pairs(["今日 は 晴れ"] * 10, None, ["今日 は 雨"] * 10, spoken=["ja"] * 10), metric="wer")
+    assert found.drop.value == pytest.approx(100 / 3)
+
+
 def test_a_relative_drop_needs_a_baseline_that_errs(make_pairs: Pairs) -> None:
     perfect = measured(make_pairs([TEN] * 10, [TEN] * 10, [wrong(1)] * 10), "relative")
     assert (perfect.drop.value, perfect.drop.upper) == (None, None)

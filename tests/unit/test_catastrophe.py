@@ -52,6 +52,29 @@ def test_what_people_say_and_small_slips_are_no_wrecks(reference: str, hypothesi
     assert wrecked(reference, hypothesis) == ()
 
 
+@pytest.mark.parametrize(
+    ("hypothesis", "expected"),
+    [
+        ("係員が出るまでそのままお待ちください", ()),
+        ("係員が 出るまで そのまま お待ちください", ()),
+        ("係員が出るまで", ("length", "truncated tail")),
+        ("係員が出るまでそのままそのままそのままそのままそのままお待ちください", ("loop",)),
+        ("はい", ("length",)),
+        ("", ("empty",)),
+    ],
+)
+def test_characters_stand_for_words_where_no_space_does(hypothesis: str, expected: tuple[str, ...]) -> None:
+    assert wrecked("係員が出るまでそのままお待ちください", hypothesis, spaced=False) == expected
+
+
+def test_wrecks_of_a_language_without_spaces_are_found(make_pairs: MakePairs) -> None:
+    said = ["係員が出るまでそのままお待ちください"] * 20
+    cut = ["係員が出るまで" if n < 3 else text for n, text in enumerate(said)]
+    found = measure_catastrophes(make_pairs(said, None, cut, spoken=["ja"] * 20), confidence=0.95)
+    assert len(found.wrecks) == 3
+    assert found.no_regression.value == 17 / 20
+
+
 @given(st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, max_size=40).map(" ".join))
 def test_saying_what_was_said_is_never_a_wreck(text: str) -> None:
     assert wrecked(text, text) == ()

@@ -14,7 +14,14 @@ def counted(errors: int) -> ErrorCount:
 
 def test_words_and_time_stand_side_by_side() -> None:
     found = [
-        Comparison(recording=name, duration=60.0, counts=(counted(2), counted(1)), seconds=seconds, apart=counted(3))
+        Comparison(
+            recording=name,
+            duration=60.0,
+            metric="wer",
+            counts=(counted(2), counted(1)),
+            seconds=seconds,
+            apart=counted(3),
+        )
         for name, seconds in (("one.ogg", (2.0, 5.0)), ("two.ogg", (2.0, 1.0)))
     ]
     lines: list[str] = []
@@ -33,9 +40,20 @@ def test_silence_has_no_words_to_differ_in() -> None:
     nothing = count_errors("", "")
     lines: list[str] = []
     report(
-        [Comparison(recording="a", duration=1.0, counts=(counted(0), counted(0)), seconds=(1, 1), apart=nothing)],
+        [
+            Comparison(
+                recording="a",
+                duration=1.0,
+                metric="cer",
+                counts=(counted(0), counted(0)),
+                seconds=(1, 1),
+                apart=nothing,
+            )
+        ],
         lines.append,
     )
+    assert "  CER, %  " in lines[0]
+    assert "  CER, %  " in lines[0]
     assert lines[-2].endswith("the two have nothing to compare")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_whisperq import normalize
 from pytest_whisperq.gates import Outcome, judge, judge_accuracy, judge_language, judge_parity
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.measure.pairs import PairedTexts
@@ -131,6 +132,49 @@ def test_keeping_up_with_a_baseline_that_gets_everything_wrong_is_no_pass(make_p
     assert accuracy(make_pairs(references, nearly, nonsense), max_drop=5.0).judgement.verdict is Verdict.FAIL
 
 
+SPELT = ["The grey line, please", "hold the grey line"]
+
+
+def spelt(clips: int, word: str) -> list[str]:
+    return [SPELT[n % 2].replace("grey", word) for n in range(clips)]
+
+
+def test_the_same_transcripts_are_scored_under_other_normalizers(make_pairs: Pairs) -> None:
+    """The candidate spells another way: an error to some normalizers and none to others."""
+    raw = make_pairs(spelt(300, "grey"), None, spelt(300, "Gray"), spoken=["en"] * 300)
+    texts = raw.under(normalize.get("whisper-basic"))
+    judgement = accuracy(texts, others=normalize.compared(texts.normalizer)).judgement
+    assert [(score.normalizer.split()[0], score.check.verdict) for score in judgement.scores] == [
+        ("whisper-basic", Verdict.FAIL),
+        ("identity", Verdict.FAIL),
+        ("by-language", Verdict.PASS),
+    ]
+    assert judgement.checks == (judgement.scores[0].check,)
+    assert [score.normalizer.split()[0] for score in judgement.contradictions] == ["by-language"]
+    assert [(score.baseline_rate, score.candidate_rate) for score in judgement.scores] == [
+        (0.0, 0.25),
+        (0.0, 0.25),
+        (0.0, 0.0),
+    ]
+    assert [score.utterances for score in judgement.scores] == [300] * 3
+
+
+def test_other_normalizers_change_no_verdict(make_pairs: Pairs) -> None:
+    raw = make_pairs(spelt(300, "grey"), None, spelt(300, "Gray"), spoken=["en"] * 300)
+    others = normalize.compared(raw.normalizer)
+    alone, beside = accuracy(raw), accuracy(raw, others=others)
+    assert alone.judgement.checks == beside.judgement.checks
+    assert alone.worst == beside.worst
+    assert [score.normalizer for score in alone.judgement.scores] == [str(raw.normalizer)]
+
+
+def test_a_baseline_that_hears_nothing_passes_under_no_normalizer(make_pairs: Pairs) -> None:
+    raw = make_pairs(["AB CD"] * 400, ["x y"] * 400, ["x y"] * 400)
+    judgement = accuracy(raw, max_drop=5.0, others=normalize.compared(raw.normalizer)).judgement
+    assert {score.check.verdict for score in judgement.scores} == {Verdict.INCONCLUSIVE}
+    assert judgement.contradictions == ()
+
+
 def test_parity_needs_both_checks(make_pairs: Pairs) -> None:
     references = [" ".join(TEN)] * 400
     slightly = [" ".join(["x", *TEN[1:]]) if n % 2 else " ".join(TEN) for n in range(400)]
@@ -169,6 +213,8 @@ def test_the_judgement_says_what_was_judged(make_pairs: Pairs) -> None:
     assert judgement.checks[0].name == "CER drop"
     assert (judgement.detail("baseline_cer"), judgement.detail("candidate_cer")) == (0.0, 0.0)
     assert judgement.detail("baseline_wer") is None
+    assert (judgement.metric, judgement.characters) == ("cer", 90)
+    assert parity(texts).judgement.metric == "wer"
 
 
 @pytest.mark.parametrize(("flips", "expected"), [(0, Verdict.PASS), (8, Verdict.INCONCLUSIVE), (40, Verdict.FAIL)])

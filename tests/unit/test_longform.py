@@ -40,6 +40,10 @@ def test_no_word_is_lost_or_moved_and_the_errors_are_those_of_the_whole(referenc
     assert pieces == count_errors(" ".join(references), hypothesis).errors
 
 
+def test_where_no_space_parts_words_characters_are_cut() -> None:
+    assert cut(["今日は 晴れ", "明日は雨"], "今日は晴明日 は雨", spaced=False) == ["今日は晴", "明日は雨"]
+
+
 def test_references_without_a_word_cannot_be_cut_by() -> None:
     with pytest.raises(ValueError, match="without a word"):
         cut(["", ""], "one")

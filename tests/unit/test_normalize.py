@@ -1,10 +1,25 @@
 """The normalizers: each under its name and version, with the default chosen by language."""
 
+import unicodedata
+
 import jiwer
 import pytest
 
 from pytest_whisperq import normalize
+from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus
 from pytest_whisperq.errors import ConfigError
+
+
+def corpus(*said: tuple[str | None, str]) -> Corpus:
+    """Utterances with their language and text."""
+    return Corpus(
+        name="made",
+        utterances=tuple(
+            Utterance(id=text, where="", audio=AudioSource(label=""), reference=text, language=language)
+            for language, text in said
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,6 +35,42 @@ from pytest_whisperq.errors import ConfigError
 )
 def test_what_each_normalizer_does(name: str, text: str, expected: str) -> None:
     assert normalize.get(name)(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "Mr. Neil's grey, um, colour", "mister neil is gray color"),
+        ("fr", "Où est l'été, Mr. ?", "où est l été mr"),
+        (None, "It's GREY", "it s grey"),  # nobody says that it is English
+        ("hi", "हिन्दी में, यह (शोर) ठीक है। २१", "हिन्दी में यह ठीक है २१"),
+        ("ta", "வணக்கம், நண்பர்களே!", "வணக்கம் நண்பர்களே"),
+        ("th", "ยินดีต้อนรับ, ครับ!", "ยินดีต้อนรับ ครับ"),
+        ("my", "မင်္ဂလာပါ။", "မင်္ဂလာပါ"),
+        ("yo", "Ẹ́ kú àárọ̀!", "ẹ́ kú àárọ̀"),  # no single character for the first letter, nor for the last
+        ("de", "gut ❤️", "gut"),
+    ],
+)
+def test_by_language_keeps_what_belongs_to_letters(language: str | None, text: str, expected: str) -> None:
+    found = normalize.get("by-language")(text, language)
+    assert found == unicodedata.normalize("NFKC", expected)
+
+
+def test_whisper_basic_cuts_words_at_vowel_signs() -> None:
+    """Why `by-language` is not simply that; a release of whisper-normalizer may end it."""
+    assert normalize.get("whisper-basic")("हिन्दी", "hi") == "ह न द"
+
+
+def test_only_by_language_minds_the_language() -> None:
+    for name in normalize.NORMALIZERS:
+        one = normalize.get(name)
+        assert (one("The Grey, 5", "en") == one("The Grey, 5", "fr")) is (name != "by-language")
+
+
+@pytest.mark.parametrize("own", normalize.NORMALIZERS)
+def test_raw_basic_and_by_language_are_compared_with_a_gate_s_own(own: str) -> None:
+    names = [one.name for one in normalize.compared(normalize.get(own))]
+    assert names == [name for name in ("identity", "whisper-basic", "by-language") if name != own]
 
 
 @pytest.mark.parametrize("name", normalize.NORMALIZERS)
@@ -43,29 +94,42 @@ def test_wer_standardize_scores_as_jiwer_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("languages", "expected"),
+    ("said", "expected"),
     [
-        ({"en"}, "whisper-english"),
-        ({"en", "de"}, "whisper-basic"),
-        ({"en", None}, "whisper-basic"),
-        ((), "whisper-basic"),
+        ([("en", "grey")], "whisper-english"),
+        ([("en", "grey"), ("de", "größer")], "whisper-basic"),
+        ([("en", "grey"), (None, "grey")], "whisper-basic"),
+        ([("fr", unicodedata.normalize("NFD", "été"))], "whisper-basic"),  # composes
+        ([("ja", "がぎぐ、元気です")], "whisper-basic"),
+        ([("en", "grey"), ("hi", "हिन्दी")], "by-language"),
+        ([("th", "ยินดี")], "by-language"),
+        ([], "whisper-basic"),
     ],
 )
-def test_english_gets_the_english_normalizer_and_nothing_else_does(languages: set[str | None], expected: str) -> None:
-    assert normalize.choose(None, frozenset(languages)) == expected
-    assert normalize.choose("identity", frozenset(languages)) == "identity"
+def test_the_default_suits_the_corpus(said: list[tuple[str | None, str]], expected: str) -> None:
+    assert normalize.choose(None, corpus(*said)) == expected
+    assert normalize.choose("identity", corpus(*said)) == "identity"
+
+
+def test_the_embedded_corpus_keeps_the_normalizer_of_its_published_figures() -> None:
+    assert normalize.choose(None, load_corpus(EMBEDDED)) == "whisper-basic"
 
 
 def test_an_unknown_normalizer_lists_the_valid_ones() -> None:
     with pytest.raises(
-        ConfigError, match=r"'whisper'.*valid: identity, wer-standardize, whisper-basic, whisper-english"
+        ConfigError, match=r"'whisper'.*valid: by-language, identity, wer-standardize, whisper-basic, whisper-english"
     ):
         normalize.get("whisper")
 
 
 @pytest.mark.parametrize(
     ("name", "version"),
-    [("identity", "1"), ("whisper-english", "whisper-normalizer 0."), ("wer-standardize", "jiwer 4.")],
+    [
+        ("identity", "1"),
+        ("whisper-english", "whisper-normalizer 0."),
+        ("by-language", "whisper-normalizer 0."),
+        ("wer-standardize", "jiwer 4."),
+    ],
 )
 def test_a_normalizer_names_the_code_that_does_it(name: str, version: str) -> None:
     assert str(normalize.get(name)).startswith(f"{name} ({version}")

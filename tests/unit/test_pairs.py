@@ -28,6 +28,34 @@ def test_a_reference_that_the_normalizer_empties_is_refused(make_pairs: Callable
         pair_texts(made.corpus, normalize.get("whisper-basic"), made.baseline, made.candidate)
 
 
+def test_under_another_normalizer_nothing_is_refused_and_nothing_transcribed(
+    make_pairs: Callable[..., PairedTexts],
+) -> None:
+    raw = make_pairs(["It's Grey.", "[laughs]"], spoken=["en", "en"])
+    basic = raw.under(normalize.get("whisper-basic"))
+    assert [pair.candidate for pair in basic.pairs] == ["it s grey"]
+    assert basic.candidate is raw.candidate
+    assert [pair.reference for pair in raw.under(normalize.get("by-language")).pairs] == ["it is gray"]
+
+
+def test_each_utterance_is_normalized_by_its_own_language(make_pairs: Callable[..., PairedTexts]) -> None:
+    made = make_pairs(["It's Grey."] * 2, spoken=["en", "de"])
+    texts = pair_texts(made.corpus, normalize.get("by-language"), made.baseline, made.candidate)
+    assert [(pair.reference, pair.baseline, pair.candidate) for pair in texts.pairs] == [
+        ("it is gray",) * 3,
+        ("it s grey",) * 3,
+    ]
+
+
+def test_what_is_normalized_is_not_normalized_again(make_pairs: Callable[..., PairedTexts]) -> None:
+    """Whisper's English normalizer makes "020" of "oh twenty", and of that 20."""
+    made = make_pairs(["oh twenty"], ["020"], ["020"])
+    (pair,) = pair_texts(
+        made.corpus, normalize.get("whisper-english"), made.baseline, made.candidate, is_normalized=True
+    ).pairs
+    assert pair.reference == pair.baseline == pair.candidate == "020"
+
+
 def test_transcripts_of_another_corpus_are_not_lined_up(make_pairs: Callable[..., PairedTexts]) -> None:
     made = make_pairs(["a", "b"])
     with pytest.raises(ValueError, match="argument"):

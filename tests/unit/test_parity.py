@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
+from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.parity import ParityMeasurement, measure_parity
 
 Pairs = Callable[..., PairedTexts]
 
 
-def measured(texts: PairedTexts) -> ParityMeasurement:
-    return measure_parity(texts, confidence=0.95)
+def measured(texts: PairedTexts, metric: Metric = "wer") -> ParityMeasurement:
+    return measure_parity(texts, metric=metric, confidence=0.95)
 
 
 def test_identical_models_match_wherever_the_reference_is(make_pairs: Pairs) -> None:
@@ -43,6 +44,16 @@ def test_two_silent_models_agree_but_have_no_word_to_diverge_from(make_pairs: Pa
     found = measured(make_pairs(["a b"] * 10, [""] * 10, [""] * 10))
     assert found.exact_match.value == 1.0
     assert found.divergence.value is None
+
+
+def test_characters_diverge_and_spaces_between_them_do_not(make_pairs: Pairs) -> None:
+    texts = make_pairs(
+        ["今日は晴れ"] * 10, ["今日は 晴れ"] * 10, ["今日は晴れ"] * 5 + ["明日は晴れ"] * 5, spoken=["ja"] * 10
+    )
+    found = measured(texts, "cer")
+    assert found.exact_match.value == 0.5
+    assert found.divergence.value == pytest.approx(0.1)  # one of five characters in every second clip
+    assert measured(texts, "wer").exact_match.value == 0.0
 
 
 def test_nonspeech_clips_count_for_nothing(make_pairs: Pairs) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from pytest_whisperq import normalize
 from pytest_whisperq.gates import Outcome, judge_accuracy, judge_parity
 from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.report.text import explain, summary_table
+from pytest_whisperq.report.text import dependence, explain, summary_table
 
 Pairs = Callable[..., PairedTexts]
 
@@ -53,6 +54,27 @@ def test_the_table_marks_a_waived_gate_and_keeps_its_verdict(texts: PairedTexts)
     assert drop.split()[0] == "drop,"
     assert drop.endswith("FAIL")
     assert waived.split() == ["waived", "until", "2030-01-31", "waived"]
+
+
+def test_a_failing_gate_lists_other_normalizers_and_says_if_they_disagree(make_pairs: Pairs) -> None:
+    raw = make_pairs(["A b, c d"] * 40 + ["[x]"], None, ["a B c d"] * 40 + ["[x]"])
+    lines = explain(accuracy(raw, max_drop=30.0, others=normalize.compared(raw.normalizer)), "x").splitlines()
+    start = lines.index("  the same transcripts under other normalizers:")
+    basic, by_language, dependent = lines[start + 1 : start + 4]
+    assert basic.startswith("    whisper-basic (whisper-normalizer 0.")
+    assert "): WER 0.00 % → 0.00 %, drop +0.00, bounds at 95%: " in basic
+    assert basic.endswith(": PASS; 1 of 41 utterances left out, it leaves nothing of them")
+    assert by_language.startswith("    by-language (")
+    assert dependent.startswith("  the verdict depends on the normalizer: FAIL under identity (1), PASS under whisper")
+
+
+def test_agreement_is_not_worth_a_warning(texts: PairedTexts) -> None:
+    outcome = accuracy(texts, others=normalize.compared(texts.normalizer))
+    assert dependence(outcome.judgement) == ""
+    text = explain(outcome, "x")
+    assert "under other normalizers" in text
+    assert "depends" not in text
+    assert "under other normalizers" not in explain(accuracy(texts), "x")
 
 
 def test_the_worst_utterances_show_three_aligned_texts(texts: PairedTexts) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pytest_whisperq.gates import Outcome, judge_accuracy, judge_slices, name_worst
+from pytest_whisperq.gates import Outcome, judge_accuracy, judge_slices, name_worst_slices
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.slices import slices_of
 from pytest_whisperq.verdict import Verdict
@@ -24,8 +24,21 @@ def corpus(make_pairs: Pairs, sizes: dict[str, int], lost: dict[str, float] | No
     return make_pairs([TEXT] * len(languages), None, said, slices=slices)
 
 
+def whole(texts: PairedTexts, max_drop: float = 2.0) -> Outcome:
+    return judge_accuracy(texts, max_drop=max_drop, confidence=0.95, seed=0)
+
+
 def judged(texts: PairedTexts, max_drop: float = 2.0) -> Outcome:
-    return judge_slices(texts, max_drop=max_drop, confidence=0.95, seed=0)
+    return judge_slices(
+        whole(texts, max_drop), texts, max_drop=max_drop, drop_type="absolute", metric="wer", confidence=0.95
+    )
+
+
+def named(texts: PairedTexts, max_drop: float) -> tuple[str, ...]:
+    found = name_worst_slices(
+        whole(texts, max_drop), texts, max_drop=max_drop, drop_type="absolute", metric="wer", confidence=0.95
+    )
+    return found.judgement.notes
 
 
 def test_slices_are_named_by_column_and_value_and_one_value_slices_nothing(make_pairs: Pairs) -> None:
@@ -36,7 +49,7 @@ def test_slices_are_named_by_column_and_value_and_one_value_slices_nothing(make_
 
 def test_a_loss_in_one_slice_fails_though_the_mean_passes(make_pairs: Pairs) -> None:
     texts = corpus(make_pairs, {"en": 1500, "fr": 100}, {"fr": 0.2})
-    assert judge_accuracy(texts, max_drop=2.0, confidence=0.95, seed=0).judgement.verdict is Verdict.PASS
+    assert whole(texts).judgement.verdict is Verdict.PASS
     judgement = judged(texts).judgement
     assert judgement.verdict is Verdict.FAIL
     assert [(check.name, check.verdict) for check in judgement.checks] == [
@@ -75,15 +88,13 @@ def test_many_slices_do_not_fail_a_good_candidate_by_chance(make_pairs: Pairs) -
         languages = [name for name, size in sizes.items() for _ in range(size)]
         said = [LOST if rng.random() < 0.1 else TEXT for _ in languages]  # 5 points
         texts = make_pairs([TEXT] * len(said), None, said, slices=[{"voice": name} for name in languages])
-        checks = judge_slices(texts, max_drop=5.0, confidence=0.95, seed=0).judgement.checks[1:]
+        checks = judged(texts, 5.0).judgement.checks[1:]
         failed.append(any(check.verdict is Verdict.FAIL for check in checks))
     assert np.mean(failed) <= 0.1
 
 
 def test_a_gate_that_fails_names_the_slices_that_lost_most(make_pairs: Pairs) -> None:
     texts = corpus(make_pairs, {"en": 200, "es": 200, "fr": 200}, {"fr": 0.5, "es": 0.1})
-    outcome = judge_accuracy(texts, max_drop=1.0, confidence=0.95, seed=0)
-    (note,) = name_worst(outcome, texts, metric="wer", confidence=0.95).judgement.notes
-    assert note.startswith("worst slices, in points: language=fr +2")
-    passing = judge_accuracy(texts, max_drop=50.0, confidence=0.95, seed=0)
-    assert name_worst(passing, texts, metric="wer", confidence=0.95) == passing
+    (note,) = named(texts, 1.0)
+    assert note.startswith("worst slices (points): language=fr +2")
+    assert named(texts, 50.0) == ()

@@ -20,7 +20,8 @@ def trial(samples: int, drop: float | None, lower: float | None, upper: float | 
         verdict=Verdict.INCONCLUSIVE,
         reason="",
     )
-    return Trial(samples=samples, alphas=(0.5, 0.95), drop=check, error_rate=None if drop is None else 0.1)
+    rate = None if drop is None else 0.1
+    return Trial(samples=samples, alphas=(0.5, 0.95), drop=check, metric="wer", error_rate=rate)
 
 
 def test_the_least_loss_comes_first_and_ties_are_said_to_be_ties() -> None:

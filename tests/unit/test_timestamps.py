@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_whisperq import normalize
 from pytest_whisperq.backends import Segment, TimedText, Word
 from pytest_whisperq.measure.timestamps import Drift, measure_drift, segment_shifts, timed_pairs, word_shifts
 
+IDENTITY = normalize.get("identity")
 Times = Sequence[tuple[float, float, str]]
 SPANS = st.lists(st.integers(0, 1500), min_size=2, max_size=12, unique=True).map(
     lambda steps: [(a / 50, b / 50, f"w{a}") for a, b in zip(sorted(steps)[::2], sorted(steps)[1::2], strict=False)]
@@ -66,8 +68,8 @@ def test_only_words_that_both_say_are_compared() -> None:
 def test_a_runtime_that_tells_no_word_a_time_is_compared_by_segments_alone() -> None:
     timed = TimedText(segments=segments([(0, 1, "a")]), words=words([(0, 1, "a")]))
     bare = TimedText(segments=timed.segments)
-    assert timed_pairs([timed], [bare], str) == ([(0.0, 0.0)], None)
-    assert timed_pairs([timed, bare], [timed, timed], str) == ([(0.0, 0.0)] * 2, [(0.0, 0.0), ()])
+    assert timed_pairs([timed], [bare], IDENTITY, [None]) == ([(0.0, 0.0)], None)
+    assert timed_pairs([timed, bare], [timed, timed], IDENTITY, [None] * 2) == ([(0.0, 0.0)] * 2, [(0.0, 0.0), ()])
 
 
 def test_the_percentiles_are_those_of_the_times() -> None:

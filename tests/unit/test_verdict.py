@@ -1,10 +1,11 @@
 """Verdicts combine to the worst, and judgements travel as JSON."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.verdict import Check, Judgement, Verdict
+from pytest_whisperq.verdict import Check, Judgement, Score, Verdict
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 
@@ -38,8 +39,14 @@ def judgement(*verdicts: Verdict) -> Judgement:
         words=9,
         seed=0,
         checks=tuple(map(check, verdicts)),
+        metric="wer",
         details=(("baseline_wer", 0.25), ("candidate_wer", 0.5)),
+        scores=(score("identity (1)", P), score("whisper-basic (1)", F), score("by-language (1)", P)),
     )
+
+
+def score(normalizer: str, verdict: Verdict) -> Score:
+    return Score(normalizer=normalizer, utterances=3, baseline_rate=0.25, candidate_rate=None, check=check(verdict))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,16 @@ def test_a_judgement_survives_json(verdicts: tuple[Verdict, ...]) -> None:
 
 def test_an_id_is_the_gate_and_the_candidate() -> None:
     assert judgement(P).id == "accuracy/scripted:int8"
+
+
+def test_scores_of_another_verdict_contradict() -> None:
+    assert [found.normalizer for found in judgement(P).contradictions] == ["whisper-basic (1)"]
+    assert judgement(F).contradictions == judgement(P).contradictions  # whatever else failed
+
+
+def test_what_is_counted_goes_by_the_metric() -> None:
+    assert judgement(P).counted == "9 words"
+    assert replace(judgement(P), metric="cer", characters=40).counted == "40 characters"
 
 
 def test_details_are_found_by_name() -> None:

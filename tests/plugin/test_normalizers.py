@@ -1,0 +1,158 @@
+"""Scores under several normalizers and the warning when they disagree; languages without spaces, as users meet them."""
+
+import json
+import re
+
+import pytest
+from scripted_project import GATES, Project, same
+
+ACCURACY = """
+import pytest
+
+@pytest.mark.whisperq_accuracy(max_drop=3)
+def test_accuracy():
+    pass
+"""
+WARNING = "warning: accuracy gate of scripted:int8: the verdict depends on the normalizer: "
+
+
+def shouting(index: int, reference: str) -> str:
+    """Say every word right, and begin as sentences do."""
+    return f"{reference.capitalize()}."
+
+
+def japanese(index: int, reference: str) -> str:
+    """Say one of twelve characters wrong in every second clip, and put a space in every third."""
+    heard = reference.replace("晴", "雨") if index % 2 else reference
+    return heard.replace("は", "は ") if index % 3 == 0 else heard
+
+
+def forecast(project: Project, languages: list[str], **precisions: list[str]) -> None:
+    """Make recordings that say the same, in the languages given."""
+    texts = {"ja": "今日は晴れるでしょうか。", "th": "วันนี้อากาศดี", "en": "will the sun shine today"}
+    references = [texts[language] for language in languages]
+    project._make_corpus(project.corpus, references, {"language": languages})
+    project._make_script(project.model, project.corpus, {"float32": None, **precisions})
+
+
+def test_a_pass_that_depends_on_the_normalizer_is_green_and_says_so(any_project: Project) -> None:
+    any_project.record(int8=shouting)
+    any_project.pytester.makepyfile(ACCURACY)
+    result = any_project.run("--whisperq-normalizer=whisper-basic", "-W", "error")
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.OK
+    (line,) = [line for line in result.outlines if line.startswith("warning: ")]
+    assert re.fullmatch(
+        re.escape(WARNING) + r"PASS under whisper-basic \(whisper-normalizer [\d.]+\), FAIL under identity \(1\)", line
+    )
+
+
+def test_a_failure_that_depends_on_the_normalizer_lists_every_score(project: Project) -> None:
+    project.record(int8=shouting)
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run("--whisperq-normalizer=identity")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "  WER 0.00 % → 33.33 %",
+            "  the same transcripts under other normalizers:",
+            "    whisper-basic (*): WER 0.00 % → 0.00 %, drop +0.00, bounds at 95%: * … +*: PASS",
+            "    by-language (*): WER 0.00 % → 0.00 %, drop +0.00, bounds at 95%: * … +*: PASS",
+            "  the verdict depends on the normalizer: FAIL under identity (1), PASS under whisper-*",
+            f"{WARNING}FAIL under identity (1), PASS under *",
+        ]
+    )
+
+
+@pytest.mark.parametrize("change", [same, lambda index, text: "something else entirely"], ids=["pass", "fail"])
+def test_where_all_normalizers_agree_there_is_no_warning(change: object, project: Project) -> None:
+    project.record(int8=change)  # type: ignore[arg-type]
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run()
+    result.assert_outcomes(passed=int(change is same), failed=int(change is not same))
+    result.stdout.no_fnmatch_line("*depends on the normalizer*")
+
+
+def test_scores_reach_the_junit_file(any_project: Project) -> None:
+    any_project.record(int8=shouting)
+    any_project.pytester.makepyfile(ACCURACY)
+    any_project.run("--whisperq-normalizer=whisper-basic", "--junitxml=out.xml")
+    text = (any_project.pytester.path / "out.xml").read_text().replace("&quot;", '"')
+    found = re.search(r'name="whisperq" value="(\{.*?\})" />', text)
+    assert found
+    scores = json.loads(found[1])["scores"]
+    assert [(one["normalizer"].split()[0], one["check"]["verdict"]) for one in scores] == [
+        ("whisper-basic", "PASS"),
+        ("identity", "FAIL"),
+        ("by-language", "PASS"),
+    ]
+    assert [one["candidate_rate"] for one in scores] == [0.0, pytest.approx(1 / 3), 0.0]
+
+
+def test_japanese_is_gated_on_characters(any_project: Project) -> None:
+    reference = "今日は晴れるでしょうか。"
+    forecast(any_project, ["ja"] * 200, int8=[japanese(n, reference) for n in range(200)])
+    any_project.pytester.makepyfile(GATES)
+    result = any_project.run()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "  corpus calls: 200 utterances, 2200 characters",  # the full stop goes
+            "  exact match: 50.00 % of utterances (must stay above 80); *",
+            "  divergence: 4.55 % of characters (must stay below 5); *",
+            "  worst 5 utterances (characters):",
+            "    clip0003.wav  +1  *",
+            "      reference  今日は晴れるでしょうか",
+            "      baseline   今日は晴れるでしょうか",
+            "      candidate  今日は雨れるでしょうか",  # without the space that it has
+        ]
+    )
+    result.stdout.fnmatch_lines(["  CER 0.00 % → 4.55 %", "  CER drop: +4.55 points (must stay below 1); *"])
+    result.stdout.fnmatch_lines([" CER, % *0.00 → 4.55", "*; corpus calls, 2200 characters; whisper-basic (*"])
+
+
+def test_a_marker_that_asks_for_words_gets_words(project: Project) -> None:
+    forecast(project, ["ja"] * 50, int8=["今日は雨でしょうか。"] * 50)
+    project.pytester.makepyfile(ACCURACY.replace("max_drop=3", "max_drop=3, metric='wer'"))
+    result = project.run()
+    result.stdout.fnmatch_lines(["  corpus calls: 50 utterances, 50 words", "  WER 0.00 % → 100.00 %"])
+
+
+def test_vowel_signs_are_heard(project: Project) -> None:
+    """With whisper-basic, which blanks them out, both say the same."""
+    forecast(project, ["th"] * 200, int8=["วันนื้อากาศดื"] * 200)
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["  normalizer by-language (*", f"{WARNING}FAIL under by-language (*), PASS under whisper-basic (*)"]
+    )
+
+
+def test_a_mixture_is_refused_before_anything_is_decoded(any_project: Project) -> None:
+    forecast(any_project, ["en", "ja"] * 20, int8=["x"] * 40)
+    any_project.pytester.makepyfile(GATES)
+    result = any_project.run()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["whisperq: --whisperq-metric: calls mixes languages written with spaces (20 en) and without (20 ja): *"]
+    )
+    assert not any_project.transcript_files()
+
+
+@pytest.mark.parametrize("how", ["option", "ini", "marker"])
+def test_a_mixture_that_says_what_to_count_is_gated(how: str, project: Project) -> None:
+    forecast(project, ["en", "ja"] * 20, int8=["x"] * 40)
+    marker = "max_drop=3, metric='cer'" if how == "marker" else "max_drop=3"
+    project.pytester.makepyfile(ACCURACY.replace("max_drop=3", marker))
+    project.pytester.makeini("[pytest]\nwhisperq_metric = cer\n" if how == "ini" else "[pytest]\n")
+    result = project.run(*(["--whisperq-metric=cer"] if how == "option" else []))
+    result.stdout.fnmatch_lines(["  corpus calls: 40 utterances, 700 characters", "  CER drop: *"])
+
+
+def test_another_metric_is_refused(project: Project) -> None:
+    project.record(10, int8=same)
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run("--whisperq-metric=mer")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--whisperq-metric: must be one of wer, cer (got 'mer')*"])

@@ -1,0 +1,72 @@
+"""What holds of a normalizer, and of a score under it, whatever the text."""
+
+import random
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_whisperq import normalize
+from pytest_whisperq.measure.accuracy import measure_accuracy
+from pytest_whisperq.measure.pairs import PairedTexts
+
+Pairs = Callable[..., PairedTexts]
+text = st.text(max_size=40)
+letters = st.text(st.characters(categories=("Lo", "Mn", "Mc")), max_size=30)
+# Whisper's English normalizer is left out: of "oh twenty" it makes "020", and of that 20.
+IDEMPOTENT = sorted({*normalize.NORMALIZERS} - {"whisper-english"})
+
+
+@pytest.mark.parametrize("name", IDEMPOTENT)
+@given(text=text)
+def test_normalizing_again_changes_nothing(name: str, text: str) -> None:
+    normalizer = normalize.get(name)
+    once = normalizer(text, "de")
+    assert normalizer(once, "de") == once
+
+
+@pytest.mark.parametrize("name", normalize.NORMALIZERS)
+@given(text=text, language=st.sampled_from(["en", "de", None]))
+def test_words_are_parted_by_single_spaces(name: str, text: str, language: str | None) -> None:
+    found = normalize.get(name)(text, language)
+    assert "  " not in found
+    assert found == found.strip(" ")
+
+
+@given(text=letters)
+def test_by_language_loses_no_letter_and_no_mark(text: str) -> None:
+    composed = unicodedata.normalize("NFKC", text.lower())
+    expected = [char for char in composed if char not in "\ufe0e\ufe0f" and not char.isspace()]
+    found = normalize.get("by-language")(text.lower(), "hi")
+    assert sorted(found.replace(" ", "")) == sorted(expected)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    said=st.lists(st.tuples(text.filter(str.split), text, text), min_size=6, max_size=12),
+    seed=st.integers(0, 99),
+    metric=st.sampled_from(["wer", "cer"]),
+)
+def test_the_order_of_the_corpus_changes_no_score(
+    said: list[tuple[str, str, str]], seed: int, metric: str, make_pairs: Pairs
+) -> None:
+    numbered = list(enumerate(said))
+    shuffled = random.Random(seed).sample(numbered, len(numbered))
+    found = []
+    for rows in (numbered, shuffled):
+        texts = make_pairs(*map(list, zip(*(row for _, row in rows), strict=True)), clips=[f"{n:02}" for n, _ in rows])
+        drop = measure_accuracy(texts, metric=metric, drop_type="absolute", confidence=0.95).drop
+        found.append((drop.value, drop.lower, drop.upper))
+    assert found[0] == pytest.approx(found[1])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=st.lists(st.text("今日は晴れ", min_size=1, max_size=9), min_size=1, max_size=6), seed=st.integers(0, 99))
+def test_spaces_are_no_error_where_they_part_no_words(said: list[str], seed: int, make_pairs: Pairs) -> None:
+    rng = random.Random(seed)
+    typed = ["".join(char + rng.choice(["", " ", "\u3000"]) for char in line) for line in said]
+    texts = make_pairs(said, typed, said, spoken=["ja"] * len(said))
+    found = measure_accuracy(texts, metric="cer", drop_type="absolute", confidence=0.95)
+    assert (found.baseline_rate, found.candidate_rate, found.length) == (0.0, 0.0, sum(map(len, said)))

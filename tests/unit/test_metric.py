@@ -1,0 +1,44 @@
+"""Words or characters, by the languages of a corpus."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.measure.metric import choose_metric
+from pytest_whisperq.measure.pairs import PairedTexts
+
+Pairs = Callable[..., PairedTexts]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "expected"),
+    [
+        (["en", "fr", None], "wer"),
+        (["ja", "ja", "zh"], "cer"),
+        (["th", "yue", "my"], "cer"),
+        ([None, None, None], "wer"),
+    ],
+)
+def test_the_languages_decide(spoken: list[str | None], expected: str, make_pairs: Pairs) -> None:
+    assert choose_metric(make_pairs(["a", "b", "c"], spoken=spoken).corpus) == expected
+
+
+def test_a_script_tells_where_no_language_is_stated(make_pairs: Pairs) -> None:
+    assert choose_metric(make_pairs(["你好", "谢谢"]).corpus) == "cer"
+
+
+def test_a_mixture_is_refused_with_what_is_mixed_and_what_to_do(make_pairs: Pairs) -> None:
+    corpus = make_pairs(["a", "b", "你好", "谢谢"], spoken=["en", "en", "zh", None]).corpus
+    with pytest.raises(
+        ConfigError,
+        match=r"^--whisperq-metric: made mixes .* with spaces \(2 en\) and without \(1 no language stated, 1 zh\): .*"
+        r"Say wer or cer, here or as metric= of the marker, or gate two corpora$",
+    ):
+        choose_metric(corpus)
+
+
+def test_nobody_speaking_is_no_mixture(make_pairs: Pairs) -> None:
+    silent = make_pairs(["", "你好"], spoken=["en", "zh"], kinds=["nonspeech", ""])
+    assert choose_metric(silent.corpus) == "cer"
+    assert choose_metric(make_pairs([""], kinds=["nonspeech"]).corpus) == "wer"
