@@ -59,6 +59,7 @@ class GateConfig:
     max_memory_ratio: float
     max_shift: float
     on_inconclusive: str
+    early_stop: bool
     confidence: float
     threads: int
     decode_batch: int
@@ -126,6 +127,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         max_memory_ratio=values["max-memory-ratio"],
         max_shift=values["max-shift"],
         on_inconclusive=values["on-inconclusive"],
+        early_stop=values["early-stop"],
         confidence=values["confidence"],
         threads=values["threads"] or _default_threads(),
         decode_batch=values["decode-batch"],

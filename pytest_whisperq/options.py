@@ -195,6 +195,13 @@ OPTIONS: tuple[Option, ...] = (
         "decodes more of the corpus than max-utterances until it can",
     ),
     Option(
+        name="early-stop",
+        metavar="true|false",
+        parse=_typed.switch,
+        default="true",
+        help="stop decoding a candidate whose accuracy has failed beyond doubt; false decodes the whole corpus always",
+    ),
+    Option(
         name="confidence",
         metavar="LEVEL",
         parse=_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),

@@ -1,7 +1,7 @@
 """The whole product without pytest: options in, judgements out."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import compress
 from typing import Any
 
@@ -10,11 +10,12 @@ from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config import Candidate, GateConfig
 from pytest_whisperq.corpus import subset
 from pytest_whisperq.decode import Progress
+from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.accuracy import DropType
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
-from pytest_whisperq.measure.pairs import pair_texts
+from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.verdict import Judgement, Verdict
 from pytest_whisperq.workbench import Model, Workbench, silent
@@ -24,6 +25,9 @@ DETERMINISM_CLIPS = 32
 
 EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})
 """The gates that more of the corpus may help to decide."""
+
+ENDED_BY_ACCURACY = frozenset({"parity", "catastrophe", "language"})
+"""The gates that need the transcripts of the whole corpus, which are not made for a candidate that is broken."""
 
 MEMORY_RUNS = 3
 """Fresh processes whose peaks the memory gate compares, for each of the two models."""
@@ -55,6 +59,8 @@ class GateRun(Workbench):
             outcome: gates.Outcome = getattr(look, gate)(candidate, **limits)
             if outcome.judgement.verdict is not Verdict.INCONCLUSIVE:
                 break
+            if gate in ENDED_BY_ACCURACY and look.early.broken(candidate):
+                break
         return outcome
 
     @cached_property
@@ -65,9 +71,17 @@ class GateRun(Workbench):
         while sizes[-1] < whole:
             sizes.append(min(2 * sizes[-1], whole))
         confidence = 1 - (1 - self.config.confidence) / len(sizes)
-        return tuple(
+        looks = tuple(
             GateRun(replace(self.config, max_utterances=size, confidence=confidence), self._progress) for size in sizes
         )
+        for look in looks:
+            look.early.declared = self.early.declared
+        return looks
+
+    @cached_property
+    def early(self) -> EarlyStopping:
+        """Which candidates are broken beyond doubt before all of the corpus is decoded."""
+        return EarlyStopping(self)
 
     def accuracy(
         self,
@@ -78,38 +92,42 @@ class GateRun(Workbench):
         metric: Metric = "wer",
     ) -> gates.Outcome:
         """Judge the accuracy drop; a limit of None means the configured one, which is in points."""
-        if max_drop is None and drop_type != "absolute":
-            raise ConfigError(f"drop_type={drop_type!r} needs its own max_drop, in per cent")
-        return gates.judge_accuracy(
-            self.texts(candidate),
-            max_drop=self.config.max_drop if max_drop is None else max_drop,
+        limit = self.early.limit(max_drop=max_drop, drop_type=drop_type, metric=metric)
+        part = self.early.failed(candidate, limit)
+        outcome = gates.judge_accuracy(
+            self.texts(candidate) if part is None else part,
+            max_drop=limit.max_drop,
             drop_type=drop_type,
             metric=metric,
             confidence=self.config.confidence,
+            fail_confidence=self.early.confidence,
             seed=self.config.seed,
         )
+        return outcome if part is None else gates.overrule(outcome, Verdict.FAIL, self.early.why_failed(part))
 
     def parity(
         self, candidate: Candidate, *, min_exact_match: float | None = None, max_divergence: float | None = None
     ) -> gates.Outcome:
         """Judge the agreement with the baseline; a limit of None means the configured one."""
         config = self.config
-        return gates.judge_parity(
-            self.texts(candidate),
+        judge = partial(
+            gates.judge_parity,
             min_exact_match=config.min_exact_match if min_exact_match is None else min_exact_match,
             max_divergence=config.max_divergence if max_divergence is None else max_divergence,
             confidence=config.confidence,
             seed=config.seed,
         )
+        return self.early.judge_all(candidate, judge)
 
     def catastrophe(self, candidate: Candidate, *, max_rate: float | None = None) -> gates.Outcome:
         """Judge the share of utterances, non-speech included, that the candidate wrecks and the baseline does not."""
-        return gates.judge_catastrophe(
-            self.texts(candidate),
+        judge = partial(
+            gates.judge_catastrophe,
             max_rate=self.config.max_catastrophes if max_rate is None else max_rate,
             confidence=self.config.confidence,
             seed=self.config.seed,
         )
+        return self.early.judge_all(candidate, judge)
 
     def language(self, candidate: Candidate, *, min_agreement: float | None = None) -> gates.Outcome:
         """Judge whether candidate and baseline detect the same languages."""
@@ -119,22 +137,25 @@ class GateRun(Workbench):
                     f"whisperq_language: {model.spec.source.name} is English-only and detects no language; "
                     "take the marker off, or gate a multilingual model"
                 )
-        texts = self.texts(candidate)
-        for model, heard in (
-            (self.baseline, [pair.baseline_language for pair in texts.pairs]),
-            (self.model(candidate), [pair.candidate_language for pair in texts.pairs]),
-        ):
-            if None in heard:
-                raise ConfigError(
-                    f"whisperq_language: backend {model.spec.backend!r} does not say which language it detects; "
-                    "take the marker off, or gate another backend"
-                )
-        return gates.judge_language(
-            texts,
-            min_agreement=self.config.min_language_agreement if min_agreement is None else min_agreement,
-            confidence=self.config.confidence,
-            seed=self.config.seed,
-        )
+
+        def judge(texts: PairedTexts) -> gates.Outcome:
+            for model, heard in (
+                (self.baseline, [pair.baseline_language for pair in texts.pairs]),
+                (self.model(candidate), [pair.candidate_language for pair in texts.pairs]),
+            ):
+                if None in heard:
+                    raise ConfigError(
+                        f"whisperq_language: backend {model.spec.backend!r} does not say which language it detects; "
+                        "take the marker off, or gate another backend"
+                    )
+            return gates.judge_language(
+                texts,
+                min_agreement=self.config.min_language_agreement if min_agreement is None else min_agreement,
+                confidence=self.config.confidence,
+                seed=self.config.seed,
+            )
+
+        return self.early.judge_all(candidate, judge)
 
     def size(self, candidate: Candidate, *, max_ratio: float | None = None) -> gates.Outcome:
         """Judge the bytes on disk against the baseline's."""
@@ -211,6 +232,8 @@ class GateRun(Workbench):
 def run_gates(config: GateConfig, progress: Progress = silent) -> Report:
     """Run the gates of quality (parity, accuracy) for every candidate that is installed; the others are left out."""
     run = GateRun(config, progress)
+    for candidate in config.candidates:
+        run.early.declare(candidate)
     return Report(
         judgements=tuple(
             outcome.judgement

@@ -20,7 +20,7 @@ from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
-from pytest_whisperq.transcribe import TranscriptCache, TranscriptSet
+from pytest_whisperq.transcribe import Enough, TranscriptCache, TranscriptSet
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -185,15 +185,22 @@ class Workbench:
 
     def transcripts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says about the corpus, building and decoding at most once."""
+        if spec not in self._decoded:
+            self._decoded[spec] = self._transcribe(spec, self.corpus, None)
+        return self._decoded[spec]
+
+    def leading(self, spec: ModelSpec, corpus: Corpus, enough: Enough) -> TranscriptSet:
+        """Return what a model says about the first utterances of ``corpus``, the run's in another order."""
+        return self._transcribe(spec, corpus, enough)
+
+    def _transcribe(self, spec: ModelSpec, corpus: Corpus, enough: Enough | None) -> TranscriptSet:
         if spec in self._failed:  # an hour of building that failed fails again for the next gate
             raise self._failed[spec]
-        if spec not in self._decoded:
-            try:
-                self._decoded[spec] = self._transcripts.transcribe(spec, self.corpus, self.facts)
-            except WhisperqError as error:
-                self._failed[spec] = error
-                raise
-        return self._decoded[spec]
+        try:
+            return self._transcripts.transcribe(spec, corpus, self.facts, enough)
+        except WhisperqError as error:
+            self._failed[spec] = error
+            raise
 
     @cached_property
     def long_form(self) -> Corpus:

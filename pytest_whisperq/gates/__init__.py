@@ -2,7 +2,7 @@
 
 from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.gates.footprint import judge_determinism, judge_memory, judge_size
-from pytest_whisperq.gates.judging import Evidence, Outcome, judge
+from pytest_whisperq.gates.judging import Evidence, Outcome, judge, overrule
 from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
 from pytest_whisperq.gates.timestamps import judge_timestamps
 
@@ -18,4 +18,5 @@ __all__ = [
     "judge_parity",
     "judge_size",
     "judge_timestamps",
+    "overrule",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.measure.accuracy import DropType, measure_accuracy
@@ -19,12 +20,20 @@ def judge_accuracy(
     drop_type: DropType = "absolute",
     metric: Metric = "wer",
     confidence: float,
+    fail_confidence: float | None = None,
     seed: int,
 ) -> Outcome:
-    """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`)."""
-    found = measure_accuracy(texts, metric=metric, drop_type=drop_type, confidence=confidence, seed=seed)
+    """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`).
+
+    ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measure.sequential`).
+    """
+    measured = partial(measure_accuracy, texts, metric=metric, drop_type=drop_type, seed=seed)
+    found = measured(confidence=confidence)
+    drop = found.drop
+    if fail_confidence not in (None, confidence):
+        drop = replace(drop, lower=measured(confidence=fail_confidence).drop.lower)
     name = "drop" if metric == "wer" else f"{metric.upper()} drop"
-    check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=len(texts.pairs))
+    check = judge(name, drop, max_drop, keep="below", unit=found.unit, utterances=len(texts.pairs))
     if check.verdict is Verdict.PASS and found.baseline_rate is not None and found.baseline_rate >= 1.0:
         reason = (
             f"the baseline itself gets {found.baseline_rate:.0%} wrong: it does not transcribe this corpus, and "

@@ -107,12 +107,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first gate: read the corpus and find the models, so that bad input ends the run with one error."""
     config = session.config
-    if hasattr(config, "workerinput") or config.getoption("collectonly"):
+    if config.getoption("collectonly"):
         return
     if any((candidate := candidate_of(item)) and not candidate.missing for item in session.items):
         from pytest_whisperq.plugin import state
 
-        state.preflight(config)
+        state.declare(config, session.items)
+        if not hasattr(config, "workerinput"):  # the controller has done it
+            state.preflight(config)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,5 +1,7 @@
 """What the plugin keeps for the length of a run: the configuration and the `GateRun`, both in pytest's stash."""
 
+import contextlib
+
 import pytest
 
 from pytest_whisperq.backends import register
@@ -7,7 +9,11 @@ from pytest_whisperq.config import GateConfig, resolve
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.plugin.reporting import progress_for
+
+NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
+"""Marks of tests whose failure, or whose verdict at all, is not certain to show."""
 
 _CONFIG = pytest.StashKey[GateConfig]()
 _RUN = pytest.StashKey[GateRun]()
@@ -48,6 +54,22 @@ def gate_run(config: pytest.Config) -> GateRun:
     if _RUN not in config.stash:
         config.stash[_RUN] = GateRun(gate_config(config), progress_for(config))
     return config.stash[_RUN]
+
+
+def declare(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tell the run which accuracy gates it will judge: a candidate that fails all of them is decoded no further.
+
+    One that may be skipped, or is expected to fail, does not keep the others from their verdict.
+    """
+    run = gate_run(config)
+    for item in items:
+        candidate = candidate_of(item)
+        if not candidate or candidate.missing or any(mark.name in NOT_BINDING for mark in item.iter_markers()):
+            continue
+        with contextlib.suppress(WhisperqError):  # unusable markers: the gate itself reports them
+            for marker, keywords in gate_markers(item):
+                if marker.gate == "accuracy":
+                    run.early.declare(candidate, **keywords)
 
 
 def preflight(config: pytest.Config) -> None:

@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backends", "artifacts", "audio_index", "calibration", "decode", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
-    ("workbench", "cache"),
+    ("workbench", "cache", "early"),
     ("pipeline", "contract"),
     ("sweep", "chunking"),
     ("plugin", "__main__"),

@@ -28,7 +28,7 @@ def wide(tmp_path: Path, make_corpus: Any, make_script: Any) -> Path:
 def test_a_good_candidate_passes_and_a_wrecked_one_fails_both_gates(
     wide: Path, start_run: StartRun, decoded: list[int]
 ) -> None:
-    run = start_run(candidate="scripted:int8,scripted:int4-sym", max_drop="5", max_divergence="0.1")
+    run = start_run(candidate="scripted:int8,scripted:int4-sym", max_drop="5", max_divergence="0.1", early_stop="false")
     report = run_gates(run.config)
     assert [(j.gate, j.candidate, j.verdict) for j in report.judgements] == [
         ("parity", "scripted:int8", Verdict.PASS),
