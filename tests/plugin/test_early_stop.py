@@ -3,6 +3,10 @@
 import pytest
 from scripted_project import GATES, Project, same, wrecked
 
+OFF = "--whisperq-early-stop=false decodes all of it"
+NOTHING_ELSE = f"what was stopped for its errors tells nothing else; {OFF}"
+AT_THE_LIMIT = f"a drop within the limit would ever look like this in less than 1 % of runs; {OFF}"
+
 
 def decoded(project: Project) -> list[int]:
     """How many clips each model has decoded, fewest first."""
@@ -18,16 +22,14 @@ def test_accuracy_fails_early_and_parity_cannot_tell(any_project: Project) -> No
         [
             "whisperq parity gate: INCONCLUSIVE",
             "  exact match: * % of utterances (must stay above 80); bounds at 95%: none … none",
-            "    INCONCLUSIVE: decoding stopped after * of 300 utterances, where accuracy had failed; what was stopped "
-            "for its errors tells nothing else; --whisperq-early-stop=false decodes all of it",
+            f"    INCONCLUSIVE: decoding stopped after * of 300 utterances, where accuracy had failed; {NOTHING_ELSE}",
         ]
     )
     result.stdout.fnmatch_lines(
         [
             "whisperq accuracy gate: FAIL",
             "  drop: +* points (must stay below 1); bounds at 95%: none … none",
-            "    FAIL: broken beyond doubt after * of 300 utterances in random order: a drop within the limit would ever "
-            "look like this in less than 1 % of runs; --whisperq-early-stop=false decodes all of it",
+            f"    FAIL: broken beyond doubt after * of 300 utterances in random order: {AT_THE_LIMIT}",
         ]
     )
     assert decoded(any_project)[0] <= 48
