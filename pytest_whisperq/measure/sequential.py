@@ -19,7 +19,7 @@ Two things are declared, for no test of a mean does without a bound of what may 
 
 What the claim leaves out: a candidate that is worse nearly everywhere and makes up for it in a few clusters, none of
 which has come yet. If the baseline loops in one clip of 100 and the candidate mends every loop while it loses as much
-elsewhere, it is failed in 15 of 100 corpora: those that hold fewer loops than they should. No interval sees these either.
+elsewhere, it is failed in 15 of 100 corpora: those that hold fewer loops than they should. Intervals miss them too.
 """
 
 import hashlib
