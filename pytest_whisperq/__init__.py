@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_whisperq.config import GateConfig, resolve
     from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
     from pytest_whisperq.errors import WhisperqError
-    from pytest_whisperq.pipeline import Report, run_gates
+    from pytest_whisperq.run import Report, run_gates
     from pytest_whisperq.spec import ModelSpec
     from pytest_whisperq.verdict import Judgement, Verdict
 
@@ -34,13 +34,13 @@ _HOME = {
     "GateConfig": "config",
     "Judgement": "verdict",
     "ModelSpec": "spec",
-    "Report": "pipeline",
+    "Report": "run",
     "Utterance": "corpus",
     "Verdict": "verdict",
     "WhisperqError": "errors",
     "load_corpus": "corpus",
     "resolve": "config",
-    "run_gates": "pipeline",
+    "run_gates": "run",
 }
 
 

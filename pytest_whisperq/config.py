@@ -62,6 +62,7 @@ class GateConfig:
     max_shift: float
     on_inconclusive: str
     waivers: Path | None
+    early_stop: bool
     confidence: float
     threads: int
     decode_batch: int
@@ -131,6 +132,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         max_shift=values["max-shift"],
         on_inconclusive=values["on-inconclusive"],
         waivers=user_path(values["waivers"], "--whisperq-waivers") if values["waivers"] else None,
+        early_stop=values["early-stop"],
         confidence=values["confidence"],
         threads=values["threads"] or _default_threads(),
         decode_batch=values["decode-batch"],

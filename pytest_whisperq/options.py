@@ -91,8 +91,7 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.text,
         default="embedded",
         is_path=True,
-        help="recordings of minutes for the longform gate: a manifest that lists their utterances with offset and "
-        "duration in seconds",
+        help="recordings of minutes: a manifest that lists their utterances with offset and duration in seconds",
     ),
     Option(
         name="calibration",
@@ -100,8 +99,7 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.text,
         default="embedded",
         is_path=True,
-        help="recordings on which static quantization (int8-ptq) measures activations, in any form a corpus has; "
-        "none of them may be evaluated on",
+        help="recordings on which int8-ptq measures activations, in any form a corpus has; none may be evaluated on",
     ),
     Option(
         name="calibration-samples",
@@ -199,8 +197,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="WHAT",
         parse=_typed.one_of("fail", "skip", "extend"),
         default="fail",
-        help="what becomes of a gate that cannot tell: fail; skip (green, but named at the end); or extend, which "
-        "decodes more of the corpus than max-utterances until it can",
+        help="when a gate cannot tell: fail, skip (green, but named), or extend (decode more of the corpus)",
     ),
     Option(
         name="waivers",
@@ -208,6 +205,13 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.text,
         is_path=True,
         help="a TOML file of gates that may fail until a date: id, reason and expires of each",
+    ),
+    Option(
+        name="early-stop",
+        metavar="true|false",
+        parse=_typed.switch,
+        default="true",
+        help="stop decoding a candidate whose accuracy has failed beyond doubt; false decodes the whole corpus always",
     ),
     Option(
         name="confidence",

@@ -1,24 +1,24 @@
-"""The whole product without pytest: options in, judgements out."""
+"""One run's gates: each judges, by name, what one candidate is worth."""
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import compress
 from typing import Any
 
 from pytest_whisperq import gates, normalize
 from pytest_whisperq.backends import get_backend
-from pytest_whisperq.config import Candidate, GateConfig
+from pytest_whisperq.config import Candidate
 from pytest_whisperq.corpus import subset
-from pytest_whisperq.decode import Progress
+from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.accuracy import DropType
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.measure.metric import choose_metric
-from pytest_whisperq.measure.pairs import pair_texts
+from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec
-from pytest_whisperq.verdict import Judgement, Verdict
-from pytest_whisperq.workbench import Model, Workbench, silent
+from pytest_whisperq.verdict import Verdict
+from pytest_whisperq.workbench import Model, Workbench
 
 DETERMINISM_CLIPS = 32
 """Clips that the determinism gate decodes again and again."""
@@ -26,21 +26,11 @@ DETERMINISM_CLIPS = 32
 EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})
 """The gates that more of the corpus may help to decide."""
 
+ENDED_BY_ACCURACY = frozenset({"parity", "catastrophe", "language"})
+"""The gates that need the transcripts of the whole corpus, which are not made for a candidate that is broken."""
+
 MEMORY_RUNS = 3
 """Fresh processes whose peaks the memory gate compares, for each of the two models."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a run concluded, one judgement for each gate and candidate, and which candidates it left out and why."""
-
-    judgements: tuple[Judgement, ...]
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def verdict(self) -> Verdict:
-        """The worst verdict of the run."""
-        return Verdict.worst([judgement.verdict for judgement in self.judgements])
 
 
 class GateRun(Workbench):
@@ -56,6 +46,8 @@ class GateRun(Workbench):
             outcome: gates.Outcome = getattr(look, gate)(candidate, **limits)
             if outcome.judgement.verdict is not Verdict.INCONCLUSIVE:
                 break
+            if gate in ENDED_BY_ACCURACY and look.early.broken(candidate):
+                break
         return outcome
 
     @cached_property
@@ -66,14 +58,17 @@ class GateRun(Workbench):
         while sizes[-1] < whole:
             sizes.append(min(2 * sizes[-1], whole))
         confidence = 1 - (1 - self.config.confidence) / len(sizes)
-        return tuple(
+        looks = tuple(
             GateRun(replace(self.config, max_utterances=size, confidence=confidence), self._progress) for size in sizes
         )
+        for look in looks:
+            look.early.declared = self.early.declared
+        return looks
 
-    @property
-    def metric(self) -> Metric:
-        """What is counted where a gate does not say: what was asked for, or what suits the corpus's languages."""
-        return self.config.metric or choose_metric(self.whole_corpus)
+    @cached_property
+    def early(self) -> EarlyStopping:
+        """Which candidates are broken beyond doubt before all of the corpus is decoded."""
+        return EarlyStopping(self)
 
     def accuracy(
         self,
@@ -85,22 +80,23 @@ class GateRun(Workbench):
         per: str | None = None,
     ) -> gates.Outcome:
         """Judge the accuracy drop; a limit of None means the configured one, in points. ``per="slice"``: each slice."""
-        metric = metric or self.metric
-        if max_drop is None and drop_type != "absolute":
-            raise ConfigError(f"drop_type={drop_type!r} needs its own max_drop, in per cent")
-        texts, confidence = self.texts(candidate), self.config.confidence
-        limit = self.config.max_drop if max_drop is None else max_drop
+        limit = self.early.limit(max_drop=max_drop, drop_type=drop_type, metric=metric)
+        part = self.early.failed(candidate, limit)
+        texts = self.texts(candidate) if part is None else part
         outcome = gates.judge_accuracy(
             texts,
-            max_drop=limit,
-            drop_type=drop_type,
-            metric=metric,
-            others=normalize.compared(self.normalizer),
-            confidence=confidence,
+            max_drop=limit.max_drop,
+            drop_type=limit.drop_type,
+            metric=limit.metric,
+            others=normalize.compared(self.normalizer) if part is None else (),
+            confidence=self.config.confidence,
+            fail_confidence=self.early.confidence,
             seed=self.config.seed,
         )
-        extend = gates.judge_slices if per == "slice" else gates.name_worst_slices
-        return extend(outcome, texts, max_drop=limit, drop_type=drop_type, metric=metric, confidence=confidence)
+        if part is not None:
+            outcome = gates.overrule(outcome, Verdict.FAIL, self.early.why_failed(part))
+        extend = gates.judge_slices if per == "slice" and part is None else gates.name_worst_slices
+        return extend(outcome, texts, limit, confidence=self.config.confidence)
 
     def parity(
         self,
@@ -111,24 +107,26 @@ class GateRun(Workbench):
         metric: Metric | None = None,
     ) -> gates.Outcome:
         """Judge the agreement with the baseline; a limit of None means the configured one."""
-        config, metric = self.config, metric or self.metric
-        return gates.judge_parity(
-            self.texts(candidate),
+        config = self.config
+        judge = partial(
+            gates.judge_parity,
             min_exact_match=config.min_exact_match if min_exact_match is None else min_exact_match,
             max_divergence=config.max_divergence if max_divergence is None else max_divergence,
-            metric=metric,
+            metric=metric or self.metric,
             confidence=config.confidence,
             seed=config.seed,
         )
+        return self.early.judge_all(candidate, judge)
 
     def catastrophe(self, candidate: Candidate, *, max_rate: float | None = None) -> gates.Outcome:
         """Judge the share of utterances, non-speech included, that the candidate wrecks and the baseline does not."""
-        return gates.judge_catastrophe(
-            self.texts(candidate),
+        judge = partial(
+            gates.judge_catastrophe,
             max_rate=self.config.max_catastrophes if max_rate is None else max_rate,
             confidence=self.config.confidence,
             seed=self.config.seed,
         )
+        return self.early.judge_all(candidate, judge)
 
     def language(self, candidate: Candidate, *, min_agreement: float | None = None) -> gates.Outcome:
         """Judge whether candidate and baseline detect the same languages."""
@@ -138,22 +136,25 @@ class GateRun(Workbench):
                     f"whisperq_language: {model.spec.source.name} is English-only and detects no language; "
                     "take the marker off, or gate a multilingual model"
                 )
-        texts = self.texts(candidate)
-        for model, heard in (
-            (self.baseline, [pair.baseline_language for pair in texts.pairs]),
-            (self.model(candidate), [pair.candidate_language for pair in texts.pairs]),
-        ):
-            if None in heard:
-                raise ConfigError(
-                    f"whisperq_language: backend {model.spec.backend!r} does not say which language it detects; "
-                    "take the marker off, or gate another backend"
-                )
-        return gates.judge_language(
-            texts,
-            min_agreement=self.config.min_language_agreement if min_agreement is None else min_agreement,
-            confidence=self.config.confidence,
-            seed=self.config.seed,
-        )
+
+        def judge(texts: PairedTexts) -> gates.Outcome:
+            for model, heard in (
+                (self.baseline, [pair.baseline_language for pair in texts.pairs]),
+                (self.model(candidate), [pair.candidate_language for pair in texts.pairs]),
+            ):
+                if None in heard:
+                    raise ConfigError(
+                        f"whisperq_language: backend {model.spec.backend!r} does not say which language it detects; "
+                        "take the marker off, or gate another backend"
+                    )
+            return gates.judge_language(
+                texts,
+                min_agreement=self.config.min_language_agreement if min_agreement is None else min_agreement,
+                confidence=self.config.confidence,
+                seed=self.config.seed,
+            )
+
+        return self.early.judge_all(candidate, judge)
 
     def size(self, candidate: Candidate, *, max_ratio: float | None = None) -> gates.Outcome:
         """Judge the bytes on disk against the baseline's."""
@@ -231,17 +232,3 @@ class GateRun(Workbench):
             runs,
             seed=self.config.seed,
         )
-
-
-def run_gates(config: GateConfig, progress: Progress = silent) -> Report:
-    """Run the gates of quality (parity, accuracy) for every candidate that is installed; the others are left out."""
-    run = GateRun(config, progress)
-    return Report(
-        judgements=tuple(
-            outcome.judgement
-            for candidate in config.candidates
-            if not candidate.missing
-            for outcome in (run.parity(candidate), run.accuracy(candidate))
-        ),
-        left_out=(*config.left_out, *(f"{c}: {c.missing}" for c in config.candidates if c.missing)),
-    )

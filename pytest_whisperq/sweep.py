@@ -62,6 +62,7 @@ def _run(options: Mapping[str, str | None], samples: int, alphas: tuple[float, f
     chosen = {
         "whisperq_candidate": CANDIDATE,
         "whisperq_calibration_samples": str(samples),
+        "whisperq_early_stop": "false",  # settings are compared on the same recordings
         "whisperq_smooth_quant": f"{alphas[0]},{alphas[1]}",
     }
     return GateRun(resolve({**options, **chosen}), progress)

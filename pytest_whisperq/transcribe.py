@@ -6,8 +6,9 @@ warm run reads text without loading any model or runtime.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from filelock import FileLock
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.audio_index import ClipFacts
-from pytest_whisperq.backends import _whisper, get_backend, promised
+from pytest_whisperq.backends import Transcriber, _whisper, get_backend, promised
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.decode import Decoder
 from pytest_whisperq.environment import cpu_features, versions
@@ -31,6 +32,10 @@ DECODING = {
 }
 """How every model decodes, on every backend. The revision is raised when a backend's way of running changes, which
 retires every older transcript."""
+
+
+Enough = Callable[[Sequence[str]], bool]
+"""Whether the texts of the first utterances of a corpus are all that is wanted of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,19 @@ class TranscriptSet:
         return self.compute_type != promised(self.spec)
 
 
+def heard_apart(artifact: Artifact, transcriber: Transcriber, corpus: Corpus, texts: Sequence[str]) -> TranscriptSet:
+    """Return texts that came about in another way than a `TranscriptCache` decodes, and stay out of it."""
+    return TranscriptSet(
+        spec=artifact.spec,
+        artifact=artifact,
+        compute_type=transcriber.compute_type,
+        operations=getattr(transcriber, "operations", ""),
+        clips=tuple(item.id for item in corpus.utterances),
+        texts=tuple(texts),
+        languages=(None,) * len(texts),
+    )
+
+
 class TranscriptCache:
     """Transcripts by artifact, decoding options, library versions and processor features."""
 
@@ -64,8 +82,13 @@ class TranscriptCache:
         self._decoder = decoder
         self._store = decoder.store
 
-    def transcribe(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> TranscriptSet:
+    def transcribe(
+        self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts], enough: Enough | None = None
+    ) -> TranscriptSet:
         """Return the transcripts of ``corpus``, decoding what is not cached yet.
+
+        ``enough`` is asked after every batch whether to stop there. The transcripts are then those of the first
+        utterances, as many as are known without a gap.
 
         Raises `DecodeError` when the model cannot run or executes another compute type than its precision promises.
         """
@@ -73,25 +96,26 @@ class TranscriptCache:
         artifact = self._store.get(spec)
         path = self._path(artifact)
         header, known = _read(path)
-        if any(clip not in known for clip, _ in wanted):
+        if not _suffices(wanted, known, enough):
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact)
             try:
                 for folder in (self._root, self._locks):
                     folder.mkdir(parents=True, exist_ok=True)
                 with FileLock(self._locks / f"{path.stem}.transcripts.lock"):
-                    self._decode(artifact, path, wanted)
+                    self._decode(artifact, path, wanted, enough)
             except OSError as error:
                 raise cache_error(self._root.parent, error) from error
             header, known = _read(path)
         compute_type = header.get("compute_type", "")
         self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
+        wanted = _leading(wanted, known)
         return TranscriptSet(
             spec=spec,
             artifact=artifact,
             compute_type=compute_type,
             operations=header.get("operations", ""),
-            clips=tuple(facts[item.id].digest for item in corpus.utterances),
+            clips=tuple(facts[item.id].digest for _, item in wanted),
             texts=tuple(known[clip][0] for clip, _ in wanted),
             languages=tuple(known[clip][1] for clip, _ in wanted),
         )
@@ -110,15 +134,17 @@ class TranscriptCache:
         recipe = [artifact.key, artifact.identity, DECODING, versions(backend.distributions), cpu_features()]
         return self._root / f"{hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]}.jsonl"
 
-    def _decode(self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]]) -> None:
+    def _decode(
+        self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]], enough: Enough | None
+    ) -> None:
         header, known = _read(path)  # another worker may have been faster
-        todo = {clip: item for clip, item in wanted if clip not in known}
-        if not todo:
+        if _suffices(wanted, known, enough):
             return
+        todo = {clip: item for clip, item in wanted if clip not in known}
         transcriber = self._decoder.load(artifact)
         if header and header["compute_type"] != transcriber.compute_type:  # the same runtime was told otherwise before
             path.unlink()
-            header, todo = {}, dict(wanted)
+            header, known, todo = {}, {}, dict(wanted)
         done = 0
         with path.open("a", encoding="utf-8") as file:
             if path.stat().st_size and not path.read_bytes().endswith(b"\n"):  # killed in the middle of a line
@@ -134,14 +160,30 @@ class TranscriptCache:
                 clips = [names[item.id] for item in batch]
                 for clip, said in zip(clips, self._decoder.run(artifact.spec, transcriber, batch), strict=True):
                     _write(file, {"clip": clip, "text": said.text, "language": said.language, "tokens": said.tokens})
+                    known[clip] = said.text, said.language
                 file.flush()
                 done += len(batch)
-                self._decoder.progress(f"{artifact.spec} decodes", done, len(todo))
+                stop = _suffices(wanted, known, enough)
+                self._decoder.progress(f"{artifact.spec} decodes", done, done if stop else len(todo))
+                if stop:
+                    break
 
 
 def _clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
     """Return what identifies a transcript within a cache file: the sound, and the language the model was told."""
     return f"{facts[item.id].digest}:{item.language or 'detect'}"
+
+
+def _leading(wanted: Sequence[tuple[str, Utterance]], known: Mapping[str, object]) -> list[tuple[str, Utterance]]:
+    """Return what is wanted up to the first clip that is not known."""
+    return list(takewhile(lambda row: row[0] in known, wanted))
+
+
+def _suffices(
+    wanted: Sequence[tuple[str, Utterance]], known: Mapping[str, tuple[str, str | None]], enough: Enough | None
+) -> bool:
+    leading = _leading(wanted, known)
+    return len(leading) == len(wanted) or (enough is not None and enough([known[clip][0] for clip, _ in leading]))
 
 
 def _write(file: Any, record: dict[str, Any]) -> None:

@@ -1,13 +1,12 @@
 """What a run works on: its corpus, its models and what they say, each obtained once and kept."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_whisperq import audio, normalize
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
-from pytest_whisperq.backends import Calibration, Clip, TimedText, Transcriber, get_backend
+from pytest_whisperq.backends import Calibration, Clip, TimedText, get_backend
 from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
@@ -15,12 +14,14 @@ from pytest_whisperq.corpus import Corpus, load_corpus, only_english, subset
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.longform import cut
 from pytest_whisperq.measure.memory import MemoryMeasurement
+from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
-from pytest_whisperq.transcribe import TranscriptCache, TranscriptSet
+from pytest_whisperq.transcribe import Enough, TranscriptCache, TranscriptSet, heard_apart
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -29,19 +30,6 @@ def silent(stage: str, done: int, total: int) -> None:
 
 def _is_multilingual(source: SourceModel) -> bool:
     return bool(generation_config(source.directory).get("is_multilingual", True))
-
-
-def _heard_apart(artifact: Artifact, transcriber: Transcriber, corpus: Corpus, texts: Sequence[str]) -> TranscriptSet:
-    """Return texts that came about in another way than a `TranscriptCache` decodes, and stay out of it."""
-    return TranscriptSet(
-        spec=artifact.spec,
-        artifact=artifact,
-        compute_type=transcriber.compute_type,
-        operations=getattr(transcriber, "operations", ""),
-        clips=tuple(item.id for item in corpus.utterances),
-        texts=tuple(texts),
-        languages=(None,) * len(texts),
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +137,11 @@ class Workbench:
         return normalize.get(normalize.choose(self.config.normalizer, self.corpus))
 
     @cached_property
+    def metric(self) -> Metric:
+        """What is counted where a gate does not say: what was asked for, or what suits the corpus's languages."""
+        return self.config.metric or choose_metric(self.whole_corpus)
+
+    @cached_property
     def source(self) -> SourceModel:
         """The checkpoint candidates are built from."""
         return resolve_source(self.config.model)
@@ -185,15 +178,22 @@ class Workbench:
 
     def transcripts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says about the corpus, building and decoding at most once."""
+        if spec not in self._decoded:
+            self._decoded[spec] = self._transcribe(spec, self.corpus, None)
+        return self._decoded[spec]
+
+    def leading(self, spec: ModelSpec, corpus: Corpus, enough: Enough) -> TranscriptSet:
+        """Return what a model says about the first utterances of ``corpus``, the run's in another order."""
+        return self._transcribe(spec, corpus, enough)
+
+    def _transcribe(self, spec: ModelSpec, corpus: Corpus, enough: Enough | None) -> TranscriptSet:
         if spec in self._failed:  # an hour of building that failed fails again for the next gate
             raise self._failed[spec]
-        if spec not in self._decoded:
-            try:
-                self._decoded[spec] = self._transcripts.transcribe(spec, self.corpus, self.facts)
-            except WhisperqError as error:
-                self._failed[spec] = error
-                raise
-        return self._decoded[spec]
+        try:
+            return self._transcripts.transcribe(spec, corpus, self.facts, enough)
+        except WhisperqError as error:
+            self._failed[spec] = error
+            raise
 
     def known_texts(self, spec: ModelSpec) -> dict[str, str]:
         """Return what a model has been heard to say about the corpus in earlier runs, by utterance."""
@@ -218,7 +218,7 @@ class Workbench:
                     spaced=found.utterances[0].is_spaced,
                 )
             ]
-            self._long[spec] = _heard_apart(artifact, transcriber, self.long_form, shares)
+            self._long[spec] = heard_apart(artifact, transcriber, self.long_form, shares)
         return self._long[spec]
 
     def timed(self, spec: ModelSpec) -> tuple[TranscriptSet, list[TimedText]]:
@@ -226,7 +226,7 @@ class Workbench:
         if spec not in self._timed:
             artifact, transcriber, said = self.decoder.timed(spec, self.corpus)
             texts = [" ".join(segment.text for segment in text.segments) for text in said]
-            self._timed[spec] = _heard_apart(artifact, transcriber, self.corpus, texts), said
+            self._timed[spec] = heard_apart(artifact, transcriber, self.corpus, texts), said
         return self._timed[spec]
 
     def clips(self, count: int) -> list[Clip]:

@@ -2,7 +2,7 @@
 
 from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.gates.footprint import judge_determinism, judge_memory, judge_size
-from pytest_whisperq.gates.judging import Evidence, Outcome, judge
+from pytest_whisperq.gates.judging import Evidence, Outcome, judge, overrule
 from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
 from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
 from pytest_whisperq.gates.timestamps import judge_timestamps
@@ -21,4 +21,5 @@ __all__ = [
     "judge_slices",
     "judge_timestamps",
     "name_worst_slices",
+    "overrule",
 ]

@@ -1,6 +1,6 @@
 """The one rule that turns an interval and a limit into a verdict, and what a gate hands on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from pytest_whisperq.artifacts import Artifact
@@ -86,6 +86,14 @@ def _undecided(value: float, good: float, limit: float, sign: int, utterances: i
         return "the value is on the wrong side of the limit, but the bounds do not exclude chance"
     needed = ceil(utterances * (width / room) ** 2)  # the width of an interval shrinks with the root of the sample
     return f"the limit lies within the bounds; up to about {needed} utterances like these would decide"
+
+
+def overrule(outcome: Outcome, verdict: Verdict, reason: str) -> Outcome:
+    """Return an outcome whose checks have another verdict, and no bounds: the corpus was cut short."""
+    judgement = outcome.judgement
+    checks = tuple(replace(check, lower=None, upper=None, verdict=verdict, reason=reason) for check in judgement.checks)
+    details = tuple((name, value) for name, value in judgement.details if not name.endswith("_lower"))
+    return replace(outcome, judgement=replace(judgement, checks=checks, details=details, scores=()))
 
 
 def exactly(value: float) -> Interval:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.measure.accuracy import AccuracyMeasurement, DropType, measure_accuracy
@@ -21,15 +22,21 @@ def judge_accuracy(
     metric: Metric = "wer",
     others: Sequence[Normalizer] = (),
     confidence: float,
+    fail_confidence: float | None = None,
     seed: int,
 ) -> Outcome:
     """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`).
 
     ``others`` are normalizers under which the same transcripts are scored too; the verdict is that of ``texts`` alone.
+    ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measure.sequential`).
     """
     scored = []
     for own in (texts, *map(texts.under, others)):
-        found = measure_accuracy(own, metric=metric, drop_type=drop_type, confidence=confidence)
+        measured = partial(measure_accuracy, own, metric=metric, drop_type=drop_type)
+        found = measured(confidence=confidence)
+        if fail_confidence not in (None, confidence):
+            lower = measured(confidence=fail_confidence).drop.lower
+            found = replace(found, drop=replace(found.drop, lower=lower))
         scored.append((own, found, _drop_check(found, metric, max_drop, len(own.pairs))))
     _, found, check = scored[0]
     weights = [q.errors - r.errors for r, q in zip(found.baseline_counts, found.candidate_counts, strict=True)]

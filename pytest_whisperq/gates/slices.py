@@ -1,13 +1,13 @@
 """The accuracy gate slice by slice: a mean over a corpus hides the language or the line that a candidate lost."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pytest_whisperq.gates.judging import Outcome, judge
-from pytest_whisperq.measure.accuracy import AccuracyMeasurement, DropType, measure_accuracy
-from pytest_whisperq.measure.error_rate import Metric
+from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.power import plan
+from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.measure.slices import Slice, slices_of
 from pytest_whisperq.verdict import Check, Verdict
 
@@ -15,20 +15,7 @@ NAMED = 3
 """How many of the worst slices a gate names that did not pass."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Demand:
-    max_drop: float
-    drop_type: DropType
-    metric: Metric
-    confidence: float
-
-    def drop(self, part: Slice, confidence: float) -> AccuracyMeasurement:
-        return measure_accuracy(part.texts, metric=self.metric, drop_type=self.drop_type, confidence=confidence)
-
-
-def judge_slices(
-    whole: Outcome, texts: PairedTexts, *, max_drop: float, drop_type: DropType, metric: Metric, confidence: float
-) -> Outcome:
+def judge_slices(whole: Outcome, texts: PairedTexts, limit: AccuracyLimit, *, confidence: float) -> Outcome:
     """Add to the outcome on a corpus a check for each of its slices that is large enough; all have to pass.
 
     That a candidate passes all is an intersection-union test (Berger, Technometrics 1982): each upper bound at
@@ -36,15 +23,16 @@ def judge_slices(
     would fail a good candidate by chance. A slice in which the limit could not be certified if no text changed is
     named and not judged; with no slice left the gate is INCONCLUSIVE.
     """
-    demand = _Demand(max_drop=max_drop, drop_type=drop_type, metric=metric, confidence=confidence)
     parts = slices_of(texts)
-    judged = [part for part in parts if _is_enough(part, demand)]
+    judged = [part for part in parts if _is_enough(part, limit, confidence)]
     small = [part for part in parts if part not in judged]
     strict = 1 - (1 - confidence) / max(len(judged), 1)
-    checks = sorted((_check(part, demand, strict) for part in judged), key=lambda check: -(check.value or 0.0))
+    checks = sorted(
+        (_check(part, limit, confidence, strict) for part in judged), key=lambda check: -(check.value or 0.0)
+    )
     notes = [f"worst slice {checks[0].name}"] if checks else []
     if small:
-        notes.append(f"too small to be judged at max_drop={max_drop:g}: {', '.join(part.size for part in small)}")
+        notes.append(f"too small to be judged at max_drop={limit.max_drop:g}: {', '.join(part.size for part in small)}")
     if not checks:
         checks = [_nothing(whole.judgement.checks[0])]
     judgement = whole.judgement
@@ -52,16 +40,13 @@ def judge_slices(
     return replace(whole, judgement=judgement)
 
 
-def name_worst_slices(
-    whole: Outcome, texts: PairedTexts, *, max_drop: float, drop_type: DropType, metric: Metric, confidence: float
-) -> Outcome:
+def name_worst_slices(whole: Outcome, texts: PairedTexts, limit: AccuracyLimit, *, confidence: float) -> Outcome:
     """Note in the outcome of a gate that did not pass which slices lost more than the whole, worst first."""
-    demand = _Demand(max_drop=max_drop, drop_type=drop_type, metric=metric, confidence=confidence)
     judgement = whole.judgement
     value = judgement.checks[0].value
     if judgement.verdict is Verdict.PASS or value is None:
         return whole
-    found = ((part.name, demand.drop(part, confidence).drop) for part in slices_of(texts))
+    found = ((part.name, _drop(part, limit, confidence).drop) for part in slices_of(texts))
     lost = [(name, drop) for name, drop in found if drop.value is not None and drop.lower is not None]
     ranked = sorted(lost, key=lambda row: -(row[1].value or 0.0))
     named = [f"{name} {_figures(drop)}" for name, drop in ranked[:NAMED] if (drop.value or 0.0) > value]
@@ -75,17 +60,21 @@ def _figures(drop: Interval) -> str:
     return f"{drop.value:+.2f} ({drop.lower:+.2f} … {drop.upper:+.2f})"
 
 
-def _is_enough(part: Slice, demand: _Demand) -> bool:
+def _drop(part: Slice, limit: AccuracyLimit, confidence: float) -> AccuracyMeasurement:
+    return measure_accuracy(part.texts, metric=limit.metric, drop_type=limit.drop_type, confidence=confidence)
+
+
+def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
     lengths = [len(pair.reference.split()) for pair in part.texts.pairs]
-    power = plan(lengths, part.texts.clusters, confidence=demand.confidence)
-    return power.clusters >= MIN_CLUSTERS and (demand.drop_type != "absolute" or power.at_best < demand.max_drop)
+    power = plan(lengths, part.texts.clusters, confidence=confidence)
+    return power.clusters >= MIN_CLUSTERS and (limit.drop_type != "absolute" or power.at_best < limit.max_drop)
 
 
-def _check(part: Slice, demand: _Demand, strict: float) -> Check:
-    usual, rare = demand.drop(part, demand.confidence), demand.drop(part, strict)
+def _check(part: Slice, limit: AccuracyLimit, confidence: float, strict: float) -> Check:
+    usual, rare = _drop(part, limit, confidence), _drop(part, limit, strict)
     drop = replace(usual.drop, lower=rare.drop.lower)
     size = len(part.texts.pairs)
-    check = judge(part.name, drop, demand.max_drop, keep="below", unit=usual.unit, utterances=size)
+    check = judge(part.name, drop, limit.max_drop, keep="below", unit=usual.unit, utterances=size)
     return replace(check, reason=f"{check.reason}; {size} utterances, lower bound at {100 * strict:.4g}%")
 
 

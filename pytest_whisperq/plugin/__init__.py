@@ -111,14 +111,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first gate: read the corpus and find the models, so that bad input ends the run with one error."""
     config = session.config
-    if hasattr(config, "workerinput") or config.getoption("collectonly"):
+    if config.getoption("collectonly"):
         return
     gated = [item for item in session.items if (candidate := candidate_of(item)) and not candidate.missing]
     if gated:
         from pytest_whisperq.plugin import preflight
 
-        preflight.check(config)
-        preflight.forecast_gates(config, gated)
+        preflight.declare(config, gated)
+        if not hasattr(config, "workerinput"):  # the controller has done it
+            preflight.check(config)
+            preflight.forecast_gates(config, gated)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,5 +1,6 @@
 """Before the first gate: refuse what cannot be used, and say which limits the corpus can certify."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
@@ -10,6 +11,9 @@ from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.preflight import forecast, power_of
 from pytest_whisperq.waivers import refuse_expired, today
+
+NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
+"""Marks of tests whose failure, or whose verdict at all, is not certain to show."""
 
 _FORECAST = pytest.StashKey[bool]()
 
@@ -27,6 +31,22 @@ def check(config: pytest.Config) -> None:
             _ = run.calibration
     except WhisperqError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Tell the run which accuracy gates it will judge: a candidate that fails all of them is decoded no further.
+
+    One that may be skipped, or is expected to fail, does not keep the others from their verdict.
+    """
+    run = state.gate_run(config)
+    for item in items:
+        candidate = candidate_of(item)
+        if not candidate or any(mark.name in NOT_BINDING for mark in item.iter_markers()):
+            continue
+        with contextlib.suppress(WhisperqError):  # unusable markers: the gate itself reports them
+            for marker, keywords in gate_markers(item):
+                if marker.gate == "accuracy":
+                    run.early.declare(candidate, **keywords)
 
 
 def forecast_gates(config: pytest.Config, items: Iterable[pytest.Item]) -> None:

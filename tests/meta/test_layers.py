@@ -16,9 +16,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backends", "artifacts", "audio_index", "calibration", "decode", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
-    ("workbench", "cache", "waivers"),
+    ("workbench", "cache", "early", "waivers"),
     ("pipeline", "contract", "preflight"),
-    ("sweep", "chunking"),
+    ("run", "sweep", "chunking"),
     ("plugin", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -19,7 +19,7 @@ def test_the_original_against_itself_passes_both_gates(any_project: Project) -> 
 def test_a_wrecked_candidate_fails_both_gates(any_project: Project) -> None:
     any_project.record(int8=wrecked)
     any_project.pytester.makepyfile(GATES)
-    result = any_project.run()
+    result = any_project.run("--whisperq-early-stop=false")
     result.assert_outcomes(failed=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -108,7 +108,7 @@ def test_a_marker_on_the_test_overrides_the_one_on_its_class(project: Project) -
     )
     result = project.run("-v")
     result.stdout.fnmatch_lines(["*test_strict*FAILED*", "*test_lenient*PASSED*"])
-    result.stdout.fnmatch_lines([" TestModel.test_*", "*+0.83*< 0.1*FAIL", " TestModel.test_*", "*+0.83*< 5*PASS"])
+    result.stdout.fnmatch_lines([" TestModel.test_*", "*< 0.1*FAIL", " TestModel.test_*", "*+0.83*< 5*PASS"])
 
 
 def test_other_drop_types_and_metrics(project: Project) -> None:
@@ -145,7 +145,7 @@ def test_the_replay_command_replays(project: Project) -> None:
     assert "--whisperq-max-drop" in command
     again = project.pytester.runpytest(*command[1:])
     again.assert_outcomes(failed=1)
-    again.stdout.fnmatch_lines(["*drop: +16.67 points (must stay below 2.5)*"])
+    again.stdout.fnmatch_lines(["*drop: +* points (must stay below 2.5)*"])
 
 
 def test_two_gates_and_two_workers_decode_every_clip_once(any_project: Project) -> None:

@@ -47,7 +47,7 @@ def test_what_passed_beside_it_is_not_called_inconclusive(project: Project) -> N
 def test_a_candidate_that_fails_is_not_skipped(project: Project) -> None:
     project.record(int8=lambda index, text: text if index % 2 else "wrong")
     project.pytester.makepyfile(GATES)
-    project.run("--whisperq-on-inconclusive=skip").assert_outcomes(failed=2)
+    project.run("--whisperq-on-inconclusive=skip", "--whisperq-early-stop=false").assert_outcomes(failed=2)
 
 
 def test_it_looks_at_more_of_the_corpus_until_it_can_tell(project: Project) -> None:

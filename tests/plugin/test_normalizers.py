@@ -6,6 +6,18 @@ import re
 import pytest
 from scripted_project import GATES, Project, same
 
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest) -> Project:
+    """A project whose candidates are heard to the end, however broken: what is counted shows on all of the corpus."""
+    return Project(request, ("-p", "no:xdist", "--whisperq-early-stop=false"))
+
+
+@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+def any_project(request: pytest.FixtureRequest) -> Project:
+    return Project(request, (*request.param, "--whisperq-early-stop=false"))
+
+
 ACCURACY = """
 import pytest
 

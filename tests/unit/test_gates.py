@@ -73,6 +73,13 @@ def test_identical_models_pass_with_enough_utterances(make_pairs: Pairs) -> None
     assert parity(same).judgement.verdict is Verdict.PASS
 
 
+def test_an_error_that_is_partly_spent_elsewhere_lowers_the_lower_bound_alone(make_pairs: Pairs) -> None:
+    texts = make_pairs([" ".join(TEN)] * 300, heard(300, 0.05, 1), heard(300, 0.08, 2))
+    (plain,), (spent,) = (accuracy(texts, fail_confidence=level).judgement.checks for level in (None, 0.99))
+    assert spent.lower < plain.lower
+    assert (spent.value, spent.upper, spent.confidence) == (plain.value, plain.upper, plain.confidence)
+
+
 @pytest.mark.parametrize("clips", [1, 4, 5, 20])
 def test_identical_models_are_inconclusive_on_few_utterances(clips: int, make_pairs: Pairs) -> None:
     same = make_pairs([" ".join(TEN)] * clips)

@@ -8,7 +8,8 @@ import pytest
 
 from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.config import resolve
-from pytest_whisperq.pipeline import GateRun, run_gates
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.run import run_gates
 from pytest_whisperq.verdict import Verdict
 
 StartRun = Callable[..., GateRun]
@@ -28,7 +29,7 @@ def wide(tmp_path: Path, make_corpus: Any, make_script: Any) -> Path:
 def test_a_good_candidate_passes_and_a_wrecked_one_fails_both_gates(
     wide: Path, start_run: StartRun, decoded: list[int]
 ) -> None:
-    run = start_run(candidate="scripted:int8,scripted:int4-sym", max_drop="5", max_divergence="0.1")
+    run = start_run(candidate="scripted:int8,scripted:int4-sym", max_drop="5", max_divergence="0.1", early_stop="false")
     report = run_gates(run.config)
     assert [(j.gate, j.candidate, j.verdict) for j in report.judgements] == [
         ("parity", "scripted:int8", Verdict.PASS),

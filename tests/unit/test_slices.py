@@ -7,6 +7,7 @@ import pytest
 
 from pytest_whisperq.gates import Outcome, judge_accuracy, judge_slices, name_worst_slices
 from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.measure.slices import slices_of
 from pytest_whisperq.verdict import Verdict
 
@@ -28,16 +29,16 @@ def whole(texts: PairedTexts, max_drop: float = 2.0) -> Outcome:
     return judge_accuracy(texts, max_drop=max_drop, confidence=0.95, seed=0)
 
 
+def limit(max_drop: float) -> AccuracyLimit:
+    return AccuracyLimit(max_drop, "absolute", "wer")
+
+
 def judged(texts: PairedTexts, max_drop: float = 2.0) -> Outcome:
-    return judge_slices(
-        whole(texts, max_drop), texts, max_drop=max_drop, drop_type="absolute", metric="wer", confidence=0.95
-    )
+    return judge_slices(whole(texts, max_drop), texts, limit(max_drop), confidence=0.95)
 
 
 def named(texts: PairedTexts, max_drop: float) -> tuple[str, ...]:
-    found = name_worst_slices(
-        whole(texts, max_drop), texts, max_drop=max_drop, drop_type="absolute", metric="wer", confidence=0.95
-    )
+    found = name_worst_slices(whole(texts, max_drop), texts, limit(max_drop), confidence=0.95)
     return found.judgement.notes
 
 

@@ -1,0 +1,133 @@
+"""Stop decoding a candidate whose accuracy has failed beyond doubt (`measure.sequential`).
+
+Where decoding stops follows from the seeded order and from what the candidate says, never from what happens to be
+cached: a second run, another worker, or a run that has every text already, fails it after the same utterances.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from pytest_whisperq.config import Candidate
+from pytest_whisperq.corpus import Corpus
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.gates import Outcome, overrule
+from pytest_whisperq.measure.accuracy import DropType
+from pytest_whisperq.measure.error_rate import Metric
+from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.measure.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
+from pytest_whisperq.transcribe import TranscriptSet
+from pytest_whisperq.verdict import Verdict
+from pytest_whisperq.workbench import Workbench
+
+_OFF = "--whisperq-early-stop=false decodes all of it"
+
+
+class EarlyStopping:
+    """The accuracy gates of a run that may fail early, and what that means for its other gates."""
+
+    def __init__(self, run: Workbench) -> None:
+        self._run = run
+        self._alpha = SHARE * (1 - run.config.confidence)
+        self._failed: dict[tuple[Candidate, AccuracyLimit], PairedTexts | None] = {}
+        self.declared: dict[Candidate, set[AccuracyLimit]] = {}
+
+    @property
+    def confidence(self) -> float:
+        """The confidence that is left for the bound with which a whole corpus fails a candidate."""
+        spent = self._alpha if self._run.config.early_stop else 0.0
+        return self._run.config.confidence + spent
+
+    def limit(
+        self,
+        *,
+        max_drop: float | None = None,
+        drop_type: DropType = "absolute",
+        metric: Metric | None = None,
+        per: str | None = None,  # noqa: ARG002 - an accuracy gate has it too
+    ) -> AccuracyLimit:
+        """Return what an accuracy gate demands of the whole corpus, whatever else it demands ``per`` slice.
+
+        Raises `ConfigError` for keywords that mean nothing.
+        """
+        if max_drop is None and drop_type != "absolute":
+            raise ConfigError(f"drop_type={drop_type!r} needs its own max_drop, in per cent")
+        limit = self._run.config.max_drop if max_drop is None else max_drop
+        return AccuracyLimit(limit, drop_type, metric or self._run.metric)
+
+    def declare(self, candidate: Candidate, **keywords: Any) -> None:
+        """Say that this run gates a candidate's accuracy; once all such gates have failed, no gate decodes the rest."""
+        self.declared.setdefault(candidate, set()).add(self.limit(**keywords))
+
+    def failed(self, candidate: Candidate, limit: AccuracyLimit) -> PairedTexts | None:
+        """Return the texts with which a candidate fails a limit beyond doubt; None when all of the corpus has to tell.
+
+        Decodes no more than it takes, by batches.
+        """
+        if not self._run.config.early_stop:
+            return None
+        key = candidate, limit
+        if key not in self._failed:
+            run, order = self._run, self._order
+            utterances = tuple(run.corpus.utterances[index] for index in order)
+            corpus = replace(run.corpus, utterances=utterances)
+            baseline = _pick(run.transcripts(run.baseline_spec), order)
+            test = EarlyFail(pair_texts(corpus, run.normalizer, baseline, baseline), limit, self._alpha)
+            own = run.leading(run.spec(candidate), corpus, lambda texts: test.after(texts) is not None)
+            count = test.after(own.texts)
+            self._failed[key] = None if count is None else self._part(corpus, baseline, own, count)
+        return self._failed[key]
+
+    def broken(self, candidate: Candidate) -> PairedTexts | None:
+        """Return the texts with which a candidate has failed every declared gate, where decoding stopped, or None."""
+        found = []
+        for limit in sorted(self.declared.get(candidate, ())):
+            part = self.failed(candidate, limit)
+            if part is None:
+                return None
+            found.append(part)
+        return max(found, key=lambda part: len(part.pairs), default=None)
+
+    def judge_all(self, candidate: Candidate, judge: Callable[[PairedTexts], Outcome]) -> Outcome:
+        """Judge on the whole corpus. A candidate for which it is not decoded gets no verdict: neither PASS nor FAIL."""
+        part = self.broken(candidate)
+        if part is None:
+            return judge(self._run.texts(candidate))
+        reason = (
+            f"decoding stopped after {self._share(part)}, where accuracy had failed; what was stopped for its errors "
+            f"tells nothing else; {_OFF}"
+        )
+        return overrule(judge(part), Verdict.INCONCLUSIVE, reason)
+
+    def why_failed(self, part: PairedTexts) -> str:
+        """Say why an accuracy gate fails early."""
+        return (
+            f"broken beyond doubt after {self._share(part)} in random order: a drop within the limit would ever look "
+            f"like this in less than {100 * self._alpha:.2g} % of runs; {_OFF}"
+        )
+
+    def _share(self, part: PairedTexts) -> str:
+        return f"{len(part.pairs)} of {len(self._run.corpus.speech)} utterances"
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """The corpus in random order, cluster after cluster; non-speech, which has no words to count, at the end."""
+        run = self._run
+        items = run.corpus.utterances
+        order = shuffled([item.cluster or run.facts[item.id].digest for item in items], run.config.seed)
+        return sorted(order, key=lambda index: not items[index].is_speech)
+
+    def _part(self, corpus: Corpus, baseline: TranscriptSet, own: TranscriptSet, count: int) -> PairedTexts:
+        first = range(count)
+        part = replace(corpus, utterances=corpus.utterances[:count])
+        return pair_texts(part, self._run.normalizer, _pick(baseline, first), _pick(own, first))
+
+
+def _pick(said: TranscriptSet, indices: "list[int] | range") -> TranscriptSet:
+    return replace(
+        said,
+        clips=tuple(said.clips[index] for index in indices),
+        texts=tuple(said.texts[index] for index in indices),
+        languages=tuple(said.languages[index] for index in indices),
+    )

@@ -1,0 +1,152 @@
+"""Fail a plainly broken candidate before the corpus is through, with a test that is valid whenever one stops.
+
+Null hypothesis: over clusters like those of the corpus, the accuracy drop is at most the limit; that is, a cluster's
+contrast X = Σ(q - r) - M·Σd (errors q of the candidate, r of the baseline, limit M as a fraction, d the denominator of
+the drop type) has a mean of at most 0. Clusters come in a seeded random order. If the null holds, each is a bet that
+wins nothing on average: the wealth K = mean over bets λ of Π max(1 + λX, 0) is a nonnegative supermartingale, and ever
+reaches 1/α with a chance of at most α (Ville). The null falls when it does. Betting: Waudby-Smith and Ramdas, JRSS-B
+2024, arXiv:2010.09686; a fixed uniform mixture of bets has nothing to tune on the data.
+
+Two things are declared, for no test of a mean does without a bound of what may outweigh the rest (Bahadur and Savage,
+1956):
+
+- The cap. The largest bet is 1/C, C a quarter of the words of an average cluster. A bet is exact as long as no cluster
+  lets the candidate mend more than 1/λ errors of the baseline; a cluster that does takes all that the bet has won. With
+  r + M·d of the worst cluster as the cap, a broken candidate is known after a quarter of a corpus with large clusters
+  instead of a tenth.
+- The grant. Where the baseline says more wrong words than the reference has words, as a loop does, a candidate may mend
+  a hundred errors in one clip. This surplus of all clips is granted to every candidate in advance, spread evenly.
+
+What the claim leaves out: a candidate that is worse nearly everywhere and makes up for it in a few clusters, none of
+which has come yet. If the baseline loops in one clip of 100 and the candidate mends every loop while it loses as much
+elsewhere, it is failed in 15 of 100 corpora: those that hold fewer loops than they should. Intervals miss them too.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_whisperq.measure.accuracy import DropType
+from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS
+from pytest_whisperq.measure.pairs import Pair, PairedTexts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BETS = 10
+"""Bets in the mixture, evenly spaced up to 1 / cap."""
+
+SHARE = 0.2
+"""Part of the error that the confidence allows which stopping early may take. The interval of a candidate that is not
+stopped fails at the rest, so that both together wrongly fail no oftener than that."""
+
+
+class AccuracyLimit(NamedTuple):
+    """What an accuracy gate demands; ``max_drop`` in the unit of its drop type (`measure.accuracy.DROP_UNITS`)."""
+
+    max_drop: float
+    drop_type: DropType = "absolute"
+    metric: Metric = "wer"
+
+
+def shuffled(clusters: Sequence[str], seed: int) -> list[int]:
+    """Return the indices of utterances, cluster after cluster, the clusters in a random order.
+
+    Ordered by a seeded hash of the cluster's name: neither the manifest's order nor the platform matters.
+    """
+
+    def place(index: int) -> tuple[str, int]:
+        name = f"{seed}:order:{clusters[index]}".encode("utf-8", "surrogateescape")
+        return hashlib.sha256(name).hexdigest(), index
+
+    return sorted(range(len(clusters)), key=place)
+
+
+class BettingTest:
+    """Tests whether the contrasts of independent clusters have a mean of at most 0, cluster by cluster.
+
+    ``rejected`` once that is untenable. ``cap`` and ``grant`` are in errors a cluster.
+    """
+
+    def __init__(self, *, cap: float, grant: float = 0.0, alpha: float) -> None:
+        import numpy as np
+
+        self._bets: NDArray[np.float64] = np.arange(1, BETS + 1) / (BETS * cap)
+        self._wealth: NDArray[np.float64] = np.ones(BETS)
+        self._grant = grant
+        self._alpha = alpha
+        self.steps = 0
+        self.rejected = False
+
+    @classmethod
+    def against(cls, baseline: Sequence[ErrorCount], clusters: int, alpha: float) -> "BettingTest":
+        """Return the test whose cap and grant follow from what the baseline said about so many clusters."""
+        cap = sum(found.length for found in baseline) / clusters / 4
+        grant = sum(max(found.errors - found.length, 0) for found in baseline) / clusters
+        return cls(cap=cap, grant=grant, alpha=alpha)
+
+    def add(self, contrast: float) -> None:
+        """Bet on one more cluster. Fewer than `MIN_CLUSTERS` of them reject nothing."""
+        import numpy as np
+
+        self._wealth = self._wealth * np.maximum(1 + self._bets * (contrast - self._grant), 0)
+        self.steps += 1
+        self.rejected = self.rejected or (self.steps >= MIN_CLUSTERS and self.wealth >= 1 / self._alpha)
+
+    @property
+    def wealth(self) -> float:
+        """What 1 has become."""
+        return float(self._wealth.mean())
+
+
+class EarlyFail:
+    """Whether a candidate's accuracy has failed beyond doubt, as its texts come in.
+
+    ``texts`` are the references and what the baseline said, in the order of `shuffled`; its candidate is not looked at.
+    """
+
+    def __init__(self, texts: PairedTexts, limit: AccuracyLimit, alpha: float) -> None:
+        self._texts, self._limit, self._alpha = texts, limit, alpha
+        self._baseline = [self._count(pair, pair.baseline) for pair in texts.pairs]
+        names = texts.clusters
+        self._ends = [end for end in range(1, len(names) + 1) if end == len(names) or names[end] != names[end - 1]]
+        self._possible = sum(map(self._denominator, self._baseline)) > 0  # else there is no drop to speak of
+        self._restart()
+
+    def _restart(self) -> None:
+        self._heard: list[str] = []
+        self._stop: int | None = None
+        if self._possible:
+            self._test = BettingTest.against(self._baseline, len(self._ends), self._alpha)
+
+    def after(self, texts: Sequence[str]) -> int | None:
+        """Return after how many utterances, whole clusters, the test fails the candidate; None while it does not.
+
+        ``texts`` are the raw ones of the first utterances: a function of them alone, however they arrive.
+        """
+        if list(texts[: len(self._heard)]) != self._heard[: len(texts)]:
+            self._restart()
+        while self._possible and self._stop is None and self._test.steps < len(self._ends):
+            start, end = len(self._heard), self._ends[self._test.steps]
+            if end > len(texts):
+                break
+            own = texts[start:end]
+            self._test.add(sum(map(self._contrast, range(start, end), own)))
+            self._heard += own
+            self._stop = end if self._test.rejected else None
+        return self._stop if self._stop is not None and self._stop <= len(texts) else None
+
+    def _contrast(self, index: int, text: str) -> float:
+        base, pair = self._baseline[index], self._texts.pairs[index]
+        own = self._count(pair, self._texts.normalizer(text, pair.utterance.language))
+        return own.errors - base.errors - self._limit.max_drop / 100 * self._denominator(base)
+
+    def _count(self, pair: Pair, text: str) -> ErrorCount:
+        reference, _, heard = replace(pair, candidate=text).compared(self._limit.metric)
+        return count_errors(reference, heard, self._limit.metric)
+
+    def _denominator(self, count: ErrorCount) -> int:
+        of_type = {"absolute": count.length, "relative": count.errors, "accuracy-ratio": count.length - count.errors}
+        return of_type[self._limit.drop_type]
