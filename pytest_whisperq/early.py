@@ -115,7 +115,7 @@ class EarlyStopping:
         """The corpus in random order, cluster after cluster; non-speech, which has no words to count, at the end."""
         run = self._run
         items = run.corpus.utterances
-        order = shuffled([item.cluster or run.facts[item.id].digest for item in items], run.config.seed)
+        order = shuffled([run.cluster(item) for item in items], run.config.seed)
         return sorted(order, key=lambda index: not items[index].is_speech)
 
     def _part(self, corpus: Corpus, baseline: TranscriptSet, own: TranscriptSet, count: int) -> PairedTexts:

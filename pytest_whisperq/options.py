@@ -141,7 +141,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="POINTS",
         parse=_typed.number(-100, 100, "a number of percentage points, such as 1.0"),
         default="1.0",
-        help="accuracy: largest tolerated drop of word accuracy, in percentage points",
+        help="accuracy: largest tolerated drop of accuracy, in percentage points",
     ),
     Option(
         name="min-exact-match",
@@ -155,7 +155,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="RATE",
         parse=_typed.number(0, 1, "a rate above 0, up to 1", never=0),
         default="0.05",
-        help="parity: largest tolerated word error rate against the baseline's text",
+        help="parity: largest tolerated error rate against the baseline's text",
     ),
     Option(
         name="max-catastrophes",
@@ -238,7 +238,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="N",
         parse=_typed.whole(0, "a whole number, 0 or more"),
         default="0",
-        help="seed of subsets; the same seed gives the same verdict",
+        help="seed of subsets and of the order in which a candidate is heard; the same seed gives the same verdict",
     ),
     Option(
         name="cache-dir",

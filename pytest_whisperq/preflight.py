@@ -1,4 +1,4 @@
-"""What can be said before an hour of decoding: which limits on the accuracy drop this corpus can certify."""
+"""What can be said before an hour of decoding: which limits on the drop of word accuracy this corpus can certify."""
 
 from collections.abc import Sequence
 from math import isinf
@@ -15,19 +15,19 @@ PILOT = 30
 def power_of(run: Workbench, candidate: Candidate) -> Power:
     """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
     speech = {item.id: item for item in run.corpus.speech}
-    references = {name: run.normalizer(item.reference) for name, item in speech.items()}
-    clusters = {name: item.cluster or run.facts[name].digest for name, item in speech.items()}
+    references = {name: run.normalizer(item.reference, item.language) for name, item in speech.items()}
+    clusters = {name: run.cluster(item) for name, item in speech.items()}
     lengths = {name: len(text.split()) for name, text in references.items()}
     power = plan(list(lengths.values()), list(clusters.values()), confidence=run.config.confidence)
     before, after = (run.known_texts(spec) for spec in (run.baseline_spec, run.spec(candidate)))
-    both = [name for name in speech if name in before and name in after]
+    both = [name for name in speech if name in before and name in after and lengths[name]]
     if len(both) < PILOT:
         return power
-    gained = [
-        count_errors(references[name], run.normalizer(after[name])).errors
-        - count_errors(references[name], run.normalizer(before[name])).errors
-        for name in both
-    ]
+
+    def errors(name: str, text: str) -> int:
+        return count_errors(references[name], run.normalizer(text, speech[name].language)).errors
+
+    gained = [errors(name, after[name]) - errors(name, before[name]) for name in both]
     return learn(power, gained, [lengths[name] for name in both], [clusters[name] for name in both])
 
 

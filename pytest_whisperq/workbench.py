@@ -10,7 +10,7 @@ from pytest_whisperq.backends import Calibration, Clip, TimedText, get_backend
 from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
-from pytest_whisperq.corpus import Corpus, load_corpus, only_english, subset
+from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_english, subset
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
@@ -101,6 +101,10 @@ class Workbench:
     def facts(self) -> dict[str, ClipFacts]:
         """Digest and duration of every clip; obtaining them finds every broken recording."""
         return self._probe(self.corpus)
+
+    def cluster(self, item: Utterance) -> str:
+        """Return the group of an utterance of the corpus: its own, or that of clips with the very same sound."""
+        return item.cluster or self.facts[item.id].digest
 
     @cached_property
     def calibration_set(self) -> Corpus:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.measure.accuracy import AccuracyMeasurement, DropType, measure_accuracy
@@ -32,11 +31,9 @@ def judge_accuracy(
     """
     scored = []
     for own in (texts, *map(texts.under, others)):
-        measured = partial(measure_accuracy, own, metric=metric, drop_type=drop_type)
-        found = measured(confidence=confidence)
-        if fail_confidence not in (None, confidence):
-            lower = measured(confidence=fail_confidence).drop.lower
-            found = replace(found, drop=replace(found.drop, lower=lower))
+        found = measure_accuracy(
+            own, metric=metric, drop_type=drop_type, confidence=confidence, lower_confidence=fail_confidence
+        )
         scored.append((own, found, _drop_check(found, metric, max_drop, len(own.pairs))))
     _, found, check = scored[0]
     weights = [q.errors - r.errors for r, q in zip(found.baseline_counts, found.candidate_counts, strict=True)]

@@ -20,8 +20,9 @@ def judge_slices(whole: Outcome, texts: PairedTexts, limit: AccuracyLimit, *, co
 
     That a candidate passes all is an intersection-union test (Berger, Technometrics 1982): each upper bound at
     ``confidence`` is enough. That one of ``m`` fails is said at Bonferroni's 1 − (1 − confidence) / m, or many slices
-    would fail a good candidate by chance. A slice in which the limit could not be certified if no text changed is
-    named and not judged; with no slice left the gate is INCONCLUSIVE.
+    would fail a good candidate by chance; the check of the whole corpus errs besides, as it does alone. A slice in
+    which the limit could not be certified if no text changed is named and not judged; with no slice left the gate is
+    INCONCLUSIVE.
     """
     parts = slices_of(texts)
     judged = [part for part in parts if _is_enough(part, limit, confidence)]
@@ -46,7 +47,7 @@ def name_worst_slices(whole: Outcome, texts: PairedTexts, limit: AccuracyLimit, 
     value = judgement.checks[0].value
     if judgement.verdict is Verdict.PASS or value is None:
         return whole
-    found = ((part.name, _drop(part, limit, confidence).drop) for part in slices_of(texts))
+    found = ((part.name, _measured(part, limit, confidence).drop) for part in slices_of(texts))
     lost = [(name, drop) for name, drop in found if drop.value is not None and drop.lower is not None]
     ranked = sorted(lost, key=lambda row: -(row[1].value or 0.0))
     named = [f"{name} {_figures(drop)}" for name, drop in ranked[:NAMED] if (drop.value or 0.0) > value]
@@ -60,8 +61,16 @@ def _figures(drop: Interval) -> str:
     return f"{drop.value:+.2f} ({drop.lower:+.2f} … {drop.upper:+.2f})"
 
 
-def _drop(part: Slice, limit: AccuracyLimit, confidence: float) -> AccuracyMeasurement:
-    return measure_accuracy(part.texts, metric=limit.metric, drop_type=limit.drop_type, confidence=confidence)
+def _measured(
+    part: Slice, limit: AccuracyLimit, confidence: float, lower_confidence: float | None = None
+) -> AccuracyMeasurement:
+    return measure_accuracy(
+        part.texts,
+        metric=limit.metric,
+        drop_type=limit.drop_type,
+        confidence=confidence,
+        lower_confidence=lower_confidence,
+    )
 
 
 def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
@@ -71,10 +80,8 @@ def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
 
 
 def _check(part: Slice, limit: AccuracyLimit, confidence: float, strict: float) -> Check:
-    usual, rare = _drop(part, limit, confidence), _drop(part, limit, strict)
-    drop = replace(usual.drop, lower=rare.drop.lower)
-    size = len(part.texts.pairs)
-    check = judge(part.name, drop, limit.max_drop, keep="below", unit=usual.unit, utterances=size)
+    found, size = _measured(part, limit, confidence, strict), len(part.texts.pairs)
+    check = judge(part.name, found.drop, limit.max_drop, keep="below", unit=found.unit, utterances=size)
     return replace(check, reason=f"{check.reason}; {size} utterances, lower bound at {100 * strict:.4g}%")
 
 

@@ -39,12 +39,18 @@ class AccuracyMeasurement:
 
 
 def measure_accuracy(
-    texts: PairedTexts, *, metric: Metric, drop_type: DropType, confidence: float
+    texts: PairedTexts,
+    *,
+    metric: Metric,
+    drop_type: DropType,
+    confidence: float,
+    lower_confidence: float | None = None,
 ) -> AccuracyMeasurement:
     """Measure the drop over the corpus, paired by utterance.
 
     All three types are a difference of error sums over another sum: Δ = Σ(q − r) / Σd with r, q the errors of baseline
-    and candidate, N the reference length, and d = N (absolute), r (relative) or N − r (accuracy ratio).
+    and candidate, N the reference length, and d = N (absolute), r (relative) or N − r (accuracy ratio). The lower
+    bound is that of ``lower_confidence`` where one is given.
     """
     import numpy as np
 
@@ -65,6 +71,7 @@ def measure_accuracy(
             worse=_contrast(np.array([(0.0, half, length)]), drop_type)[0],
             better=_contrast(np.array([(half, 0.0, length)]), drop_type)[0],
             confidence=confidence,
+            lower_confidence=lower_confidence,
         ),
         unit=DROP_UNITS[drop_type],
         length=int(counts[:, 2].sum()),

@@ -48,13 +48,15 @@ def bound_ratio(
     worse: Sequence[float],
     better: Sequence[float],
     confidence: float,
+    lower_confidence: float | None = None,
 ) -> Interval:
     """Bound the first column sum of ``columns``, shape (utterances, 2), over the second.
 
     ``clusters`` names each utterance's group; an empty name is a group of its own. ``worse`` and ``better`` are
     the rows of the pseudo-clips that move the ratio up and down; the upper bound is drawn with the first, the
-    lower with the second. A bound is None with fewer than `MIN_CLUSTERS` groups, or where the second sum is not clearly
-    above zero: a ratio over next to nothing may be anything.
+    lower with the second, at ``lower_confidence`` where that is another one. A bound is None with fewer than
+    `MIN_CLUSTERS` groups, or where the second sum is not clearly above zero: a ratio over next to nothing may be
+    anything.
     """
     import numpy as np
 
@@ -65,7 +67,7 @@ def bound_ratio(
     if value is None or count < MIN_CLUSTERS:
         return Interval(value=value, lower=None, upper=None, confidence=confidence, clusters=count)
     size = columns.shape[0] / count
-    lower, _ = _fieller(np.vstack([groups, np.asarray(better, np.float64) * size]), confidence)
+    lower, _ = _fieller(np.vstack([groups, np.asarray(better, np.float64) * size]), lower_confidence or confidence)
     _, upper = _fieller(np.vstack([groups, np.asarray(worse, np.float64) * size]), confidence)
     return Interval(
         value=value,
@@ -100,10 +102,15 @@ def sum_by_cluster(columns: "NDArray[np.float64]", clusters: Sequence[str]) -> "
     """Return the column sums of every group, shape (groups, columns); an empty name is a group of its own."""
     import numpy as np
 
-    names = [name or f"\0{index}" for index, name in enumerate(clusters)]
+    names = distinct(clusters)
     if not names:
         return columns
     unique, inverse = np.unique(np.asarray(names), return_inverse=True)
     sums = np.zeros((unique.shape[0], columns.shape[1]))
     np.add.at(sums, inverse, columns)
     return sums
+
+
+def distinct(clusters: Sequence[str]) -> list[str]:
+    """Return a name for the group of each utterance: an empty name becomes one of its own."""
+    return [name or f"\0{index}" for index, name in enumerate(clusters)]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
-from pytest_whisperq.measure.intervals import MIN_CLUSTERS, sum_by_cluster
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS, distinct, sum_by_cluster
 
 CHANCE = 0.9
 """How surely a candidate that is no worse than the baseline is to pass."""
@@ -23,6 +23,7 @@ CHANGED = 0.08
 """Share of utterances assumed to gain or lose a word, where nothing is known: what int8 does to small models."""
 
 MANY = 1_000_000
+"""Clusters beyond which a limit is called out of reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float) 
 
     An empty name is a cluster of its own.
     """
-    groups = len({name or f"\0{index}" for index, name in enumerate(clusters)})
+    groups = len(set(distinct(clusters)))
     return Power(
         utterances=len(lengths),
         words=sum(lengths),

@@ -120,7 +120,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         preflight.declare(config, gated)
         if not hasattr(config, "workerinput"):  # the controller has done it
             preflight.check(config)
-            preflight.forecast_gates(config, gated)
+            preflight.forecast_gates(config)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,12 +1,13 @@
 """Before the first gate: refuse what cannot be used, and say which limits the corpus can certify."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import pytest
 
 from pytest_whisperq.config import Candidate
 from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.preflight import forecast, power_of
@@ -49,21 +50,9 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
                     run.early.declare(candidate, **keywords)
 
 
-def forecast_gates(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Forecast the accuracy gates that tests ask for by markers."""
-    limits: dict[Candidate, list[float]] = {}
-    for item in items:
-        candidate = candidate_of(item)
-        try:
-            asked = gate_markers(item)
-        except WhisperqError as error:  # pytest comes here even after it refused the items
-            raise pytest.UsageError(str(error)) from error
-        for marker, keywords in asked:
-            is_absolute = keywords.get("drop_type", "absolute") == "absolute" and keywords.get("metric", "wer") == "wer"
-            if candidate and marker.gate == "accuracy" and is_absolute:
-                limit = keywords.get("max_drop", state.gate_config(config).max_drop)
-                limits.setdefault(candidate, []).append(limit)
-    _show(config, limits)
+def forecast_gates(config: pytest.Config) -> None:
+    """Forecast the accuracy gates that are declared."""
+    _show(config, state.gate_run(config).early.declared)
 
 
 def forecast_limit(config: pytest.Config) -> None:
@@ -71,18 +60,21 @@ def forecast_limit(config: pytest.Config) -> None:
     if config.stash.get(_FORECAST, False):
         return
     config.stash[_FORECAST] = True
-    resolved = state.gate_config(config)
-    _show(config, {candidate: [resolved.max_drop] for candidate in resolved.candidates if not candidate.missing})
+    with contextlib.suppress(WhisperqError):  # a mixture of languages: the gate itself reports it
+        limit = state.gate_run(config).early.limit()
+        _show(config, {one: [limit] for one in state.gate_config(config).candidates if not one.missing})
 
 
-def _show(config: pytest.Config, limits: Mapping[Candidate, Sequence[float]]) -> None:
+def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLimit]]) -> None:
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or reporter.verbosity < 0:
         return
     run = state.gate_run(config)
     alike: dict[tuple[str, ...], list[str]] = {}
-    for candidate, own in limits.items():
-        alike.setdefault(tuple(forecast(power_of(run, candidate), own)), []).append(str(candidate))
+    for candidate, asked in limits.items():
+        own = [limit.max_drop for limit in asked if (limit.drop_type, limit.metric) == ("absolute", "wer")]
+        if own:
+            alike.setdefault(tuple(forecast(power_of(run, candidate), own)), []).append(str(candidate))
     for lines, names in alike.items():
         of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         for line in lines:
