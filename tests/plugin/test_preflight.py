@@ -78,7 +78,7 @@ def test_characters_are_not_forecast_as_words(project: Project) -> None:
 
 def test_the_pilot_hears_texts_under_the_normalizer_of_the_gate(project: Project) -> None:
     """What only Whisper's English normalizer sees to be the same is no change."""
-    project.record(count=300, int8=lambda _, text: f"um {text}")
+    project.record(count=300, int8=lambda index, text: f"um {text}" if index % 3 else text)
     project.pytester.makepyfile(LIMITS)
     project.run("-k", "loose", "--whisperq-normalizer=by-language")
     result = project.run("-k", "loose", "--whisperq-normalizer=by-language")

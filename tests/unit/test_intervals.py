@@ -36,16 +36,21 @@ def test_bounds_agree_with_the_paired_bootstrap_on_plenty_of_data() -> None:
     assert found.value - found.lower == pytest.approx(found.value - lower, rel=0.15)
 
 
-@pytest.mark.parametrize("limit", [0.02, 0.05, 0.11])
-def test_a_bound_clears_a_limit_exactly_when_a_t_test_of_the_contrast_does(limit: float) -> None:
-    """Σ(a − limit·b) < 0 by the ordinary one-sample t test of the clips and the pseudo-clip."""
+@pytest.mark.parametrize(("count", "quantile"), [(6, 2.0150), (80, 1.6644)], ids=["5 degrees", "79 degrees"])
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.6])
+def test_a_bound_clears_a_limit_exactly_when_a_t_test_of_the_contrast_does(
+    count: int, quantile: float, part: float
+) -> None:
+    """Σ(a − limit·b) < 0 by the ordinary one-sample t test of the clips and the pseudo-clip; limits near the bound."""
     rng = np.random.default_rng(3)
     for _ in range(50):
-        words = rng.integers(2, 20, 80)
+        words = rng.integers(2, 20, count)
         errors = rng.binomial(words, 0.03)
-        contrast = np.append(errors - limit * words, (0.5 - limit) * words.mean())
-        t = contrast.mean() / (contrast.std(ddof=1) / np.sqrt(81))
-        assert (bound(errors, words).upper < limit) == (t < -1.6644)  # t of 79 degrees of freedom, 5 %
+        upper = bound(errors, words).upper
+        for limit in (upper * (1 - part / 50), upper * (1 + part / 50)):
+            contrast = np.append(errors - limit * words, (0.5 - limit) * words.mean())
+            t = contrast.mean() / (contrast.std(ddof=1) / np.sqrt(count + 1))
+            assert (upper < limit) == (t < -quantile)
 
 
 def test_a_perfect_score_proves_little_on_ten_clips_and_much_on_a_thousand() -> None:

@@ -195,3 +195,11 @@ def test_a_relative_drop_of_a_baseline_without_errors_is_not_defined(broken: Any
 def test_a_corpus_without_speech_stops_nothing(make_pairs: Pairs) -> None:
     silent = make_pairs(["", ""], kinds=["nonspeech", "nonspeech"])
     assert EarlyFail(silent, AccuracyLimit(1.0), 0.01).after(["", ""]) is None
+
+
+@pytest.mark.parametrize(("language", "fails"), [("ja", False), ("en", True)])
+def test_spaces_that_part_no_words_break_no_candidate(make_pairs: Pairs, language: str, fails: bool) -> None:
+    said, spaced = "きょうははれ", "き ょ う は は れ"
+    texts = make_pairs([said] * 40, spoken=[language] * 40)
+    test = EarlyFail(texts, AccuracyLimit(1.0, "absolute", "cer"), 0.01)
+    assert (test.after([spaced] * 40) is not None) is fails
