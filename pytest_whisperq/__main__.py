@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_whisperq import _typed, cache
+from pytest_whisperq._typed import Option
 from pytest_whisperq.config import cache_directory
 from pytest_whisperq.errors import ConfigError, WhisperqError
-from pytest_whisperq.options import OPTIONS, Option
+from pytest_whisperq.options import OPTIONS
 
 _MEGABYTE = 1e6
 _SWEPT_WITH = tuple(

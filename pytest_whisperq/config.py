@@ -11,6 +11,7 @@ from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.environment import cpu_quota
 from pytest_whisperq.errors import ConfigError, MissingDependency
+from pytest_whisperq.measure.accuracy import Bounds
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.normalize import NORMALIZERS
 from pytest_whisperq.options import OPTIONS
@@ -63,6 +64,7 @@ class GateConfig:
     on_inconclusive: str
     waivers: Path | None
     early_stop: bool
+    bounds: Bounds
     confidence: float
     threads: int
     decode_batch: int
@@ -133,6 +135,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         on_inconclusive=values["on-inconclusive"],
         waivers=user_path(values["waivers"], "--whisperq-waivers") if values["waivers"] else None,
         early_stop=values["early-stop"],
+        bounds=values["bounds"],
         confidence=values["confidence"],
         threads=values["threads"] or _default_threads(),
         decode_batch=values["decode-batch"],

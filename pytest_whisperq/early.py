@@ -53,8 +53,14 @@ class EarlyStopping:
         """
         if max_drop is None and drop_type != "absolute":
             raise ConfigError(f"drop_type={drop_type!r} needs its own max_drop, in per cent")
-        limit = self._run.config.max_drop if max_drop is None else max_drop
-        return AccuracyLimit(limit, drop_type, metric or self._run.metric)
+        config, metric = self._run.config, metric or self._run.metric
+        if config.bounds == "mapsswe" and (drop_type, metric) != ("absolute", "wer"):
+            raise ConfigError(
+                f"--whisperq-bounds: mapsswe counts words in points, not drop_type={drop_type!r} of metric={metric!r}; "
+                "use t or sign-flip for this gate"
+            )
+        limit = config.max_drop if max_drop is None else max_drop
+        return AccuracyLimit(limit, drop_type, metric, config.bounds, config.seed)
 
     def declare(self, candidate: Candidate, **keywords: Any) -> None:
         """Say that this run gates a candidate's accuracy; once all such gates have failed, no gate decodes the rest."""

@@ -3,34 +3,8 @@
 Loaded by every pytest run that has the plugin installed, so it imports nothing but the standard library.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 from pytest_whisperq import _typed
-
-
-class Option(NamedTuple):  # a third of the time that making a dataclass takes, in every pytest run
-    """One option. ``parse`` turns what a user typed into a value, or raises ValueError that completes "must be …"."""
-
-    name: str
-    metavar: str
-    parse: Callable[[str], Any]
-    help: str
-    default: str | None = None
-    is_path: bool = False
-    is_switch: bool = False
-    """Typed without a value on the command line, as true or false in an ini file."""
-
-    @property
-    def flag(self) -> str:
-        """The command-line flag, ``--whisperq-max-drop``."""
-        return f"--whisperq-{self.name}"
-
-    @property
-    def ini(self) -> str:
-        """The ini key, ``whisperq_max_drop``; also argparse's destination."""
-        return f"whisperq_{self.name.replace('-', '_')}"
-
+from pytest_whisperq._typed import Option
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -214,6 +188,14 @@ OPTIONS: tuple[Option, ...] = (
         help="stop decoding a candidate whose accuracy has failed beyond doubt; false decodes the whole corpus always",
     ),
     Option(
+        name="bounds",
+        metavar="TEST",
+        parse=_typed.one_of("t", "sign-flip", "mapsswe"),
+        default="t",
+        help="accuracy: the test behind its bounds: t (clustered, with a pseudo-clip), sign-flip (likewise, "
+        "without the normal distribution) or mapsswe (NIST's, on segments of utterances, as if these were independent)",
+    ),
+    Option(
         name="confidence",
         metavar="LEVEL",
         parse=_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),
@@ -238,7 +220,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="N",
         parse=_typed.whole(0, "a whole number, 0 or more"),
         default="0",
-        help="seed of subsets and of the order in which a candidate is heard; the same seed gives the same verdict",
+        help="seed of subsets, of the order in which a candidate is heard and of sign-flips; the same seed gives the "
+        "same verdict",
     ),
     Option(
         name="cache-dir",

@@ -88,6 +88,7 @@ class GateRun(Workbench):
             max_drop=limit.max_drop,
             drop_type=limit.drop_type,
             metric=limit.metric,
+            bounds=limit.bounds,
             others=normalize.compared(self.normalizer) if part is None else (),
             confidence=self.config.confidence,
             fail_confidence=self.early.confidence,

@@ -53,7 +53,7 @@ def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, 
         )
     elif good is None or bad is None:
         verdict = Verdict.INCONCLUSIVE
-        reason = (
+        reason = interval.unbounded or (
             f"{interval.clusters} independent utterances or clusters; at least {MIN_CLUSTERS} are needed for any bound"
             if interval.clusters < MIN_CLUSTERS
             else "no bound: the baseline makes too few errors to hold others against; use drop_type='absolute'"

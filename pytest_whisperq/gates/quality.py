@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
-from pytest_whisperq.measure.accuracy import AccuracyMeasurement, DropType, measure_accuracy
+from pytest_whisperq.measure.accuracy import AccuracyMeasurement, Bounds, DropType, measure_accuracy
 from pytest_whisperq.measure.error_rate import COUNTED, Metric, align
 from pytest_whisperq.measure.language import measure_language
 from pytest_whisperq.measure.pairs import Pair, PairedTexts
@@ -19,6 +19,7 @@ def judge_accuracy(
     max_drop: float,
     drop_type: DropType = "absolute",
     metric: Metric = "wer",
+    bounds: Bounds = "t",
     others: Sequence[Normalizer] = (),
     confidence: float,
     fail_confidence: float | None = None,
@@ -32,7 +33,13 @@ def judge_accuracy(
     scored = []
     for own in (texts, *map(texts.under, others)):
         found = measure_accuracy(
-            own, metric=metric, drop_type=drop_type, confidence=confidence, lower_confidence=fail_confidence
+            own,
+            metric=metric,
+            drop_type=drop_type,
+            confidence=confidence,
+            lower_confidence=fail_confidence,
+            bounds=bounds,
+            seed=seed,
         )
         scored.append((own, found, _drop_check(found, metric, max_drop, len(own.pairs))))
     _, found, check = scored[0]
@@ -49,8 +56,9 @@ def judge_accuracy(
         )
         for own, found, check in scored
     )
+    notes = () if bounds == "t" else (f"bounds by {bounds}",)
     return Outcome(
-        judgement=replace(judgement_on("accuracy", texts, (check,), details, seed, metric), scores=scores),
+        judgement=replace(judgement_on("accuracy", texts, (check,), details, seed, metric), scores=scores, notes=notes),
         worst=_worst(texts, weights, metric),
         counted=COUNTED[metric],
     )

@@ -70,6 +70,8 @@ def _measured(
         drop_type=limit.drop_type,
         confidence=confidence,
         lower_confidence=lower_confidence,
+        bounds=limit.bounds,
+        seed=limit.seed,
     )
 
 

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors, error_rate
 from pytest_whisperq.measure.intervals import Interval, bound_ratio
+from pytest_whisperq.measure.mapsswe import bound_segments, segments
 from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measure.sign_flip import flip_signs
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 DropType = Literal["absolute", "relative", "accuracy-ratio"]
+Bounds = Literal["t", "sign-flip", "mapsswe"]
 
 DROP_UNITS: Mapping[DropType, str] = MappingProxyType(
     {
@@ -45,12 +49,15 @@ def measure_accuracy(
     drop_type: DropType,
     confidence: float,
     lower_confidence: float | None = None,
+    bounds: Bounds = "t",
+    seed: int = 0,
 ) -> AccuracyMeasurement:
     """Measure the drop over the corpus, paired by utterance.
 
     All three types are a difference of error sums over another sum: Δ = Σ(q − r) / Σd with r, q the errors of baseline
     and candidate, N the reference length, and d = N (absolute), r (relative) or N − r (accuracy ratio). The lower
-    bound is that of ``lower_confidence`` where one is given.
+    bound is that of ``lower_confidence`` where one is given. ``bounds`` names the test behind both; ``seed`` is that of
+    the sign-flips. Raises ValueError for MAPSSWE of anything but the words of an absolute drop.
     """
     import numpy as np
 
@@ -62,17 +69,25 @@ def measure_accuracy(
     ).reshape(-1, 3)
     length = counts[:, 2].mean() if len(counts) else 0.0
     half = length / 2
-    return AccuracyMeasurement(
-        baseline_rate=error_rate(baseline),
-        candidate_rate=error_rate(candidate),
-        drop=bound_ratio(
+    if bounds == "mapsswe":
+        if (metric, drop_type) != ("wer", "absolute"):
+            raise ValueError("MAPSSWE bounds an absolute drop of word accuracy only")
+        cut = [segment for texts_of_one in compared for segment in segments(*texts_of_one)]
+        drop = bound_segments(cut, int(counts[:, 2].sum()), confidence=confidence, lower_confidence=lower_confidence)
+    else:
+        drop = bound_ratio(
             _contrast(counts, drop_type),
             texts.clusters,
             worse=_contrast(np.array([(0.0, half, length)]), drop_type)[0],
             better=_contrast(np.array([(half, 0.0, length)]), drop_type)[0],
             confidence=confidence,
             lower_confidence=lower_confidence,
-        ),
+            test=partial(flip_signs, seed=seed) if bounds == "sign-flip" else None,
+        )
+    return AccuracyMeasurement(
+        baseline_rate=error_rate(baseline),
+        candidate_rate=error_rate(candidate),
+        drop=drop,
         unit=DROP_UNITS[drop_type],
         length=int(counts[:, 2].sum()),
         baseline_counts=baseline,

@@ -14,7 +14,7 @@ Where clips come in clusters it is a cluster of average size: what goes wrong to
 clusters of ten would pass for 300 clips.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 MIN_CLUSTERS = 5
 """Fewer independent groups than this bound nothing."""
 
+Between = tuple[float | None, float | None]
+"""Lower and upper bound of a ratio; None where there is none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """A point estimate and its two one-sided bounds at ``confidence``; None where the data allow no statement.
 
     A confidence of None: what was counted is its own bound, and of a few runs the bounds are the extremes.
+    ``unbounded`` says why there is no bound, where it is not for want of ``clusters`` or of a denominator.
     """
 
     value: float | None
@@ -39,6 +43,7 @@ class Interval:
     upper: float | None
     confidence: float | None
     clusters: int
+    unbounded: str = ""
 
 
 def bound_ratio(
@@ -49,6 +54,7 @@ def bound_ratio(
     better: Sequence[float],
     confidence: float,
     lower_confidence: float | None = None,
+    test: "Callable[[NDArray[np.float64], float], Between] | None" = None,
 ) -> Interval:
     """Bound the first column sum of ``columns``, shape (utterances, 2), over the second.
 
@@ -56,9 +62,12 @@ def bound_ratio(
     the rows of the pseudo-clips that move the ratio up and down; the upper bound is drawn with the first, the
     lower with the second, at ``lower_confidence`` where that is another one. A bound is None with fewer than
     `MIN_CLUSTERS` groups, or where the second sum is not clearly above zero: a ratio over next to nothing may be
-    anything.
+    anything. ``test`` takes the sums of each group, the pseudo-clip's last, and a confidence, and returns both bounds;
+    None: Fieller's.
     """
     import numpy as np
+
+    test = test or _fieller
 
     groups = sum_by_cluster(columns, clusters)
     count = groups.shape[0]
@@ -67,8 +76,8 @@ def bound_ratio(
     if value is None or count < MIN_CLUSTERS:
         return Interval(value=value, lower=None, upper=None, confidence=confidence, clusters=count)
     size = columns.shape[0] / count
-    lower, _ = _fieller(np.vstack([groups, np.asarray(better, np.float64) * size]), lower_confidence or confidence)
-    _, upper = _fieller(np.vstack([groups, np.asarray(worse, np.float64) * size]), confidence)
+    lower, _ = test(np.vstack([groups, np.asarray(better, np.float64) * size]), lower_confidence or confidence)
+    _, upper = test(np.vstack([groups, np.asarray(worse, np.float64) * size]), confidence)
     return Interval(
         value=value,
         lower=None if lower is None else min(lower, value),
@@ -78,7 +87,7 @@ def bound_ratio(
     )
 
 
-def _fieller(groups: "NDArray[np.float64]", confidence: float) -> tuple[float | None, float | None]:
+def _fieller(groups: "NDArray[np.float64]", confidence: float) -> Between:
     """Return the θ between which a t test at ``confidence`` rejects neither Σ(a − θb) ≤ 0 nor ≥ 0; (None, None): all.
 
     They solve (ā − θb̄)² = t²·(v_aa − 2θ·v_ab + θ²·v_bb), v being the (co)variances of the means. The last row is the

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_whisperq.measure.accuracy import DropType
+from pytest_whisperq.measure.accuracy import Bounds, DropType
 from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS
 from pytest_whisperq.measure.pairs import Pair, PairedTexts
@@ -44,11 +44,16 @@ stopped fails at the rest, so that both together wrongly fail no oftener than th
 
 
 class AccuracyLimit(NamedTuple):
-    """What an accuracy gate demands; ``max_drop`` in the unit of its drop type (`measure.accuracy.DROP_UNITS`)."""
+    """What an accuracy gate demands; ``max_drop`` in the unit of its drop type (`measure.accuracy.DROP_UNITS`).
+
+    ``bounds`` names the test behind the interval, ``seed`` is that of its sign-flips.
+    """
 
     max_drop: float
     drop_type: DropType = "absolute"
     metric: Metric = "wer"
+    bounds: Bounds = "t"
+    seed: int = 0
 
 
 def shuffled(clusters: Sequence[str], seed: int) -> list[int]:

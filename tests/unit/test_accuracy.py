@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_whisperq.measure.accuracy import DROP_UNITS, AccuracyMeasurement, DropType, measure_accuracy
+from pytest_whisperq.measure.accuracy import DROP_UNITS, AccuracyMeasurement, Bounds, DropType, measure_accuracy
 from pytest_whisperq.measure.pairs import PairedTexts
 
 Pairs = Callable[..., PairedTexts]
@@ -90,3 +90,31 @@ def test_no_speech_is_no_measurement(make_pairs: Pairs) -> None:
     found = measured(make_pairs([""] * 10, ["uh"] * 10, ["um"] * 10, kinds=["nonspeech"] * 10))
     assert (found.baseline_rate, found.candidate_rate, found.drop.value) == (None, None, None)
     assert (found.drop.upper, found.length) == (None, 0)
+
+
+@pytest.mark.parametrize("bounds", ["t", "sign-flip", "mapsswe"])
+def test_every_test_finds_a_planted_drop(bounds: Bounds, make_pairs: Pairs) -> None:
+    """Three points on one clip in ten against limits of 1 and 5 points; and no drop at all."""
+    heard = [TEN if n % 4 else wrong(1) for n in range(400)]
+    worse = [wrong(3) if n % 10 == 1 else text for n, text in enumerate(heard)]
+    drop, none = (
+        measure_accuracy(
+            make_pairs([TEN] * 400, heard, said), metric="wer", drop_type="absolute", confidence=0.95, bounds=bounds
+        ).drop
+        for said in (worse, heard)
+    )
+    assert drop.value == pytest.approx(3.0)
+    assert 1.5 < drop.lower < 3.0 < drop.upper < 4.5
+    assert none.lower <= none.value == 0.0 <= none.upper < 1.0
+
+
+@pytest.mark.parametrize(("metric", "drop_type"), [("cer", "absolute"), ("wer", "relative")])
+def test_mapsswe_is_of_words_in_points(metric: str, drop_type: DropType, make_pairs: Pairs) -> None:
+    with pytest.raises(ValueError, match="absolute drop of word accuracy only"):
+        measure_accuracy(
+            make_pairs([TEN] * 9, [TEN] * 9, [TEN] * 9),
+            metric=metric,
+            drop_type=drop_type,
+            confidence=0.95,
+            bounds="mapsswe",
+        )

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.config import resolve
+from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.run import run_gates
 from pytest_whisperq.verdict import Verdict
@@ -108,3 +109,38 @@ def test_an_english_only_model_is_gated_on_the_english_part(
     assert sum(decoded) == 4
     assert {item.language for item in run.calibration_set.utterances} == {"en"}
     assert {item.language for item in run.long_form.utterances} == {"en"}
+
+
+def test_bounds_by_another_test_are_named_and_repeat(wide: Path, start_run: StartRun) -> None:
+    """The scripted int4-sym gets 40 clips of 120 wrong: 100 points on a third of them."""
+    typed = {"candidate": "scripted:int4-sym", "early_stop": "false", "max_drop": "5"}
+    plain, flipped, again, cut = (
+        run.accuracy(run.config.candidates[0], per=per).judgement
+        for run, per in (
+            (start_run(**typed, bounds=bounds, seed=seed), per)
+            for bounds, seed, per in (
+                ("t", "0", None),
+                ("sign-flip", "0", "slice"),
+                ("sign-flip", "0", "slice"),
+                ("mapsswe", "0", None),
+            )
+        )
+    )
+    assert flipped == again
+    assert plain.checks[0].lower != flipped.checks[0].lower == pytest.approx(plain.checks[0].lower, rel=0.1)
+    assert [judgement.notes[:1] for judgement in (plain, flipped, cut)] == [
+        (),
+        ("bounds by sign-flip",),
+        ("bounds by mapsswe",),
+    ]
+    assert cut.checks[0].lower != plain.checks[0].lower
+
+
+@pytest.mark.parametrize("limits", [{"drop_type": "relative", "max_drop": 5.0}, {"metric": "cer"}])
+def test_mapsswe_of_anything_but_words_in_points_is_refused(
+    limits: dict[str, Any], wide: Path, start_run: StartRun, decoded: list[int]
+) -> None:
+    run = start_run(bounds="mapsswe")
+    with pytest.raises(ConfigError, match="--whisperq-bounds: mapsswe counts words in points, not drop_type="):
+        run.accuracy(run.config.candidates[0], **limits)
+    assert not decoded
