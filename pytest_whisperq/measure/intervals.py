@@ -11,7 +11,8 @@ wrong clips its bound covers far less than it claims (so does the percentile boo
 as if the corpus held one clip more, on which the unwelcome thing happened: a pseudo-clip of average length with half
 its words changed. With it a perfect score on ten clips proves little and on a thousand proves much, as it should.
 Where clips come in clusters it is a cluster of average size: what goes wrong together counts together, or thirty
-clusters of ten would pass for 300 clips.
+clusters of ten would pass for 300 clips. What the bounds then cover is measured by tests/benchmarks/bound_coverage.py
+and stands in docs/statistics.md.
 """
 
 from collections.abc import Callable, Sequence

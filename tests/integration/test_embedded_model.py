@@ -84,7 +84,6 @@ def test_it_segments_a_window_that_holds_several_utterances(
     assert best < 0.5 * sum(len(item["text"].split()) for item in spoken)  # how well it hears stands in its card
 
 
-@pytest.mark.xfail(reason="times are up to three seconds off late in a window; the card says so", strict=True)
 def test_segments_begin_where_the_utterances_do(
     window: tuple[list[dict[str, Any]], list[tuple[float, str]]],
 ) -> None:

@@ -1,0 +1,53 @@
+"""Write what the embedded model says at several precisions, for planting.py: ``python tests/benchmarks/record.py``.
+
+One line a clip of speech in ``recorded.jsonl``, its first line saying how it was made. Run it again when the embedded
+model or corpus changes. Builds and decodes what is not in the cache.
+"""
+
+import json
+from pathlib import Path
+
+from pytest_whisperq.config import resolve
+from pytest_whisperq.environment import cpu_features, versions
+from pytest_whisperq.pipeline import GateRun
+
+CANDIDATES = ("ctranslate2:int8", "openvino:int8", "openvino:int8-ptq", "transformers:int8-dynamic")
+PACKAGES = ("ctranslate2", "openvino", "nncf", "optimum-intel", "torch", "transformers")
+
+
+def main() -> None:
+    """Record and say how many texts each candidate changed."""
+    run = GateRun(resolve({"whisperq_candidate": ",".join(CANDIDATES)}))
+    before = run.transcripts(run.baseline_spec).texts
+    after = {str(candidate): run.transcripts(run.spec(candidate)).texts for candidate in run.config.candidates}
+    lines = [
+        {
+            "model": run.source.identity,
+            "baseline": str(run.baseline_spec),
+            "candidates": list(after),
+            "cpu": cpu_features(),
+            "versions": versions(PACKAGES),
+        }
+    ]
+    for number, item in enumerate(run.corpus.utterances):
+        if item.is_speech:
+            said = {name: texts[number] for name, texts in after.items() if texts[number] != before[number]}
+            lines.append(
+                {
+                    "id": item.id,
+                    "cluster": item.cluster,
+                    "language": item.language,
+                    "slices": dict(item.slices),
+                    "reference": item.reference,
+                    "baseline": before[number],
+                    "changed": said,
+                }
+            )
+    target = Path(__file__).with_name("recorded.jsonl")
+    target.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    for name in after:
+        print(f"{name}: {sum(name in line['changed'] for line in lines[1:])} of {len(lines) - 1} texts changed")
+
+
+if __name__ == "__main__":
+    main()

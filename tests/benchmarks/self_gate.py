@@ -1,0 +1,140 @@
+"""How often the gates err on candidates whose truth is known: ``python tests/benchmarks/self_gate.py [CORPORA]``.
+
+False alarms, misses and power of the accuracy gate at a limit of 1 point, and the false alarms of a whole matrix of
+candidates, gates and slices, on corpora drawn from recorded transcripts (planting.py). Seeded: the figures repeat.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import planting
+from planting import Recorded
+from scipy.special import betaincinv
+
+from pytest_whisperq.gates import judge_catastrophe, judge_parity, judge_slices
+from pytest_whisperq.gates.judging import Outcome
+from pytest_whisperq.gates.quality import judge_accuracy
+from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measure.sequential import AccuracyLimit
+from pytest_whisperq.verdict import Verdict
+
+LIMIT = AccuracyLimit(1.0)
+CONFIDENCE = 0.95
+CANDIDATES = 6  # of the matrix
+JUST_OVER = 0.05  # points beyond the limit
+
+Plant = Callable[[Recorded, np.random.Generator], PairedTexts]
+
+
+class Tally(NamedTuple):
+    """Verdicts over many corpora, and the mean drop that was planted in them, in points."""
+
+    verdicts: Counter[Verdict]
+    drop: float
+
+    def share(self, verdict: Verdict) -> float:
+        """How often a verdict came."""
+        return self.verdicts[verdict] / self.verdicts.total()
+
+    def at_most(self, verdict: Verdict) -> float:
+        """Exact 95 % upper bound of how often it comes (Clopper and Pearson, Biometrika 1934)."""
+        count, size = self.verdicts[verdict], self.verdicts.total()
+        return 1.0 if count == size else float(betaincinv(count + 1, size - count, 0.95))
+
+
+def nothing_lost(recorded: Recorded, random: np.random.Generator) -> PairedTexts:
+    """True drop 0, 8 % of the texts changed."""
+    return planting.no_drop(recorded, random)
+
+
+def words_lost(points: float) -> Plant:
+    """The same with so many points of accuracy lost in single words."""
+    return lambda recorded, random: planting.lose_words(recorded, planting.no_drop(recorded, random), points, random)
+
+
+def clips_lost(points: float) -> Plant:
+    """The same with so many points of accuracy lost in whole clips, on which nothing is said."""
+    return lambda recorded, random: planting.lose_clips(recorded, planting.no_drop(recorded, random), points, random)
+
+
+def tally(recorded: Recorded, plant: Plant, corpora: int, limit: AccuracyLimit = LIMIT) -> Tally:
+    """Judge the accuracy of a planted candidate on so many corpora; each is heard in another random order."""
+    verdicts: Counter[Verdict] = Counter()
+    lost = words = 0
+    for seed in range(corpora):
+        texts = plant(recorded, np.random.default_rng((seed, corpora)))
+        verdicts[planting.accuracy_verdict(texts, limit, confidence=CONFIDENCE, seed=seed)] += 1
+        lost += sum(planting.gained(pair) for pair in texts.pairs)
+        words += sum(len(pair.reference.split()) for pair in texts.pairs)
+    return Tally(verdicts, 100 * lost / words)
+
+
+def matrix(recorded: Recorded, corpora: int) -> dict[str, tuple[float, float]]:
+    """Per gate, how often one of `CANDIDATES` good candidates of a corpus FAILs, and how often one is INCONCLUSIVE."""
+    seen: dict[str, list[set[Verdict]]] = {}
+    for seed in range(corpora):
+        random = np.random.default_rng((seed, corpora, 1))
+        found: dict[str, set[Verdict]] = {}
+        for _ in range(CANDIDATES):
+            for gate, verdict in _gates(planting.no_drop(recorded, random)).items():
+                found.setdefault(gate, set()).add(verdict)
+        found["any of them"] = set().union(*found.values())
+        for gate, verdicts in found.items():
+            seen.setdefault(gate, []).append(verdicts)
+    return {
+        gate: (
+            sum(Verdict.FAIL in verdicts for verdicts in rows) / corpora,
+            sum(Verdict.INCONCLUSIVE in verdicts for verdicts in rows) / corpora,
+        )
+        for gate, rows in seen.items()
+    }
+
+
+def _gates(texts: PairedTexts) -> dict[str, Verdict]:
+    level = {"confidence": CONFIDENCE, "seed": 0}
+    whole: Outcome = judge_accuracy(texts, max_drop=LIMIT.max_drop, fail_confidence=0.96, **level)
+    checks = judge_slices(whole, texts, LIMIT, confidence=CONFIDENCE).judgement.checks[1:]
+    return {
+        "accuracy": whole.judgement.verdict,
+        "accuracy of the slices": Verdict.worst([check.verdict for check in checks]),
+        "parity": judge_parity(texts, min_exact_match=0.8, max_divergence=0.05, **level).judgement.verdict,
+        "catastrophe": judge_catastrophe(texts, max_rate=0.02, **level).judgement.verdict,
+    }
+
+
+def main(corpora: int) -> None:
+    """Measure and print."""
+    for module in planting.COUNTING:
+        module.count_errors = planting.counted
+    recorded = planting.load()
+    print(
+        f"{len(recorded.texts.pairs)} recorded utterances, {recorded.words} words, {len(recorded.clusters)} clusters, "
+        f"{sum(map(bool, recorded.changed))} with an int8 text that differs; {corpora} corpora each, limit 1 point\n"
+    )
+    print(
+        "| planted | true drop | PASS | INCONCLUSIVE | FAIL | wrong verdicts (95 % bound) |\n|---|---|---|---|---|---|"
+    )
+    over = LIMIT.max_drop + JUST_OVER
+    for name, plant, wrong in (
+        ("no drop, 8 % of the texts changed", nothing_lost, Verdict.FAIL),
+        ("just over the limit, single words", words_lost(over), Verdict.PASS),
+        ("just over the limit, whole clips", clips_lost(over), Verdict.PASS),
+        ("2 points over the limit, single words", words_lost(3.0), Verdict.PASS),
+        ("2 points over the limit, whole clips", clips_lost(3.0), Verdict.PASS),
+    ):
+        found = tally(recorded, plant, corpora)
+        shares = " | ".join(
+            f"{100 * found.share(verdict):.1f} %" for verdict in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+        )
+        bound = f"{wrong.name}: {found.verdicts[wrong]} (≤ {100 * found.at_most(wrong):.1f} %)"
+        print(f"| {name} | {found.drop:+.2f} | {shares} | {bound} |", flush=True)
+    print(f"\n| gate | a FAIL among {CANDIDATES} good candidates | an INCONCLUSIVE |\n|---|---|---|")
+    for gate, (failed, unknown) in matrix(recorded, corpora).items():
+        print(f"| {gate} | {100 * failed:.1f} % | {100 * unknown:.1f} % |")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)

@@ -1,0 +1,62 @@
+"""The gate gates itself: known effects, planted in what the embedded model really said, get the verdicts they deserve.
+
+Seeded, so that nothing here depends on luck. All figures: ``python tests/benchmarks/self_gate.py``.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import planting
+import pytest
+from self_gate import JUST_OVER, LIMIT, Plant, clips_lost, nothing_lost, tally, words_lost
+
+from pytest_whisperq.verdict import Verdict
+
+CORPORA = 400
+Lost = Callable[[float], Plant]
+ALLOWED = 12  # of 400: the exact 95 % upper bound of the rate is then 4.8 %
+NOMINAL = 20  # of 400: what the confidence of 95 % allows
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Iterator[planting.Recorded]:
+    patch = pytest.MonkeyPatch()
+    for module in planting.COUNTING:
+        patch.setattr(module, "count_errors", planting.counted)
+    yield planting.load()
+    patch.undo()
+
+
+def test_no_drop_is_hardly_ever_a_fail_and_mostly_a_pass(recorded: planting.Recorded) -> None:
+    found = tally(recorded, nothing_lost, CORPORA)
+    assert abs(found.drop) < 0.05
+    assert found.verdicts[Verdict.FAIL] <= ALLOWED
+    assert found.share(Verdict.PASS) >= 0.9
+
+
+@pytest.mark.parametrize(("lost", "allowed"), [(words_lost, ALLOWED), (clips_lost, NOMINAL)], ids=["words", "clips"])
+def test_damage_just_over_the_limit_is_hardly_ever_a_pass(
+    lost: Lost, allowed: int, recorded: planting.Recorded
+) -> None:
+    """Whole clips lost are few and weigh much: their bound has less to spare (docs/statistics.md)."""
+    found = tally(recorded, lost(LIMIT.max_drop + JUST_OVER), CORPORA)
+    assert found.drop == pytest.approx(LIMIT.max_drop + JUST_OVER, abs=0.05)
+    assert found.verdicts[Verdict.PASS] <= allowed
+
+
+def test_two_points_over_the_limit_is_a_fail(recorded: planting.Recorded) -> None:
+    found = tally(recorded, words_lost(LIMIT.max_drop + 2), CORPORA)
+    assert found.drop == pytest.approx(3.0, abs=0.1)
+    assert found.share(Verdict.FAIL) >= 0.9
+
+
+def test_what_is_planted_is_what_was_asked_for(recorded: planting.Recorded) -> None:
+    """8 % of the texts differ, from what was recorded, on either side."""
+    drawn = [planting.no_drop(recorded, np.random.default_rng(seed)) for seed in range(20)]
+    pairs = [pair for texts in drawn for pair in texts.pairs]
+    differing = [pair for pair in pairs if pair.baseline != pair.candidate]
+    assert len(differing) / len(pairs) == pytest.approx(planting.CHANGED, abs=0.005)
+    assert {len({pair.cluster for pair in texts.pairs}) for texts in drawn} == {len(recorded.clusters)}
+    said = {pair.utterance.id: pair.baseline for pair in recorded.texts.pairs}
+    first = sum(pair.baseline == said[pair.utterance.id] for pair in differing)
+    assert first / len(differing) == pytest.approx(0.5, abs=0.05)
