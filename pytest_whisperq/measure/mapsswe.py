@@ -5,7 +5,8 @@ in both transcripts; what lies between is a segment, whose errors Z = q − r ar
 Where whole minutes of speech are one utterance this is much finer than a test on utterances. It is blind to what ties
 segments together: a model that loops, a voice it cannot hear, recordings that utterances share (the ``cluster`` column
 is not used); and it counts on a normal mean. The quantile is therefore that of t on n − 1 degrees of freedom instead
-of 1.96, and fewer than `MIN_SEGMENTS` bound nothing (sclite reports a difference from three segments).
+of 1.96; fewer than `MIN_SEGMENTS` bound nothing (sclite reports a difference from three segments), nor do segments that
+are all alike, whose interval would have no width.
 """
 
 from collections.abc import Sequence
@@ -42,15 +43,19 @@ def bound_segments(
 
     gained = np.array([after - before for before, after in found], np.float64)
     count, value = len(gained), (100 * float(gained.sum()) / words if words else None)
-    if value is None or count < MIN_SEGMENTS:
+    if value is None or count < MIN_SEGMENTS or not gained.std():
+        problem = (
+            f"needs {MIN_SEGMENTS} segments with an error, and there are {count}"
+            if count < MIN_SEGMENTS
+            else f"sees no scatter: all of the {count} segments gained as many errors"
+        )
         return Interval(
             value=value,
             lower=None,
             upper=None,
             confidence=confidence,
             clusters=count,
-            unbounded=f"MAPSSWE needs {MIN_SEGMENTS} segments with an error, and there are {count}: "
-            "use --whisperq-bounds t or sign-flip",
+            unbounded=f"MAPSSWE {problem}; use --whisperq-bounds t or sign-flip",
         )
     spread = 100 * count / words * float(gained.std(ddof=1)) / sqrt(count)
     return Interval(

@@ -155,19 +155,23 @@ COUNTING = (accuracy, parity, sequential)
 """The modules that count errors. Given `counted` they align no two texts twice: the same ones come again and again."""
 
 
-def accuracy_verdict(texts: PairedTexts, limit: AccuracyLimit, *, confidence: float = 0.95, seed: int = 0) -> Verdict:
-    """Judge as ``GateRun.accuracy`` does: early where it can be, else by the interval with what error is left."""
+def heard_until_failed(texts: PairedTexts, limit: AccuracyLimit, *, confidence: float = 0.95, seed: int) -> int | None:
+    """Return after how many utterances the early test fails the candidate; None where it does not."""
     order = shuffled(texts.clusters, seed)
     heard = replace(texts, pairs=tuple(texts.pairs[index] for index in order), normalizer=normalize.get("identity"))
-    spent = SHARE * (1 - confidence)
-    if EarlyFail(heard, limit, spent).after([pair.candidate for pair in heard.pairs]) is not None:
+    return EarlyFail(heard, limit, SHARE * (1 - confidence)).after([pair.candidate for pair in heard.pairs])
+
+
+def accuracy_verdict(texts: PairedTexts, limit: AccuracyLimit, *, confidence: float = 0.95, seed: int = 0) -> Verdict:
+    """Judge as ``GateRun.accuracy`` does: early where it can be, else by the interval with what error is left."""
+    if heard_until_failed(texts, limit, confidence=confidence, seed=seed) is not None:
         return Verdict.FAIL
     return judge_accuracy(
         texts,
         max_drop=limit.max_drop,
         bounds=limit.bounds,
         confidence=confidence,
-        fail_confidence=confidence + spent,
+        fail_confidence=confidence + SHARE * (1 - confidence),
         seed=seed,
     ).judgement.verdict
 

@@ -72,6 +72,16 @@ def tally(recorded: Recorded, plant: Plant, corpora: int, limit: AccuracyLimit =
     return Tally(verdicts, 100 * lost / words)
 
 
+def heard(recorded: Recorded, plant: Plant, corpora: int) -> list[float]:
+    """Share of each corpus that is heard until the candidate is failed early, in order; 1 where it is not."""
+    shares = []
+    for seed in range(corpora):
+        texts = plant(recorded, np.random.default_rng((seed, corpora)))
+        count = planting.heard_until_failed(texts, LIMIT, confidence=CONFIDENCE, seed=seed)
+        shares.append((count or len(texts.pairs)) / len(texts.pairs))
+    return sorted(shares)
+
+
 def matrix(recorded: Recorded, corpora: int) -> dict[str, tuple[float, float]]:
     """Per gate, how often one of `CANDIDATES` good candidates of a corpus FAILs, and how often one is INCONCLUSIVE."""
     seen: dict[str, list[set[Verdict]]] = {}
@@ -131,6 +141,16 @@ def main(corpora: int) -> None:
         )
         bound = f"{wrong.name}: {found.verdicts[wrong]} (≤ {100 * found.at_most(wrong):.1f} %)"
         print(f"| {name} | {found.drop:+.2f} | {shares} | {bound} |", flush=True)
+    print("\n| planted | heard until failed: median | nine in ten | not before the end |\n|---|---|---|---|")
+    for name, plant in (
+        ("8 points worse, single words", words_lost(8.0)),
+        ("8 points worse, whole clips", clips_lost(8.0)),
+        ("2 points over the limit, single words", words_lost(3.0)),
+        ("2 points over the limit, whole clips", clips_lost(3.0)),
+    ):
+        shares = heard(recorded, plant, corpora)
+        median, most = (f"{100 * shares[int(part * corpora)]:.0f} %" for part in (0.5, 0.9))
+        print(f"| {name} | {median} | {most} | {100 * shares.count(1.0) / corpora:.0f} % |", flush=True)
     print(f"\n| gate | a FAIL among {CANDIDATES} good candidates | an INCONCLUSIVE |\n|---|---|---|")
     for gate, (failed, unknown) in matrix(recorded, corpora).items():
         print(f"| {gate} | {100 * failed:.1f} % | {100 * unknown:.1f} % |")

@@ -56,6 +56,12 @@ def test_few_segments_bound_nothing_and_say_what_to_do() -> None:
     few = bound_segments([(0, 1)] * (MIN_SEGMENTS - 1), 100, confidence=0.95)
     assert (few.value, few.lower, few.upper) == (29.0, None, None)
     assert few.unbounded == (
-        "MAPSSWE needs 30 segments with an error, and there are 29: use --whisperq-bounds t or sign-flip"
+        "MAPSSWE needs 30 segments with an error, and there are 29; use --whisperq-bounds t or sign-flip"
     )
     assert bound_segments([], 0, confidence=0.95).value is None
+
+
+def test_segments_that_are_all_alike_are_no_proof() -> None:
+    same = bound_segments([(1, 1)] * 40, 400, confidence=0.95)
+    assert (same.value, same.lower, same.upper) == (0.0, None, None)
+    assert "all of the 40 segments gained as many errors" in same.unbounded
