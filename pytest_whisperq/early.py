@@ -45,7 +45,7 @@ class EarlyStopping:
         max_drop: float | None = None,
         drop_type: DropType = "absolute",
         metric: Metric | None = None,
-        per: str | None = None,  # noqa: ARG002 - an accuracy gate has it too
+        per: str | None = None,
     ) -> AccuracyLimit:
         """Return what an accuracy gate demands of the whole corpus, whatever else it demands ``per`` slice.
 
@@ -59,6 +59,8 @@ class EarlyStopping:
                 f"--whisperq-bounds: mapsswe counts words in points, not drop_type={drop_type!r} of metric={metric!r}; "
                 "use t or sign-flip for this gate"
             )
+        if config.bounds == "mapsswe" and per:
+            raise ConfigError("--whisperq-bounds: mapsswe is too coarse for per='slice'; use t or sign-flip")
         limit = config.max_drop if max_drop is None else max_drop
         return AccuracyLimit(limit, drop_type, metric, config.bounds, config.seed)
 

@@ -193,7 +193,8 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.one_of("t", "sign-flip", "mapsswe"),
         default="t",
         help="accuracy: the test behind its bounds: t (clustered, with a pseudo-clip), sign-flip (likewise, "
-        "without the normal distribution) or mapsswe (NIST's, on segments of utterances, as if these were independent)",
+        "without the normal distribution) or mapsswe (NIST's, on segments of utterances, taken as independent); "
+        "long-form gates always use t",
     ),
     Option(
         name="confidence",

@@ -80,7 +80,7 @@ class GateRun(Workbench):
         per: str | None = None,
     ) -> gates.Outcome:
         """Judge the accuracy drop; a limit of None means the configured one, in points. ``per="slice"``: each slice."""
-        limit = self.early.limit(max_drop=max_drop, drop_type=drop_type, metric=metric)
+        limit = self.early.limit(max_drop=max_drop, drop_type=drop_type, metric=metric, per=per)
         part = self.early.failed(candidate, limit)
         texts = self.texts(candidate) if part is None else part
         outcome = gates.judge_accuracy(

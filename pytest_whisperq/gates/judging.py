@@ -51,6 +51,10 @@ def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, 
             if utterances
             else "nothing to measure: the corpus has no speech"
         )
+    elif good is not None and sign * good < sign * limit:
+        verdict, reason = Verdict.PASS, f"the bound facing the limit is {keep} it"
+    elif bad is not None and sign * bad > sign * limit:
+        verdict, reason = Verdict.FAIL, f"even the more favourable bound is not {keep} the limit"
     elif good is None or bad is None:
         verdict = Verdict.INCONCLUSIVE
         reason = interval.unbounded or (
@@ -58,10 +62,6 @@ def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, 
             if interval.clusters < MIN_CLUSTERS
             else "no bound: the baseline makes too few errors to hold others against; use drop_type='absolute'"
         )
-    elif sign * good < sign * limit:
-        verdict, reason = Verdict.PASS, f"the bound facing the limit is {keep} it"
-    elif sign * bad > sign * limit:
-        verdict, reason = Verdict.FAIL, f"even the more favourable bound is not {keep} the limit"
     else:
         verdict, reason = Verdict.INCONCLUSIVE, _undecided(interval.value, good, limit, sign, utterances)
     return Check(

@@ -48,7 +48,7 @@ def name_worst_slices(whole: Outcome, texts: PairedTexts, limit: AccuracyLimit, 
     if judgement.verdict is Verdict.PASS or value is None:
         return whole
     found = ((part.name, _measured(part, limit, confidence).drop) for part in slices_of(texts))
-    lost = [(name, drop) for name, drop in found if drop.value is not None and drop.lower is not None]
+    lost = [(name, drop) for name, drop in found if None not in (drop.value, drop.lower, drop.upper)]
     ranked = sorted(lost, key=lambda row: -(row[1].value or 0.0))
     named = [f"{name} {_figures(drop)}" for name, drop in ranked[:NAMED] if (drop.value or 0.0) > value]
     if not named:

@@ -1,7 +1,7 @@
 """How much worse the candidate transcribes than the baseline, with bounds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +27,11 @@ DROP_UNITS: Mapping[DropType, str] = MappingProxyType(
     }
 )
 """Each drop type → the unit of its limit. Accuracy is 100·(1 − error rate); MLPerf's "99 % of accuracy" is 1 %."""
+
+_UNFLIPPED = (
+    "too few clusters, or too few with anything to hold errors against, for a sign-flip bound at this confidence; use "
+    "--whisperq-bounds t"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,8 @@ def measure_accuracy(
             lower_confidence=lower_confidence,
             test=partial(flip_signs, seed=seed) if bounds == "sign-flip" else None,
         )
+        if bounds == "sign-flip":
+            drop = replace(drop, unbounded=_UNFLIPPED)
     return AccuracyMeasurement(
         baseline_rate=error_rate(baseline),
         candidate_rate=error_rate(candidate),

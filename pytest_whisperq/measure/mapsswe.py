@@ -2,11 +2,14 @@
 
 Gillick and Cox (ICASSP 1989), as NIST's sclite does it: references are cut where at least two words in a row are right
 in both transcripts; what lies between is a segment, whose errors Z = q − r are taken to be independent of the others'.
-Where whole minutes of speech are one utterance this is much finer than a test on utterances. It is blind to what ties
-segments together: a model that loops, a voice it cannot hear, recordings that utterances share (the ``cluster`` column
-is not used); and it counts on a normal mean. The quantile is therefore that of t on n − 1 degrees of freedom instead
-of 1.96; fewer than `MIN_SEGMENTS` bound nothing (sclite reports a difference from three segments), nor do segments that
-are all alike, whose interval would have no width.
+It is blind to what ties segments together: a model that loops, a voice it cannot hear, recordings that utterances share
+(the ``cluster`` column is not used). Three things differ from sclite, which tests whether the mean of Z is zero:
+
+- How many segments have an error is chance, too: a candidate that adds one error to each of its segments makes Z the
+  same everywhere, and yet the drop is not known exactly. The spread of ΣZ is therefore that of a random number of
+  segments (compound Poisson), √ΣZ², about zero and not about the mean.
+- The quantile is that of t on n − 1 degrees of freedom instead of 1.96.
+- Fewer than `MIN_SEGMENTS` bound nothing (sclite reports a difference from three), nor do transcripts that are alike.
 """
 
 from collections.abc import Sequence
@@ -43,11 +46,11 @@ def bound_segments(
 
     gained = np.array([after - before for before, after in found], np.float64)
     count, value = len(gained), (100 * float(gained.sum()) / words if words else None)
-    if value is None or count < MIN_SEGMENTS or not gained.std():
+    if value is None or count < MIN_SEGMENTS or not gained.any():
         problem = (
             f"needs {MIN_SEGMENTS} segments with an error, and there are {count}"
             if count < MIN_SEGMENTS
-            else f"sees no scatter: all of the {count} segments gained as many errors"
+            else f"sees no difference in any of {count} segments, which bounds nothing"
         )
         return Interval(
             value=value,
@@ -57,7 +60,7 @@ def bound_segments(
             clusters=count,
             unbounded=f"MAPSSWE {problem}; use --whisperq-bounds t or sign-flip",
         )
-    spread = 100 * count / words * float(gained.std(ddof=1)) / sqrt(count)
+    spread = 100 / words * sqrt(count / (count - 1) * float((gained**2).sum()))
     return Interval(
         value=value,
         lower=value - float(stdtrit(count - 1, lower_confidence or confidence)) * spread,

@@ -40,7 +40,8 @@ def flip_signs(groups: "NDArray[np.float64]", confidence: float, *, seed: int) -
     )
     over, under = sums.T
     halves = np.divide(over, under, out=np.full(FLIPS, np.inf), where=under > 0)
-    # Where nothing is flipped, or nothing of any length, S* is S whatever θ is: against every θ on both sides.
+    # Where nothing is flipped, or nothing of any length, S* is S whatever θ is: against every θ on both sides. A
+    # negative length (accuracy-ratio, where a baseline errs more often than there are words) counts so, to be safe.
     lowest = np.where(under > 0, halves, -np.inf)
     rank = int((1 - confidence) * (FLIPS + 1) + 1e-9)  # that many of B + 1 may lie beyond a bound
     if rank < 1:

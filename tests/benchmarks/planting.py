@@ -1,7 +1,7 @@
 """Candidates whose true drop is known, made of what the embedded model really said at float32 and int8.
 
-``recorded.jsonl`` (record.py) holds for each clip the reference, the float32 text and the int8 texts that differ from
-it. A corpus is drawn from it cluster by cluster with replacement, so that it scatters as another corpus like it would.
+``recorded.jsonl`` (record_transcripts.py) holds for each clip the reference, the float32 text and the int8 texts that
+differ. A corpus is drawn from it cluster by cluster with replacement, so that it scatters as another one like it would.
 In a changed clip an int8 text takes one side and the float32 text the other, and which one is decided by a coin: the
 true drop is 0, and the disagreements are real ones.
 """

@@ -18,7 +18,7 @@ from pytest_whisperq.gates import judge_catastrophe, judge_parity, judge_slices
 from pytest_whisperq.gates.judging import Outcome
 from pytest_whisperq.gates.quality import judge_accuracy
 from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.measure.sequential import AccuracyLimit
+from pytest_whisperq.measure.sequential import SHARE, AccuracyLimit
 from pytest_whisperq.verdict import Verdict
 
 LIMIT = AccuracyLimit(1.0)
@@ -83,7 +83,10 @@ def heard(recorded: Recorded, plant: Plant, corpora: int) -> list[float]:
 
 
 def matrix(recorded: Recorded, corpora: int) -> dict[str, tuple[float, float]]:
-    """Per gate, how often one of `CANDIDATES` good candidates of a corpus FAILs, and how often one is INCONCLUSIVE."""
+    """Per gate, how often one of `CANDIDATES` good candidates FAILs, and how often one is INCONCLUSIVE.
+
+    Each has a corpus of its own: with a common one they would err together, and less often.
+    """
     seen: dict[str, list[set[Verdict]]] = {}
     for seed in range(corpora):
         random = np.random.default_rng((seed, corpora, 1))
@@ -105,7 +108,8 @@ def matrix(recorded: Recorded, corpora: int) -> dict[str, tuple[float, float]]:
 
 def _gates(texts: PairedTexts) -> dict[str, Verdict]:
     level = {"confidence": CONFIDENCE, "seed": 0}
-    whole: Outcome = judge_accuracy(texts, max_drop=LIMIT.max_drop, fail_confidence=0.96, **level)
+    left = CONFIDENCE + SHARE * (1 - CONFIDENCE)
+    whole: Outcome = judge_accuracy(texts, max_drop=LIMIT.max_drop, fail_confidence=left, **level)
     checks = judge_slices(whole, texts, LIMIT, confidence=CONFIDENCE).judgement.checks[1:]
     return {
         "accuracy": whole.judgement.verdict,

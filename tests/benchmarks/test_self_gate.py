@@ -15,7 +15,7 @@ from pytest_whisperq.verdict import Verdict
 CORPORA = 400
 Lost = Callable[[float], Plant]
 ALLOWED = 12  # of 400: the exact 95 % upper bound of the rate is then 4.8 %
-NOMINAL = 20  # of 400: what the confidence of 95 % allows
+NOMINAL = 20  # of 400: the 5 % that a confidence of 95 % allows
 
 
 @pytest.fixture(scope="module")

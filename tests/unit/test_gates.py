@@ -233,3 +233,15 @@ def test_a_language_that_flips_is_found(flips: int, expected: Verdict, make_pair
     assert len(outcome.worst) == min(flips, 5)
     for found in outcome.worst:
         assert ("candidate", "fr") in found.rows
+
+
+def test_one_bound_is_enough_for_the_verdict_that_it_decides() -> None:
+    """A sign-flip test of few clusters may have a bound on one side only."""
+    above = Interval(value=0.1, lower=None, upper=0.5, confidence=0.95, clusters=6, unbounded="too few")
+    below = Interval(value=2.0, lower=1.5, upper=None, confidence=0.95, clusters=6, unbounded="too few")
+    passed, failed, open_ = (
+        judge("drop", interval, limit, keep="below", unit="points", utterances=6)
+        for interval, limit in ((above, 1.0), (below, 1.0), (above, 0.3))
+    )
+    assert [check.verdict for check in (passed, failed, open_)] == [Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE]
+    assert open_.reason == "too few"

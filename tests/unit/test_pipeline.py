@@ -136,11 +136,18 @@ def test_bounds_by_another_test_are_named_and_repeat(wide: Path, start_run: Star
     assert cut.checks[0].lower != plain.checks[0].lower
 
 
-@pytest.mark.parametrize("limits", [{"drop_type": "relative", "max_drop": 5.0}, {"metric": "cer"}])
-def test_mapsswe_of_anything_but_words_in_points_is_refused(
-    limits: dict[str, Any], wide: Path, start_run: StartRun, decoded: list[int]
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        ({"drop_type": "relative", "max_drop": 5.0}, "counts words in points, not drop_type='relative'"),
+        ({"metric": "cer"}, "counts words in points, not drop_type='absolute' of metric='cer'"),
+        ({"per": "slice"}, "is too coarse for per='slice'"),
+    ],
+)
+def test_mapsswe_is_refused_where_it_cannot_be_meant(
+    limits: dict[str, Any], problem: str, wide: Path, start_run: StartRun, decoded: list[int]
 ) -> None:
     run = start_run(bounds="mapsswe")
-    with pytest.raises(ConfigError, match="--whisperq-bounds: mapsswe counts words in points, not drop_type="):
+    with pytest.raises(ConfigError, match=f"--whisperq-bounds: mapsswe {problem}"):
         run.accuracy(run.config.candidates[0], **limits)
     assert not decoded

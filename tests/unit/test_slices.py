@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_whisperq.gates import Outcome, judge_accuracy, judge_slices, name_worst_slices
+from pytest_whisperq.measure.accuracy import measure_accuracy
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.measure.slices import slices_of
@@ -99,3 +100,23 @@ def test_a_gate_that_fails_names_the_slices_that_lost_most(make_pairs: Pairs) ->
     (note,) = named(texts, 1.0)
     assert note.startswith("worst slices (points): language=fr +2")
     assert named(texts, 50.0) == ()
+
+
+def test_a_slice_with_one_bound_only_is_not_named(make_pairs: Pairs) -> None:
+    """Few errors to hold others against: sign-flips bound such a ratio from below and not from above."""
+    wrong = TEXT.replace(TEXT.split()[0], "x", 1)
+    baseline = [wrong if number % 10 == 0 else TEXT for number in range(80)]
+    texts = make_pairs(
+        [TEXT] * 80,
+        baseline,
+        [wrong if number % 5 == 0 else TEXT for number in range(80)],
+        slices=[{"language": "en" if number < 40 else "fr"} for number in range(80)],
+    )
+    relative = AccuracyLimit(5.0, "relative", "wer", "sign-flip")
+    one = measure_accuracy(
+        slices_of(texts)[0].texts, metric="wer", drop_type="relative", confidence=0.95, bounds="sign-flip"
+    ).drop
+    assert one.lower is not None
+    assert one.upper is None
+    whole = judge_accuracy(texts, max_drop=5.0, drop_type="relative", bounds="sign-flip", confidence=0.95, seed=0)
+    assert name_worst_slices(whole, texts, relative, confidence=0.95).judgement.notes == ("bounds by sign-flip",)

@@ -1,7 +1,7 @@
-"""Write what the embedded model says at several precisions, for planting.py: ``python tests/benchmarks/record.py``.
+"""Write what the embedded model says at several precisions: ``python tests/benchmarks/record_transcripts.py``.
 
-One line a clip of speech in ``recorded.jsonl``, its first line saying how it was made. Run it again when the embedded
-model or corpus changes. Builds and decodes what is not in the cache.
+One line a clip of speech in ``recorded.jsonl`` (read by planting.py), its first line saying how it was made. Run it
+again when the embedded model or corpus changes. Builds and decodes what is not in the cache.
 """
 
 import json
