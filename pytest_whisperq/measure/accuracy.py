@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors, error_rate
-from pytest_whisperq.measure.intervals import Interval, bound_ratio
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval, bound_ratio
 from pytest_whisperq.measure.mapsswe import bound_segments, segments
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.sign_flip import flip_signs
@@ -89,7 +89,7 @@ def measure_accuracy(
             lower_confidence=lower_confidence,
             test=partial(flip_signs, seed=seed) if bounds == "sign-flip" else None,
         )
-        if bounds == "sign-flip":
+        if bounds == "sign-flip" and drop.clusters >= MIN_CLUSTERS and None in (drop.lower, drop.upper):
             drop = replace(drop, unbounded=_UNFLIPPED)
     return AccuracyMeasurement(
         baseline_rate=error_rate(baseline),

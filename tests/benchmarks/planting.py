@@ -99,15 +99,15 @@ def _said(precision: str, texts: Sequence[str]) -> TranscriptSet:
     )
 
 
-def no_drop(recorded: Recorded, random: np.random.Generator, clusters: int | None = None) -> PairedTexts:
-    """Draw as many clusters, or ``clusters``, in which `CHANGED` of the texts differ and nothing is lost on average."""
+def no_drop(recorded: Recorded, random: np.random.Generator) -> PairedTexts:
+    """Draw as many clusters as were recorded, in which `CHANGED` of the texts differ and nothing is lost on average."""
     groups = list(recorded.clusters.values())
     pool = sum(map(bool, recorded.changed))
     chance = CHANGED * len(recorded.changed) / pool
     if chance > 1:
         raise ValueError(f"only {pool} of {len(recorded.changed)} recorded clips changed: too few for {CHANGED:.0%}")
     pairs: list[Pair] = []
-    for draw, number in enumerate(random.integers(len(groups), size=clusters or len(groups))):
+    for draw, number in enumerate(random.integers(len(groups), size=len(groups))):
         for clip in groups[number]:
             pair, others = recorded.texts.pairs[clip], recorded.changed[clip]
             sides = [pair.baseline, pair.baseline]

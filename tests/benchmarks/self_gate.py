@@ -60,13 +60,13 @@ def clips_lost(points: float) -> Plant:
     return lambda recorded, random: planting.lose_clips(recorded, planting.no_drop(recorded, random), points, random)
 
 
-def tally(recorded: Recorded, plant: Plant, corpora: int, limit: AccuracyLimit = LIMIT) -> Tally:
+def tally(recorded: Recorded, plant: Plant, corpora: int) -> Tally:
     """Judge the accuracy of a planted candidate on so many corpora; each is heard in another random order."""
     verdicts: Counter[Verdict] = Counter()
     lost = words = 0
     for seed in range(corpora):
         texts = plant(recorded, np.random.default_rng((seed, corpora)))
-        verdicts[planting.accuracy_verdict(texts, limit, confidence=CONFIDENCE, seed=seed)] += 1
+        verdicts[planting.accuracy_verdict(texts, LIMIT, confidence=CONFIDENCE, seed=seed)] += 1
         lost += sum(planting.gained(pair) for pair in texts.pairs)
         words += sum(len(pair.reference.split()) for pair in texts.pairs)
     return Tally(verdicts, 100 * lost / words)

@@ -119,3 +119,20 @@ def test_mapsswe_is_of_words_in_points(metric: str, drop_type: DropType, make_pa
             confidence=0.95,
             bounds="mapsswe",
         )
+
+
+def test_too_few_clips_are_the_reason_whatever_the_test(make_pairs: Pairs) -> None:
+    """Another test would not bound three clips either; sixteen allow no sign-flip bound at 99.999 %, and t does."""
+    few, many = (
+        measure_accuracy(
+            make_pairs([TEN] * count, [TEN] * count, [wrong(1)] * count),
+            metric="wer",
+            drop_type="absolute",
+            confidence=0.99999,
+            bounds="sign-flip",
+        ).drop
+        for count in (3, 16)
+    )
+    assert (few.upper, few.unbounded) == (None, "")
+    assert many.upper is None
+    assert many.unbounded.endswith("for a sign-flip bound at this confidence; use --whisperq-bounds t")
