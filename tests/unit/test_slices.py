@@ -109,7 +109,7 @@ def test_a_slice_with_one_bound_only_is_not_named(make_pairs: Pairs) -> None:
     texts = make_pairs(
         [TEXT] * 80,
         baseline,
-        [wrong if number % 5 == 0 else TEXT for number in range(80)],
+        [wrong if number % (4 if number < 40 else 10) == 0 else TEXT for number in range(80)],
         slices=[{"language": "en" if number < 40 else "fr"} for number in range(80)],
     )
     relative = AccuracyLimit(5.0, "relative", "wer", "sign-flip")
@@ -120,3 +120,23 @@ def test_a_slice_with_one_bound_only_is_not_named(make_pairs: Pairs) -> None:
     assert one.upper is None
     whole = judge_accuracy(texts, max_drop=5.0, drop_type="relative", bounds="sign-flip", confidence=0.95, seed=0)
     assert name_worst_slices(whole, texts, relative, confidence=0.95).judgement.notes == ("bounds by sign-flip",)
+
+
+def test_slices_are_bounded_by_the_test_and_the_seed_of_the_gate(make_pairs: Pairs) -> None:
+    texts = corpus(make_pairs, {"en": 300, "fr": 300}, {"en": 0.1, "fr": 0.1})
+    bounds = {
+        judge_slices(whole(texts), texts, AccuracyLimit(2.0, "absolute", "wer", *test), confidence=0.95)
+        .judgement.checks[1]
+        .upper
+        for test in (("t",), ("sign-flip", 1), ("sign-flip", 2))
+    }
+    assert len(bounds) == 3
+
+
+def test_the_seed_of_a_gate_is_that_of_its_sign_flips(make_pairs: Pairs) -> None:
+    texts = corpus(make_pairs, {"en": 300}, {"en": 0.1})
+    first, again, other = (
+        judge_accuracy(texts, max_drop=2.0, bounds="sign-flip", confidence=0.95, seed=seed).judgement.checks[0].upper
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other
