@@ -60,6 +60,8 @@ class GateConfig:
     min_language_agreement: float
     max_size_ratio: float
     max_memory_ratio: float
+    min_speedup: float | None
+    timing_budget: float
     max_shift: float
     on_inconclusive: str
     waivers: Path | None
@@ -131,6 +133,8 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         min_language_agreement=values["min-language-agreement"],
         max_size_ratio=values["max-size-ratio"],
         max_memory_ratio=values["max-memory-ratio"],
+        min_speedup=values["min-speedup"],
+        timing_budget=values["timing-budget"],
         max_shift=values["max-shift"],
         on_inconclusive=values["on-inconclusive"],
         waivers=user_path(values["waivers"], "--whisperq-waivers") if values["waivers"] else None,

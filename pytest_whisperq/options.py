@@ -41,7 +41,8 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.text,
         default="whisperq-micro",
         is_path=True,
-        help="the Whisper checkpoint to quantize: a directory, a hub id OWNER/NAME[@REVISION], or the embedded model",
+        help="the Whisper checkpoint to quantize: a directory, a hub id OWNER/NAME[@REVISION], the embedded model, or "
+        "random:whisper-tiny and the like, true sizes with random weights, for speed, size and memory",
     ),
     Option(
         name="baseline",
@@ -158,6 +159,20 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.number(0, 100, "a ratio above 0, such as 1.0", never=0),
         default="1.25",
         help="memory: largest tolerated share of the baseline's peak memory, runtime included",
+    ),
+    Option(
+        name="min-speedup",
+        metavar="RATIO",
+        parse=_typed.number(0, 1000, "a ratio above 0, such as 1.2", never=0),
+        help="speedup: how many times as fast as its baseline a candidate has to be (default: 1.0; by the suite the "
+        "embedded model is only held to it where int8 is known to be faster)",
+    ),
+    Option(
+        name="timing-budget",
+        metavar="SECONDS",
+        parse=_typed.number(0, 3600, "a number of seconds above 0, such as 20", never=0),
+        default="20",
+        help="speedup: how long a stage may be timed until its verdict is clear, in seconds",
     ),
     Option(
         name="max-shift",

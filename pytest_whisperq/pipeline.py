@@ -8,20 +8,15 @@ from typing import Any
 from pytest_whisperq import gates, normalize
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config import Candidate
-from pytest_whisperq.corpus import subset
+from pytest_whisperq.costs import CostGates
 from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.accuracy import DropType
 from pytest_whisperq.measure.error_rate import Metric
-from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.verdict import Verdict
-from pytest_whisperq.workbench import Model, Workbench
-
-DETERMINISM_CLIPS = 32
-"""Clips that the determinism gate decodes again and again."""
 
 EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})
 """The gates that more of the corpus may help to decide."""
@@ -29,11 +24,11 @@ EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timest
 ENDED_BY_ACCURACY = frozenset({"parity", "catastrophe", "language"})
 """The gates that need the transcripts of the whole corpus, which are not made for a candidate that is broken."""
 
-MEMORY_RUNS = 3
-"""Fresh processes whose peaks the memory gate compares, for each of the two models."""
+HEARD = frozenset({"accuracy", "parity", "catastrophe", "language", "longform", "timestamps"})
+"""The gates on what is said, which mean nothing for random weights."""
 
 
-class GateRun(Workbench):
+class GateRun(CostGates):
     """One run and its gates. A limit of None means the configured one."""
 
     def judge(self, gate: str, candidate: Candidate, **limits: Any) -> gates.Outcome:
@@ -41,6 +36,11 @@ class GateRun(Workbench):
 
         Every look may err, so that each gets an equal part of the error that ``confidence`` allows (Bonferroni).
         """
+        if gate in HEARD and self.source.is_random:
+            raise ConfigError(
+                f"whisperq_{gate}: {self.source.name} says nothing that could be judged, its weights are random; gate "
+                "its speed, size and memory, or name a trained model"
+            )
         looks = self._looks if self.config.on_inconclusive == "extend" and gate in EXTENDABLE else (self,)
         for look in looks:
             outcome: gates.Outcome = getattr(look, gate)(candidate, **limits)
@@ -157,23 +157,6 @@ class GateRun(Workbench):
 
         return self.early.judge_all(candidate, judge)
 
-    def size(self, candidate: Candidate, *, max_ratio: float | None = None) -> gates.Outcome:
-        """Judge the bytes on disk against the baseline's."""
-        return gates.judge_size(
-            self.baseline.artifact,
-            self.model(candidate).artifact,
-            max_ratio=self.config.max_size_ratio if max_ratio is None else max_ratio,
-        )
-
-    def memory(self, candidate: Candidate, *, max_ratio: float | None = None) -> gates.Outcome:
-        """Judge the peak memory of loading and decoding one batch, in fresh processes, against the baseline's."""
-        return gates.judge_memory(
-            self.baseline.artifact,
-            self.model(candidate).artifact,
-            (self._peaks(self.baseline), self._peaks(self.model(candidate))),
-            max_ratio=self.config.max_memory_ratio if max_ratio is None else max_ratio,
-        )
-
     def longform(
         self, candidate: Candidate, *, max_drop: float | None = None, metric: Metric | None = None
     ) -> gates.Outcome:
@@ -208,28 +191,5 @@ class GateRun(Workbench):
             (list(compress(base_times, spoken)), list(compress(own_times, spoken))),
             max_shift=self.config.max_shift if max_shift is None else max_shift,
             confidence=self.config.confidence,
-            seed=self.config.seed,
-        )
-
-    def _peaks(self, model: Model) -> MemoryMeasurement:
-        if model.spec not in self._memory:
-            clips = self.clips(self.config.decode_batch)
-            self._progress(f"{model.spec} runs {MEMORY_RUNS} times in a process of its own", 0, 0)
-            artifact = self.store.intact(model.spec)
-            found = measure_memory(artifact, clips, self.config.threads, MEMORY_RUNS)
-            self.decoder.attest(model.spec, found.compute_type)
-            self._memory[model.spec] = found
-        return self._memory[model.spec]
-
-    def determinism(self, candidate: Candidate, *, repeats: int = 3) -> gates.Outcome:
-        """Judge whether decoding the same clips again gives the same tokens; nothing is taken from the cache."""
-        corpus = subset(self.corpus, DETERMINISM_CLIPS, self.config.seed)
-        spec = self.spec(candidate)
-        compute_type, runs = self.decoder.anew(spec, corpus, repeats)
-        return gates.judge_determinism(
-            self.store.get(spec),
-            compute_type,
-            corpus,
-            runs,
             seed=self.config.seed,
         )

@@ -11,6 +11,9 @@ from pytest_whisperq import _lazy, embedded
 from pytest_whisperq._files import first_line, sha256, user_path
 from pytest_whisperq.errors import BuildError, ConfigError
 
+RANDOM = "random:"
+"""What the name of a checkpoint with random weights begins with."""
+
 
 def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     """Return the error for a value outside a fixed set, with the nearest valid one; ``kind`` opens the sentence."""
@@ -30,6 +33,11 @@ class SourceModel:
     name: str
     directory: Path
     identity: str
+
+    @property
+    def is_random(self) -> bool:
+        """Whether its weights are random ones, so that nothing it says means anything."""
+        return self.name.startswith(RANDOM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +62,19 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
         return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
     path = user_path(name, option)
     if path.is_dir():
-        path = path.resolve()  # optimum-intel takes a relative path for a hub id
-        return SourceModel(name=name, directory=path, identity=_content_digest(path))
+        return source_in(path, name)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _from_hub(name, option)
     raise BuildError(
         f"{option}: {name!r} is neither a directory, a hub id (OWNER/NAME) nor an embedded model "
-        f"({', '.join(embedded.MODELS)})"
+        f"({', '.join(embedded.MODELS)}); random weights are {RANDOM}whisper-tiny and the like"
     )
+
+
+def source_in(directory: Path, name: str) -> SourceModel:
+    """Return the checkpoint in a directory, under the name a user knows it by."""
+    directory = directory.resolve()  # optimum-intel takes a relative path for a hub id
+    return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
 
 
 def _from_hub(name: str, option: str) -> SourceModel:

@@ -1,8 +1,11 @@
 """The three verdicts, and the frozen values that carry them from the gates to a report."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
+
+TIMES = "times"
+"""The unit of a speedup."""
 
 
 class Verdict(Enum):
@@ -61,6 +64,20 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """Something measured on the way, which nothing is demanded of: its value, bounds and the baseline's value, if any.
+
+    The unit is part of the name (``time to first token, ms``).
+    """
+
+    name: str
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+    baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What one gate concluded about one candidate, with everything a summary line needs.
 
@@ -68,8 +85,9 @@ class Judgement:
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
     that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is "wer" or "cer",
     empty for a gate that has neither; ``words`` and, for cer, ``characters`` are those of the references. ``scores``
-    are the gate's figures under its own normalizer, first, and under others. ``notes`` are what a reader should know
-    whatever the verdict is.
+    are the gate's figures under its own normalizer, first, and under others; ``figures`` what else it measured.
+    ``notes`` are what a reader should know whatever the verdict is. One without checks only reports: it demands nothing
+    and has no verdict to speak of.
     """
 
     gate: str
@@ -89,6 +107,7 @@ class Judgement:
     details: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
     scores: tuple[Score, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -122,6 +141,15 @@ class Judgement:
         """Return a figure measured along the way (``baseline_wer`` and the like), or None."""
         return dict(self.details).get(name)
 
+    def reported(self) -> "Judgement":
+        """Return the same without demands: what was checked becomes figures."""
+        own = tuple(
+            Figure(name=check.name, value=check.value, lower=check.lower, upper=check.upper)
+            for check in self.checks
+            if check.value is not None
+        )
+        return replace(self, checks=(), figures=(*own, *self.figures))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data; `from_dict` reads it back."""
         data = asdict(self)
@@ -136,7 +164,10 @@ class Judgement:
         scores = tuple(Score(**{**score, "check": _check(score["check"])}) for score in data["scores"])
         checks, details = tuple(map(_check, data["checks"])), tuple(data["details"].items())
         notes = tuple(data["notes"])
-        return cls(**{**data, "checks": checks, "details": details, "notes": notes, "scores": scores})
+        figures = tuple(Figure(**figure) for figure in data["figures"])
+        return cls(
+            **{**data, "checks": checks, "details": details, "notes": notes, "scores": scores, "figures": figures}
+        )
 
 
 def _check(data: dict[str, Any]) -> Check:

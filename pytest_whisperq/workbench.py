@@ -20,7 +20,8 @@ from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.normalize import Normalizer
-from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
+from pytest_whisperq.random_model import find_source
+from pytest_whisperq.spec import ModelSpec, SourceModel
 from pytest_whisperq.transcribe import Enough, TranscriptCache, TranscriptSet, heard_apart
 
 
@@ -148,14 +149,14 @@ class Workbench:
     @cached_property
     def source(self) -> SourceModel:
         """The checkpoint candidates are built from."""
-        return resolve_source(self.config.model)
+        return find_source(self.config.model, "--whisperq-model", self.config.cache_dir)
 
     @cached_property
     def baseline_source(self) -> SourceModel:
         """The checkpoint of the baseline; usually the same."""
         if self.config.baseline_model == self.config.model:
             return self.source
-        return resolve_source(self.config.baseline_model, "--whisperq-baseline")
+        return find_source(self.config.baseline_model, "--whisperq-baseline", self.config.cache_dir)
 
     @property
     def baseline_spec(self) -> ModelSpec:

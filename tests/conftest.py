@@ -3,17 +3,22 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Protocol
 
 import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import audio, normalize
+from pytest_whisperq import audio, normalize, stopwatch
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
+from pytest_whisperq.measure import timing
+from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec, SourceModel
 from pytest_whisperq.transcribe import TranscriptSet
@@ -156,3 +161,30 @@ def _transcripts(
         texts=tuple(texts),
         languages=tuple(languages or ["en"] * len(texts)),
     )
+
+
+class VirtualTime:
+    """Seconds that pass when a scripted model takes them, and a little for everything else."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def take(self, seconds: float) -> None:
+        """Let seconds pass."""
+        self.now += seconds
+
+    def read(self) -> float:
+        """Look at the clock."""
+        self.now += 1e-6
+        return self.now
+
+
+@pytest.fixture
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    """Time scripted models on a clock of our own, on which nothing else ever computes."""
+    clock = VirtualTime()
+    monkeypatch.setattr(ScriptedTranscriber, "_take", staticmethod(clock.take))
+    monkeypatch.setattr(stopwatch, "time", SimpleNamespace(perf_counter=clock.read))
+    monkeypatch.setattr(stopwatch, "rounds", partial(timing.rounds, clock=clock.read, state=ProcessorState))
+    monkeypatch.setattr(timing, "settle", lambda: None)
+    return clock

@@ -7,7 +7,7 @@ or `load` runs, so that listing precisions costs nothing.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_whisperq.backends.registry import (
     BUILT_IN,
@@ -28,6 +28,7 @@ __all__ = [
     "Clip",
     "Hypothesis",
     "Segment",
+    "Staged",
     "TimedText",
     "Transcriber",
     "Word",
@@ -116,7 +117,8 @@ class Transcriber(Protocol):
 
     A runtime that mixes types may say more in an attribute ``operations``, for people to read. One that hears
     recordings of any length has a method ``transcribe_long(samples, language) -> str``, one that says when it hears
-    what ``transcribe_timed(clips) -> list[TimedText]``; both greedy like `transcribe`.
+    what ``transcribe_timed(clips) -> list[TimedText]``; both greedy like `transcribe`. One that can be gated on
+    speed is `Staged` too.
     """
 
     compute_type: str
@@ -125,6 +127,29 @@ class Transcriber(Protocol):
         """Decode a batch greedily, task transcribe, without timestamps; one hypothesis a clip, in order.
 
         A clip without a language is decoded in the one detected.
+        """
+        ...
+
+
+class Staged(Protocol):
+    """A transcriber whose stages can be timed apart, one clip of one window at a time, for the speed gates.
+
+    What one method returns goes into the next, in whatever form the runtime takes it.
+    """
+
+    def prepare(self, clip: Clip) -> Any:
+        """Return the features of a clip, padded to the model's 30 s window."""
+        ...
+
+    def encode(self, features: Any) -> Any:
+        """Run the encoder over the window. What it returns has to outlive the next call."""
+        ...
+
+    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+        """Let the decoder say ``tokens``, one after the other, whatever it would say itself; the clip has a language.
+
+        A runtime that takes no tokens from outside says as many of its own: a step costs the same for any token.
+        Raises `DecodeError` if it said more or fewer.
         """
         ...
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_whisperq import _lazy
 from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, Word, _whisper
+from pytest_whisperq.errors import DecodeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,6 +123,44 @@ def detect_languages(model: Any, front_end: _whisper.FrontEnd, heard: Any, clips
     if not front_end.is_multilingual:
         return [None] * clips
     return [front_end.language_of(int(token)) for token in model.detect_language(encoder_outputs=heard)]
+
+
+def encode(model: Any, features: "NDArray[np.float32]") -> Any:
+    """Run the encoder over features of shape (1, mels, 3000)."""
+    import torch
+
+    with torch.inference_mode():
+        heard = model.get_encoder()(
+            input_features=torch.from_numpy(features).to(getattr(model, "dtype", torch.float32))
+        )
+        # Optimum hands out its own buffer, which the next call overwrites.
+        heard["last_hidden_state"] = heard.last_hidden_state.clone()
+    return heard
+
+
+def replay(model: Any, front_end: _whisper.FrontEnd, heard: Any, language: str | None, tokens: Sequence[int]) -> None:
+    """Let ``generate`` say ``tokens`` over the encoder's output of one clip; see `Staged`."""
+    import torch
+
+    options = generate_options(front_end, [language])
+    options |= {"logits_processor": [_Forced(tokens)], "max_new_tokens": len(tokens)}
+    with torch.inference_mode():
+        said = model.generate(encoder_outputs=heard, **options)[0].tolist()
+    if said[-len(tokens) :] != list(tokens):
+        raise DecodeError(f"the decoder was made to say {len(tokens)} tokens and said others")
+
+
+class _Forced:
+    """A logits processor that leaves one token at each step: what is said is known beforehand."""
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self._left = iter(tokens)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Return ``scores``, shape (1, vocabulary), in which only the next token has a chance."""
+        forced = scores.new_full(scores.shape, -math.inf)
+        forced[:, next(self._left)] = 0
+        return forced
 
 
 class _NoTimestamps:

@@ -109,6 +109,11 @@ class FrontEnd:
         """See `timestamps_after`."""
         return timestamps_after(self._vocabulary["<|notimestamps|>"])
 
+    @property
+    def silenced(self) -> list[int]:
+        """End of text and all timestamps: what must not be said in a text of a length that is given."""
+        return [int(self.tokenizer.eos_token_id), *self.timestamps]
+
     def language_of(self, token: int) -> str:
         """Return the code that a language token stands for, for example ``en``."""
         return str(self.tokenizer.convert_ids_to_tokens(token)).strip("<|>")

@@ -5,10 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, TimedText, _whisper, check_precision
+from pytest_whisperq.errors import DecodeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _PURPOSE = "build and run CTranslate2 models"
 
@@ -76,6 +81,23 @@ def quiet(runtime: Any) -> Iterator[None]:
         runtime.set_log_level(level)
 
 
+def replay(model: Any, heard: Any, prompt: Sequence[int], count: int, silenced: Sequence[int]) -> None:
+    """Let the decoder say ``count`` tokens of its own: CTranslate2 takes none from outside, but a step costs the same.
+
+    ``silenced`` are end of text and timestamps, one of which would end the text sooner.
+    """
+    found = model.generate(
+        heard,
+        [list(prompt)],
+        beam_size=1,
+        suppress_tokens=[-1, *silenced],
+        # It generates min(max_length // 2, max_length - len(prompt) + 1) tokens.
+        max_length=max(2 * count, count + len(prompt) - 1),
+    )
+    if len(found[0].sequences_ids[0]) != count:
+        raise DecodeError(f"the decoder was made to say {count} tokens and said {len(found[0].sequences_ids[0])}")
+
+
 class CTranslate2Transcriber:
     """A converted model and its front end."""
 
@@ -97,6 +119,18 @@ class CTranslate2Transcriber:
         """Decode a batch with timestamps; see `Transcriber`. Word times are faster-whisper's, on the same files."""
         sequences, _ = self._generate(clips, timestamps=True)
         return [TimedText(segments=self._front_end.segments(ids)) for ids in sequences]
+
+    def prepare(self, clip: Clip) -> "NDArray[np.float32]":
+        """Return log-mel features; see `Staged`."""
+        return self._front_end.features([clip])
+
+    def encode(self, features: "NDArray[np.float32]") -> Any:
+        """Run the encoder; see `Staged`."""
+        return self._model.encode(self._runtime.StorageView.from_array(features))
+
+    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+        """Run the decoder; see `Staged`."""
+        replay(self._model, heard, self._front_end.prompt(clip.language), len(tokens), self._front_end.silenced)
 
     def _generate(self, clips: Sequence[Clip], *, timestamps: bool) -> tuple[list[list[int]], list[str | None]]:
         """Return what is said about each clip as ids, and the language detected.

@@ -25,7 +25,7 @@ from pytest_whisperq.backends import (
     _whisper,
     check_precision,
 )
-from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet
+from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet, replay
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +91,7 @@ class FasterWhisperTranscriber:
             self._model: Any = library.WhisperModel(
                 str(directory), device="cpu", compute_type="default", cpu_threads=threads, num_workers=1
             )
+        self._prompts = _whisper.FrontEnd(directory)
         self._suppressed = list(generation.get("suppress_tokens") or [])
         self._timestamps = _whisper.timestamps_after(self._model.hf_tokenizer.token_to_id("<|notimestamps|>"))
         self.compute_type = str(self._model.model.compute_type)
@@ -115,6 +116,22 @@ class FasterWhisperTranscriber:
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length window by window, as faster-whisper moves on by timestamps."""
         return self.long_audio(samples, language).text
+
+    def prepare(self, clip: Clip) -> "NDArray[np.float32]":
+        """Return faster-whisper's own log-mel features; see `Staged`."""
+        pad = _lazy.require("faster_whisper.audio", extra="faster-whisper", purpose=_PURPOSE).pad_or_trim
+        padded: NDArray[np.float32] = pad(self._model.feature_extractor(clip.samples))
+        return padded
+
+    def encode(self, features: "NDArray[np.float32]") -> Any:
+        """Run the encoder; see `Staged`."""
+        return self._model.encode(features)
+
+    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+        """Run the decoder; see `Staged`."""
+        end = self._model.hf_tokenizer.token_to_id("<|endoftext|>")
+        prompt = self._prompts.prompt(clip.language)
+        replay(self._model.model, heard, prompt, len(tokens), [end, *self._timestamps])
 
     def long_audio(
         self,

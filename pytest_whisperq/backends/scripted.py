@@ -4,14 +4,19 @@ The "model" is a directory with ``scripted.json``: precision â†’ audio digest â†
 detected language shall differ from the one it is told. A clip the script does not know is an error, and a text of null
 makes the transcriber fail, so that failures can be rehearsed too.
 
+A precision may have ``"seconds": {"encoder": S, "token": S}``, which its stages then take; a clip says as many tokens
+as its text has words.
+
 With times, a clip is one segment of words of half a second each; a word may say when it begins (``two@1.5``).
 """
 
 import json
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from pytest_whisperq.audio import pcm_digest
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, Word
@@ -46,8 +51,9 @@ class ScriptedBackend(Backend):
 class ScriptedTranscriber:
     """Looks every clip up by its audio digest."""
 
-    def __init__(self, texts: Mapping[str, str | list[str] | None], compute_type: str) -> None:
+    def __init__(self, texts: Mapping[str, Any], compute_type: str) -> None:
         self._texts = texts
+        self._seconds: Mapping[str, float] = texts.get("seconds", {})
         self.compute_type = compute_type
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
@@ -58,8 +64,28 @@ class ScriptedTranscriber:
             if said is None:
                 raise DecodeError("the script has no text for this clip; add its audio digest to scripted.json")
             text, language = (said, clip.language) if isinstance(said, str) else said
-            found.append(Hypothesis(text=text, language=language))
+            tokens = tuple(range(len(text.split())))
+            found.append(Hypothesis(text=text, tokens=tokens, language=language))
+            self.replay(self.encode(clip), clip, tokens)
         return found
+
+    def prepare(self, clip: Clip) -> Clip:
+        """Return the clip; see `Staged`."""
+        return clip
+
+    def encode(self, features: Clip) -> Clip:
+        """Take the time of an encoder; see `Staged`."""
+        self._take(self._seconds.get("encoder", 0.0))
+        return features
+
+    def replay(self, heard: Clip, clip: Clip, tokens: Sequence[int]) -> None:
+        """Take the time of a decoder; see `Staged`."""
+        self._take(len(tokens) * self._seconds.get("token", 0.0))
+
+    @staticmethod
+    def _take(seconds: float) -> None:
+        if seconds:
+            time.sleep(seconds)
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Return the scripted words of each clip with their times, all in one segment."""

@@ -104,6 +104,18 @@ class TransformersTranscriber:
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
         return [text for batch in batches for text in _generate.timed(self._model, self._front_end, batch, words=True)]
 
+    def prepare(self, clip: Clip) -> "NDArray[np.float32]":
+        """Return log-mel features; see `Staged`."""
+        return self._front_end.features([clip])
+
+    def encode(self, features: "NDArray[np.float32]") -> Any:
+        """Run the encoder; see `Staged`."""
+        return _generate.encode(self._model, features)
+
+    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+        """Run the decoder; see `Staged`."""
+        _generate.replay(self._model, self._front_end, heard, clip.language, tokens)
+
     def transcribe_long(
         self,
         samples: "NDArray[np.float32]",

@@ -5,11 +5,13 @@ from pytest_whisperq.gates.footprint import judge_determinism, judge_memory, jud
 from pytest_whisperq.gates.judging import Evidence, Outcome, judge, overrule
 from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
 from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
+from pytest_whisperq.gates.speed import implausible, judge_speedup, speed_check, speed_figure
 from pytest_whisperq.gates.timestamps import judge_timestamps
 
 __all__ = [
     "Evidence",
     "Outcome",
+    "implausible",
     "judge",
     "judge_accuracy",
     "judge_catastrophe",
@@ -19,7 +21,10 @@ __all__ = [
     "judge_parity",
     "judge_size",
     "judge_slices",
+    "judge_speedup",
     "judge_timestamps",
     "name_worst_slices",
     "overrule",
+    "speed_check",
+    "speed_figure",
 ]

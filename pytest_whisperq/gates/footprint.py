@@ -19,7 +19,7 @@ def judge_size(baseline: Artifact, candidate: Artifact, *, max_ratio: float) -> 
     ratio = exactly(candidate.size / baseline.size)
     check = judge("size", ratio, max_ratio, keep="below", unit=_RATIO, utterances=1)
     check = replace(check, reason=f"{candidate.size:,} bytes against {baseline.size:,}")
-    return Outcome(judgement=_judgement("size", baseline, candidate, (check,)))
+    return Outcome(judgement=judgement_of("size", baseline, candidate, (check,)))
 
 
 def judge_memory(
@@ -39,7 +39,7 @@ def judge_memory(
     check = judge("peak memory", ratio, max_ratio, keep="below", unit=_RATIO, utterances=1)
     figures = f"{own[len(own) // 2] / 1e6:.0f} MB against {base[len(base) // 2] / 1e6:.0f} MB"
     check = replace(check, reason=f"{figures}; the bounds are the extremes of {len(own)} processes each")
-    return Outcome(judgement=_judgement("memory", baseline, candidate, (check,), runs[1].compute_type))
+    return Outcome(judgement=judgement_of("memory", baseline, candidate, (check,), runs[1].compute_type))
 
 
 def judge_determinism(
@@ -74,7 +74,7 @@ def judge_determinism(
         for item, said in unsteady[:WORST]
     )
     judgement = replace(
-        _judgement("determinism", None, candidate, (check,), compute_type),
+        judgement_of("determinism", None, candidate, (check,), compute_type),
         corpus=corpus.name,
         utterances=len(pairs),
         words=sum(len(item.reference.split()) for item in corpus.speech),
@@ -83,9 +83,10 @@ def judge_determinism(
     return Outcome(judgement=judgement, worst=worst, counted="unsteady")
 
 
-def _judgement(
+def judgement_of(
     gate: str, baseline: Artifact | None, candidate: Artifact, checks: tuple[Check, ...], compute_type: str = ""
 ) -> Judgement:
+    """Return the judgement of a gate that hears no corpus; ``compute_type`` is "" for one that runs nothing."""
     return Judgement(
         gate=gate,
         candidate=str(candidate.spec),

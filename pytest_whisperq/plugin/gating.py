@@ -5,6 +5,8 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +83,11 @@ class Gate:
         __tracebackhide__ = True
         return self._single("memory", limits)
 
+    def speedup(self, **limits: Any) -> Outcome:
+        """Gate how many times as fast as its baseline it is; see the marker ``whisperq_speedup`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("speedup", limits)
+
     def determinism(self, **limits: Any) -> Outcome:
         """Gate whether decoding repeats itself; see the marker ``whisperq_determinism`` for keywords."""
         __tracebackhide__ = True
@@ -90,17 +97,26 @@ class Gate:
         __tracebackhide__ = True
         return self._settle([self.judge(gate, limits)])[0]
 
+    def report(self, gate: str, **limits: Any) -> Outcome:
+        """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
+        __tracebackhide__ = True
+        return self.judge(gate, limits, demand=False)
+
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
         """Run several gates and fail once, with the reasons of all that did not pass."""
         __tracebackhide__ = True
         self._settle([self.judge(gate, limits) for gate, limits in gates])
 
-    def judge(self, gate: str, limits: dict[str, Any]) -> Outcome:
-        """Measure and judge one gate, and record the judgement on the test's report."""
+    def judge(self, gate: str, limits: dict[str, Any], *, demand: bool = True) -> Outcome:
+        """Measure and judge one gate, and record the judgement on the test's report; ``demand`` a verdict of it."""
         __tracebackhide__ = True
+        if gate == "speedup":
+            refuse_company(self._item)
         with plain_errors():
             check_keywords(MARKERS[f"whisperq_{gate}"], limits, f"whisperq_gate.{gate}")
             outcome = self._run.judge(gate, self._candidate.candidate, **limits)
+        if not demand:
+            outcome = replace(outcome, judgement=outcome.judgement.reported())
         self._item.user_properties.append((PROPERTY, json.dumps(outcome.judgement.to_dict())))
         return outcome
 
@@ -126,6 +142,22 @@ class Gate:
 
     def _waiver(self, outcome: Outcome) -> Waiver | None:
         return covering(state.waivers(self._item.config), outcome.judgement, self._item.nodeid)
+
+
+def refuse_company(item: pytest.Item) -> None:
+    """Skip a speed gate while other xdist workers compute beside it; one that was asked for by name fails instead."""
+    __tracebackhide__ = True
+    workers = int(getattr(item.config, "workerinput", {}).get("workercount", 1))
+    if workers < 2:
+        return
+    reason = f"whisperq: speed is not timed while {workers} xdist workers share the processor; run it with -n0"
+    files = [Path(argument.partition("::")[0]) for argument in item.config.args]
+    is_named = any(file.suffix == ".py" and file.name == item.path.name for file in files)
+    packaged = any(argument.rpartition(".")[2] == item.path.stem for argument in item.config.args)
+    typed = (item.config.getoption(name) for name in ("whisperq_min_speedup", "whisperq_timing_budget"))
+    if is_named or packaged or any(typed):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def run_markers(item: pytest.Item) -> None:

@@ -49,6 +49,11 @@ def _one_of(*names: str | None) -> Callable[[Any], str]:
     return lambda value: "" if value in names else f"one of {', '.join(map(repr, names))}"
 
 
+def _pair(value: Any) -> str:
+    good = isinstance(value, str) and all(value.partition(":"))
+    return "" if good else "a pair such as 'transformers:float32'"
+
+
 _METRIC = _one_of("wer", "cer")
 
 
@@ -112,6 +117,16 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 gate="memory",
                 summary="loading and decoding take less than max_ratio of the baseline's peak memory",
                 keywords={"max_ratio": _between(0, 100, never=0)},
+            ),
+            Marker(
+                name="whisperq_speedup",
+                gate="speedup",
+                summary="the candidate is more than min_ratio times as fast as its baseline, in one stage or in all",
+                keywords={
+                    "min_ratio": _between(0, 1000, never=0),
+                    "stage": _one_of("encoder", "decoder", "pipeline"),
+                    "baseline": _pair,
+                },
             ),
             Marker(
                 name="whisperq_determinism",

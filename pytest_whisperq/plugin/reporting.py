@@ -75,7 +75,7 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         reporter.write_line(line, yellow=True)
     for (report, judgement), waiver in zip(judged, found, strict=True):
         is_skipped = report.skipped and not hasattr(report, "wasxfail")
-        if is_skipped and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
+        if is_skipped and judgement.checks and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
             reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
 
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 
 from pytest_whisperq.gates import Outcome
-from pytest_whisperq.verdict import Check, Judgement, Score, Verdict
+from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement, Score, Verdict
 
 _KEEP = {"below": "stay below", "above": "stay above", "at": "be exactly"}
 _SIGNS = {"below": "<", "above": ">", "at": "="}
@@ -42,6 +42,7 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
         lines += [f"    {_score(score, judgement)}" for score in judgement.scores[1:]]
     if found := dependence(judgement):
         lines.append(f"  {found}")
+    lines += [f"  {figure.name}: {' '.join(filter(None, _figure(figure)))}" for figure in judgement.figures]
     lines += [f"  {note}" for note in judgement.notes]
     if outcome.worst:
         lines.append(f"  worst {len(outcome.worst)} utterances ({outcome.counted}):")
@@ -117,13 +118,18 @@ def summary_table(
         headings = ("measured", "value", level, "limit", "verdict")
         for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):
             table.add_column(heading, no_wrap=heading != "measured", min_width=room, overflow="fold")
-        previous = ""
+        previous, shown = "", set[str]()
         for test, judgement, until in named:
             if several and test != previous:
                 table.add_row(f"[dim]{test}[/]")
             previous = test
             for row in _rows(judgement):
                 table.add_row(*row)
+            for figure in judgement.figures:  # gates share what they measure
+                row = (figure.name, *_figure(figure))
+                if "".join(row) not in shown:
+                    table.add_row(*row)
+                shown.add("".join(row))
             if until:
                 table.add_row("waived until", until, "", "", "[yellow]waived[/]")
         console.print(table)
@@ -146,7 +152,7 @@ def _heading(judgements: Sequence[Judgement]) -> str:
 def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         (
-            f"{check.name}, {'%' if _scale(check) == 100 else check.unit}",
+            check.name if check.unit == TIMES else f"{check.name}, {'%' if _scale(check) == 100 else check.unit}",
             _number(check, check.value),
             _bounds(check).rpartition(": ")[2],
             f"{_SIGNS[check.keep]} {check.limit * _scale(check):g}",
@@ -176,6 +182,13 @@ def _rates(judgement: Judgement) -> tuple[str, float, float] | None:
     return None
 
 
+def _figure(figure: Figure) -> tuple[str, str]:
+    """Return value and bounds of something that nothing is demanded of."""
+    before = "" if figure.baseline is None else f"{figure.baseline:.2f} → "
+    bounded = figure.lower is not None and figure.upper is not None
+    return f"{before}{figure.value:.2f}", f"{figure.lower:.2f} … {figure.upper:.2f}" if bounded else ""
+
+
 def _bounds(check: Check) -> str:
     """Say how far the value can be trusted: at a confidence, between the extremes of a few runs, or counted."""
     if check.confidence is None and check.lower == check.upper:
@@ -192,4 +205,5 @@ def _scale(check: Check) -> float:
 def _number(check: Check, value: float | None) -> str:
     if value is None:
         return "none"
-    return f"{value * _scale(check):{'' if check.unit.startswith('of ') else '+'}.2f}"
+    sign = "" if check.unit.startswith("of ") or check.unit == TIMES else "+"
+    return f"{value * _scale(check):{sign}.2f}"

@@ -13,11 +13,11 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_lazy", "_files", "_typed", "options"),
     ("audio", "corpus", "embedded", "environment", "normalize", "spec", "verdict"),
-    ("backends", "artifacts", "audio_index", "calibration", "decode", "transcribe"),
+    ("backends", "artifacts", "audio_index", "calibration", "decode", "random_model", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),
-    ("workbench", "cache", "early", "waivers"),
-    ("pipeline", "contract", "preflight"),
+    ("workbench", "cache", "early", "stopwatch", "waivers"),
+    ("speed", "costs", "pipeline", "contract", "preflight"),
     ("run", "sweep", "chunking"),
     ("plugin", "__main__"),
 )

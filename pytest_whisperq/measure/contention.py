@@ -1,0 +1,102 @@
+"""Whether something else had the processor while this process was timed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_WAIT = 0.25
+"""Tolerated waiting of this process's threads for a processor, as a share of the time that passed.
+
+Threads that hand work to each other wait a little at each handover (up to 0.15 of the time where another processor is
+busy); one that shares its processor with somebody waits half of the time.
+"""
+
+MAX_STEAL = 0.02
+"""Tolerated share of the processors' time that the host of a virtual machine gave to others."""
+
+MAX_CHANGE = 0.1
+"""Tolerated relative change of the mean clock frequency."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessorState:
+    """What the system counts, at one moment; None or empty where it does not say.
+
+    ``waits``: thread → nanoseconds it was ready and had no processor (``schedstat``); ``throttled``: how often the
+    cgroup's quota stopped it (``cpu.stat``); ``steal`` and ``total``: ticks of all processors (``/proc/stat``);
+    ``frequency``: their mean clock in kHz.
+    """
+
+    waits: Mapping[str, int] = field(default_factory=dict)
+    throttled: int | None = None
+    steal: int | None = None
+    total: int | None = None
+    frequency: float | None = None
+
+    @classmethod
+    def read(cls, proc: Path = Path("/proc"), system: Path = Path("/sys")) -> "ProcessorState":
+        """Read what this system tells."""
+        steal, total = _ticks(proc / "stat")
+        return cls(
+            waits=_waits(proc / "self" / "task"),
+            throttled=_throttled(system / "fs" / "cgroup"),
+            steal=steal,
+            total=total,
+            frequency=_frequency(system / "devices" / "system" / "cpu"),
+        )
+
+
+def contention(before: ProcessorState, after: ProcessorState, seconds: float) -> str:
+    """Return in words what disturbed the ``seconds`` between two states; "" for nothing that the system tells of."""
+    # A thread that is gone took its count with it.
+    waited = sum(after.waits[name] - waits for name, waits in before.waits.items() if name in after.waits) / 1e9
+    if waited > MAX_WAIT * seconds:
+        return "other processes had the processor"
+    if before.throttled is not None and after.throttled is not None and after.throttled > before.throttled:
+        return "the container's processor quota was used up"
+    if before.steal is not None and after.steal is not None and before.total is not None and after.total is not None:
+        passed = after.total - before.total
+        if after.steal - before.steal > max(MAX_STEAL * passed, 1):  # one tick may be of the time before
+            return "the host gave the processors to others"
+    if before.frequency and after.frequency and abs(after.frequency / before.frequency - 1) > MAX_CHANGE:
+        return "the clock frequency changed"
+    return ""
+
+
+def _waits(tasks: Path) -> dict[str, int]:
+    """Source: Documentation/scheduler/sched-stats.rst, the second field of ``/proc/PID/task/TID/schedstat``."""
+    found = {}
+    try:
+        for task in tasks.iterdir():
+            found[task.name] = int((task / "schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):  # another system, or a thread that ends just now
+        pass
+    return found
+
+
+def _throttled(cgroup: Path) -> int | None:
+    """Source: Documentation/admin-guide/cgroup-v2.rst; version 1 has the same line in the folder of its controller."""
+    for stat in (cgroup / "cpu.stat", cgroup / "cpu" / "cpu.stat"):
+        try:
+            lines = stat.read_text().splitlines()
+            return next(int(line.split()[1]) for line in lines if line.startswith("nr_throttled"))
+        except (OSError, ValueError, IndexError, StopIteration):
+            continue
+    return None
+
+
+def _ticks(stat: Path) -> tuple[int | None, int | None]:
+    """Return (stolen, all) ticks. Source: proc(5), the first line: user nice system idle iowait irq softirq steal …."""
+    try:
+        ticks = [int(field) for field in stat.read_text().splitlines()[0].split()[1:9]]
+        return ticks[7], sum(ticks)
+    except (OSError, ValueError, IndexError):
+        return None, None
+
+
+def _frequency(cpus: Path) -> float | None:
+    try:
+        rates = [int(path.read_text()) for path in cpus.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
+    except (OSError, ValueError):
+        return None
+    return sum(rates) / len(rates) if rates else None

@@ -1,0 +1,109 @@
+"""The speed gate of a run: what is timed against what, and the figures that stand beside the verdict."""
+
+from statistics import median, quantiles
+
+from pytest_whisperq import gates
+from pytest_whisperq.backends import get_backend
+from pytest_whisperq.config import Candidate, explicit_candidate
+from pytest_whisperq.environment import cpu_features
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.measure.timing import Timing
+from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.stopwatch import FIRST, STAGES, Stage, Stopwatch
+from pytest_whisperq.verdict import Figure, Verdict
+from pytest_whisperq.workbench import Workbench
+
+
+class SpeedGate:
+    """Judges speedups; every gate of a run shares what was timed."""
+
+    def __init__(self, run: Workbench) -> None:
+        self._run = run
+        self._watch = Stopwatch(run)
+
+    def judge(self, candidate: Candidate, *, min_ratio: float, stage: Stage, baseline: str | None) -> gates.Outcome:
+        """Judge one stage; what the other stages, and another baseline, say is reported.
+
+        ``baseline``: ``BACKEND:PRECISION``; None for the same backend at float32, which shows what the precision gave.
+        """
+        run, watch, spec = self._run, self._watch, self._run.spec(candidate)
+        base = self._baseline(spec, baseline)
+        budget = run.config.timing_budget
+
+        def is_clear(timing: Timing) -> bool:
+            return gates.speed_check(stage, timing, min_ratio, budget).verdict is not Verdict.INCONCLUSIVE
+
+        own = watch.time(base, spec, stage, is_clear=is_clear)
+        found: dict[str, Timing] = {name: own if name == stage else watch.time(base, spec, name) for name in STAGES}
+        figures = [
+            figure
+            for name, timing in found.items()
+            if name != stage
+            for figure in gates.speed_figure(f"{name} speedup", timing)
+        ]
+        if (other := self._other(base, spec)) is not None:
+            figures += gates.speed_figure(f"{stage} speedup over {other}", watch.time(other, spec, stage))
+        figures += self._latencies(base, spec, found["pipeline"])
+        threads = run.config.threads
+        said = [len(one.tokens) for one in watch.said(base)], watch.counts(spec, base)
+        notes = [
+            f"{threads} thread{'s' if threads > 1 else ''} each on {cpu_features()}, one clip at a time",
+            f"tokens said about the {len(said[0])} clips: {sum(said[0])} → {sum(said[1])}",
+        ]
+        if doubt := gates.implausible(found):
+            notes.append(doubt)
+        return gates.judge_speedup(
+            run.store.get(base),
+            run.store.get(spec),
+            watch.load(spec).compute_type,
+            stage,
+            own,
+            min_ratio=min_ratio,
+            budget=budget,
+            figures=figures,
+            notes=notes,
+            seed=run.config.seed,
+        )
+
+    def _baseline(self, spec: ModelSpec, named: str | None) -> ModelSpec:
+        """Return what a candidate is timed against; the run's baseline where its backend has no other float32."""
+        if named is not None:
+            chosen = explicit_candidate(named, "whisperq_speedup: baseline")
+            found = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=spec.source)
+        else:
+            found = self._at_float32(spec) or self._run.baseline_spec
+        if found == spec:
+            raise ConfigError(
+                f"whisperq_speedup: {spec} would be timed against itself; "
+                "name another model with baseline='BACKEND:PRECISION'"
+            )
+        return found
+
+    def _other(self, base: ModelSpec, spec: ModelSpec) -> ModelSpec | None:
+        """Return the baseline that was not chosen: what quantization gave, or what the whole move gave."""
+        both = (self._at_float32(spec), self._run.baseline_spec)
+        return next((one for one in both if one is not None and one not in (base, spec)), None)
+
+    @staticmethod
+    def _at_float32(spec: ModelSpec) -> ModelSpec | None:
+        if "float32" not in get_backend(spec.backend).precisions or spec.precision == "float32":
+            return None
+        return ModelSpec(backend=spec.backend, precision="float32", source=spec.source)
+
+    def _latencies(self, base: ModelSpec, spec: ModelSpec, pipeline: Timing) -> list[Figure]:
+        """Return times that hold on this machine only: for people to read, nothing is ever compared with them."""
+        watch, rows = self._watch, list[tuple[str, float, float]]()
+        if len(pipeline.rounds) > 1:
+            before, after = ([getattr(one, name) for one in pipeline.rounds] for name in ("baseline", "candidate"))
+            heard = sum(watch.said(base)[one.clip].seconds for one in pipeline.rounds)
+            rows += [
+                ("RTFx", heard / sum(before), heard / sum(after)),
+                ("latency p50, ms", 1e3 * median(before), 1e3 * median(after)),
+                ("latency p95, ms", 1e3 * quantiles(before, n=20)[-1], 1e3 * quantiles(after, n=20)[-1]),
+            ]
+        first = watch.time(base, spec, FIRST).rounds
+        if first:
+            before, after = ([getattr(one, name) for one in first] for name in ("baseline", "candidate"))
+            rows.append(("time to first token, ms", 1e3 * median(before), 1e3 * median(after)))
+        rows.append(("load, s", watch.load(base).seconds, watch.load(spec).seconds))
+        return [Figure(name=name, value=own, baseline=other) for name, other, own in rows]

@@ -1,0 +1,214 @@
+"""Times the models of a run against each other, stage by stage; each is loaded once, and a pair is timed on and on."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pytest_whisperq import audio
+from pytest_whisperq.backends import Clip, _whisper
+from pytest_whisperq.corpus import Utterance, subset
+from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
+from pytest_whisperq.measure.timing import LOOKS, SHORTEST, Round, Timing, Work, error_at, measure, rounds
+from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.workbench import Workbench
+
+Stage = Literal["encoder", "decoder", "pipeline", "first token"]
+STAGES: tuple[Stage, ...] = ("encoder", "decoder", "pipeline")
+"""What can be gated: a 30 s window through the encoder, the baseline's tokens through the decoder, all of it freely."""
+
+FIRST: Stage = "first token"
+"""What is reported besides: everything up to the first token."""
+
+CLIPS = 5
+"""Clips that take turns."""
+
+REPLAYED = 32
+"""Tokens that a model of random weights is made to say about a clip: about ten seconds of speech."""
+
+LOADED = 3
+"""Models kept in memory: a candidate and the two baselines it may be held against."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A clip, its seconds, and what is replayed about it: the tokens of a baseline."""
+
+    clip: Clip
+    seconds: float
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model in memory, what it executes and how many seconds it took to load."""
+
+    transcriber: Any
+    compute_type: str
+    seconds: float
+
+
+@contextmanager
+def _naming(*specs: ModelSpec) -> Iterator[None]:
+    """Keep libraries quiet, and say whose error it is when one of ``specs`` fails."""
+    try:
+        with _whisper.quiet_libraries():
+            yield
+    except WhisperqError:
+        raise
+    except Exception as error:
+        raise DecodeError(f"{' or '.join(map(str, specs))} failed while it was timed: {error}") from error
+
+
+class Stopwatch:
+    """The timings of a run. One clip of one window at a time, as in dictation; features are made beforehand."""
+
+    def __init__(self, run: Workbench) -> None:
+        self._run = run
+        self._loaded: dict[ModelSpec, Loaded] = {}
+        self._imported: set[str] = set()
+        self._said: dict[ModelSpec, tuple[Said, ...]] = {}
+        self._done: dict[tuple[ModelSpec, ModelSpec, Stage], list[Round]] = {}
+        self._spent: dict[tuple[ModelSpec, ModelSpec, Stage], float] = {}
+        self._running: dict[tuple[ModelSpec, ModelSpec, Stage], Iterator[Round]] = {}
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Load a model that can be timed, or return it from before."""
+        found = self._loaded.pop(spec, None) or self._load(spec)
+        self._loaded[spec] = found  # the last one is the one that was asked for last
+        while len(self._loaded) > LOADED:
+            self._forget(next(iter(self._loaded)))
+        return found
+
+    def _load(self, spec: ModelSpec) -> Loaded:
+        artifact = self._run.store.intact(spec)
+        if spec.backend not in self._imported:  # the runtime's own start is not the model's
+            self._run.decoder.load(artifact)
+            self._imported.add(spec.backend)
+        start = time.perf_counter()
+        transcriber = self._run.decoder.load(artifact)
+        seconds = time.perf_counter() - start
+        if not all(hasattr(transcriber, name) for name in ("prepare", "encode", "replay")):
+            raise ConfigError(
+                f"whisperq_speedup: the stages of {spec.backend} cannot be timed apart; its transcriber has to have "
+                "prepare, encode and replay (pytest_whisperq.backends.Staged)"
+            )
+        return Loaded(transcriber=transcriber, compute_type=transcriber.compute_type, seconds=seconds)
+
+    def _forget(self, spec: ModelSpec) -> None:
+        del self._loaded[spec]
+        for pair in [pair for pair in self._running if spec in pair]:  # what they ran is in memory too
+            del self._running[pair]
+
+    def said(self, baseline: ModelSpec) -> tuple[Said, ...]:
+        """Return the clips on which models are timed against a baseline, and its words, which they have to replay.
+
+        A seeded sample of the clips about which it says anything.
+        """
+        if baseline not in self._said:
+            found: list[Said] = []
+            corpus = replace(self._run.corpus, utterances=self._run.corpus.speech)
+            for item in subset(corpus, 4 * CLIPS, self._run.config.seed).utterances:
+                if len(found) < CLIPS and (one := self._hear(baseline, item)).tokens:
+                    found.append(one)
+            if not found:
+                raise DecodeError(f"{baseline} says nothing about the clips it is timed on; check model and language")
+            self._said[baseline] = tuple(found)
+        return self._said[baseline]
+
+    def _hear(self, baseline: ModelSpec, item: Utterance) -> Said:
+        samples = audio.load(item.audio)
+        clip, tokens = Clip(samples=samples, language=item.language or "en"), tuple(range(REPLAYED))
+        if not baseline.source.is_random:
+            clip = Clip(samples=samples, language=item.language)
+            with _naming(baseline):
+                heard = self.load(baseline).transcriber.transcribe([clip])[0]
+            clip, tokens = replace(clip, language=item.language or heard.language), heard.tokens
+        return Said(clip=clip, seconds=len(samples) / audio.SAMPLE_RATE, tokens=tokens)
+
+    def counts(self, spec: ModelSpec, baseline: ModelSpec) -> list[int]:
+        """Return how many tokens a model says by itself about each of the clips of a baseline."""
+        said = self.said(baseline)
+        if spec.source.is_random:
+            return [len(one.tokens) for one in said]
+        with _naming(spec):
+            return [len(self.load(spec).transcriber.transcribe([one.clip])[0].tokens) for one in said]
+
+    def time(
+        self,
+        baseline: ModelSpec,
+        candidate: ModelSpec,
+        stage: Stage,
+        *,
+        is_clear: Callable[[Timing], bool] | None = None,
+    ) -> Timing:
+        """Run rounds until the verdict on their speedup ``is_clear`` or the budget is spent; without it, to one look.
+
+        Every look may err, so that each is at a confidence that leaves the error of all together where it should be.
+        """
+        pair = (baseline, candidate, stage)
+        done, config = self._done.setdefault(pair, []), self._run.config
+        budget = config.timing_budget if is_clear else config.timing_budget / 4
+        error = 1 - config.confidence
+        for number, size in enumerate(LOOKS if is_clear else LOOKS[:1], 1):
+            self._advance(pair, size, budget)
+            found = measure(done, confidence=1 - error_at(number, error))
+            if is_clear is None or is_clear(found) or self._spent[pair] >= budget:
+                break
+        return replace(found, speedup=replace(found.speedup, confidence=config.confidence))
+
+    def _advance(self, pair: tuple[ModelSpec, ModelSpec, Stage], size: int, budget: float) -> None:
+        """Run rounds until ``size`` of them were left undisturbed, or ``budget`` seconds are spent; one at least."""
+        done = self._done[pair]
+        kept = sum(not one.disturbed for one in done)
+        if pair not in self._running:
+            self._running[pair] = self._start(*pair)
+            self._spent.setdefault(pair, 0.0)
+        with _naming(pair[0], pair[1]):
+            while kept < size and (self._spent[pair] < budget or not done):
+                start = time.perf_counter()
+                done.append(next(self._running[pair]))
+                self._spent[pair] += time.perf_counter() - start
+                kept += not done[-1].disturbed
+                self._run.decoder.progress(f"{pair[1]} is timed against {pair[0]}, {pair[2]}", kept, 0)
+
+    def _start(self, baseline: ModelSpec, candidate: ModelSpec, stage: Stage) -> Iterator[Round]:
+        """Warm both up: what a runtime compiles at first, or caches by the length of a text, is there then."""
+        said = self.said(baseline)
+        with _naming(baseline, candidate):
+            first, second = (self.work(spec, said, stage) for spec in (baseline, candidate))
+            calls = range(len(said)) if stage in ("decoder", "pipeline") else range(2)
+            for work in (second, first):
+                for number in calls:
+                    start = time.perf_counter()
+                    work(number % len(said))
+        last = time.perf_counter() - start
+        repeats = max(1, round(SHORTEST / max(last, 1e-4)))
+        return rounds(first, second, clips=len(said), seed=self._run.config.seed, repeats=repeats)
+
+    def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
+        """Return what a model does in a round of a stage."""
+        model = self.load(spec).transcriber
+        features = [model.prepare(one.clip) for one in said]
+        heard = [model.encode(one) for one in features] if stage == "decoder" else []
+
+        def run_encoder(number: int) -> None:
+            model.encode(features[number])
+
+        def run_decoder(number: int) -> None:
+            model.replay(heard[number], said[number].clip, said[number].tokens)
+
+        def run_to_first_token(number: int) -> None:
+            encoded = model.encode(model.prepare(said[number].clip))
+            model.replay(encoded, said[number].clip, said[number].tokens[:1])
+
+        def run_pipeline(number: int) -> None:
+            if spec.source.is_random:  # what it would say by itself never ends
+                encoded = model.encode(model.prepare(said[number].clip))
+                model.replay(encoded, said[number].clip, said[number].tokens)
+            else:
+                model.transcribe([said[number].clip])
+
+        works = {"encoder": run_encoder, "decoder": run_decoder, "pipeline": run_pipeline}
+        return works.get(stage, run_to_first_token)

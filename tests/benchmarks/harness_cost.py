@@ -1,0 +1,160 @@
+"""What the plugin costs beside bare loops: ``python tests/benchmarks/harness_cost.py [--clips N] [--backend NAME]``.
+
+Decoding: a corpus through the plugin (audio checked and digested, weights verified, transcripts written) against a
+bare batched loop over the same backend, both loading the model, in interleaved rounds. Gate: a whole parity and
+accuracy gate against the procedure of the notebooks: decode all clips with the original, then with the quantized model,
+one by one, time encoder, decoder and pipeline of each in a pass of its own, then score. Models are built beforehand,
+transcripts are not.
+"""
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jiwer
+
+from pytest_whisperq import audio
+from pytest_whisperq.backends import Clip, get_backend
+from pytest_whisperq.backends._whisper import quiet_libraries
+from pytest_whisperq.config import resolve
+from pytest_whisperq.measure.contention import ProcessorState
+from pytest_whisperq.measure.timing import measure, rounds
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.spec import ModelSpec
+
+ROUNDS = 10
+
+
+def start(cache: Path, clips: int, **options: str) -> GateRun:
+    """Return a run that has built its models and decoded nothing."""
+    typed = {"cache_dir": str(cache), "max_utterances": str(clips), "early_stop": "false", **options}
+    run = GateRun(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
+    shutil.rmtree(cache / "transcripts", ignore_errors=True)
+    for spec in (run.baseline_spec, run.spec(run.config.candidates[0])):
+        run.store.get(spec)
+    return run
+
+
+def bare(run: GateRun, spec: ModelSpec) -> None:
+    """Decode the corpus of a run as one would without the plugin."""
+    config = run.config
+    with quiet_libraries():
+        model = get_backend(spec.backend).load(spec.precision, run.store.get(spec).directory, config.threads)
+        items = run.corpus.utterances
+        for first in range(0, len(items), config.decode_batch):
+            batch = items[first : first + config.decode_batch]
+            model.transcribe([Clip(samples=audio.load(item.audio), language=item.language) for item in batch])
+
+
+def decoding(cache: Path, clips: int, options: dict[str, str]) -> str:
+    """Return how much longer the plugin takes to decode, with bounds."""
+    first = start(cache, clips, **options)
+    spec = first.spec(first.config.candidates[0])
+
+    def through_the_plugin(_: int) -> None:
+        start(cache, clips, **options).transcripts(spec)
+
+    # A machine's other users disturb rounds of seconds nearly always; the order and the t test have to do.
+    done = islice(rounds(lambda _: bare(first, spec), through_the_plugin, 1, 0, state=ProcessorState), ROUNDS)
+    found = measure(list(done), confidence=0.95).speedup
+    low, value, high = (100 * (1 / part - 1) for part in (found.upper, found.value, found.lower) if part)
+    return f"{value:+.1f} % ({low:+.1f} … {high:+.1f})"
+
+
+class Stopped:
+    """Adds up where time goes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Any:
+        """Count what happens inside as ``name``."""
+        since = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - since
+
+
+def notebook(run: GateRun) -> Stopped:
+    """Follow the notebooks' procedure; return where the time went."""
+    spent, items = Stopped(), run.corpus.speech
+    said: list[list[str]] = []
+    for spec in (run.baseline_spec, run.spec(run.config.candidates[0])):
+        with quiet_libraries():
+            with spent("load"):
+                artifact = run.store.get(spec)
+                model: Any = get_backend(spec.backend).load(spec.precision, artifact.directory, run.config.threads)
+            clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in items]
+            with spent("decode"):
+                found = [model.transcribe([clip])[0] for clip in clips]
+            said.append([one.text for one in found])
+            features = [model.prepare(clip) for clip in clips]
+            with spent("time the encoder"):
+                heard = [model.encode(one) for one in features]
+            with spent("time the decoder"):
+                for sound, clip, one in zip(heard, clips, found, strict=True):
+                    if one.tokens:
+                        model.replay(sound, clip, one.tokens)
+            with spent("time the pipeline"):
+                for clip in clips:
+                    model.transcribe([clip])
+    with spent("score"):
+        references = [run.normalizer(item.reference, item.language) for item in items]
+        for texts in said:
+            jiwer.wer(
+                references, [run.normalizer(text, item.language) for text, item in zip(texts, items, strict=True)]
+            )
+    return spent
+
+
+def gate(run: GateRun) -> Stopped:
+    """Judge parity and accuracy; return where the time went."""
+    spent, (candidate,) = Stopped(), run.config.candidates
+    with spent("read and check audio"):
+        _ = run.facts
+    for name, spec in (("baseline", run.baseline_spec), ("candidate", run.spec(candidate))):
+        with spent(f"load and decode the {name}"):
+            run.transcripts(spec)
+    with spent("score and judge"):
+        run.parity(candidate)
+        run.accuracy(candidate)
+    return spent
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=64)
+    parser.add_argument("--backend", default="ctranslate2:int8")
+    parser.add_argument("--sizes", nargs="*", default=["whisperq-micro", "random:whisper-tiny"])
+    parser.add_argument("--gated", default="openvino:int8-ptq")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+        for model in args.sizes:
+            clips = args.clips if model == "whisperq-micro" else max(args.clips // 4, 5)
+            options = {"candidate": args.backend, "baseline": args.backend, "model": model}
+            print(
+                f"{model}, {clips} clips on {args.backend}: the plugin takes",
+                decoding(cache, clips, options),
+                flush=True,
+            )
+        run = start(cache, args.clips, candidate=args.gated)
+        procedures: list[tuple[str, Callable[[GateRun], Stopped]]] = [("notebook", notebook), ("gate", gate)]
+        totals = {}
+        for name, procedure in procedures:
+            spent = procedure(run).seconds
+            totals[name] = sum(spent.values())
+            parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in spent.items())
+            print(f"{name}: {totals[name]:.1f} s: {parts}", flush=True)
+        print(f"the gate takes {totals['gate'] / totals['notebook']:.2f} of the notebook's time")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""How often speed gates err, and what they say at true sizes: ``tests/benchmarks/speed_gates.py aa|slow|ratios``.
+
+``aa``: 200 gates of a model against itself at a limit of 0.95. ``slow``: 100 gates of a model that takes 10 % longer at
+a limit of 1.0. In both a second process keeps another core busy, gates take at most ten seconds, and a gate's seed
+draws its orders and clips. ``ratios``: int8 over float32 in every stage at the sizes of whisper-tiny and whisper-base.
+
+Each is spread over process restarts and adds to a file of results, one line a gate: killed, it goes on where it was.
+"""
+
+import argparse
+import json
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scipy.special import betaincinv
+
+from pytest_whisperq.config import resolve
+from pytest_whisperq.gates import speed_check
+from pytest_whisperq.measure.timing import SHORTEST, Round, Timing, Work, rounds
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.stopwatch import STAGES, Stage, Stopwatch
+from pytest_whisperq.verdict import Verdict
+
+RESTARTS = 4
+SLOWDOWN = 1.1
+BUDGET = 7.0  # so that a gate, its last round included, takes ten seconds at most
+GATES = {"aa": (200, 0.95), "slow": (100, 1.0)}
+PAIRS = ("ctranslate2:int8", "openvino:int8-ptq", "transformers:int8-dynamic")
+
+
+class Planted(Stopwatch):
+    """Times a model against itself, the second time as slow as is planted."""
+
+    def __init__(self, run: GateRun, slowdown: float) -> None:
+        super().__init__(run)
+        self._slowdown = slowdown
+
+    def _start(self, baseline: ModelSpec, candidate: ModelSpec, stage: Stage) -> Iterator[Round]:
+        said = self.said(baseline)
+        work = self.work(baseline, said, stage)
+        for number in range(len(said)):
+            start = time.perf_counter()
+            work(number)
+        repeats = max(1, round(SHORTEST / (time.perf_counter() - start)))
+        return rounds(work, self._slow(work), len(said), self._run.config.seed, repeats=repeats)
+
+    def _slow(self, work: Work) -> Work:
+        def run(number: int) -> None:
+            start = time.perf_counter()
+            work(number)
+            end = start + self._slowdown * (time.perf_counter() - start)
+            while time.perf_counter() < end:
+                pass
+
+        return run if self._slowdown > 1 else work
+
+
+def gate(mode: str, seed: int, cache: str) -> dict[str, Any]:
+    """Judge one planted pair on the embedded model, with one thread; stages take turns."""
+    limit, stage = GATES[mode][1], STAGES[seed % len(STAGES)]
+    run = _run(cache, candidate="ctranslate2:float32", threads="1", timing_budget=str(BUDGET), seed=str(seed))
+    spec = run.spec(run.config.candidates[0])
+    watch = Planted(run, SLOWDOWN if mode == "slow" else 1.0)
+
+    def is_clear(timing: Timing) -> bool:
+        return speed_check(stage, timing, limit, BUDGET).verdict is not Verdict.INCONCLUSIVE
+
+    watch.said(spec)  # loading is not timing
+    start = time.perf_counter()
+    timing = watch.time(spec, spec, stage, is_clear=is_clear)
+    return {
+        "mode": mode,
+        "seed": seed,
+        "stage": stage,
+        "verdict": speed_check(stage, timing, limit, BUDGET).verdict.value,
+        "ratio": timing.speedup.value,
+        "rounds": len(timing.rounds),
+        "discarded": dict(timing.discarded),
+        "control": [timing.control.lower, timing.control.upper],
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def ratio(pair: str, size: str, restart: int, cache: str, budget: float) -> Iterator[dict[str, Any]]:
+    """Time every stage of a candidate against its float32, until the budget of each is spent."""
+    run = _run(cache, candidate=pair, model=f"random:whisper-{size}", timing_budget=str(budget), seed=str(restart))
+    candidate = run.spec(run.config.candidates[0])
+    baseline = replace(candidate, precision="float32")
+    watch = Stopwatch(run)
+    for stage in STAGES:
+        found = watch.time(baseline, candidate, stage, is_clear=lambda timing: False)
+        yield {
+            "mode": "ratios",
+            "seed": restart,
+            "pair": pair,
+            "size": size,
+            "stage": stage,
+            "ratio": [found.speedup.lower, found.speedup.value, found.speedup.upper],
+            "rounds": len(found.rounds),
+            "discarded": dict(found.discarded),
+            "threads": run.config.threads,
+        }
+
+
+def _run(cache: str, **options: str) -> GateRun:
+    typed = {"cache_dir": cache, **options}
+    return GateRun(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def _beside_a_busy_core(work: Callable[[], None], *, spin: bool) -> None:
+    if not spin:
+        work()
+        return
+    busy = multiprocessing.get_context("spawn").Process(target=_spin, daemon=True)
+    busy.start()
+    try:
+        work()
+    finally:
+        busy.kill()
+
+
+def _known(file: Path, mode: str) -> list[dict[str, Any]]:
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [record for record in map(json.loads, lines) if record["mode"] == mode]
+
+
+def worker(args: argparse.Namespace) -> None:
+    """Do the part of one restart that is not in the file yet."""
+    known = _known(args.results, args.mode)
+
+    def note(record: dict[str, Any]) -> None:
+        with args.results.open("a", encoding="utf-8") as out:
+            out.write(json.dumps({**record, "restart": args.restart}) + "\n")
+
+    if args.mode == "ratios":
+        for size in args.sizes:
+            for pair in PAIRS:
+                if not any((r["pair"], r["size"], r["seed"]) == (pair, size, args.restart) for r in known):
+                    for record in list(ratio(pair, size, args.restart, args.cache, args.budget)):
+                        note(record)
+        return
+    done = {record["seed"] for record in known}
+    todo = [seed for seed in range(args.restart, GATES[args.mode][0], RESTARTS) if seed not in done]
+
+    def judge_all() -> None:
+        for seed in todo:
+            note(gate(args.mode, seed, args.cache))
+
+    _beside_a_busy_core(judge_all, spin=not args.no_spin)
+
+
+def report(file: Path, mode: str) -> None:
+    """Print what the file says."""
+    known = _known(file, mode)
+    if mode == "ratios":
+        print("| model | candidate | stage | speedup over float32, each restart | spread |\n|---|---|---|---|---|")
+        for size, pair, stage in dict.fromkeys((r["size"], r["pair"], r["stage"]) for r in known):
+            own = [r["ratio"] for r in known if (r["size"], r["pair"], r["stage"]) == (size, pair, stage)]
+            told = ", ".join("none" if None in one else f"{one[1]:.2f} ({one[0]:.2f} … {one[2]:.2f})" for one in own)
+            values = [one[1] for one in own if one[1]]
+            print(f"| {size} | {pair} | {stage} | {told} | ±{50 * (max(values) / min(values) - 1):.1f} % |")
+        return
+    verdicts = Counter(record["verdict"] for record in known)
+    size, failed = len(known), verdicts["FAIL"]
+    bound = 1.0 if failed == size else float(betaincinv(failed + 1, size - failed, 0.95))
+    seconds = sorted(record["seconds"] for record in known)
+    lost = sum(sum(record["discarded"].values()) for record in known)
+    print(
+        f"{mode}: {dict(verdicts)} of {size} in {len({r['restart'] for r in known})} restarts; FAIL at most "
+        f"{100 * bound:.1f} % (95 % bound); median {seconds[size // 2]:.1f} s, longest {seconds[-1]:.1f} s; "
+        f"{sum(r['rounds'] for r in known)} rounds, {lost} discarded"
+    )
+
+
+def main() -> None:
+    """Start the restarts one after the other, then report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mode", choices=[*GATES, "ratios"])
+    parser.add_argument("--results", type=Path, default=Path("speed_gates.jsonl"))
+    parser.add_argument("--cache", default=".tox/.whisperq-cache", help="where models are built")
+    parser.add_argument("--sizes", nargs="+", default=["tiny", "base"])
+    parser.add_argument("--budget", type=float, default=30.0, help="seconds a stage, of ratios")
+    parser.add_argument("--no-spin", action="store_true", help="another core is busy already")
+    parser.add_argument("--restart", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.restart is not None:
+        worker(args)
+        return
+    for restart in range(3 if args.mode == "ratios" else RESTARTS):
+        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--restart", str(restart)], check=True)
+    report(args.results, args.mode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Speed gates as users meet them: beside other workers, in the table, on the packaged suite, on random weights."""
+
+import json
+
+import pytest
+from scripted_project import Project, same
+
+SPEED = """
+import pytest
+
+@pytest.mark.whisperq_speedup(stage="encoder", min_ratio=1.5)
+def test_speed():
+    pass
+
+@pytest.mark.whisperq_size(max_ratio=2)
+def test_size():
+    pass
+"""
+
+
+def record(project: Project, encoder: float) -> None:
+    """Make a project whose int8 takes so many seconds to encode, and whose float32 takes 40 ms."""
+    project.record(12, int8=same)
+    script = json.loads((project.model / "scripted.json").read_text())
+    script["float32"]["seconds"] = {"encoder": 0.04, "token": 0.002}
+    script["int8"]["seconds"] = {"encoder": encoder, "token": 0.002}
+    (project.model / "scripted.json").write_text(json.dumps(script))
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_a_fast_candidate_passes_and_the_table_shows_what_was_measured(project: Project) -> None:
+    record(project, 0.01)
+    project.pytester.makepyfile(SPEED)
+    result = project.run("--whisperq-timing-budget=6")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*encoder speedup *4.00 … 4.00*> 1.5*PASS",
+            "*control*1.0*",
+            "*decoder speedup*",
+            "*RTFx* → *",
+            "*time to first*",
+            "speedup: encoder: * rounds*",
+            "speedup: * thread* each on *, one clip at a time",
+            "speedup: tokens said about the 5 clips: 30 → 30",
+        ]
+    )
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_a_slow_candidate_fails_with_the_figures(project: Project) -> None:
+    record(project, 0.08)
+    project.pytester.makepyfile(SPEED)
+    result = project.run("--whisperq-timing-budget=6", "-k", "speed")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq speedup gate: FAIL",
+            "  encoder speedup: 0.5* times (must stay above 1.5); bounds at 95%: 0.* … 0.*",
+            "  control: *",
+            '  a waiver would name id = "speedup/scripted:int8"',
+        ]
+    )
+
+
+def test_beside_other_workers_speed_is_skipped_with_the_reason(request: pytest.FixtureRequest) -> None:
+    project = Project(request, ("-n2",))
+    record(project, 0.01)
+    project.pytester.makepyfile(SPEED)
+    result = project.run("-rs", project.pytester.path.as_posix())
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        ["SKIPPED*whisperq: speed is not timed while 2 xdist workers share the processor; run it with -n0"]
+    )
+
+
+@pytest.mark.parametrize("naming", ["test_it.py", "test_it.py::test_speed", "--whisperq-min-speedup=1.2"])
+def test_a_speed_gate_that_was_named_fails_beside_other_workers(request: pytest.FixtureRequest, naming: str) -> None:
+    project = Project(request, ("-n2",))
+    record(project, 0.01)
+    project.pytester.makepyfile(test_it=SPEED)
+    result = project.run(naming, "-k", "speed")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["whisperq: speed is not timed while 2 xdist workers share the processor; *"])
+
+
+def test_one_worker_is_alone(request: pytest.FixtureRequest) -> None:
+    project = Project(request, ("-n1",))
+    record(project, 0.01)
+    project.pytester.makepyfile(SPEED)
+    result = project.run("--whisperq-timing-budget=6", "-k", "speed")
+    result.assert_outcomes(passed=1)  # 4 times as fast, on any machine that is not halted
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_what_is_only_reported_has_figures_and_no_verdict(project: Project) -> None:
+    record(project, 0.08)
+    project.pytester.makepyfile(
+        """
+        def test_speed(whisperq_gate):
+            outcome = whisperq_gate.report("speedup", stage="encoder")
+            assert outcome.judgement.figures[0].name == "encoder speedup"
+        """
+    )
+    result = project.run("--whisperq-timing-budget=4", "--whisperq-on-inconclusive=skip")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*encoder speedup *0.*"])
+    for word in ("FAIL", "INCONCLUSIVE", "not certified"):
+        result.stdout.no_fnmatch_line(f"*{word}*")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ("min_ratio=0", "min_ratio must be a number from 0 to 1000, but not 0"),
+        ("stage='all'", "stage must be one of 'encoder', 'decoder', 'pipeline' (got 'all')"),
+        ("baseline='transformers'", "baseline must be a pair such as 'transformers:float32'"),
+        ("ratio=2", "has no keyword 'ratio'; valid: min_ratio, stage, baseline"),
+    ],
+)
+def test_keywords_are_checked(project: Project, keywords: str, message: str) -> None:
+    project.record(12, int8=same)
+    project.pytester.makepyfile(f"import pytest\n@pytest.mark.whisperq_speedup({keywords})\ndef test_it(): pass")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{message}*".replace("[", "[[]")])
+
+
+def test_an_unknown_size_names_the_nearest(project: Project) -> None:
+    project.record(12, int8=same)
+    project.pytester.makepyfile(SPEED)
+    result = project.run("--whisperq-model=random:whisper-tinny")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*--whisperq-model: unknown size 'random:whisper-tinny' (did you mean 'random:whisper-tiny'?); valid: *"]
+    )

@@ -1,0 +1,188 @@
+"""Speed gates on scripted models whose stages take the time they are told: what is timed, how often, what it says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.errors import ConfigError, DecodeError
+from pytest_whisperq.gates import Outcome, implausible
+from pytest_whisperq.measure.timing import Round, Timing, measure
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.verdict import Verdict
+
+StartRun = Callable[..., GateRun]
+
+
+pytestmark = pytest.mark.usefixtures("virtual_time")
+
+
+@pytest.fixture
+def timed(tmp_path: Path, make_corpus: Any, make_script: Any) -> Callable[..., None]:
+    """Write twelve clips of four words; int8 takes as many times less than float32 as it is told."""
+
+    def write(encoder: float = 1.0, decoder: float = 1.0, texts: list[str] | None = None) -> None:
+        corpus = make_corpus(tmp_path / "corpus", ["one two three four"] * 12, {"language": ["en"] * 12})
+        make_script(tmp_path / "model", corpus, {"float32": None, "int8": texts, "int4-sym": None})
+        script = json.loads((tmp_path / "model/scripted.json").read_text())
+        script["float32"]["seconds"] = {"encoder": 0.004, "token": 0.001}
+        script["int8"]["seconds"] = {"encoder": 0.004 / encoder, "token": 0.001 / decoder}
+        (tmp_path / "model/scripted.json").write_text(json.dumps(script))
+
+    return write
+
+
+def speedup(run: GateRun, **limits: Any) -> Outcome:
+    return run.speedup(run.config.candidates[0], **limits)
+
+
+@pytest.mark.parametrize(("stage", "ratio"), [("encoder", 4.0), ("decoder", 2.0), ("pipeline", (4 + 4) / (1 + 2))])
+def test_each_stage_has_its_own_ratio(
+    timed: Callable[..., None], start_run: StartRun, stage: str, ratio: float
+) -> None:
+    timed(encoder=4.0, decoder=2.0)
+    outcome = speedup(start_run(timing_budget="3"), stage=stage, min_ratio=1.2)
+    (check,) = outcome.judgement.checks
+    assert check.verdict is Verdict.PASS
+    assert check.value == pytest.approx(ratio, rel=0.01)
+    assert (check.name, check.unit, check.limit) == (f"{stage} speedup", "times", 1.2)
+    shown = [figure.name for figure in outcome.judgement.figures]
+    assert shown[0] == "control"
+    assert {f"{other} speedup" for other in ("encoder", "decoder", "pipeline") if other != stage} < set(shown)
+    assert {"RTFx", "latency p50, ms", "latency p95, ms", "time to first token, ms", "load, s"} < set(shown)
+
+
+def test_a_slower_candidate_fails(timed: Callable[..., None], start_run: StartRun) -> None:
+    timed(encoder=0.5)
+    (check,) = speedup(start_run(timing_budget="3"), stage="encoder").judgement.checks
+    assert check.verdict is Verdict.FAIL
+    assert check.limit == 1.0
+    assert check.upper is not None
+    assert check.upper < 0.8
+
+
+def test_the_verdict_is_clear_after_ten_rounds_and_no_more_are_run(
+    timed: Callable[..., None], start_run: StartRun
+) -> None:
+    timed(encoder=4.0)
+    judgement = speedup(start_run(timing_budget="60"), stage="encoder", min_ratio=1.5).judgement
+    assert judgement.notes[0].startswith("encoder: 10 rounds")
+
+
+def test_a_spent_budget_is_inconclusive_and_says_what_to_type(timed: Callable[..., None], start_run: StartRun) -> None:
+    timed()
+    (check,) = speedup(start_run(timing_budget="0.01"), stage="encoder").judgement.checks
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.reason.startswith("1 undisturbed rounds, 5 are needed")
+    assert "--whisperq-timing-budget (0.01 s)" in check.reason
+
+
+def test_gates_share_what_they_time_and_load_each_model_once(
+    timed: Callable[..., None], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed(encoder=4.0, decoder=4.0)
+    made: list[str] = []
+    start = ScriptedTranscriber.__init__
+
+    def counted(self: ScriptedTranscriber, texts: Any, compute_type: str) -> None:
+        made.append(compute_type)
+        start(self, texts, compute_type)
+
+    monkeypatch.setattr(ScriptedTranscriber, "__init__", counted)
+    run = start_run(timing_budget="2")
+    first = speedup(run, stage="encoder").judgement
+    again = speedup(run, stage="encoder").judgement
+    assert again == first
+    assert made == ["float32", "float32", "int8"]  # the first one twice: the second load is timed
+    other = speedup(run, stage="decoder").judgement
+    assert next(f for f in first.figures if f.name == "load, s") in other.figures
+
+
+def test_the_decoder_replays_the_baseline_s_tokens(
+    timed: Callable[..., None], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed(texts=["one"] * 12)
+    lengths: set[tuple[str, int]] = set()
+    replay = ScriptedTranscriber.replay
+
+    def seen(self: ScriptedTranscriber, heard: Any, clip: Clip, tokens: Any) -> None:
+        lengths.add((self.compute_type, len(tokens)))
+        replay(self, heard, clip, tokens)
+
+    run = start_run(timing_budget="1")
+    watch = run._speed._watch
+    candidate, baseline = run.spec(run.config.candidates[0]), run.baseline_spec
+    said = watch.said(baseline)
+    monkeypatch.setattr(ScriptedTranscriber, "replay", seen)
+    for spec in (baseline, candidate):
+        watch.work(spec, said, "decoder")(0)
+    assert lengths == {("float32", 4), ("int8", 4)}
+    note = speedup(run, stage="pipeline").judgement.notes[2]
+    assert note == "tokens said about the 5 clips: 20 → 5"
+
+
+def test_a_baseline_that_says_nothing_cannot_be_replayed(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, make_script: Any
+) -> None:
+    corpus = make_corpus(tmp_path / "corpus", ["one"] * 6)
+    make_script(tmp_path / "model", corpus, {"float32": [""] * 6, "int8": None})
+    with pytest.raises(DecodeError, match="scripted:float32 says nothing about the clips it is timed on"):
+        speedup(start_run())
+
+
+def test_another_baseline_may_be_named_and_the_usual_one_is_shown_too(
+    timed: Callable[..., None], start_run: StartRun
+) -> None:
+    timed(encoder=4.0)
+    judgement = speedup(start_run(timing_budget="1"), stage="encoder", baseline="scripted:int4-sym").judgement
+    assert judgement.baseline == "scripted:int4-sym"
+    assert "encoder speedup over scripted:float32" in [figure.name for figure in judgement.figures]
+
+
+@pytest.mark.parametrize("baseline", ["scripted:int8", "scripted", "scripted:int3", "nothing:float32"])
+def test_a_baseline_that_cannot_be_meant_is_an_error(start_run: StartRun, baseline: str) -> None:
+    with pytest.raises(ConfigError, match="whisperq_speedup"):
+        speedup(start_run(), baseline=baseline)
+
+
+def test_a_backend_without_stages_says_what_it_lacks(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(ScriptedTranscriber, "encode")
+    monkeypatch.setattr(ScriptedTranscriber, "transcribe", lambda self, clips: [Hypothesis(text="x")] * len(clips))
+    with pytest.raises(ConfigError, match="prepare, encode and replay"):
+        speedup(start_run())
+
+
+def test_a_model_that_breaks_while_it_is_timed_is_named(
+    timed: Callable[..., None], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed()
+    monkeypatch.setattr(ScriptedTranscriber, "encode", lambda self, features: 1 / 0)
+    with pytest.raises(DecodeError, match=r"scripted:float32 failed while it was timed: division by zero"):
+        speedup(start_run(), stage="encoder")
+
+
+def of(ratio: float) -> Timing:
+    rounds = [Round(clip=0, baseline=1.0, control=1.0, candidate=(1 + 0.001 * (n % 2)) / ratio) for n in range(10)]
+    return measure(rounds, confidence=0.95)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "pipeline", "plausible"),
+    [
+        (1.6, 1.1, 1.3, True),
+        (1.6, 1.1, 1.05, True),
+        (1.6, 1.1, 1.8, False),
+        (1.2, 1.3, 0.9, False),
+        (0.7, 0.9, 0.8, True),
+    ],
+)
+def test_a_pipeline_gains_what_its_stages_gain(
+    encoder: float, decoder: float, pipeline: float, plausible: bool
+) -> None:
+    said = implausible({"encoder": of(encoder), "decoder": of(decoder), "pipeline": of(pipeline)})
+    assert (said == "") is plausible
+    assert plausible or "outside of what its stages allow" in said
