@@ -10,7 +10,17 @@ from pytest_whisperq import audio
 from pytest_whisperq.backends import Clip, _whisper
 from pytest_whisperq.corpus import Utterance, subset
 from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
-from pytest_whisperq.measure.timing import LOOKS, SHORTEST, Round, Timing, Work, error_at, measure, rounds
+from pytest_whisperq.measure.timing import (
+    LOOKS,
+    SHORTEST,
+    Round,
+    Timing,
+    Work,
+    error_at,
+    first_kept,
+    measure,
+    rounds,
+)
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.workbench import Workbench
 
@@ -153,7 +163,8 @@ class Stopwatch:
         error = 1 - config.confidence
         for number, size in enumerate(LOOKS if is_clear else LOOKS[:1], 1):
             self._advance(pair, size, budget)
-            found = measure(done, confidence=1 - error_at(number, error))
+            # Not those beyond, which another gate may have asked for because it liked or disliked what it saw.
+            found = measure(first_kept(done, size), confidence=1 - error_at(number, error))
             if is_clear is None or is_clear(found) or self._spent[pair] >= budget:
                 break
         return replace(found, speedup=replace(found.speedup, confidence=config.confidence))

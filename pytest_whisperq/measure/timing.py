@@ -126,6 +126,16 @@ def error_at(look: int, error: float) -> float:
     return error / (look * (look + 1))
 
 
+def first_kept(done: Sequence[Round], size: int) -> Sequence[Round]:
+    """Return the first rounds, up to the one with which ``size`` were left undisturbed; all, if there are fewer."""
+    kept = 0
+    for number, one in enumerate(done, 1):
+        kept += not one.disturbed
+        if kept == size:
+            return done[:number]
+    return done
+
+
 def measure(done: Sequence[Round], *, confidence: float) -> Timing:
     """Return what rounds say, without those that were disturbed; bounds are None with fewer than `MIN_ROUNDS`."""
     kept = tuple(one for one in done if not one.disturbed)

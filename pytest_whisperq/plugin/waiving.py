@@ -38,7 +38,8 @@ class WaiverCheck:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what was judged."""
-        self._judged.update(dict.fromkeys((report.nodeid, judgement) for judgement in judgements_of(report)))
+        demanded = (judgement for judgement in judgements_of(report) if judgement.checks)
+        self._judged.update(dict.fromkeys((report.nodeid, judgement) for judgement in demanded))
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Settle every waiver; a run that is green so far and has one too many fails."""

@@ -102,6 +102,14 @@ def test_gates_share_what_they_time_and_load_each_model_once(
     assert next(f for f in first.figures if f.name == "load, s") in other.figures
 
 
+def test_a_second_gate_looks_as_if_it_were_the_first(timed: Callable[..., None], start_run: StartRun) -> None:
+    timed(encoder=1.5)
+    run = start_run(timing_budget="30")
+    pair = run.baseline_spec, run.spec(run.config.candidates[0])
+    assert len(run._speed._watch.time(*pair, "encoder", is_clear=lambda timing: False).rounds) > 100
+    assert speedup(run, stage="encoder", min_ratio=1.2).judgement.notes[0].startswith("encoder: 10 rounds")
+
+
 def test_the_decoder_replays_the_baseline_s_tokens(
     timed: Callable[..., None], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

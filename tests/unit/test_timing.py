@@ -10,7 +10,7 @@ import pytest
 
 from pytest_whisperq.measure import timing
 from pytest_whisperq.measure.contention import ProcessorState
-from pytest_whisperq.measure.timing import LOOKS, Round, Work, error_at, measure, rounds
+from pytest_whisperq.measure.timing import LOOKS, Round, Work, error_at, first_kept, measure, rounds
 
 
 class Clock:
@@ -119,6 +119,11 @@ def test_what_disturbs_one_run_disturbs_its_round() -> None:
     base, own = clock.work("base", 1.0), clock.work("own", 1.0)
     (one,) = islice(rounds(base, own, 1, 0, clock=lambda: clock.now, state=lambda: next(states)), 1)
     assert one.disturbed == "other processes had the processor"
+
+
+def test_a_look_sees_its_own_rounds_and_none_beyond() -> None:
+    done = [of(0.1), of(0.1, disturbed="x"), of(0.2), of(0.3)]
+    assert [len(first_kept(done, size)) for size in (1, 2, 3, 4)] == [1, 3, 4, 4]
 
 
 @pytest.mark.parametrize(("count", "bounded"), [(0, False), (4, False), (5, True)])
