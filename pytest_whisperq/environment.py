@@ -16,14 +16,17 @@ def cpu_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Return how many processors this process may really use, at least 1.
 
     The smaller of the scheduling affinity and the container's quota: runtimes that size their thread pool by the host's
-    processor count inside a small container slow down by an order of magnitude (cgroup v2 ``cpu.max``: "quota period").
+    processor count inside a small container slow down by an order of magnitude (cgroup v2 ``cpu.max``: "quota period";
+    version 1 has a file for each, and -1 for no quota).
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-        return max(1, min(affinity, int(quota) // int(period)))
-    except (OSError, ValueError, ZeroDivisionError):  # no cgroup v2, or "max"
-        return max(1, affinity)
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            quota, period = (int(word) for file in files for word in (cgroup / file).read_text().split())
+            return max(1, min(affinity, quota // period)) if quota > 0 else affinity
+        except (OSError, ValueError, ZeroDivisionError):  # not this version, or "max"
+            continue
+    return max(1, affinity)
 
 
 def versions(distributions: tuple[str, ...]) -> dict[str, str]:

@@ -32,6 +32,14 @@ def test_the_quota_of_the_container_counts_not_the_host(tmp_path: Path, content:
     assert cpu_quota(tmp_path) == expected
 
 
+@pytest.mark.parametrize(("quota", "expected"), [("300000", 3), ("-1", 8), ("50000", 1), ("1600000", 8)])
+def test_the_quota_of_the_first_version_of_cgroups_counts_too(tmp_path: Path, quota: str, expected: int) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert cpu_quota(tmp_path) == expected
+
+
 def test_without_a_cgroup_the_affinity_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cpu_quota(tmp_path) == 8
     monkeypatch.delattr(os, "sched_getaffinity")
