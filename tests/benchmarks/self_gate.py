@@ -139,10 +139,8 @@ def _gates(texts: PairedTexts) -> dict[str, Verdict]:
 
 def early(recorded: Recorded, corpora: int) -> None:
     """Print when broken candidates are failed early, beside what one look can find in as much of the corpus."""
-    print(
-        "\n| planted | heard until failed: median | nine in ten | not before the end | failed within | by one look there "
-        "|\n|---|---|---|---|---|---|"
-    )
+    columns = ("planted", "heard until failed: median", "nine in ten", "not before the end", "failed within")
+    print(f"\n| {' | '.join(columns)} | by one look there |\n|{'---|' * (len(columns) + 1)}")
     for name, plant, share in (
         ("8 points worse, single words", words_lost(8.0), 0.1),
         ("8 points worse, whole clips", clips_lost(8.0), 0.1),
