@@ -1,5 +1,6 @@
 """Run models: load one, make sure that it executes what it promises, decode batches of clips or long recordings."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -40,6 +41,8 @@ class Decoder:
             raise
         except Exception as error:
             raise DecodeError(f"{spec} was built but cannot be loaded: {error}") from error
+        if torch := sys.modules.get("torch"):  # which makes the features of most runtimes, on all cores if not told
+            torch.set_num_threads(self._threads)
         self.attest(spec, transcriber.compute_type)
         return transcriber
 

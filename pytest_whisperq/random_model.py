@@ -90,16 +90,19 @@ def random_source(name: str, cache: Path, option: str) -> SourceModel:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{target}.lock"):
             if not target.is_dir():
-                aside = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
+                for left in target.parent.glob(f".build-{target.name}-*"):  # by a process that was killed
+                    shutil.rmtree(left, ignore_errors=True)
+                aside = Path(tempfile.mkdtemp(prefix=f".build-{target.name}-", dir=target.parent))
+                aside.chmod(0o755)  # others may use this cache
                 try:
                     with quiet_libraries():
                         _write(SIZES[name], aside)
                     os.replace(aside, target)
                 finally:
                     shutil.rmtree(aside, ignore_errors=True)
+        return source_in(target, name)
     except OSError as error:
         raise cache_error(cache, error) from error
-    return source_in(target, name)
 
 
 def _write(shape: Shape, directory: Path) -> None:

@@ -1,17 +1,22 @@
 """The speed gate of a run: what is timed against what, and the figures that stand beside the verdict."""
 
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median, quantiles
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config import Candidate, explicit_candidate
 from pytest_whisperq.environment import cpu_features
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.errors import ConfigError, WhisperqError
+from pytest_whisperq.measure.contention import ProcessorState, unseen
 from pytest_whisperq.measure.timing import Timing
 from pytest_whisperq.spec import ModelSpec
-from pytest_whisperq.stopwatch import FIRST, STAGES, Stage, Stopwatch
+from pytest_whisperq.stopwatch import FIRST, STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.verdict import Figure, Verdict
 from pytest_whisperq.workbench import Workbench
+
+ENOUGH = 20
+"""Rounds without which nobody can say what one run in twenty exceeds."""
 
 
 class SpeedGate:
@@ -41,21 +46,26 @@ class SpeedGate:
             if name != stage
             for figure in gates.speed_figure(f"{name} speedup", timing)
         ]
-        if (other := self._other(base, spec)) is not None:
-            figures += gates.speed_figure(f"{stage} speedup over {other}", watch.time(other, spec, stage))
-        figures += self._latencies(base, spec, found["pipeline"])
+        figures += self._latencies(base, spec, found)
         threads = run.config.threads
         said = [len(one.tokens) for one in watch.said(base)], watch.counts(spec, base)
         notes = [
             f"{threads} thread{'s' if threads > 1 else ''} each on {cpu_features()}, one clip at a time",
             f"tokens said about the {len(said[0])} clips: {sum(said[0])} → {sum(said[1])}",
         ]
+        if hidden := unseen(ProcessorState.read()):
+            notes.append(f"disturbances this system does not tell of: {', '.join(hidden)}")
         if doubt := gates.implausible(found):
             notes.append(doubt)
+        if (other := self._other(base, spec)) is not None:
+            name = gates.baseline_name(other, spec)
+            try:
+                figures += gates.speed_figure(f"{stage} speedup over {name}", watch.time(other, spec, stage))
+            except WhisperqError as error:  # the verdict does not depend on it
+                notes.append(f"not timed against {name}: {error}")
         return gates.judge_speedup(
-            run.store.get(base),
-            run.store.get(spec),
-            watch.load(spec).compute_type,
+            (run.store.get(base), run.store.get(spec)),
+            (watch.load(base).compute_type, watch.load(spec).compute_type),
             stage,
             own,
             min_ratio=min_ratio,
@@ -69,7 +79,8 @@ class SpeedGate:
         """Return what a candidate is timed against; the run's baseline where its backend has no other float32."""
         if named is not None:
             chosen = explicit_candidate(named, "whisperq_speedup: baseline")
-            found = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=spec.source)
+            source = self._run.baseline_source if chosen == self._run.config.baseline else spec.source
+            found = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=source)
         else:
             found = self._at_float32(spec) or self._run.baseline_spec
         if found == spec:
@@ -90,20 +101,27 @@ class SpeedGate:
             return None
         return ModelSpec(backend=spec.backend, precision="float32", source=spec.source)
 
-    def _latencies(self, base: ModelSpec, spec: ModelSpec, pipeline: Timing) -> list[Figure]:
+    def _latencies(self, base: ModelSpec, spec: ModelSpec, found: Mapping[str, Timing]) -> list[Figure]:
         """Return times that hold on this machine only: for people to read, nothing is ever compared with them."""
-        watch, rows = self._watch, list[tuple[str, float, float]]()
-        if len(pipeline.rounds) > 1:
-            before, after = ([getattr(one, name) for one in pipeline.rounds] for name in ("baseline", "candidate"))
-            heard = sum(watch.said(base)[one.clip].seconds for one in pipeline.rounds)
-            rows += [
-                ("RTFx", heard / sum(before), heard / sum(after)),
-                ("latency p50, ms", 1e3 * median(before), 1e3 * median(after)),
-                ("latency p95, ms", 1e3 * quantiles(before, n=20)[-1], 1e3 * quantiles(after, n=20)[-1]),
-            ]
-        first = watch.time(base, spec, FIRST).rounds
-        if first:
-            before, after = ([getattr(one, name) for one in first] for name in ("baseline", "candidate"))
-            rows.append(("time to first token, ms", 1e3 * median(before), 1e3 * median(after)))
+        watch, said, rows = self._watch, self._watch.said(base), list[tuple[str, float, float]]()
+
+        def add(name: str, stage: Timing, of: Callable[[Sequence[float], Sequence[Said]], float]) -> None:
+            if stage.rounds:
+                clips = [said[one.clip] for one in stage.rounds]
+                before, after = [one.before for one in stage.rounds], [one.after for one in stage.rounds]
+                rows.append((name, of(before, clips), of(after, clips)))
+
+        add("encoder, ms a window", found["encoder"], lambda times, _: 1e3 * median(times))
+        add(
+            "decoder, ms a token",
+            found["decoder"],
+            lambda times, clips: 1e3 * sum(times) / sum(len(one.tokens) for one in clips),
+        )
+        pipeline = found["pipeline"]
+        add("RTFx", pipeline, lambda times, clips: sum(one.seconds for one in clips) / sum(times))
+        add("latency p50, ms", pipeline, lambda times, _: 1e3 * median(times))
+        if len(pipeline.rounds) >= ENOUGH:
+            add("latency p95, ms", pipeline, lambda times, _: 1e3 * quantiles(times, n=20, method="inclusive")[-1])
+        add("time to first token, ms", watch.time(base, spec, FIRST), lambda times, _: 1e3 * median(times))
         rows.append(("load, s", watch.load(base).seconds, watch.load(spec).seconds))
         return [Figure(name=name, value=own, baseline=other) for name, other, own in rows]

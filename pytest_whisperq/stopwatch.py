@@ -31,11 +31,14 @@ STAGES: tuple[Stage, ...] = ("encoder", "decoder", "pipeline")
 FIRST: Stage = "first token"
 """What is reported besides: everything up to the first token."""
 
-CLIPS = 5
-"""Clips that take turns."""
+CLIPS = 4
+"""Clips that take turns; an encoder, to which every window is alike, has one."""
 
 REPLAYED = 32
 """Tokens that a model of random weights is made to say about a clip: about ten seconds of speech."""
+
+REPORTED = 2
+"""The look up to which a stage is timed that is not gated but reported."""
 
 LOADED = 3
 """Models kept in memory: a candidate and the two baselines it may be held against."""
@@ -85,10 +88,10 @@ class Stopwatch:
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Load a model that can be timed, or return it from before."""
+        while spec not in self._loaded and len(self._loaded) >= LOADED:
+            self._forget(next(iter(self._loaded)))
         found = self._loaded.pop(spec, None) or self._load(spec)
         self._loaded[spec] = found  # the last one is the one that was asked for last
-        while len(self._loaded) > LOADED:
-            self._forget(next(iter(self._loaded)))
         return found
 
     def _load(self, spec: ModelSpec) -> Loaded:
@@ -123,7 +126,10 @@ class Stopwatch:
                 if len(found) < CLIPS and (one := self._hear(baseline, item)).tokens:
                     found.append(one)
             if not found:
-                raise DecodeError(f"{baseline} says nothing about the clips it is timed on; check model and language")
+                raise DecodeError(
+                    f"{baseline} says nothing about the clips it is timed on, or its backend returns no tokens; "
+                    "check model and language"
+                )
             self._said[baseline] = tuple(found)
         return self._said[baseline]
 
@@ -134,7 +140,7 @@ class Stopwatch:
             clip = Clip(samples=samples, language=item.language)
             with _naming(baseline):
                 heard = self.load(baseline).transcriber.transcribe([clip])[0]
-            clip, tokens = replace(clip, language=item.language or heard.language), heard.tokens
+            clip, tokens = replace(clip, language=item.language or heard.language or "en"), heard.tokens
         return Said(clip=clip, seconds=len(samples) / audio.SAMPLE_RATE, tokens=tokens)
 
     def counts(self, spec: ModelSpec, baseline: ModelSpec) -> list[int]:
@@ -161,11 +167,14 @@ class Stopwatch:
         done, config = self._done.setdefault(pair, []), self._run.config
         budget = config.timing_budget if is_clear else config.timing_budget / 4
         error = 1 - config.confidence
-        for number, size in enumerate(LOOKS if is_clear else LOOKS[:1], 1):
-            self._advance(pair, size, budget)
+        for number, size in enumerate(LOOKS, 1):
+            # A report takes all that a gate has timed, and asks for little more by itself.
+            self._advance(pair, size if is_clear or number <= REPORTED else 0, budget)
             # Not those beyond, which another gate may have asked for because it liked or disliked what it saw.
             found = measure(first_kept(done, size), confidence=1 - error_at(number, error))
-            if is_clear is None or is_clear(found) or self._spent[pair] >= budget:
+            is_over = self._spent[pair] >= budget and len(first_kept(done, size)) == len(done)
+            is_over = is_over or (is_clear is None and number >= REPORTED and len(first_kept(done, size)) == len(done))
+            if is_over or (is_clear is not None and is_clear(found)):
                 break
         return replace(found, speedup=replace(found.speedup, confidence=config.confidence))
 
@@ -173,13 +182,17 @@ class Stopwatch:
         """Run rounds until ``size`` of them were left undisturbed, or ``budget`` seconds are spent; one at least."""
         done = self._done[pair]
         kept = sum(not one.disturbed for one in done)
-        if pair not in self._running:
-            self._running[pair] = self._start(*pair)
-            self._spent.setdefault(pair, 0.0)
+        self._spent.setdefault(pair, 0.0)
         with _naming(pair[0], pair[1]):
             while kept < size and (self._spent[pair] < budget or not done):
+                if pair not in self._running:
+                    self._running[pair] = self._start(*pair)
                 start = time.perf_counter()
-                done.append(next(self._running[pair]))
+                try:
+                    done.append(next(self._running[pair]))
+                except BaseException:
+                    del self._running[pair]  # a generator that has raised has no more to give
+                    raise
                 self._spent[pair] += time.perf_counter() - start
                 kept += not done[-1].disturbed
                 self._run.decoder.progress(f"{pair[1]} is timed against {pair[0]}, {pair[2]}", kept, 0)
@@ -196,7 +209,8 @@ class Stopwatch:
                     work(number % len(said))
         last = time.perf_counter() - start
         repeats = max(1, round(SHORTEST / max(last, 1e-4)))
-        return rounds(first, second, clips=len(said), seed=self._run.config.seed, repeats=repeats)
+        clips = 1 if stage == "encoder" else len(said)
+        return rounds(first, second, clips=clips, seed=self._run.config.seed, repeats=repeats)
 
     def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
         """Return what a model does in a round of a stage."""

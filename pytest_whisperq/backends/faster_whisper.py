@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,7 @@ class FasterWhisperTranscriber:
             self._model: Any = library.WhisperModel(
                 str(directory), device="cpu", compute_type="default", cpu_threads=threads, num_workers=1
             )
-        self._prompts = _whisper.FrontEnd(directory)
+        self._directory = directory
         self._suppressed = list(generation.get("suppress_tokens") or [])
         self._timestamps = _whisper.timestamps_after(self._model.hf_tokenizer.token_to_id("<|notimestamps|>"))
         self.compute_type = str(self._model.model.compute_type)
@@ -116,6 +117,10 @@ class FasterWhisperTranscriber:
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length window by window, as faster-whisper moves on by timestamps."""
         return self.long_audio(samples, language).text
+
+    @cached_property
+    def _prompts(self) -> _whisper.FrontEnd:
+        return _whisper.FrontEnd(self._directory)  # which imports torch: decoding does not need it
 
     def prepare(self, clip: Clip) -> "NDArray[np.float32]":
         """Return faster-whisper's own log-mel features; see `Staged`."""

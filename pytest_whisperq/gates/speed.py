@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_whisperq.artifacts import Artifact
+from pytest_whisperq.backends import promised
 from pytest_whisperq.gates.footprint import judgement_of
 from pytest_whisperq.gates.judging import Outcome, judge
 from pytest_whisperq.measure.intervals import Interval
-from pytest_whisperq.measure.timing import MIN_ROUNDS, Timing
+from pytest_whisperq.measure.timing import CONTROL_CONFIDENCE, Timing, needed
 from pytest_whisperq.verdict import TIMES, Check, Figure, Verdict
 
 
 def judge_speedup(
-    baseline: Artifact,
-    candidate: Artifact,
-    compute_type: str,
+    models: tuple[Artifact, Artifact],
+    compute_types: tuple[str, str],
     stage: str,
     timing: Timing,
     *,
@@ -26,12 +26,16 @@ def judge_speedup(
 ) -> Outcome:
     """Pass when the lower bound of the speedup is above ``min_ratio``; no verdict where the baseline beats itself.
 
-    ``budget`` is what the rounds were allowed to take, in seconds.
+    ``models`` are baseline and candidate, ``compute_types`` what they execute; ``budget`` is what the rounds were
+    allowed to take, in seconds.
     """
+    baseline, candidate = models
     check = speed_check(stage, timing, min_ratio, budget)
-    judgement = judgement_of("speedup", baseline, candidate, (check,), compute_type)
-    control = _figure("control", timing.control)
-    own = [f"{stage}: {len(timing.rounds)} rounds"]
+    judgement = judgement_of("speedup", baseline, candidate, (check,), compute_types[1])
+    if compute_types[0] != promised(baseline.spec):
+        judgement = replace(judgement, baseline=f"{judgement.baseline} → {compute_types[0]}")
+    control = _figure(f"{stage} control, {100 * CONTROL_CONFIDENCE:g}%", timing.control)
+    own = [f"{stage} over {judgement.baseline}: {len(timing.rounds)} rounds"]
     own += [f"{count} discarded: {reason}" for reason, count in timing.discarded.items()]
     judgement = replace(judgement, figures=(*control, *figures), notes=("; ".join(own), *notes), seed=seed)
     return Outcome(judgement=judgement)
@@ -43,11 +47,12 @@ def speed_check(stage: str, timing: Timing, min_ratio: float, budget: float) -> 
     name = f"{stage} speedup"
     check = judge(name, found, min_ratio, keep="above", unit=TIMES, utterances=len(timing.rounds))
     more = f"raise --whisperq-timing-budget ({budget:g} s)"
-    if len(timing.rounds) < MIN_ROUNDS:
+    least = needed(len({one.clip for one in timing.rounds}))
+    if len(timing.rounds) < least:
         lost = sum(timing.discarded.values())
         disturbed = f", {lost} were disturbed ({', '.join(timing.discarded)})" if lost else ""
         quiet = "; time on a quieter machine, or with fewer --whisperq-threads" if lost else ""
-        reason = f"{len(timing.rounds)} undisturbed rounds, {MIN_ROUNDS} are needed{disturbed}; {more}{quiet}"
+        reason = f"{len(timing.rounds)} undisturbed rounds, {least} are needed{disturbed}; {more}{quiet}"
         return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
     if not timing.is_steady:
         low, high = timing.control.lower, timing.control.upper

@@ -1,11 +1,12 @@
 """Whether something else had the processor while this process was timed."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_WAIT = 0.25
-"""Tolerated waiting of this process's threads for a processor, as a share of the time that passed.
+"""Tolerated waiting of any of this process's threads for a processor, as a share of the time that passed.
 
 Threads that hand work to each other wait a little at each handover (up to 0.15 of the time where another processor is
 busy); one that shares its processor with somebody waits half of the time.
@@ -15,7 +16,7 @@ MAX_STEAL = 0.02
 """Tolerated share of the processors' time that the host of a virtual machine gave to others."""
 
 MAX_CHANGE = 0.1
-"""Tolerated relative change of the mean clock frequency."""
+"""Tolerated relative difference of the mean clock frequency after the runs of a round, which end at full load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class ProcessorState:
 
     ``waits``: thread → nanoseconds it was ready and had no processor (``schedstat``); ``throttled``: how often the
     cgroup's quota stopped it (``cpu.stat``); ``steal`` and ``total``: ticks of all processors (``/proc/stat``);
-    ``frequency``: their mean clock in kHz.
+    ``frequency``: mean clock of those this process may use, in kHz.
     """
 
     waits: Mapping[str, int] = field(default_factory=dict)
@@ -49,8 +50,8 @@ class ProcessorState:
 def contention(before: ProcessorState, after: ProcessorState, seconds: float) -> str:
     """Return in words what disturbed the ``seconds`` between two states; "" for nothing that the system tells of."""
     # A thread that is gone took its count with it.
-    waited = sum(after.waits[name] - waits for name, waits in before.waits.items() if name in after.waits) / 1e9
-    if waited > MAX_WAIT * seconds:
+    waited = [after.waits[name] - waits for name, waits in before.waits.items() if name in after.waits]
+    if max(waited, default=0) > MAX_WAIT * seconds * 1e9:
         return "other processes had the processor"
     if before.throttled is not None and after.throttled is not None and after.throttled > before.throttled:
         return "the container's processor quota was used up"
@@ -58,19 +59,34 @@ def contention(before: ProcessorState, after: ProcessorState, seconds: float) ->
         passed = after.total - before.total
         if after.steal - before.steal > max(MAX_STEAL * passed, 1):  # one tick may be of the time before
             return "the host gave the processors to others"
-    if before.frequency and after.frequency and abs(after.frequency / before.frequency - 1) > MAX_CHANGE:
-        return "the clock frequency changed"
     return ""
+
+
+def uneven(states: Sequence[ProcessorState]) -> str:
+    """Return in words that runs which ended in these states were not clocked alike; "" if nothing says so."""
+    clocks = [state.frequency for state in states if state.frequency]
+    return "the clock frequency changed" if clocks and max(clocks) / min(clocks) - 1 > MAX_CHANGE else ""
+
+
+def unseen(state: ProcessorState) -> tuple[str, ...]:
+    """Return which disturbances this system does not tell of."""
+    told = {
+        "other processes": bool(state.waits),
+        "the quota": state.throttled is not None,
+        "the host": state.steal is not None,
+        "the clock": state.frequency is not None,
+    }
+    return tuple(name for name, known in told.items() if not known)
 
 
 def _waits(tasks: Path) -> dict[str, int]:
     """Source: Documentation/scheduler/sched-stats.rst, the second field of ``/proc/PID/task/TID/schedstat``."""
     found = {}
-    try:
-        for task in tasks.iterdir():
-            found[task.name] = int((task / "schedstat").read_text().split()[1])
-    except (OSError, ValueError, IndexError):  # another system, or a thread that ends just now
-        pass
+    for name in os.listdir(tasks) if tasks.is_dir() else ():
+        try:
+            found[name] = int((tasks / name / "schedstat").read_text().split()[1])
+        except (OSError, ValueError, IndexError):  # another system, or a thread that ends just now
+            continue
     return found
 
 
@@ -96,7 +112,9 @@ def _ticks(stat: Path) -> tuple[int | None, int | None]:
 
 def _frequency(cpus: Path) -> float | None:
     try:
-        rates = [int(path.read_text()) for path in cpus.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
+        own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        files = (cpus / f"cpu{number}" / "cpufreq" / "scaling_cur_freq" for number in own)
+        rates = [int(path.read_text()) for path in files if path.exists()]
     except (OSError, ValueError):
         return None
     return sum(rates) / len(rates) if rates else None

@@ -118,18 +118,18 @@ def summary_table(
         headings = ("measured", "value", level, "limit", "verdict")
         for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):
             table.add_column(heading, no_wrap=heading != "measured", min_width=room, overflow="fold")
-        previous, shown = "", set[str]()
+        previous = ""
+        shown = {check.name for judgement in own for check in judgement.checks}
+        latest = {figure.name: figure for judgement in own for figure in judgement.figures}  # on the most rounds
         for test, judgement, until in named:
             if several and test != previous:
                 table.add_row(f"[dim]{test}[/]")
             previous = test
             for row in _rows(judgement):
                 table.add_row(*row)
-            for figure in judgement.figures:  # gates share what they measure
-                row = (figure.name, *_figure(figure))
-                if "".join(row) not in shown:
-                    table.add_row(*row)
-                shown.add("".join(row))
+            for name in (figure.name for figure in judgement.figures if figure.name not in shown):
+                table.add_row(name, *_figure(latest[name]))
+                shown.add(name)  # gates share what they measure
             if until:
                 table.add_row("waived until", until, "", "", "[yellow]waived[/]")
         console.print(table)

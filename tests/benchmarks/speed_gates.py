@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,34 +23,33 @@ from scipy.special import betaincinv
 
 from pytest_whisperq.config import resolve
 from pytest_whisperq.gates import speed_check
-from pytest_whisperq.measure.timing import SHORTEST, Round, Timing, Work, rounds
+from pytest_whisperq.measure.timing import Timing, Work
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec
-from pytest_whisperq.stopwatch import STAGES, Stage, Stopwatch
+from pytest_whisperq.stopwatch import STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.verdict import Verdict
 
 RESTARTS = 4
 SLOWDOWN = 1.1
-BUDGET = 7.0  # so that a gate, its last round included, takes ten seconds at most
+BUDGET = 7.5  # so that a gate, its last round included, takes ten seconds at most
 GATES = {"aa": (200, 0.95), "slow": (100, 1.0)}
 PAIRS = ("ctranslate2:int8", "openvino:int8-ptq")
 
 
 class Planted(Stopwatch):
-    """Times a model against itself, the second time as slow as is planted."""
+    """Times a model against a second instance of itself, which is as slow as is planted."""
 
     def __init__(self, run: GateRun, slowdown: float) -> None:
         super().__init__(run)
         self._slowdown = slowdown
+        self._instances = 0
 
-    def _start(self, baseline: ModelSpec, candidate: ModelSpec, stage: Stage) -> Iterator[Round]:
-        said = self.said(baseline)
-        work = self.work(baseline, said, stage)
-        for number in range(len(said)):
-            start = time.perf_counter()
-            work(number)
-        repeats = max(1, round(SHORTEST / (time.perf_counter() - start)))
-        return rounds(work, self._slow(work), len(said), self._run.config.seed, repeats=repeats)
+    def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
+        """Load anew for each contestant; the second is the candidate."""
+        self._loaded.clear()
+        self._instances += 1
+        work = super().work(spec, said, stage)
+        return work if self._instances % 2 or self._slowdown == 1 else self._slow(work)
 
     def _slow(self, work: Work) -> Work:
         def run(number: int) -> None:
@@ -60,7 +59,7 @@ class Planted(Stopwatch):
             while time.perf_counter() < end:
                 pass
 
-        return run if self._slowdown > 1 else work
+        return run
 
 
 def gate(mode: str, seed: int, cache: str) -> dict[str, Any]:
@@ -135,7 +134,7 @@ def _beside_a_busy_core(work: Callable[[], None], *, spin: bool) -> None:
 
 def _known(file: Path, mode: str) -> list[dict[str, Any]]:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [record for record in map(json.loads, lines) if record["mode"] == mode]
+    return [record for record in (json.loads(line) for line in lines if line.endswith("}")) if record["mode"] == mode]
 
 
 def worker(args: argparse.Namespace) -> None:
@@ -144,14 +143,14 @@ def worker(args: argparse.Namespace) -> None:
 
     def note(record: dict[str, Any]) -> None:
         with args.results.open("a", encoding="utf-8") as out:
-            out.write(json.dumps({**record, "restart": args.restart}) + "\n")
+            for each in record.get("stages", [record]):
+                out.write(json.dumps({**each, "restart": args.restart}) + "\n")
 
     if args.mode == "ratios":
         for size in args.sizes:
             for pair in PAIRS:
                 if not any((r["pair"], r["size"], r["seed"]) == (pair, size, args.restart) for r in known):
-                    for record in list(ratio(pair, size, args.restart, args.cache, args.budget)):
-                        note(record)
+                    note({"stages": list(ratio(pair, size, args.restart, args.cache, args.budget))})
         return
     done = {record["seed"] for record in known}
     todo = [seed for seed in range(args.restart, GATES[args.mode][0], RESTARTS) if seed not in done]

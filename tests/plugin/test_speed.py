@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from scripted_project import Project, same
+from scripted_project import Project, same, wrecked
 
 SPEED = """
 import pytest
@@ -36,13 +36,13 @@ def test_a_fast_candidate_passes_and_the_table_shows_what_was_measured(project: 
     result.stdout.fnmatch_lines_random(
         [
             "*encoder speedup *4.00 … 4.00*> 1.5*PASS",
-            "*control*1.0*",
+            "*encoder control*1.0*",
             "*decoder speedup*",
             "*RTFx* → *",
             "*time to first*",
-            "speedup: encoder: * rounds*",
+            "speedup: encoder over scripted:float32: 10 rounds*",
             "speedup: * thread* each on *, one clip at a time",
-            "speedup: tokens said about the 5 clips: 30 → 30",
+            "speedup: tokens said about the 4 clips: 24 → 24",
         ]
     )
 
@@ -57,7 +57,7 @@ def test_a_slow_candidate_fails_with_the_figures(project: Project) -> None:
         [
             "whisperq speedup gate: FAIL",
             "  encoder speedup: 0.5* times (must stay above 1.5); bounds at 95%: 0.* … 0.*",
-            "  control: *",
+            "  encoder control, 99.5%: 1.00 1.00 … 1.00",
             '  a waiver would name id = "speedup/scripted:int8"',
         ]
     )
@@ -74,13 +74,33 @@ def test_beside_other_workers_speed_is_skipped_with_the_reason(request: pytest.F
     )
 
 
-@pytest.mark.parametrize("naming", ["test_it.py", "test_it.py::test_speed", "--whisperq-min-speedup=1.2"])
+def test_a_speed_gate_that_is_skipped_hides_no_other_gate(request: pytest.FixtureRequest) -> None:
+    project = Project(request, ("-n2",))
+    project.record(60, int8=wrecked)
+    project.pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.whisperq_accuracy(max_drop=1)
+        @pytest.mark.whisperq_speedup
+        def test_both():
+            pass
+        """
+    )
+    result = project.run(project.pytester.path.as_posix())
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["whisperq accuracy gate: FAIL"])
+
+
+@pytest.mark.parametrize(
+    "naming", ["test_it.py", "test_it.py::test_speed", "--whisperq-min-speedup=1.2", "-mwhisperq_speedup"]
+)
 def test_a_speed_gate_that_was_named_fails_beside_other_workers(request: pytest.FixtureRequest, naming: str) -> None:
     project = Project(request, ("-n2",))
     record(project, 0.01)
     project.pytester.makepyfile(test_it=SPEED)
-    result = project.run(naming, "-k", "speed")
-    result.assert_outcomes(failed=1)
+    result = project.run(naming)
+    assert result.parseoutcomes()["failed"] == 1
     result.stdout.fnmatch_lines(["whisperq: speed is not timed while 2 xdist workers share the processor; *"])
 
 

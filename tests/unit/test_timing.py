@@ -39,18 +39,19 @@ def _idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "settle", lambda: None)
 
 
-def of(gain: float, drift: float = 0.0, disturbed: str = "") -> Round:
+def of(gain: float, drift: float = 0.0, disturbed: str = "", clip: int = 0) -> Round:
     return Round(
-        clip=0,
+        clip=clip,
         baseline=math.exp(drift / 2),
         control=math.exp(-drift / 2),
         candidate=math.exp(-gain),
+        again=math.exp(-gain),
         disturbed=disturbed,
     )
 
 
 def test_an_exact_ratio_is_found() -> None:
-    found = measure(list(islice(Clock().rounds(1.25), 10)), confidence=0.95)
+    found = measure(list(islice(Clock().rounds(1.25), 12)), confidence=0.95)
     assert found.speedup.value == pytest.approx(1.25)
     assert (found.speedup.lower, found.speedup.upper) == pytest.approx((1.25, 1.25))
     assert found.control.value == pytest.approx(1.0)
@@ -84,25 +85,34 @@ def test_an_interrupt_in_every_tenth_round_does_not_move_the_value() -> None:
 
 def test_every_order_comes_and_a_seed_repeats_it() -> None:
     clock, again = Clock(), Clock()
-    assert len(list(islice(clock.rounds(1.0, clips=1), 60))) == 60
-    list(islice(again.rounds(1.0, clips=1), 60))
+    list(islice(clock.rounds(1.0, clips=1), 80))
+    list(islice(again.rounds(1.0, clips=1), 80))
     assert clock.calls == again.calls
-    orders = Counter(tuple(clock.calls[n : n + 3]) for n in range(0, 180, 3))
-    assert set(orders) == {("base0", "base0", "own0"), ("base0", "own0", "base0"), ("own0", "base0", "base0")}
+    orders = Counter("".join(call[0] for call in clock.calls[n : n + 4]) for n in range(0, 320, 4))
+    assert set(orders) == {"bboo", "bobo", "boob", "oobb", "obob", "obbo"}
 
 
 def test_clips_take_turns_and_all_contestants_of_a_round_hear_the_same() -> None:
     clock = Clock()
     done = list(islice(clock.rounds(1.0), 6))
     assert [one.clip for one in done] == [0, 1, 2, 0, 1, 2]
-    assert [{call[-1] for call in clock.calls[n : n + 3]} for n in range(0, 18, 3)] == [{c} for c in "012012"]
+    assert [{call[-1] for call in clock.calls[n : n + 4]} for n in range(0, 24, 4)] == [{c} for c in "012012"]
 
 
 def test_repeated_work_is_counted_once() -> None:
     clock = Clock()
     (one,) = islice(clock.rounds(2.0, repeats=4), 1)
-    assert len(clock.calls) == 12
-    assert (one.baseline, one.candidate) == pytest.approx((1.0, 0.5))
+    assert len(clock.calls) == 16
+    assert (one.baseline, one.before, one.candidate, one.after) == pytest.approx((1.0, 1.0, 0.5, 0.5))
+
+
+def test_a_clip_on_which_the_candidate_loops_is_no_outlier() -> None:
+    """Twice as fast on three clips, and ten times as slow on the fourth: 0.5 · 0.5 · 0.5 · 10 is more than 1."""
+    done = [of(-math.log(10) if n % 4 == 3 else math.log(2) + 0.001 * (n % 3), clip=n % 4) for n in range(40)]
+    found = measure(done, confidence=0.95).speedup
+    assert found.value == pytest.approx((2**3 / 10) ** 0.25, rel=0.01)
+    assert found.upper is not None
+    assert found.upper < 1
 
 
 def test_disturbed_rounds_do_not_count_and_are_named() -> None:
@@ -114,11 +124,18 @@ def test_disturbed_rounds_do_not_count_and_are_named() -> None:
 
 
 def test_what_disturbs_one_run_disturbs_its_round() -> None:
-    states = iter([ProcessorState(waits={"1": n}) for n in (0, 0, 0, 10**9, 0, 0)])
+    states = iter([ProcessorState(waits={"1": n}) for n in (0, 0, 0, 10**9, 0, 0, 0, 0)])
     clock = Clock()
     base, own = clock.work("base", 1.0), clock.work("own", 1.0)
     (one,) = islice(rounds(base, own, 1, 0, clock=lambda: clock.now, state=lambda: next(states)), 1)
     assert one.disturbed == "other processes had the processor"
+
+
+@pytest.mark.parametrize(("clips", "least"), [(1, 5), (2, 8), (4, 16)])
+def test_each_of_several_clips_needs_its_rounds(clips: int, least: int) -> None:
+    done = [of(0.1 + 0.01 * n, clip=n % clips) for n in range(least)]
+    assert measure(done, confidence=0.95).speedup.lower is not None
+    assert measure(done[:-1], confidence=0.95).speedup.lower is None
 
 
 def test_a_look_sees_its_own_rounds_and_none_beyond() -> None:
@@ -148,7 +165,7 @@ def test_looking_on_until_it_is_clear_errs_no_oftener_than_it_may() -> None:
     """Two equal models, limit 1.0: a bound above 1 at any look would be a false PASS, below 1 a false FAIL."""
     errors = 0
     for seed in range(400):
-        done = list(islice(Clock(seed, noise=0.08).rounds(1.0), LOOKS[4]))
+        done = list(islice(Clock(seed, noise=0.08).rounds(1.0, clips=1), LOOKS[4]))
         for number, size in enumerate(LOOKS[:5], 1):
             found = measure(done[:size], confidence=1 - error_at(number, 0.05)).speedup
             assert found.lower is not None
