@@ -17,9 +17,10 @@ from filelock import FileLock, Timeout
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.artifacts import SCHEMA, is_sound
 from pytest_whisperq.environment import versions
+from pytest_whisperq.random_model import made_here
 
 _DAY = 86_400.0
-_BUILD = ".build-"
+_BUILD, _RANDOM = ".build-", "random"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +39,12 @@ class Entry:
 
 
 def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
-    """Yield models, oldest first, then transcripts; ``verify`` checks all files against their digests.
+    """Yield models, oldest first, then transcripts and random checkpoints; ``verify`` checks models' files.
 
     A model that is being built at this moment is left out.
     """
-    for path in (*_oldest_first(root / "artifacts", "*"), *_oldest_first(root / "transcripts", "*.jsonl")):
+    folders = (("artifacts", "*"), ("transcripts", "*.jsonl"), (_RANDOM, "*"))
+    for path in (path for folder, pattern in folders for path in _oldest_first(root / folder, pattern)):
         if path.name.startswith(_BUILD):
             with _unused(root, path) as free:
                 entry = _look(root, path, verify=verify) if free else None
@@ -91,7 +93,11 @@ def _oldest_first(folder: Path, pattern: str) -> list[Path]:
 @contextmanager
 def _unused(root: Path, path: Path) -> Iterator[bool]:
     """Hold the lock under which an entry is written; False when a run holds it."""
-    stem = path.name.removeprefix(_BUILD).partition("-")[0].removesuffix(".jsonl")
+    stem = path.name.removeprefix(_BUILD)
+    if path.parent.name != _RANDOM:  # whose names have hyphens
+        stem = stem.partition("-")[0].removesuffix(".jsonl")
+    elif path.name.startswith(_BUILD):
+        stem = stem.rpartition("-")[0]
     suffix = ".transcripts.lock" if path.suffix == ".jsonl" else ".lock"
     try:
         with FileLock(root / "locks" / f"{stem}{suffix}", timeout=0):
@@ -108,14 +114,23 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
         if path.suffix == ".jsonl":
             (name, problem), files = _inspect_transcripts(root, path), [path]
         else:
-            name, problem = _inspect_model(path)
-            if verify and not problem and not is_sound(path):
+            name, problem = _inspect_random(path) if path.parent.name == _RANDOM else _inspect_model(path)
+            if verify and not problem and path.parent.name != _RANDOM and not is_sound(path):
                 problem = "damaged: a file does not have the digest it was published with"
             files = [file for file in path.rglob("*") if file.is_file()]
         size = sum(file.stat().st_size for file in files)
         return Entry(path=path, name=name, size=size, changed=path.stat().st_mtime, problem=problem)
     except FileNotFoundError:
         return None
+
+
+def _inspect_random(path: Path) -> tuple[str, str]:
+    """Return the name of a checkpoint of random weights and, unless a run would use it, the reason."""
+    if path.name.startswith(_BUILD):
+        return "unfinished build", "left behind by a build that was killed"
+    here = made_here()
+    name = f"random checkpoint {path.name}"
+    return name, "" if path.name.endswith(here) else "made by another version of torch or pytest-whisperq"
 
 
 def _inspect_model(path: Path) -> tuple[str, str]:

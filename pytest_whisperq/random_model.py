@@ -17,6 +17,7 @@ from filelock import FileLock
 from pytest_whisperq import _lazy
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.backends._whisper import quiet_libraries
+from pytest_whisperq.environment import versions
 from pytest_whisperq.spec import RANDOM, SourceModel, resolve_source, source_in, unknown
 
 SEED = 0
@@ -83,12 +84,12 @@ def random_source(name: str, cache: Path, option: str) -> SourceModel:
     """
     if name not in SIZES:
         raise unknown(f"{option}: unknown size", name, SIZES)
-    torch = _lazy.require("torch", extra="torch", purpose=_PURPOSE)
-    made_with = f"{torch.__version__.partition('+')[0]}-{SEED}-{REVISION}"  # torch decides what a seed gives
-    target = cache / "random" / f"{name.removeprefix(RANDOM)}-{made_with}"
+    _lazy.require("torch", extra="torch", purpose=_PURPOSE)
+    target = cache / "random" / f"{name.removeprefix(RANDOM)}{made_here()}"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):
+        for folder in (target.parent, cache / "locks"):
+            folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / "locks" / f"{target.name}.lock"):
             if not target.is_dir():
                 for left in target.parent.glob(f".build-{target.name}-*"):  # by a process that was killed
                     shutil.rmtree(left, ignore_errors=True)
@@ -103,6 +104,11 @@ def random_source(name: str, cache: Path, option: str) -> SourceModel:
         return source_in(target, name)
     except OSError as error:
         raise cache_error(cache, error) from error
+
+
+def made_here() -> str:
+    """Return how the name of a checkpoint ends that is made here: torch decides what a seed gives."""
+    return f"-{versions(('torch',))['torch'].partition('+')[0]}-{SEED}-{REVISION}"
 
 
 def _write(shape: Shape, directory: Path) -> None:

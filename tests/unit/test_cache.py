@@ -15,6 +15,7 @@ from pytest_whisperq.__main__ import main
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.random_model import made_here
 from pytest_whisperq.spec import ModelSpec
 
 StartRun = Callable[..., GateRun]
@@ -191,3 +192,21 @@ def test_a_directory_that_cannot_be_meant_is_an_error_and_never_the_platforms_ca
 def test_an_error_of_ours_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "list", "--cache-dir", "~nobody-at-all/x"]) == 2
     assert capsys.readouterr().err.startswith("error: --whisperq-cache-dir: '~nobody-at-all/x' names the home of")
+
+
+def test_random_checkpoints_are_listed_and_those_of_another_torch_are_pruned(root: Path) -> None:
+    own, old, killed = (f"whisper-tiny{made_here()}", "whisper-tiny-0.1-0-1", f".build-whisper-tiny{made_here()}-x1")
+    for name in (own, old, killed):
+        (root / "random" / name).mkdir(parents=True)
+        (root / "random" / name / "model.safetensors").write_bytes(b"12345")
+    (root / "locks").mkdir()
+    found = {entry.path.name: (entry.size, entry.problem) for entry in cache.entries(root, verify=True)}
+    assert found == {
+        own: (5, ""),
+        old: (5, "made by another version of torch or pytest-whisperq"),
+        killed: (5, "left behind by a build that was killed"),
+    }
+    with FileLock(root / "locks" / f"{own.removeprefix('.build-')}.lock"):  # it is being made
+        assert [entry.path.name for entry in cache.prune(root)] == [old]
+    assert [entry.path.name for entry in cache.prune(root)] == [killed]
+    assert [path.name for path in (root / "random").iterdir()] == [own]
