@@ -10,7 +10,7 @@ import pytest
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.errors import ConfigError, DecodeError
-from pytest_whisperq.gates import Outcome, implausible
+from pytest_whisperq.gates import Outcome, implausible, speed_check
 from pytest_whisperq.measure.timing import Round, Timing, measure
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.verdict import Verdict
@@ -253,6 +253,18 @@ def of(ratio: float) -> Timing:
     took = [(1 + 0.001 * (n % 2)) / ratio for n in range(10)]
     rounds = [Round(clip=0, baseline=1.0, control=1.0, candidate=one, again=one) for one in took]
     return measure(rounds, confidence=0.95)
+
+
+def test_a_baseline_that_beats_itself_lets_nothing_pass_or_fail() -> None:
+    rounds = [
+        Round(clip=0, baseline=1.2 + 0.001 * (n % 3), control=1.0, candidate=0.5, again=0.5, disturbed="")
+        for n in range(10)
+    ]
+    check = speed_check("encoder", measure(rounds, confidence=0.95), 1.5, 20.0)
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.reason.startswith("the baseline against itself is 1.20 … 1.20 times as fast: timing cannot be trusted")
+    assert check.lower is not None
+    assert check.lower > 1.5  # it would have passed
 
 
 @pytest.mark.parametrize(

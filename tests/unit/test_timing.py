@@ -131,6 +131,14 @@ def test_what_disturbs_one_run_disturbs_its_round() -> None:
     assert one.disturbed == "other processes had the processor"
 
 
+def test_a_round_whose_runs_are_clocked_unevenly_does_not_count() -> None:
+    states = iter([ProcessorState(frequency=clock) for clock in (2e6, 2e6, 2e6, 3e6, 2e6, 2e6, 2e6, 2e6)])
+    clock = Clock()
+    work = clock.work("work", 1.0)
+    (one,) = islice(rounds(work, work, 1, 0, clock=lambda: clock.now, state=lambda: next(states)), 1)
+    assert one.disturbed == "the clock frequency changed"
+
+
 @pytest.mark.parametrize(("clips", "least"), [(1, 5), (2, 8), (4, 16)])
 def test_each_of_several_clips_needs_its_rounds(clips: int, least: int) -> None:
     done = [of(0.1 + 0.01 * n, clip=n % clips) for n in range(least)]
