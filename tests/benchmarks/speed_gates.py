@@ -2,7 +2,7 @@
 
 ``aa``: 200 gates of a model against itself at a limit of 0.95. ``slow``: 100 gates of a model that takes 10 % longer at
 a limit of 1.0. In both a second process keeps another core busy, gates of ``aa`` take ten seconds at most, and a gate's
-seed draws its orders and clips. ``ratios``: int8 over float32 in every stage, at whisper-tiny's and whisper-base's size.
+seed draws its orders and clips. ``ratios``: int8 over float32 in every stage, at the sizes of whisper-tiny and base.
 
 Each is spread over process restarts and adds to a file of results, one line a gate: killed, it goes on where it was.
 """
