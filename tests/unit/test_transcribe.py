@@ -193,17 +193,13 @@ def test_texts_of_two_compute_types_never_share_a_file(
     tmp_path: Path, start_run: StartRun, make_corpus: Any, decoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same runtime on the same machine may be told otherwise by its environment."""
+    start = ScriptedTranscriber.__init__
     with monkeypatch.context() as patch:
-        patch.setattr(ScriptedTranscriber, "__init__", lambda self, texts, kind: _scripted(self, texts, "float32"))
+        patch.setattr(ScriptedTranscriber, "__init__", lambda self, texts, kind: start(self, texts, "float32"))
         assert candidate(start_run(max_utterances="2", allow_fallback="true")).fell_back
     found = candidate(start_run())
     assert (found.compute_type, found.texts) == ("int8", TEXTS)
     assert decoded == [2, 5]
-
-
-def _scripted(transcriber: ScriptedTranscriber, texts: Any, compute_type: str) -> None:
-    transcriber._texts = texts
-    transcriber.compute_type = compute_type
 
 
 def test_what_the_runtime_says_of_its_operations_is_kept(start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
