@@ -159,7 +159,7 @@ class Stopwatch:
         *,
         is_clear: Callable[[Timing], bool] | None = None,
     ) -> Timing:
-        """Run rounds until the verdict on their speedup ``is_clear`` or the budget is spent; without it, to one look.
+        """Run rounds until the verdict on their speedup ``is_clear`` or the budget is spent; without it, for a report.
 
         Every look may err, so that each is at a confidence that leaves the error of all together where it should be.
         """
