@@ -68,6 +68,8 @@ def _naming(*specs: ModelSpec) -> Iterator[None]:
     try:
         with _whisper.quiet_libraries():
             yield
+    except DecodeError as error:
+        raise DecodeError(f"whisperq_speedup of {' or '.join(map(str, specs))}: {error}") from error
     except WhisperqError:
         raise
     except Exception as error:
@@ -82,6 +84,7 @@ class Stopwatch:
         self._loaded: dict[ModelSpec, Loaded] = {}
         self._imported: set[str] = set()
         self._said: dict[ModelSpec, tuple[Said, ...]] = {}
+        self._counts: dict[tuple[ModelSpec, ModelSpec], list[int]] = {}
         self._done: dict[tuple[ModelSpec, ModelSpec, Stage], list[Round]] = {}
         self._spent: dict[tuple[ModelSpec, ModelSpec, Stage], float] = {}
         self._running: dict[tuple[ModelSpec, ModelSpec, Stage], Iterator[Round]] = {}
@@ -148,8 +151,11 @@ class Stopwatch:
         said = self.said(baseline)
         if spec.source.is_random:
             return [len(one.tokens) for one in said]
-        with _naming(spec):
-            return [len(self.load(spec).transcriber.transcribe([one.clip])[0].tokens) for one in said]
+        if (spec, baseline) not in self._counts:
+            with _naming(spec):
+                model = self.load(spec).transcriber
+                self._counts[spec, baseline] = [len(model.transcribe([one.clip])[0].tokens) for one in said]
+        return self._counts[spec, baseline]
 
     def time(
         self,

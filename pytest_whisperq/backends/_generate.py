@@ -125,29 +125,40 @@ def detect_languages(model: Any, front_end: _whisper.FrontEnd, heard: Any, clips
     return [front_end.language_of(int(token)) for token in model.detect_language(encoder_outputs=heard)]
 
 
-def encode(model: Any, features: "NDArray[np.float32]") -> Any:
-    """Run the encoder over features of shape (1, mels, 3000)."""
-    import torch
+class Stages:
+    """The stages of a transcriber with transformers' ``generate``, timed apart; see `Staged`."""
 
-    with torch.inference_mode():
-        heard = model.get_encoder()(
-            input_features=torch.from_numpy(features).to(getattr(model, "dtype", torch.float32))
-        )
-        # Optimum hands out its own buffer, which the next call overwrites.
-        heard["last_hidden_state"] = heard.last_hidden_state.clone()
-    return heard
+    _model: Any
+    _front_end: _whisper.FrontEnd
 
+    def prepare(self, clip: Clip) -> "NDArray[np.float32]":
+        """Return log-mel features, shape (1, mels, 3000)."""
+        return self._front_end.features([clip])
 
-def replay(model: Any, front_end: _whisper.FrontEnd, heard: Any, language: str | None, tokens: Sequence[int]) -> None:
-    """Let ``generate`` say ``tokens`` over the encoder's output of one clip; see `Staged`."""
-    import torch
+    def encode(self, features: "NDArray[np.float32]") -> Any:
+        """Run the encoder."""
+        import torch
 
-    options = generate_options(front_end, [language])
-    options |= {"logits_processor": [_Forced(tokens)], "max_new_tokens": len(tokens)}
-    with torch.inference_mode():
-        said = model.generate(encoder_outputs=heard, **options)[0].tolist()
-    if said[-len(tokens) :] != list(tokens):
-        raise DecodeError(f"the decoder was made to say {len(tokens)} tokens and said others")
+        window = torch.from_numpy(features).to(getattr(self._model, "dtype", torch.float32))
+        with torch.inference_mode():
+            heard = self._model.get_encoder()(input_features=window)
+            # Optimum hands out its own buffer, which the next call overwrites.
+            heard["last_hidden_state"] = heard.last_hidden_state.clone()
+        return heard
+
+    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+        """Let ``generate`` say ``tokens``."""
+        import torch
+
+        options = generate_options(self._front_end, [clip.language])
+        options |= {"logits_processor": [_Forced(tokens)], "max_new_tokens": len(tokens)}
+        with torch.inference_mode():
+            said = self._model.generate(encoder_outputs=heard, **options)[0].tolist()
+        if said[-len(tokens) :] != list(tokens):
+            raise DecodeError(
+                f"made to say {len(tokens)} tokens, the decoder said others: its backend's replay is broken; "
+                "gate another backend"
+            )
 
 
 class _Forced:

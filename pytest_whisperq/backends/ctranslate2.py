@@ -95,7 +95,10 @@ def replay(model: Any, heard: Any, prompt: Sequence[int], count: int, silenced: 
         max_length=max(2 * count, count + len(prompt) - 1),
     )
     if len(found[0].sequences_ids[0]) != count:
-        raise DecodeError(f"the decoder was made to say {count} tokens and said {len(found[0].sequences_ids[0])}")
+        said = len(found[0].sequences_ids[0])
+        raise DecodeError(
+            f"made to say {count} tokens, the decoder said {said}: its backend's replay is broken; gate another"
+        )
 
 
 class CTranslate2Transcriber:

@@ -121,7 +121,7 @@ class StatelessOpenVINOBackend(OpenVINOBackend):
     stateful = False
 
 
-class OpenVINOTranscriber:
+class OpenVINOTranscriber(_generate.Stages):
     """A compiled encoder and decoder and their front end."""
 
     def __init__(self, directory: Path, threads: int, hint: str) -> None:
@@ -137,18 +137,6 @@ class OpenVINOTranscriber:
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode with timestamps; see `Transcriber`. The exported decoder hides the attention that words need."""
         return _generate.timed(self._model, self._front_end, clips, words=False)
-
-    def prepare(self, clip: Clip) -> "NDArray[np.float32]":
-        """Return log-mel features; see `Staged`."""
-        return self._front_end.features([clip])
-
-    def encode(self, features: "NDArray[np.float32]") -> Any:
-        """Run the encoder; see `Staged`."""
-        return _generate.encode(self._model, features)
-
-    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
-        """Run the decoder; see `Staged`."""
-        _generate.replay(self._model, self._front_end, heard, clip.language, tokens)
 
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length in overlapping chunks, with transformers' pipeline."""

@@ -70,7 +70,7 @@ class TransformersBackend(Backend):
         return TransformersTranscriber(directory, threads, dynamic=precision == _DYNAMIC)
 
 
-class TransformersTranscriber:
+class TransformersTranscriber(_generate.Stages):
     """A model and its front end."""
 
     def __init__(self, directory: Path, threads: int, *, dynamic: bool = False) -> None:
@@ -103,18 +103,6 @@ class TransformersTranscriber:
         """Decode with timestamps, words included; see `Transcriber`."""
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
         return [text for batch in batches for text in _generate.timed(self._model, self._front_end, batch, words=True)]
-
-    def prepare(self, clip: Clip) -> "NDArray[np.float32]":
-        """Return log-mel features; see `Staged`."""
-        return self._front_end.features([clip])
-
-    def encode(self, features: "NDArray[np.float32]") -> Any:
-        """Run the encoder; see `Staged`."""
-        return _generate.encode(self._model, features)
-
-    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
-        """Run the decoder; see `Staged`."""
-        _generate.replay(self._model, self._front_end, heard, clip.language, tokens)
 
     def transcribe_long(
         self,

@@ -1,6 +1,7 @@
 """Speed gates as users meet them: beside other workers, in the table, on the packaged suite, on random weights."""
 
 import json
+from pathlib import Path
 
 import pytest
 from scripted_project import Project, same, wrecked
@@ -160,3 +161,23 @@ def test_an_unknown_size_names_the_nearest(project: Project) -> None:
     result.stderr.fnmatch_lines(
         ["*--whisperq-model: unknown size 'random:whisper-tinny' (did you mean 'random:whisper-tiny'?); valid: *"]
     )
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_the_packaged_suite_gates_every_stage_of_a_user_s_model(project: Project) -> None:
+    record(project, 0.01)
+    suite = Path(__file__).parents[2] / "suites" / "speed.py"
+    result = project.run(str(suite), "--whisperq-timing-budget=8", "-v")
+    result.assert_outcomes(passed=2, failed=1)  # as fast in the decoder is not faster
+    result.stdout.fnmatch_lines(["*test_speedup*decoder* FAILED*"])
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_a_waiver_for_what_is_only_reported_excuses_nothing(project: Project) -> None:
+    record(project, 0.08)
+    project.pytester.makepyfile("def test_it(whisperq_gate):\n    whisperq_gate.report('speedup', stage='encoder')\n")
+    waiver = '[[waiver]]\nid = "speedup/scripted:int8"\nreason = "slow"\nexpires = 2090-01-01\n'
+    (project.pytester.path / "waivers.toml").write_text(waiver)
+    result = project.run("--whisperq-waivers=waivers.toml", "--whisperq-timing-budget=4")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["ERROR *speedup/scripted:int8*"])
