@@ -41,10 +41,14 @@ class Decoder:
             raise
         except Exception as error:
             raise DecodeError(f"{spec} was built but cannot be loaded: {error}") from error
-        if torch := sys.modules.get("torch"):  # which makes the features of most runtimes, on all cores if not told
-            torch.set_num_threads(self._threads)
+        self.settle(transcriber)
         self.attest(spec, transcriber.compute_type)
         return transcriber
+
+    def settle(self, transcriber: Transcriber) -> None:
+        """Give torch the threads that a transcriber wants it to have; where it is not told it takes all cores."""
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(getattr(transcriber, "torch_threads", self._threads))
 
     def attest(self, spec: ModelSpec, compute_type: str) -> None:
         """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from pytest_whisperq import audio
@@ -220,7 +221,8 @@ class Stopwatch:
 
     def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
         """Return what a model does in a round of a stage."""
-        model = self.load(spec).transcriber
+        model, settle = self.load(spec).transcriber, self._run.decoder.settle
+        settle(model)
         features = [model.prepare(one.clip) for one in said]
         heard = [model.encode(one) for one in features] if stage == "decoder" else []
 
@@ -230,16 +232,19 @@ class Stopwatch:
         def run_decoder(number: int) -> None:
             model.replay(heard[number], said[number].clip, said[number].tokens)
 
-        def run_to_first_token(number: int) -> None:
+        def run_replay(number: int, count: int | None = None) -> None:
             encoded = model.encode(model.prepare(said[number].clip))
-            model.replay(encoded, said[number].clip, said[number].tokens[:1])
+            model.replay(encoded, said[number].clip, said[number].tokens[:count])
 
         def run_pipeline(number: int) -> None:
-            if spec.source.is_random:  # what it would say by itself never ends
-                encoded = model.encode(model.prepare(said[number].clip))
-                model.replay(encoded, said[number].clip, said[number].tokens)
-            else:
-                model.transcribe([said[number].clip])
+            model.transcribe([said[number].clip])
 
-        works = {"encoder": run_encoder, "decoder": run_decoder, "pipeline": run_pipeline}
-        return works.get(stage, run_to_first_token)
+        whole = run_replay if spec.source.is_random else run_pipeline  # random weights never end by themselves
+        works: dict[str, Work] = {"encoder": run_encoder, "decoder": run_decoder, "pipeline": whole}
+        run = works.get(stage, partial(run_replay, count=1))
+
+        def run_settled(number: int) -> None:
+            settle(model)
+            run(number)
+
+        return run_settled

@@ -104,6 +104,8 @@ def replay(model: Any, heard: Any, prompt: Sequence[int], count: int, silenced: 
 class CTranslate2Transcriber:
     """A converted model and its front end."""
 
+    torch_threads = 1
+
     def __init__(self, directory: Path, threads: int) -> None:
         self._runtime = _lazy.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
         self._front_end = _whisper.FrontEnd(directory)

@@ -85,6 +85,8 @@ class LongHypothesis:
 class FasterWhisperTranscriber:
     """A converted model behind faster-whisper's own front end."""
 
+    torch_threads = 1
+
     def __init__(self, directory: Path, threads: int) -> None:
         self._library = library = _lazy.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
         generation = _whisper.generation_config(directory)

@@ -124,6 +124,8 @@ class StatelessOpenVINOBackend(OpenVINOBackend):
 class OpenVINOTranscriber(_generate.Stages):
     """A compiled encoder and decoder and their front end."""
 
+    torch_threads = 1
+
     def __init__(self, directory: Path, threads: int, hint: str) -> None:
         self._front_end = _whisper.FrontEnd(directory)
         options = {**_options(hint), "INFERENCE_NUM_THREADS": threads}
