@@ -8,7 +8,8 @@
     ├── CorpusError         a manifest, transcript or recording that cannot be used
     ├── BuildError          a model that could not be found, converted or quantized
     ├── StoreError          the cache directory: full, read-only, locked
-    └── DecodeError         a model that could not be run, or ran at another precision than it was asked to
+    ├── DecodeError         a model that could not be run, or ran at another precision than it was asked to
+    └── StreamError         windows with which no merge can be right
 
 Every message names the file or option, says what was wrong, and what to do next.
 """
@@ -40,3 +41,7 @@ class StoreError(WhisperqError):
 
 class DecodeError(WhisperqError):
     """A model could not be run, or ran at another precision than it was asked to."""
+
+
+class StreamError(WhisperqError):
+    """Windows of a stream overlap too little, or times are too inexact, for a merge to be right."""

@@ -16,7 +16,7 @@ from pytest_whisperq.plugin.fixtures import (
     whisperq_corpus,
     whisperq_gate,
 )
-from pytest_whisperq.plugin.markers import MARKERS, candidate_of, gate_markers, is_gated
+from pytest_whisperq.plugin.markers import MARKERS, MERGE_CONTRACT, candidate_of, gate_markers, is_gated
 
 if TYPE_CHECKING:
     from pytest_whisperq.config import Candidate
@@ -51,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and refuse bad options before anything is collected."""
     for marker in MARKERS.values():
         config.addinivalue_line("markers", marker.usage)
+    summary = "a streaming merge keeps every invariant up to its level (docs/own-merge.md)"
+    config.addinivalue_line("markers", f"{MERGE_CONTRACT}(merger=, level=): {summary}")
     if _is_configured(config):
         from pytest_whisperq.plugin import state
 
@@ -76,7 +78,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every gated test once for each candidate."""
+    """Run every gated test once for each candidate, and every contract once for each check."""
+    contract = metafunc.definition.get_closest_marker(MERGE_CONTRACT)
+    if contract is not None:
+        from pytest_whisperq.plugin import merging
+
+        merging.parametrize(metafunc, contract)
     if "whisperq_candidate" not in metafunc.fixturenames:
         if not is_gated(metafunc.definition):
             return
@@ -141,6 +148,10 @@ def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run the gates of the test's markers after its body; then see whether what failed in either is waived."""
     result = yield
+    if item.get_closest_marker(MERGE_CONTRACT) is not None:
+        from pytest_whisperq.plugin import merging
+
+        merging.run(item)
     has_markers = is_gated(item)
     if has_markers or "whisperq_gate" in getattr(item, "fixturenames", ()):
         from pytest_whisperq.plugin import gating

@@ -57,6 +57,9 @@ def _pair(value: Any) -> str:
 _METRIC = _one_of("wer", "cer")
 
 
+MERGE_CONTRACT = "whisperq_merge_contract"
+"""The marker that runs the contract of streaming merges, which needs no model and is no gate of one."""
+
 MARKERS: Mapping[str, Marker] = MappingProxyType(
     {
         marker.name: marker

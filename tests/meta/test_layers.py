@@ -12,7 +12,7 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 # Lower layers first; a module imports from its own layer or below. Packages stand for all their modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_lazy", "_files", "_typed", "options"),
-    ("audio", "corpus", "embedded", "environment", "normalize", "spec", "verdict"),
+    ("audio", "corpus", "embedded", "environment", "normalize", "spec", "streaming", "verdict"),
     ("backends", "artifacts", "audio_index", "calibration", "decode", "random_model", "transcribe"),
     ("measure",),
     ("config", "gates", "report"),

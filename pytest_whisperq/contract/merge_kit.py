@@ -1,0 +1,218 @@
+"""Runs the checks of a merge on generated streams, level by level, and tells the shortest counterexample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_whisperq.contract import merge
+from pytest_whisperq.contract.issues import reported
+from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject, run, texts
+from pytest_whisperq.contract.stream import Stream
+from pytest_whisperq.contract.subject import ContractError
+from pytest_whisperq.measure.error_rate import ErrorCount, count_errors, error_rate
+from pytest_whisperq.streaming import Level, StreamProfile, key
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+EXAMPLES = 1000
+"""Streams a check sees, all levels together, unless it is told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeCheck:
+    """One invariant, on streams of the levels at which it makes sense."""
+
+    invariant: str
+    function: Callable[[MergeSubject, Stream], None]
+    lowest: Level = Level.TEXT
+    highest: Level = Level.DISTURBED
+    repeats: bool = True
+    numbers: bool = False
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """What waivers and test ids call it."""
+        return self.title or self.function.__name__.removeprefix("check_")
+
+    def levels(self, claimed: Level) -> list[Level]:
+        """Return the levels on which a merge that claims this one is checked, lowest first."""
+        return [level for level in Level if self.lowest <= level <= min(self.highest, claimed)]
+
+    def streams(self, level: Level, profile: StreamProfile | None = None, *, most: int = 8) -> SearchStrategy[Stream]:
+        """Return what it is checked on: streams of about `most` words."""
+        from pytest_whisperq.contract.streams import streams
+
+        return streams(level, profile, repeats=self.repeats, numbers=self.numbers, most=most)
+
+
+_recovery = partial(MergeCheck, function=merge.check_exact_recovery)
+
+MERGE_CHECKS: tuple[MergeCheck, ...] = (
+    MergeCheck(invariant="I1", function=merge.check_monotone_commit),
+    _recovery(invariant="I2", highest=Level.JITTER, repeats=False),
+    MergeCheck(invariant="I3", function=merge.check_idempotence, highest=Level.SURFACE),
+    _recovery(invariant="I4", lowest=Level.TIMED, highest=Level.JITTER, title="repeats"),
+    MergeCheck(invariant="I5", function=merge.check_no_loss_at_flush, highest=Level.SURFACE),
+    MergeCheck(invariant="I6", function=merge.check_times, lowest=Level.TIMED),
+    MergeCheck(invariant="I7", function=merge.check_bounded_state, highest=Level.SURFACE),
+    MergeCheck(invariant="I8", function=merge.check_latency, highest=Level.SURFACE),
+    _recovery(invariant="I9", lowest=Level.EDGES, highest=Level.EDGES, title="edge_robustness"),
+    _recovery(invariant="I10", lowest=Level.DISTURBED, title="chunk_tolerance"),
+    MergeCheck(invariant="I11", function=merge.check_repeatable),
+    _recovery(invariant="I12", lowest=Level.SURFACE, highest=Level.SURFACE, title="unicode"),
+    MergeCheck(invariant="I13", function=merge.check_surface, lowest=Level.SURFACE),
+    MergeCheck(
+        invariant="I13", function=merge.check_numbers, lowest=Level.SURFACE, highest=Level.SURFACE, numbers=True
+    ),
+    MergeCheck(invariant="I14", function=merge.check_causality),
+    MergeCheck(invariant="I15", function=merge.check_shift),
+    MergeCheck(invariant="I16", function=merge.check_renaming, highest=Level.EDGES),
+    MergeCheck(invariant="I17", function=merge.check_split_invariance, highest=Level.JITTER),
+)
+"""Every check of the contract, in the order of the documentation."""
+
+
+def check_merge(subject: MergeSubject, check: MergeCheck, *, examples: int = EXAMPLES) -> None:
+    """Search for a stream that breaks an invariant, from the lowest level up to the one the merge claims.
+
+    Raises `ContractError` with the shortest counterexample found and a test that repeats it.
+    """
+    levels = check.levels(subject.level)
+    for level in levels:
+        error = counterexample(subject, check, level, examples=examples // len(levels))
+        if error is not None:
+            raise ContractError(told(check, level, error))
+
+
+def counterexample(
+    subject: MergeSubject, check: MergeCheck, level: Level, *, examples: int = EXAMPLES
+) -> MergeError | None:
+    """Return the shortest stream of this level that breaks an invariant, if one is found; the same one every time.
+
+    First come streams on which others were reported to fail. Of the examples a third are streams of two or three
+    words: what goes wrong mostly does so in these.
+    """
+
+    def judge(stream: Stream) -> None:
+        try:
+            check.function(subject, stream)
+        except ContractError:
+            raise
+        except Exception as error:
+            raise MergeError(subject, stream, f"it fails with {error!r}", stream.expected, []) from error
+
+    found: list[MergeError] = []
+    try:
+        for known in reported(check.name, level, subject.profile):
+            judge(known.stream)
+    except MergeError as error:
+        found.append(error)
+    for most, part in ((3, examples // 3), (8, examples - examples // 3)):
+        sought = check.streams(level, subject.profile, most=most)
+        try:
+            _search(sought, judge, examples=part)
+        except MergeError as error:
+            found.append(error)
+    return min(found, key=_length, default=None)
+
+
+def _search(sought: SearchStrategy[Stream], run: Callable[[Stream], None], *, examples: int) -> None:
+    """Run a function on generated streams, the same ones every time, and on ever shorter ones once it fails."""
+    import hypothesis
+
+    settings = hypothesis.settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        report_multiple_bugs=False,
+        print_blob=False,
+        verbosity=hypothesis.Verbosity.quiet,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    searched: Callable[[], None] = settings(hypothesis.given(sought)(run))
+    searched()
+
+
+def interior_error_rates(subject: MergeSubject, *, examples: int = EXAMPLES) -> tuple[float, float]:
+    """Return the word error rate of a merge where windows err anywhere, and the share of their words that is wrong.
+
+    No merge can be exact then, so that the level INTERIOR has rates in place of an invariant: one that claims it has
+    fewer errors than a window by itself.
+    """
+    from pytest_whisperq.contract.hearing import MISHEARD
+    from pytest_whisperq.contract.streams import streams
+
+    merged, heard = list[ErrorCount](), list[str]()
+
+    def count(stream: Stream) -> None:
+        heard.extend(key(word.text) for chunk in stream.chunks for word in chunk.words)
+        merged.append(count_errors(" ".join(stream.expected), " ".join(texts(run(subject, stream).words))))
+
+    _search(streams(Level.INTERIOR, subject.profile), count, examples=examples)
+    return error_rate(merged) or 0.0, heard.count(MISHEARD) / max(len(heard), 1)
+
+
+def check_interior(subject: MergeSubject, *, examples: int = EXAMPLES) -> None:
+    """Level INTERIOR: of the errors that windows make anywhere a merge keeps less than one window makes."""
+    merged, single = interior_error_rates(subject, examples=examples)
+    if merged > single:
+        raise ContractError(
+            f"{subject.name}, level INTERIOR: {100 * merged:.1f} % of its words are wrong, where windows mishear "
+            f"{100 * single:.1f} %; let more of them agree, or claim the level DISTURBED"
+        )
+
+
+def _length(error: MergeError) -> tuple[int, int]:
+    chunks = error.stream.chunks
+    return max(len(chunks), 3), sum(len(chunk.words) for chunk in chunks)
+
+
+def told(check: MergeCheck, level: Level, error: MergeError) -> str:
+    """Return a finding as it is shown: invariant, level, table of chunks, and a test to paste."""
+    made = f"{error.subject.name}({error.stream.profile if error.subject.takes_profile else ''})"
+    return (
+        f"{check.invariant} {check.name}, level {level.name}: {error}\n\n"
+        f"To keep it as a test:\n\n{error.stream.regression(f'{check.invariant.lower()}_{check.name}', made)}"
+    )
+
+
+def applicable(subject: MergeSubject) -> Iterator[tuple[MergeCheck, str]]:
+    """Give each check that a merge's level calls for, with the reason where it is waived.
+
+    Raises `ContractError` for a waiver of a check that does not exist or without a reason.
+    """
+    names = {check.name for check in MERGE_CHECKS}
+    for name, reason in subject.waivers.items():
+        if name not in names:
+            raise ContractError(f"{subject.name} waives {name!r}; there are: {', '.join(sorted(names))}")
+        if not reason.strip():
+            raise ContractError(f"{subject.name} waives {name!r} without a reason")
+    for check in MERGE_CHECKS:
+        if check.levels(subject.level):
+            yield check, subject.waivers.get(check.name, "")
+
+
+def parametrize_merge_checks(
+    make: Any, *, level: Level | None = None, profile: StreamProfile | None = None, examples: int = EXAMPLES
+) -> Any:
+    """Return a decorator that runs a test function, which calls its argument ``check``, once for each check."""
+    import pytest
+
+    subject = make if isinstance(make, MergeSubject) else MergeSubject(make, level=level, profile=profile)
+    cases = [
+        pytest.param(
+            partial(check_merge, subject, check, examples=examples),
+            id=f"{check.invariant}-{check.name}",
+            marks=[pytest.mark.skip(reason=f"waived: {reason}")] if reason else [],
+        )
+        for check, reason in applicable(subject)
+    ]
+    if subject.level == Level.INTERIOR:
+        cases.append(pytest.param(partial(check_interior, subject), id="interior"))
+    return pytest.mark.parametrize("check", cases)

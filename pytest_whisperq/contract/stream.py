@@ -1,0 +1,94 @@
+"""A synthetic stream: what was said and the windows in which it was heard; how it is shown and transformed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word, key
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a merge is judged by: it is pushed the chunks and should end with the words of the truth.
+
+    `level` is what the chunks contain, `sliding` whether windows move on (or start where they started, or move in
+    jumps). Times in milliseconds.
+    """
+
+    profile: StreamProfile
+    truth: tuple[Word, ...]
+    chunks: tuple[Chunk, ...]
+    level: Level = Level.TEXT
+    sliding: bool = False
+
+    @property
+    def expected(self) -> list[str]:
+        """What was said, word by word, as `key` compares them."""
+        return [key(word.text) for word in self.truth]
+
+    def shifted(self, by: int) -> Stream:
+        """Return the same stream, so many milliseconds later."""
+        chunks = tuple(replace(c, start=c.start + by, end=c.end + by, words=shifted(c.words, by)) for c in self.chunks)
+        return replace(self, truth=shifted(self.truth, by), chunks=chunks)
+
+    def renamed(self, rename: Callable[[str], str]) -> Stream:
+        """Return the same stream in other words."""
+
+        def renamed(words: tuple[Word, ...]) -> tuple[Word, ...]:
+            return tuple(word._replace(text=rename(word.text)) for word in words)
+
+        chunks = tuple(replace(chunk, words=renamed(chunk.words)) for chunk in self.chunks)
+        return replace(self, truth=renamed(self.truth), chunks=chunks)
+
+    def clean(self, hop: int) -> Stream:
+        """Return the same words, heard without error in windows that move on by `hop`."""
+        end = max(chunk.end for chunk in self.chunks)
+        origin = min(chunk.start for chunk in self.chunks)
+        ends = [*range(origin + hop, end, hop), end]
+        windows = [(max(origin, last - self.profile.window), last) for last in ends]
+        chunks = tuple(
+            Chunk(seq, first, last, whole(self.truth, first, last), last == end)
+            for seq, (first, last) in enumerate(windows)
+        )
+        return replace(self, chunks=chunks, level=Level.TEXT, sliding=True)
+
+    def table(self) -> str:
+        """Return the chunks as a table: what a merge was told, one line a window."""
+        rows = [
+            f"  {chunk.seq:>3}  {f'{chunk.start}-{chunk.end}':>13}{' final' if chunk.final else '      '}  "
+            + (" ".join(f"{word.text!r}[{word.start}-{word.end}]" for word in chunk.words) or "(nothing)")
+            for chunk in self.chunks
+        ]
+        return "\n".join(["  seq   window (ms)        words", *rows])
+
+    def regression(self, name: str, make: str) -> str:
+        """Return a test to paste, which fails as this stream does."""
+        lines = [
+            f"def test_{name}():",
+            f"    merge = {make}",
+            "    chunks = [",
+            *(f"        {_code(chunk)}," for chunk in self.chunks),
+            "    ]",
+            "    for chunk in chunks:",
+            "        merge.push(chunk)",
+            "    merge.flush()",
+            f"    assert [key(word.text) for word in merge.committed] == {self.expected!r}",
+        ]
+        return "\n".join(["from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key", "", *lines])
+
+
+def shifted(words: tuple[Word, ...], by: int) -> tuple[Word, ...]:
+    """Return the words, so many milliseconds later."""
+    return tuple(Word(word.text, word.start + by, word.end + by) for word in words)
+
+
+def whole(words: tuple[Word, ...], first: int, last: int) -> tuple[Word, ...]:
+    """Return the words that lie in a window as a whole."""
+    return tuple(word for word in words if first <= word.start and word.end <= last)
+
+
+def _code(chunk: Chunk) -> str:
+    words = ", ".join(f"Word({word.text!r}, {word.start}, {word.end})" for word in chunk.words)
+    words = f"({words}{',' if len(chunk.words) == 1 else ''})"
+    return f"Chunk({chunk.seq}, {chunk.start}, {chunk.end}, {words}, {chunk.final})"

@@ -1,0 +1,152 @@
+"""Hypothesis strategies for streams: everything is drawn as data, so that a counterexample shrinks to a short table."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from pytest_whisperq.contract.disturb import disturbed
+from pytest_whisperq.contract.hearing import heard_in
+from pytest_whisperq.contract.picking import number, pick
+from pytest_whisperq.contract.stream import Stream
+from pytest_whisperq.streaming import Level, StreamProfile, Word, key, required_overlap
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn
+
+LETTERS = tuple("abcdefgh")
+REPEATED = ("no", "very")
+ALIKE = ("operation", "operational", "cooperation", "the", "they", "an", "and")
+UNICODE = ("café", "Straße", "五", "日", "本", "バ", "👩\u200d🚀", "שלום", "ＡＢ", "don't")
+NUMBERS = ("twenty", "five")
+"""Vocabularies: letters for short tables, few words for repeats, words that begin or end alike, and other scripts."""
+
+
+def _profile(draw: DrawFn, *, slack: bool) -> StreamProfile:
+    jitter = pick(draw, (0, 20, 40))
+    bare = StreamProfile(
+        window=10**6,
+        hop=pick(draw, (300, 500, 1000)),
+        edge=pick(draw, (0, 100, 250, 500)),
+        jitter=jitter,
+        longest_word=pick(draw, (300, 600)),
+        repeat_spacing=pick(draw, (6 * jitter + 2, 300)),
+        votes=pick(draw, (1, 2)),
+    )
+    more = bare.hop if slack else pick(draw, (0, 400))
+    return _with_window(bare, bare.hop + required_overlap(bare) + more)
+
+
+@st.composite
+def profiles(draw: DrawFn) -> StreamProfile:
+    """Windows with which a merge can be right."""
+    return _profile(draw, slack=False)
+
+
+def _with_window(profile: StreamProfile, window: int) -> StreamProfile:
+    values = {name: getattr(profile, name) for name in StreamProfile.__dataclass_fields__}
+    return StreamProfile(**{**values, "window": window})
+
+
+def _truth(
+    draw: DrawFn, profile: StreamProfile, words: Sequence[str], *, most: int, distinct: bool
+) -> tuple[Word, ...]:
+    """What is said: words of 80 ms and more, pauses, runs of repeats; equal words start `repeat_spacing` apart."""
+    count = number(draw, 1, most)
+    texts: list[str] = []
+    left = list(words)
+    while len(texts) < count and left:
+        if distinct:
+            texts.append(left.pop(number(draw, 0, len(left) - 1)))
+        else:
+            unit = [pick(draw, words) for _ in range(number(draw, 1, 2))]
+            texts += unit * pick(draw, (1, 1, 2, 3))
+    del texts[2 * most :]
+    found: list[Word] = []
+    latest: dict[str, int] = {}
+    now = 0
+    for text in texts:
+        now += pick(draw, (0, 0, 50, 300, 1500))
+        now = max(now, latest.get(key(text), -(10**9)) + profile.repeat_spacing)
+        length = pick(draw, (80 + 4 * profile.jitter, profile.longest_word))
+        length = min(length, profile.longest_word)
+        found.append(Word(text, now, now + length))
+        latest[key(text)] = now
+        now += length
+    return tuple(found)
+
+
+@st.composite
+def streams(
+    draw: DrawFn,
+    level: Level = Level.DISTURBED,
+    profile: StreamProfile | None = None,
+    *,
+    repeats: bool = True,
+    numbers: bool = False,
+    most: int = 8,
+) -> Stream:
+    """Streams of this level and what lower levels contain; without `repeats` no word is said twice.
+
+    With `numbers` there are some, which windows write as digits or as words. `most` words, about, are said.
+    """
+    slack = level >= Level.DISTURBED
+    own = profile or _profile(draw, slack=slack)
+    distinct = level == Level.TEXT or not repeats
+    vocabulary: tuple[str, ...] = pick(draw, (LETTERS, ALIKE) if distinct else (LETTERS, REPEATED, ALIKE))
+    if level >= Level.SURFACE:
+        vocabulary = pick(draw, (vocabulary, UNICODE))
+    truth = _truth(draw, own, vocabulary, most=most, distinct=distinct)
+    if numbers:
+        truth = _numbered(truth, own)
+    windows, sliding = _windows(draw, own, truth)
+    chunks = heard_in(draw, truth, windows, own, level, _surfaces(level), numbers=numbers)
+    if level >= Level.DISTURBED:
+        chunks = disturbed(draw, chunks, slack=own.overlap - required_overlap(own) >= own.hop)
+    return Stream(own, truth, chunks, level, sliding)
+
+
+def _numbered(truth: tuple[Word, ...], profile: StreamProfile) -> tuple[Word, ...]:
+    """Say a number of two words behind every other word."""
+    found: list[Word] = []
+    now = 0
+    for index, word in enumerate(truth):
+        length = min(word.end - word.start, profile.longest_word // 2)  # a number of two words is one long word
+        pause = max(0, word.start - (truth[index - 1].end if index else 0))
+        for text in (word.text, *(NUMBERS if index % 2 == 0 else ())):
+            now = max([now + pause, *(w.start + profile.repeat_spacing for w in found if key(w.text) == key(text))])
+            found.append(Word(text, now, now + length))
+            now, pause = now + length, 0
+    return tuple(found)
+
+
+def _windows(draw: DrawFn, profile: StreamProfile, truth: tuple[Word, ...]) -> tuple[list[tuple[int, int]], bool]:
+    """Windows to the end of what is said: sliding, growing, or growing and cut when they are twice too long."""
+    mode = pick(draw, ("sliding", "growing", "cut"))
+    end = truth[-1].end + pick(draw, (0, 200, 2000))
+    first, last = 0, 0
+    found = []
+    while last < end:
+        last = min(end, last + pick(draw, (profile.hop, profile.hop // 2)))
+        if mode == "sliding" or (mode == "cut" and last - first > 2 * profile.window):
+            first = max(first, last - profile.window)
+        found.append((first, last))
+    return found, mode == "sliding"
+
+
+SURFACES: tuple[Callable[[str], str], ...] = (
+    str,
+    str.capitalize,
+    str.upper,
+    lambda text: text + ",",
+    lambda text: text + ".",
+    lambda text: " " + text,
+    lambda text: unicodedata.normalize("NFD", text),
+)
+
+
+def _surfaces(level: Level) -> tuple[Callable[[str], str], ...]:
+    return SURFACES if level >= Level.SURFACE else SURFACES[:1]

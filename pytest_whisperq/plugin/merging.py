@@ -1,0 +1,88 @@
+"""Run the contract of a streaming merge as tests, one for each check."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_whisperq.errors import ConfigError, WhisperqError
+from pytest_whisperq.plugin.markers import MERGE_CONTRACT
+
+if TYPE_CHECKING:
+    from pytest_whisperq.contract.merge_kit import MergeCheck
+    from pytest_whisperq.contract.merge_subject import MergeSubject
+
+PARAMETER = "whisperq_merge_check"
+KEYWORDS = ("merger", "level")
+
+
+def parametrize(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
+    """Make a test of each check that the merge's level calls for."""
+    from pytest_whisperq.contract.merge_kit import applicable
+    from pytest_whisperq.contract.subject import ContractError
+
+    try:
+        subject = _subject(mark, metafunc.definition.nodeid)
+        checks = list(applicable(subject))
+    except (WhisperqError, ContractError) as error:
+        raise pytest.UsageError(str(error)) from None
+    params = [
+        pytest.param(
+            (subject, check),
+            id=f"{check.invariant}-{check.name}",
+            marks=[pytest.mark.skip(reason=f"waived: {reason}")] if reason else [],
+        )
+        for check, reason in checks
+    ]
+    if PARAMETER not in metafunc.fixturenames:
+        metafunc.fixturenames.append(PARAMETER)
+    metafunc.parametrize(PARAMETER, params)
+
+
+def run(item: pytest.Item) -> None:
+    """Check what the test stands for; fail with the counterexample alone."""
+    __tracebackhide__ = True
+    from pytest_whisperq.contract.merge_kit import check_merge
+    from pytest_whisperq.contract.subject import ContractError
+
+    parameters: dict[str, tuple[MergeSubject, MergeCheck]] = item.callspec.params  # type: ignore[attr-defined]
+    try:
+        check_merge(*parameters[PARAMETER])
+    except ContractError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def _subject(mark: pytest.Mark, where: str) -> "MergeSubject":
+    from pytest_whisperq.contract.merge_subject import MergeSubject
+
+    unknown = [*mark.args, *(key for key in mark.kwargs if key not in KEYWORDS)]
+    if unknown:
+        raise ConfigError(f"{where}: {MERGE_CONTRACT} has no {unknown[0]!r}; valid, as keywords: {', '.join(KEYWORDS)}")
+    merger = mark.kwargs.get("merger")
+    make = _imported(merger, where) if isinstance(merger, str) else merger
+    if not callable(make):
+        raise ConfigError(
+            f"{where}: {MERGE_CONTRACT} needs merger=, a class or 'module:Class' of a merge (got {merger!r})"
+        )
+    return MergeSubject(make, level=_level(mark.kwargs.get("level"), where))
+
+
+def _imported(name: str, where: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{where}: {MERGE_CONTRACT}: merger {name!r} cannot be imported ({error})") from error
+    return found
+
+
+def _level(level: Any, where: str) -> Any:
+    from pytest_whisperq.streaming import Level
+
+    if level is None or isinstance(level, Level):
+        return level
+    names = {known.name.lower(): known for known in Level if known < Level.INTERIOR}
+    if str(level).lower() not in names:
+        raise ConfigError(f"{where}: {MERGE_CONTRACT}: level must be one of {', '.join(names)} (got {level!r})")
+    return names[str(level).lower()]

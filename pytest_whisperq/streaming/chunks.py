@@ -1,0 +1,101 @@
+"""What streaming merges take and give: timed words, chunks, updates. All times are whole milliseconds of the stream."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple, Protocol, runtime_checkable
+
+
+class Word(NamedTuple):
+    """A word as it was heard, with where it begins and ends, in milliseconds since the stream began."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One hypothesis: what was heard in a window of the stream.
+
+    `seq` counts the windows of a stream from 0; `start` and `end` are the window, in milliseconds; words are in the
+    order in which they were said; `final` says that no sound comes after this window.
+    """
+
+    seq: int
+    start: int
+    end: int
+    words: tuple[Word, ...] = ()
+    final: bool = False
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"chunk {self.seq} ends at {self.end} ms, before it starts at {self.start} ms")
+
+
+class Update(NamedTuple):
+    """What a push changed: words that are final now, and all that may still change, which replace the last ones."""
+
+    committed: tuple[Word, ...] = ()
+    tentative: tuple[Word, ...] = ()
+
+
+@runtime_checkable
+class Merger(Protocol):
+    """Makes one transcript of overlapping chunks. What it has committed it never takes back."""
+
+    @property
+    def committed(self) -> tuple[Word, ...]:
+        """Every word committed so far."""
+
+    def push(self, chunk: Chunk) -> Update:
+        """Hear one more chunk; raise after `flush`."""
+
+    def flush(self) -> Update:
+        """Commit what is left: the stream is over. Called again, it changes nothing."""
+
+
+@lru_cache(maxsize=4096)
+def key(text: str) -> str:
+    """Return what makes two words the same: compatibility form (NFKC), folded case, no punctuation, space or control.
+
+    Empty for what is no word ("...").
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(mark for mark in folded if unicodedata.category(mark)[0] not in "PZC")
+
+
+_NO_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH", "THAI", "LAO", "KHMER", "MYANMAR")
+
+
+@lru_cache(maxsize=4096)
+def _spaceless(mark: str) -> bool:
+    return unicodedata.name(mark, "").startswith(_NO_SPACES)
+
+
+def join(words: Iterable[Word]) -> str:
+    """Return the words as one text: a space between two, but none beside characters of scripts that use none."""
+    texts = [text for word in words if (text := word.text.strip())]
+    if not texts:
+        return ""
+    parts = texts[:1]
+    for left, right in pairwise(texts):
+        parts += [right] if _spaceless(left[-1]) and _spaceless(right[0]) else [" ", right]
+    return "".join(parts)
+
+
+_TENS = {"twenty": 2, "thirty": 3, "forty": 4, "fifty": 5, "sixty": 6, "seventy": 7, "eighty": 8, "ninety": 9}
+_ONES = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+
+
+def english_tens(left: str, right: str) -> str | None:
+    """Return "25" for "twenty", "five", else None: for merges of windows that write numbers now so, now so.
+
+    No more than that: what "one two" or "two hundred" say together depends on what comes before, which another window
+    may not hear.
+    """
+    return f"{_TENS[left]}{_ONES[right]}" if left in _TENS and right in _ONES else None

@@ -1,0 +1,151 @@
+"""Places in time where a word was heard, what each window said there, and which word of a window belongs to which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pytest_whisperq.streaming.chunks import Word, key
+
+Window = tuple[int, int]
+
+SECURE = 0.5
+"""What a slot that was heard well inside a window is worth more: garbage of the same text does not take its word."""
+
+OTHER = 0.25
+"""Worth of putting a word where another was heard: less than any pair of equal words that are the same one."""
+
+
+class Heard(NamedTuple):
+    """A word of a window, or what two words say together ("twenty five").
+
+    `inside` where the window knows best, `depth` is the distance to its nearer end in ms, `retold` are words at its
+    beginning that earlier windows had in their inside: they prove nothing that is not known.
+    """
+
+    key: str
+    words: tuple[Word, ...]
+    inside: bool
+    depth: int
+    retold: bool
+
+    @property
+    def start(self) -> int:
+        """Where it begins, in ms."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> int:
+        """Where it ends, in ms."""
+        return self.words[-1].end
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place where some window heard a word. A vote of None is a window that should have heard it and did not."""
+
+    start: int
+    end: int
+    key: str
+    votes: dict[Window, Heard | None] = field(default_factory=dict)
+    secure: bool = False
+
+    def hear(self, window: Window, heard: Heard) -> None:
+        """Count what a window says; its time counts unless a safer one is known."""
+        self.votes.pop(window, None)  # a window that is decoded again has the last word, and only one
+        self.votes[window] = heard
+        if heard.inside or not self.secure:
+            self.start, self.end, self.key = heard.start, heard.end, heard.key
+        self.secure = self.secure or heard.inside
+
+    def miss(self, window: Window) -> None:
+        """Count a window in which nothing was heard here."""
+        self.votes.pop(window, None)
+        self.votes[window] = None
+
+    def decide(self) -> tuple[Heard | None, int, int]:
+        """Return what was heard here (None: nothing), how many windows say so, and how many know.
+
+        Windows know in whose inside it lies; where there is none, those at whose ends it lies are asked. The word is
+        told as heard farthest from an end: there, nothing is taken for the first or last word of a sentence.
+        """
+        inside = [vote for vote in self.votes.values() if vote is None or vote.inside]
+        votes = inside or [*self.votes.values()]
+        counts: dict[str, int] = {}
+        for vote in votes:
+            label = vote.key if vote else ""
+            counts[label] = counts.pop(label, 0) + 1  # the latest comes last
+        best = max(counts.values())
+        label = next(label for label in reversed(counts) if counts[label] == best)
+        agree = best if inside else 0
+        if not label:
+            return None, agree, len(inside)
+        told = max((vote for vote in votes if vote and vote.key == label), key=lambda vote: vote.depth)
+        return told, agree, len(inside)
+
+
+def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, behind: int, tolerance: int) -> list[int]:
+    """Return for each word the index of its slot, or -1.
+
+    Both are in order of time and stay so. Of all ways to pair them the one is taken that is worth most: equal words
+    are worth 1 - distance of their starts / tolerance (half of it at the end of a window) and `SECURE`, others a
+    quarter of it. That worth falls with distance is what keeps "no no no" from moving on by one. The first `closed`
+    slots are committed: only an equal word can belong to one of them, and no word that starts before `behind`, where
+    the last of them ends, to any other.
+    """
+    # best[j]: (worth, last pair) of the best way to pair the words so far with the first j slots
+    best: list[tuple[float, int]] = [(0.0, -1)] * (len(slots) + 1)
+    pairs: list[tuple[int, int, int]] = []  # word, slot, pair before
+    places = [slot.start for slot in slots]
+    for number, word in enumerate(heard):
+        start, spelled, inside, retold = word.start, word.key, word.inside, word.retold
+        fresh: list[tuple[int, float]] = []
+        for index, place in enumerate(places):
+            distance = place - start if place > start else start - place
+            if distance >= tolerance:
+                continue
+            near = 1 - distance / tolerance
+            slot = slots[index]
+            if (retold and not slot.secure) or (index >= closed and start < behind):
+                continue
+            if slot.key == spelled:
+                worth = (near if inside else near / 2) + (SECURE if slot.secure and inside else 0)
+            elif index >= closed:
+                worth = OTHER * (near if inside else near / 2)
+            else:
+                continue
+            fresh.append((index, best[index][0] + worth))
+        befores = [best[index][1] for index, _ in fresh]
+        for (index, total), before in zip(fresh, befores, strict=True):
+            if total > best[index + 1][0]:
+                mark = (total, len(pairs))
+                pairs.append((number, index, before))
+                for later in range(index + 1, len(best)):
+                    if best[later][0] >= total:
+                        break
+                    best[later] = mark
+    found = [-1] * len(heard)
+    last = best[-1][1]
+    while last >= 0:
+        number, index, last = pairs[last]
+        found[number] = index
+    return found
+
+
+def hear(words: Sequence[Word], window: Window, inner: Window, known: int) -> list[Heard]:
+    """Return words of a window in order of time, cut to it, with how far inside they are; what is no word is left out.
+
+    Earlier windows have come as far as `known`.
+    """
+    first, last = window
+    found = []
+    for word in words:
+        if spelled := key(word.text):
+            start = min(max(word.start, first), last)
+            end = min(max(word.end, start), last)
+            inside = start >= inner[0] and end <= inner[1]
+            depth = min(start - first, last - end)
+            found.append(Heard(spelled, (Word(word.text, start, end),), inside, depth, start < min(inner[0], known)))
+    found.sort(key=lambda heard: heard.words[0].start)
+    return found

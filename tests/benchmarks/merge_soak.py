@@ -1,0 +1,88 @@
+"""Many generated streams, every check on each: ``python tests/benchmarks/merge_soak.py --streams 100000``.
+
+Resumable: it notes each block of streams it has done in a file and goes on behind the last. A block has its own seed:
+``--block N`` repeats one. The first counterexample is printed and ends it with 1.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import hypothesis
+from tqdm import tqdm
+
+from pytest_whisperq.contract.merge_kit import MERGE_CHECKS
+from pytest_whisperq.contract.merge_subject import MergeSubject
+from pytest_whisperq.contract.stream import Stream
+from pytest_whisperq.contract.streams import streams
+from pytest_whisperq.streaming import Level, LocalAgreement, StreamProfile, TimeAnchoredMerge, english_tens
+
+BLOCK = 1000
+
+
+def anchored(profile: StreamProfile) -> TimeAnchoredMerge:
+    """The merge of this package, with numbers."""
+    return TimeAnchoredMerge(profile, numbers=english_tens)
+
+
+SUBJECTS = {
+    "anchored": MergeSubject(anchored, level=TimeAnchoredMerge.level),
+    "agreement": MergeSubject(LocalAgreement),
+}
+
+
+def block(subject: MergeSubject, number: int) -> int:
+    """Run one block of streams, its level by turns; return how many checks were made."""
+    level = Level(number % (subject.level + 1))
+    if level != Level.SURFACE:
+        return judge(subject, level, number, BLOCK, numbers=False)
+    halves = (judge(subject, level, number, BLOCK // 2, numbers=numbers) for numbers in (False, True))
+    return sum(halves)
+
+
+def judge(subject: MergeSubject, level: Level, seed: int, count: int, *, numbers: bool) -> int:
+    """Run every check of a level on each of so many streams."""
+    checks = [check for check in MERGE_CHECKS if level in check.levels(subject.level) and check.numbers == numbers]
+    made = 0
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=count, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+    )
+    @hypothesis.given(streams(level, subject.profile, numbers=numbers))
+    def each(stream: Stream) -> None:
+        nonlocal made
+        for check in checks:
+            check.function(subject, stream)
+            made += 1
+
+    each()
+    return made
+
+
+def main() -> None:
+    """Go on where the file of results ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--merge", choices=SUBJECTS, default="anchored")
+    parser.add_argument("--streams", type=int, default=100_000)
+    parser.add_argument("--results", type=Path, default=Path("merge_soak.txt"))
+    parser.add_argument("--block", type=int, help="repeat this block alone")
+    args = parser.parse_args()
+    subject = SUBJECTS[args.merge]
+    if args.block is not None:
+        print(block(subject, args.block), "checks")
+        return
+    done = args.results.read_text().splitlines() if args.results.exists() else []
+    mine = [line for line in done if line.startswith(f"{args.merge} ")]
+    start = time.perf_counter()
+    for number in tqdm(range(len(mine), args.streams // BLOCK), unit="block", disable=not sys.stderr.isatty()):
+        checks = block(subject, number)
+        with args.results.open("a") as out:
+            out.write(f"{args.merge} block {number}: {BLOCK} streams, {checks} checks, none broken\n")
+    took = time.perf_counter() - start
+    print(f"{args.merge}: {args.streams} streams, none broken; {took:.0f} s for those of this run")
+
+
+if __name__ == "__main__":
+    main()

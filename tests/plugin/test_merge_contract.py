@@ -1,0 +1,59 @@
+"""The marker that runs the contract of merges: a test for each check, with the counterexample as its failure."""
+
+import pytest
+
+pytest.importorskip("hypothesis")
+
+TEST = """
+import pytest
+from pytest_whisperq.contract.known_bad import AgreementStrip, SuffixPrefix
+from pytest_whisperq.streaming import LocalAgreement
+
+@pytest.mark.whisperq_merge_contract({})
+def test_merge(): ...
+"""
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester):
+    def run(keywords: str, *args: str) -> pytest.RunResult:
+        pytester.makepyfile(TEST.format(keywords))
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *args)
+
+    return run
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["plain", "n2"])
+def test_a_merge_that_keeps_it_passes(run, workers: tuple[str, ...]) -> None:
+    run("merger=LocalAgreement, level='text'", *workers).assert_outcomes(passed=11)
+
+
+def test_a_failure_is_the_shortest_counterexample_and_nothing_else(run) -> None:
+    result = run("merger=AgreementStrip", "-k", "I4")
+    result.assert_outcomes(failed=1, deselected=12)
+    told = ["I4 repeats, level TIMED: AgreementStrip: it does not say what was said", "*expected: *", "*found: *"]
+    result.stdout.fnmatch_lines([*told, "*seq   window (ms)*", "*0-*"])
+    result.stdout.fnmatch_lines(["def test_i4_repeats():", "*merge = AgreementStrip()"])
+    result.stdout.no_fnmatch_line("*merge_kit.py*")
+
+
+def test_a_merge_can_be_named(run) -> None:
+    result = run("merger='pytest_whisperq.streaming:LocalAgreement', level='text'", "-k", "I1-")
+    result.assert_outcomes(passed=1, deselected=10)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "told"),
+    [
+        ("merger=SuffixPrefix, level='loud'", "*level must be one of text, timed, *(got 'loud')*"),
+        ("merger='nowhere:Merge'", "*merger 'nowhere:Merge' cannot be imported*"),
+        ("merger=SuffixPrefix, max_lag=3", "*has no 'max_lag'; valid, as keywords: merger, level*"),
+        ("level='text'", "*needs merger=, a class or 'module:Class' of a merge (got None)*"),
+        ("merger=dict", "*dict claims no level: give level=, or the class an attribute `level`*"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error(run, keywords: str, told: str) -> None:
+    result = run(keywords)
+    assert result.ret != pytest.ExitCode.OK
+    (result.stdout if "nowhere" in keywords or result.outlines else result.stderr).fnmatch_lines([told])
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()

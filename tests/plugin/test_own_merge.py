@@ -1,0 +1,35 @@
+"""The code of docs/own-merge.md, run as a team would run it for its own merge."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("hypothesis")
+
+DOCS = Path(__file__).parents[2] / "docs" / "own-merge.md"
+THEIRS = "from pytest_whisperq.streaming import TimeAnchoredMerge as OurMerge\n"
+
+
+def test_the_documented_test_checks_a_merge(pytester: pytest.Pytester) -> None:
+    decorated, marked = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    pytester.makepyfile(
+        our_product=THEIRS,
+        test_decorated=decorated,
+        test_marked=f"import pytest\nfrom our_product import OurMerge\n{marked}",
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "I2 or I9")
+    result.assert_outcomes(passed=4, deselected=24)
+
+
+def test_the_documented_table_names_every_invariant() -> None:
+    from pytest_whisperq.contract import MERGE_CHECKS
+
+    text = DOCS.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (I\d+)(?:, I\d+)? \|.*\| `(\w+)` \|$", text, re.MULTILINE))
+    rows["I13"] = rows["I12"]
+    rows["I16"] = rows["I15"]
+    lowest: dict[str, str] = {}
+    for check in MERGE_CHECKS:
+        lowest.setdefault(check.invariant, check.lowest.name.lower())
+    assert rows == lowest
