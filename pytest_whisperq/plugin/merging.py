@@ -83,6 +83,8 @@ def _level(level: Any, where: str) -> Any:
     if level is None or isinstance(level, Level):
         return level
     names = {known.name.lower(): known for known in Level if known < Level.INTERIOR}
-    if str(level).lower() not in names:
+    numbers = {f"l{known:d}": known for known in names.values()}
+    spelled = f"l{level}" if isinstance(level, int) else str(level).lower()
+    if spelled not in {**names, **numbers}:
         raise ConfigError(f"{where}: {MERGE_CONTRACT}: level must be one of {', '.join(names)} (got {level!r})")
-    return names[str(level).lower()]
+    return {**names, **numbers}[spelled]
