@@ -1,4 +1,4 @@
-"""The contract as a state machine: speech goes on, chunks come, come again or come empty, in any order of events."""
+"""The contract as a state machine: speech goes on, windows come or come again, in any order of events."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ def check_times(subject: MergeSubject, stream: Stream) -> None:
 def check_bounded_state(subject: MergeSubject, stream: Stream) -> None:
     """I7: what it keeps depends on the length of the window, not on that of the stream (`state_size`, in words)."""
     if not hasattr(subject.new(stream), "state_size"):
-        raise MergeError(subject, stream, "it does not tell its state_size", ["a number of words"], ["nothing"])
+        what = "it does not tell its state_size: give it that property, or waive bounded_state with a reason"
+        raise MergeError(subject, stream, what, ["a number of words"], ["nothing"])
     period = max(chunk.end for chunk in stream.chunks) + stream.profile.window
     parts = [stream.shifted(turn * period).chunks for turn in range(6)]
     chunks = [replace(chunk, final=False) for part in parts for chunk in part]

@@ -49,7 +49,7 @@ def run(item: pytest.Item) -> None:
     parameters: dict[str, tuple[MergeSubject, MergeCheck]] = item.callspec.params  # type: ignore[attr-defined]
     try:
         check_merge(*parameters[PARAMETER])
-    except ContractError as error:
+    except (ContractError, WhisperqError) as error:
         pytest.fail(str(error), pytrace=False)
 
 

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("hypothesis")
-
 TEST = """
 import pytest
 from pytest_whisperq.contract.known_bad import AgreementStrip, SuffixPrefix

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("hypothesis")
-
 DOCS = Path(__file__).parents[2] / "docs" / "own-merge.md"
 THEIRS = "from pytest_whisperq.streaming import TimeAnchoredMerge as OurMerge\n"
 

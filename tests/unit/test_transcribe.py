@@ -2,17 +2,22 @@
 
 import errno
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_whisperq import transcribe
+from pytest_whisperq.artifacts import ArtifactStore
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
+from pytest_whisperq.decode import Decoder
 from pytest_whisperq.errors import DecodeError, StoreError
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.transcribe import TranscriptSet
+from pytest_whisperq.workbench import silent
 
 StartRun = Callable[..., GateRun]
 TEXTS = ("one", "two three", "four", "five six", "seven")
@@ -262,3 +267,12 @@ def test_progress_counts_clips_that_are_really_decoded(start_run: StartRun) -> N
     seen.clear()
     candidate(start_run(lambda *step: seen.append(step)))
     assert seen == []
+
+
+def test_torch_has_one_thread_beside_a_runtime_that_computes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=told.append))
+    decoder = Decoder(ArtifactStore(Path("unused"), on_build=lambda spec: None), threads=3, batch=1, progress=silent)
+    decoder.settle(SimpleNamespace(torch_threads=1))
+    decoder.settle(SimpleNamespace())
+    assert told == [1, 3]
