@@ -26,6 +26,13 @@ _COMPARED_WITH = tuple(
     if option.name in ("model", "long-form", "normalizer", "metric", "threads", "cache-dir")
 )
 """Those that a comparison of chunked and sequential decoding takes."""
+_STREAMED_WITH = tuple(
+    option
+    for option in OPTIONS
+    if option.name
+    in ("candidate", "model", "long-form", "merge-profile", "normalizer", "metric", "threads", "cache-dir")
+)
+"""Those that streaming takes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
             )
     _add_sweep(commands)
     _add_chunking(commands)
+    _add_stream(commands)
     return parser
 
 
@@ -95,6 +103,15 @@ def _add_chunking(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--chunk-seconds", metavar="S", type=_chunk, default=30.0, help="length of a chunk (30)")
     parser.add_argument("--batch-size", metavar="N", type=_size, default=8, help="chunks decoded at once (8)")
     parser.set_defaults(run=_chunking)
+
+
+def _add_stream(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "stream long recordings through a model: what that costs, what its windows are like, and a picture"
+    parser = commands.add_parser("stream", help=text, description=text)
+    _add_options(parser, _STREAMED_WITH)
+    parser.add_argument("--save-profile", metavar="FILE", type=Path, help="write the measured profile of merges (JSON)")
+    parser.add_argument("--plot", metavar="DIR", type=Path, help="write a timeline of each recording (SVG)")
+    parser.set_defaults(run=_stream)
 
 
 def _add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
@@ -154,6 +171,16 @@ def _chunking(options: argparse.Namespace) -> int:
     given = {option.ini: getattr(options, option.ini) for option in _COMPARED_WITH}
     found = chunking.compare(given, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size)
     chunking.report(list(found), print)
+    return 0
+
+
+def _stream(options: argparse.Namespace) -> int:
+    from pytest_whisperq import streaming_report
+
+    given = {option.ini: getattr(options, option.ini) for option in _STREAMED_WITH}
+    if not given["whisperq_candidate"]:
+        raise ConfigError("--candidate: which model? For example --candidate ctranslate2:int8")
+    streaming_report.show(given, print, profile_to=options.save_profile, plots=options.plot)
     return 0
 
 

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from pytest_whisperq import gates
-from pytest_whisperq.config import Candidate
+from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.corpus import subset
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.speed import SpeedGate

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from pytest_whisperq.config import Candidate
+from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.gates import Outcome, overrule

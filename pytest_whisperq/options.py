@@ -4,6 +4,7 @@ Loaded by every pytest run that has the plugin installed, so it imports nothing 
 """
 
 from pytest_whisperq import _typed
+from pytest_whisperq._limits import LIMITS
 from pytest_whisperq._typed import Option
 
 OPTIONS: tuple[Option, ...] = (
@@ -69,6 +70,14 @@ OPTIONS: tuple[Option, ...] = (
         help="recordings of minutes: a manifest that lists their utterances with offset and duration in seconds",
     ),
     Option(
+        name="merge-profile",
+        metavar="FILE",
+        parse=_typed.text,
+        is_path=True,
+        help="streaming: what the merge of windows counts on, and the contract of merges tests (JSON, as python -m "
+        "pytest_whisperq stream writes it; default: measured of the float32 model)",
+    ),
+    Option(
         name="calibration",
         metavar="PATH",
         parse=_typed.text,
@@ -111,76 +120,7 @@ OPTIONS: tuple[Option, ...] = (
         help="what accuracy, parity and longform count: wer, words, or cer, characters (default: cer when every "
         "language of the corpus is written without spaces, as zh, ja and th are; wer when none is; a mixture must say)",
     ),
-    Option(
-        name="max-drop",
-        metavar="POINTS",
-        parse=_typed.number(-100, 100, "a number of percentage points, such as 1.0"),
-        default="1.0",
-        help="accuracy: largest tolerated drop of accuracy, in percentage points",
-    ),
-    Option(
-        name="min-exact-match",
-        metavar="RATE",
-        parse=_typed.number(0, 1, "a rate from 0 up to, not including, 1", never=1),
-        default="0.80",
-        help="parity: smallest tolerated share of utterances with the baseline's very text",
-    ),
-    Option(
-        name="max-divergence",
-        metavar="RATE",
-        parse=_typed.number(0, 1, "a rate above 0, up to 1", never=0),
-        default="0.05",
-        help="parity: largest tolerated error rate against the baseline's text",
-    ),
-    Option(
-        name="max-catastrophes",
-        metavar="RATE",
-        parse=_typed.number(0, 1, "a rate above 0, up to 1", never=0),
-        default="0.02",
-        help="catastrophe: largest tolerated share of utterances that are wrecked anew",
-    ),
-    Option(
-        name="min-language-agreement",
-        metavar="RATE",
-        parse=_typed.number(0, 1, "a rate from 0 up to, not including, 1", never=1),
-        default="0.95",
-        help="language: smallest tolerated share of utterances in which both models detect the same language",
-    ),
-    Option(
-        name="max-size-ratio",
-        metavar="RATIO",
-        parse=_typed.number(0, 100, "a ratio above 0, such as 0.5", never=0),
-        default="1.1",
-        help="size: largest tolerated share of the baseline's bytes on disk",
-    ),
-    Option(
-        name="max-memory-ratio",
-        metavar="RATIO",
-        parse=_typed.number(0, 100, "a ratio above 0, such as 1.0", never=0),
-        default="1.25",
-        help="memory: largest tolerated share of the baseline's peak memory, runtime included",
-    ),
-    Option(
-        name="min-speedup",
-        metavar="RATIO",
-        parse=_typed.number(0, 1000, "a ratio above 0, such as 1.2", never=0),
-        help="speedup: how many times as fast as its baseline a candidate has to be (default: 1.0; by the suite the "
-        "embedded model is only held to it where int8 is known to be faster)",
-    ),
-    Option(
-        name="timing-budget",
-        metavar="SECONDS",
-        parse=_typed.number(0, 3600, "a number of seconds above 0, such as 20", never=0),
-        default="20",
-        help="speedup: how long a stage may be timed until its verdict is clear, in seconds",
-    ),
-    Option(
-        name="max-shift",
-        metavar="SECONDS",
-        parse=_typed.number(0, 30, "a number of seconds above 0, such as 0.2", never=0),
-        default="0.2",
-        help="timestamps: what 95 of 100 segment and word times must stay within, in seconds from the baseline's",
-    ),
+    *LIMITS,
     Option(
         name="on-inconclusive",
         metavar="WHAT",

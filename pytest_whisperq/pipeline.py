@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_whisperq import gates, normalize
 from pytest_whisperq.backends import get_backend
-from pytest_whisperq.config import Candidate
+from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.costs import CostGates
 from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.errors import ConfigError
@@ -16,6 +16,7 @@ from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.stream_gate import StreamGate
 from pytest_whisperq.verdict import Verdict
 
 EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})
@@ -24,7 +25,7 @@ EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timest
 ENDED_BY_ACCURACY = frozenset({"parity", "catastrophe", "language"})
 """The gates that need the transcripts of the whole corpus, which are not made for a candidate that is broken."""
 
-HEARD = frozenset({"accuracy", "parity", "catastrophe", "language", "longform", "timestamps"})
+HEARD = frozenset({"accuracy", "parity", "catastrophe", "language", "longform", "streaming", "timestamps"})
 """The gates on what is said, which mean nothing for random weights."""
 
 
@@ -166,9 +167,7 @@ class GateRun(CostGates):
         counts as one piece of evidence: a model that loops loses all of it.
         """
         spec = self.spec(candidate)
-        if "float32" not in get_backend(spec.backend).precisions:
-            raise ConfigError(f"whisperq_longform: {spec.backend} has no float32 to hold {spec} against")
-        baseline = ModelSpec(backend=spec.backend, precision="float32", source=spec.source)
+        baseline = self.unquantized(spec, "longform")
         metric = metric or self.config.metric or choose_metric(self.long_form)
         heard = self.long_texts(baseline), self.long_texts(spec)
         texts = pair_texts(self.long_form, self.normalizer, *heard, is_normalized=True)
@@ -181,6 +180,43 @@ class GateRun(CostGates):
             seed=self.config.seed,
         )
         return replace(outcome, judgement=replace(outcome.judgement, gate="longform"))
+
+    def unquantized(self, spec: ModelSpec, gate: str) -> ModelSpec:
+        """Return the same checkpoint on the same backend, not quantized."""
+        if "float32" not in get_backend(spec.backend).precisions:
+            raise ConfigError(f"whisperq_{gate}: {spec.backend} has no float32 to hold {spec} against")
+        return ModelSpec(backend=spec.backend, precision="float32", source=spec.source)
+
+    @cached_property
+    def streams(self) -> StreamGate:
+        """The long recordings as streams."""
+        return StreamGate(self)
+
+    def streaming(
+        self,
+        candidate: Candidate,
+        *,
+        max_wer_gap: float | None = None,
+        max_commit_lag: float | None = None,
+        max_retractions: int = 0,
+        max_rtf: float | None = None,
+    ) -> gates.Outcome:
+        """Judge what a candidate loses by streaming, how late it commits words, and whether it keeps up.
+
+        Against itself offline; the same backend at float32 stands beside it, and what the merge counts on is measured
+        of that. Without ``max_rtf`` computing is only reported: it is this machine's.
+        """
+        config, spec = self.config, self.spec(candidate)
+        return self.streams.judge(
+            self.unquantized(spec, "streaming"),
+            spec,
+            gates.StreamLimits(
+                wer_gap=config.max_wer_gap if max_wer_gap is None else max_wer_gap,
+                commit_lag=config.max_commit_lag if max_commit_lag is None else max_commit_lag,
+                retractions=max_retractions,
+                rtf=max_rtf,
+            ),
+        )
 
     def timestamps(self, candidate: Candidate, *, max_shift: float | None = None) -> gates.Outcome:
         """Judge how far segments and words are from the baseline's in time. Decodes once more, with timestamps."""

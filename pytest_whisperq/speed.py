@@ -5,7 +5,7 @@ from statistics import median, quantiles
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
-from pytest_whisperq.config import Candidate, explicit_candidate
+from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.environment import cpu_features
 from pytest_whisperq.errors import ConfigError, WhisperqError
 from pytest_whisperq.measure.contention import ProcessorState, unseen

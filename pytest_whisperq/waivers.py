@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq._files import first_line
-from pytest_whisperq.config import explicit_candidate
+from pytest_whisperq.candidates import explicit_candidate
 from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.spec import unknown
 from pytest_whisperq.verdict import Judgement, Verdict

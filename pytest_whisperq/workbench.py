@@ -9,13 +9,14 @@ from pytest_whisperq.audio_index import AudioIndex, ClipFacts
 from pytest_whisperq.backends import Calibration, Clip, TimedText, get_backend
 from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
-from pytest_whisperq.config import Candidate, GateConfig, explicit_candidate
+from pytest_whisperq.candidates import Candidate, explicit_candidate
+from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_english, subset
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.measure.error_rate import Metric
-from pytest_whisperq.measure.longform import cut
+from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
@@ -217,14 +218,14 @@ class Workbench:
             shares = [
                 share
                 for found, text in zip(recordings, texts, strict=True)
-                for share in cut(
-                    [self.normalizer(item.reference, item.language) for item in found.utterances],
-                    self.normalizer(text, found.language),
-                    spaced=found.utterances[0].is_spaced,
-                )
+                for share in share_out(found, text, self.normalizer)
             ]
             self._long[spec] = heard_apart(artifact, transcriber, self.long_form, shares)
         return self._long[spec]
+
+    def long_utterances(self, spec: ModelSpec) -> TranscriptSet:
+        """Return what a model says about the utterances of the long recordings, one by one."""
+        return self._transcripts.transcribe(spec, self.long_form, self._probe(self.long_form))
 
     def timed(self, spec: ModelSpec) -> tuple[TranscriptSet, list[TimedText]]:
         """Return what a model says about the corpus when it tells times, and the times; decoded once a run."""

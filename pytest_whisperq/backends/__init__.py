@@ -117,9 +117,10 @@ class Transcriber(Protocol):
 
     A runtime that mixes types may say more in an attribute ``operations``, for people to read. One that hears
     recordings of any length has a method ``transcribe_long(samples, language) -> str``, one that says when it hears
-    what ``transcribe_timed(clips) -> list[TimedText]``; both greedy like `transcribe`. One that can be gated on
-    speed is `Staged` too. One that computes elsewhere than in torch has an attribute ``torch_threads = 1``: torch's
-    threads spin for a while after what they did for it, on the processors that its own then wait for.
+    what ``transcribe_timed(clips) -> list[TimedText]``, one that decodes streams ``transcribe_words(clip) ->
+    tuple[Word, ...]``, where times are found out and not spread evenly; all greedy like `transcribe`. One that can be
+    gated on speed is `Staged` too. One that computes elsewhere than in torch has an attribute ``torch_threads = 1``:
+    torch's threads spin for a while after what they did for it, on the processors that its own then wait for.
     """
 
     compute_type: str

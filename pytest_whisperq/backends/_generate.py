@@ -45,10 +45,15 @@ def timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, wo
         if words:  # which would be sought in the padding too
             options["attention_mask"] = torch.from_numpy(front_end.attention_mask(clips))
         found = model.generate(features, return_segments=True, return_token_timestamps=words, **options)
-    return [_timed(front_end, segments, words=words) for segments in found["segments"]]
+    return [
+        _timed(front_end, segments, language, words=words)
+        for segments, language in zip(found["segments"], languages, strict=True)
+    ]
 
 
-def _timed(front_end: _whisper.FrontEnd, said: Sequence[Mapping[str, Any]], *, words: bool) -> TimedText:
+def _timed(
+    front_end: _whisper.FrontEnd, said: Sequence[Mapping[str, Any]], language: str | None, *, words: bool
+) -> TimedText:
     segments, timed = [], list[Word]()
     for item in said:
         ids, start, end = item["tokens"].tolist(), float(item["start"]), float(item["end"])
@@ -57,7 +62,7 @@ def _timed(front_end: _whisper.FrontEnd, said: Sequence[Mapping[str, Any]], *, w
             continue
         segments.append(Segment(start=start, end=end, text=text))
         if words:
-            timed += front_end.words(ids, item["token_timestamps"].tolist(), start)
+            timed += front_end.words(ids, item["token_timestamps"].tolist(), start, language)
     return TimedText(segments=tuple(segments), words=tuple(timed))
 
 

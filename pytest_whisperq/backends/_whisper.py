@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_whisperq import _lazy
 from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, Word
+from pytest_whisperq.corpus.spacing import is_spaced
 from pytest_whisperq.errors import BuildError
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 MAX_NEW_TOKENS = 224
 """Half of Whisper's text context, as in openai/whisper's ``sample_len`` and CTranslate2's ``max_length=448``."""
 
-_TIMESTAMPS, _SECONDS_PER_STEP = 1501, 0.02
+SECONDS_PER_STEP = 0.02
+"""What one timestamp, and one frame of the encoder, stands for."""
+
+_TIMESTAMPS = 1501
 _TOKENIZER_FILES = (
     *("added_tokens.json", "merges.txt", "normalizer.json", "preprocessor_config.json", "special_tokens_map.json"),
     *("tokenizer.json", "tokenizer_config.json", "vocab.json"),
@@ -85,8 +89,12 @@ class FrontEnd:
         import numpy as np
 
         frames = np.arange(self.extractor.nb_max_frames)
-        lengths = [len(clip.samples) // self.extractor.hop_length for clip in clips]
+        lengths = [self.frames(clip) for clip in clips]
         return (frames < np.array(lengths)[:, np.newaxis]).astype(np.int64)
+
+    def frames(self, clip: Clip) -> int:
+        """Return how many frames of `features` a clip fills, before the padding."""
+        return len(clip.samples) // int(self.extractor.hop_length)
 
     def prompt(self, language: str | None, *, timestamps: bool = False) -> list[int]:
         """Return the start-of-transcript ids of one clip; ``language`` is ignored by English-only models."""
@@ -118,6 +126,11 @@ class FrontEnd:
         """Return the code that a language token stands for, for example ``en``."""
         return str(self.tokenizer.convert_ids_to_tokens(token)).strip("<|>")
 
+    def spell(self, text: str) -> list[int]:
+        """Return the ids of a text as a model says it, after a space."""
+        ids: list[int] = self.tokenizer(f" {text.strip()}", add_special_tokens=False).input_ids
+        return ids
+
     def segments(self, sequence: Sequence[int]) -> tuple[Segment, ...]:
         """Cut generated ids at their timestamps; a text that none ends lasts to the end of the window."""
         found: list[Segment] = []
@@ -126,25 +139,33 @@ class FrontEnd:
             if index not in self.timestamps:
                 ids.append(index)
                 continue
-            time = _SECONDS_PER_STEP * (index - self.timestamps.start)
+            time = SECONDS_PER_STEP * (index - self.timestamps.start)
             text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
             if text:
                 found.append(Segment(start=start, end=time, text=text))
             start, ids = time, []
         return tuple(found)
 
-    def words(self, ids: Sequence[int], ends: Sequence[float], start: float) -> tuple[Word, ...]:
-        """Join a segment's tokens, and when each ends, into words that spaces part; the first begins at ``start``."""
+    def words(self, ids: Sequence[int], ends: Sequence[float], start: float, language: str | None) -> tuple[Word, ...]:
+        """Join tokens, and when each ends, into words; the first begins at ``start``.
+
+        Spaces part them, or, in a language written without, every character: tokens are parts of one there at most.
+        """
+        said = [index for index in ids if index < self.tokenizer.eos_token_id]
+        spaced = is_spaced(language, self.tokenizer.decode(said))
         groups: list[tuple[float, float, list[int]]] = []
         for index, end in zip(ids, ends, strict=True):
             if index < self.tokenizer.eos_token_id:
                 begins = not groups or self.tokenizer.convert_ids_to_tokens(index).startswith("Ġ")
+                if not (begins or spaced):
+                    begins = "\ufffd" not in self.tokenizer.decode(
+                        groups[-1][2]
+                    )  # else its last character is not whole
                 began, _, group = (start, end, []) if begins else groups.pop()
                 groups.append((began, end, [*group, index]))
             start = end
-        return tuple(
-            Word(start=begun, end=end, text=self.tokenizer.decode(group).strip()) for begun, end, group in groups
-        )
+        timed = (Word(start=begun, end=end, text=self.tokenizer.decode(group).strip()) for begun, end, group in groups)
+        return tuple(word for word in timed if word.text)
 
     def hypotheses(self, sequences: Sequence[Sequence[int]], detected: Sequence[str | None]) -> list[Hypothesis]:
         """Turn generated ids into text; everything from the first end-of-text on is padding."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, TimedText, _whisper, check_precision
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, TimedText, Word, _whisper, check_precision
 from pytest_whisperq.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -117,13 +117,40 @@ class CTranslate2Transcriber:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
-        sequences, detected = self._generate(clips, timestamps=False)
+        sequences, detected = self._decode(self._encode(clips), clips, timestamps=False)
         return self._front_end.hypotheses(sequences, detected)
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode a batch with timestamps; see `Transcriber`. Word times are faster-whisper's, on the same files."""
-        sequences, _ = self._generate(clips, timestamps=True)
+        sequences, _ = self._decode(self._encode(clips), clips, timestamps=True)
         return [TimedText(segments=self._front_end.segments(ids)) for ids in sequences]
+
+    def transcribe_words(self, clip: Clip) -> tuple[Word, ...]:
+        """Decode one clip and align what was said with it; see `Transcriber`."""
+        heard = self._encode([clip])
+        (ids,), (detected,) = self._decode(heard, [clip], timestamps=False)
+        return self._align(heard, clip, clip.language or detected, ids)
+
+    def align(self, clip: Clip, said: str | Sequence[int]) -> tuple[Word, ...]:
+        """Return when the words of a text, or of tokens, are said in a clip whose language is given (forced alignment).
+
+        Whoever heard them: the runtimes that show no attention get their word times here.
+        """
+        ids = self._front_end.spell(said) if isinstance(said, str) else said
+        return self._align(self._encode([clip]), clip, clip.language, ids)
+
+    def _align(self, heard: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[Word, ...]:
+        """Follow the alignment heads' attention by dynamic time warping, as openai/whisper does."""
+        ids = [index for index in tokens if index < self._front_end.tokenizer.eos_token_id]
+        if not ids:
+            return ()
+        prompt = self._front_end.prompt(language, timestamps=True)  # CTranslate2 adds <|notimestamps|> itself
+        (found,) = self._model.align(heard, prompt, [ids], [self._front_end.frames(clip)])
+        begins: dict[int, int] = {}
+        for token, frame in found.alignments:
+            begins.setdefault(token, frame)
+        times = [_whisper.SECONDS_PER_STEP * begins[number] for number in range(len(ids) + 1)]
+        return self._front_end.words(ids, times[1:], times[0], language)
 
     def prepare(self, clip: Clip) -> "NDArray[np.float32]":
         """Return log-mel features; see `Staged`."""
@@ -137,13 +164,17 @@ class CTranslate2Transcriber:
         """Run the decoder; see `Staged`."""
         replay(self._model, heard, self._front_end.prompt(clip.language), len(tokens), self._front_end.silenced)
 
-    def _generate(self, clips: Sequence[Clip], *, timestamps: bool) -> tuple[list[list[int]], list[str | None]]:
+    def _encode(self, clips: Sequence[Clip]) -> Any:
+        return self._model.encode(self._runtime.StorageView.from_array(self._front_end.features(clips)))
+
+    def _decode(
+        self, encoded: Any, clips: Sequence[Clip], *, timestamps: bool
+    ) -> tuple[list[list[int]], list[str | None]]:
         """Return what is said about each clip as ids, and the language detected.
 
         Suppressed are the tokens of the checkpoint's generation config (-1 stands for them), and timestamps unless
         they are wanted.
         """
-        encoded = self._model.encode(self._runtime.StorageView.from_array(self._front_end.features(clips)))
         detected: list[str | None] = [None] * len(clips)
         if self._front_end.is_multilingual:
             detected = [best[0][0].strip("<|>") for best in self._model.detect_language(encoded)]

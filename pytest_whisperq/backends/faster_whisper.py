@@ -116,6 +116,11 @@ class FasterWhisperTranscriber:
             found.append(TimedText(segments=plain.segments, words=words))
         return found
 
+    def transcribe_words(self, clip: Clip) -> tuple[Word, ...]:
+        """Decode one clip, words with their times; see `Transcriber`."""
+        found = self.long_audio(clip.samples, clip.language, word_timestamps=True)
+        return tuple(word for segment in found.segments for word in segment.words)
+
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length window by window, as faster-whisper moves on by timestamps."""
         return self.long_audio(samples, language).text

@@ -13,6 +13,7 @@ from pytest_whisperq.backends import (
     Clip,
     Hypothesis,
     TimedText,
+    Word,
     _dynamic_int8,
     _generate,
     _whisper,
@@ -103,6 +104,10 @@ class TransformersTranscriber(_generate.Stages):
         """Decode with timestamps, words included; see `Transcriber`."""
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
         return [text for batch in batches for text in _generate.timed(self._model, self._front_end, batch, words=True)]
+
+    def transcribe_words(self, clip: Clip) -> tuple[Word, ...]:
+        """Decode one clip, words with their times; see `Transcriber`."""
+        return _generate.timed(self._model, self._front_end, [clip], words=True)[0].words
 
     def transcribe_long(
         self,

@@ -35,6 +35,7 @@ from pytest_whisperq.contract.backend import (
     check_unknown_precision,
     parametrize_backend_checks,
 )
+from pytest_whisperq.contract.front_end import check_front_end
 from pytest_whisperq.contract.merge import (
     check_bounded_state,
     check_causality,
@@ -81,6 +82,7 @@ __all__ = [
     "check_determinism",
     "check_empty_audio",
     "check_exact_recovery",
+    "check_front_end",
     "check_idempotence",
     "check_interior",
     "check_language_is_detected",

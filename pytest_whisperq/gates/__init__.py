@@ -6,11 +6,14 @@ from pytest_whisperq.gates.judging import Evidence, Outcome, baseline_name, judg
 from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
 from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
 from pytest_whisperq.gates.speed import implausible, judge_speedup, speed_check, speed_figure
+from pytest_whisperq.gates.streaming import StreamedWords, StreamLimits, judge_streaming
 from pytest_whisperq.gates.timestamps import judge_timestamps
 
 __all__ = [
     "Evidence",
     "Outcome",
+    "StreamLimits",
+    "StreamedWords",
     "baseline_name",
     "implausible",
     "judge",
@@ -23,6 +26,7 @@ __all__ = [
     "judge_size",
     "judge_slices",
     "judge_speedup",
+    "judge_streaming",
     "judge_timestamps",
     "name_worst_slices",
     "overrule",

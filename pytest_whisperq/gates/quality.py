@@ -59,7 +59,7 @@ def judge_accuracy(
     notes = () if bounds == "t" else (f"bounds by {bounds}",)
     return Outcome(
         judgement=replace(judgement_on("accuracy", texts, (check,), details, seed, metric), scores=scores, notes=notes),
-        worst=_worst(texts, weights, metric),
+        worst=worst_utterances(texts, weights, metric),
         counted=COUNTED[metric],
     )
 
@@ -92,7 +92,7 @@ def judge_parity(
         judge("exact match", found.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size),
         judge("divergence", found.divergence, max_divergence, keep="below", unit=unit, utterances=size),
     )
-    worst = _worst(texts, [count.errors for count in found.counts], metric)
+    worst = worst_utterances(texts, [count.errors for count in found.counts], metric)
     judgement = judgement_on("parity", texts, checks, (), seed, metric)
     return Outcome(judgement=judgement, worst=worst, counted=COUNTED[metric])
 
@@ -128,16 +128,20 @@ def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: floa
     return Outcome(judgement=judgement, worst=worst[:WORST], counted="other language")
 
 
-def _worst(texts: PairedTexts, weights: Sequence[int], metric: Metric) -> tuple[Evidence, ...]:
-    """Return the utterances of most weight with their three texts word under word."""
+def worst_utterances(
+    texts: PairedTexts,
+    weights: Sequence[int],
+    metric: Metric,
+    names: tuple[str, str] = ("baseline", "candidate"),
+) -> tuple[Evidence, ...]:
+    """Return the utterances of most weight with their three texts word under word; ``names`` are of what was heard."""
     ranked = sorted(zip(weights, texts.pairs, strict=True), key=lambda row: (-row[0], row[1].utterance.id))
     return tuple(
-        Evidence(utterance=pair.utterance, weight=weight, rows=_aligned(pair, metric))
+        Evidence(utterance=pair.utterance, weight=weight, rows=_aligned(pair, metric, names))
         for weight, pair in ranked[:WORST]
         if weight > 0
     )
 
 
-def _aligned(pair: Pair, metric: Metric) -> tuple[tuple[str, str], ...]:
-    rows = align(*pair.compared(metric))
-    return tuple(zip(("reference", "baseline", "candidate"), rows, strict=True))
+def _aligned(pair: Pair, metric: Metric, names: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(("reference", *names), align(*pair.compared(metric)), strict=True))

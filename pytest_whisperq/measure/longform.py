@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
+from pytest_whisperq.corpus.longform import LongRecording
 from pytest_whisperq.corpus.spacing import without_spaces
+from pytest_whisperq.normalize import Normalizer
+
+
+def share_out(recording: LongRecording, text: str, normalizer: Normalizer) -> list[str]:
+    """Return, normalized, what of ``text`` was said in each utterance of a recording."""
+    references = [normalizer(item.reference, item.language) for item in recording.utterances]
+    return cut(references, normalizer(text, recording.language), spaced=recording.utterances[0].is_spaced)
 
 
 def cut(references: Sequence[str], hypothesis: str, *, spaced: bool = True) -> list[str]:

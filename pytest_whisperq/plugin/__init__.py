@@ -19,7 +19,7 @@ from pytest_whisperq.plugin.fixtures import (
 from pytest_whisperq.plugin.markers import MARKERS, MERGE_CONTRACT, candidate_of, gate_markers, is_gated
 
 if TYPE_CHECKING:
-    from pytest_whisperq.config import Candidate
+    from pytest_whisperq.candidates import Candidate
 
 __all__ = [
     "whisperq_baseline",

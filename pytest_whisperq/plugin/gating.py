@@ -73,6 +73,11 @@ class Gate:
         __tracebackhide__ = True
         return self._single("timestamps", limits)
 
+    def streaming(self, **limits: Any) -> Outcome:
+        """Gate what streaming costs in words, lag and computing; see the marker ``whisperq_streaming`` for keywords."""
+        __tracebackhide__ = True
+        return self._single("streaming", limits)
+
     def size(self, **limits: Any) -> Outcome:
         """Gate the bytes on disk; see the marker ``whisperq_size`` for keywords."""
         __tracebackhide__ = True

@@ -9,7 +9,7 @@ import pytest
 from pytest_whisperq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pytest_whisperq.config import Candidate
+    from pytest_whisperq.candidates import Candidate
 
 
 class Marker(NamedTuple):
@@ -108,6 +108,17 @@ MARKERS: Mapping[str, Marker] = MappingProxyType(
                 gate="timestamps",
                 summary="95 of 100 segment and word times are within max_shift seconds of the baseline's",
                 keywords={"max_shift": _between(0, 30, never=0)},
+            ),
+            Marker(
+                name="whisperq_streaming",
+                gate="streaming",
+                summary="streaming costs less than max_wer_gap points, words are final in max_commit_lag s, and stay",
+                keywords={
+                    "max_wer_gap": _between(-100, 1000),
+                    "max_commit_lag": _between(0, 3600, never=0),
+                    "max_retractions": _whole(0, 10**6),
+                    "max_rtf": _between(0, 1000, never=0),
+                },
             ),
             Marker(
                 name="whisperq_size",

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_whisperq.errors import ConfigError, WhisperqError
+from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def parametrize(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     from pytest_whisperq.contract.subject import ContractError
 
     try:
-        subject = _subject(mark, metafunc.definition.nodeid)
+        subject = _subject(mark, metafunc.definition.nodeid, state.gate_config(metafunc.config).merge_profile)
         checks = list(applicable(subject))
     except (WhisperqError, ContractError) as error:
         raise pytest.UsageError(str(error)) from None
@@ -53,8 +55,9 @@ def run(item: pytest.Item) -> None:
         pytest.fail(str(error), pytrace=False)
 
 
-def _subject(mark: pytest.Mark, where: str) -> "MergeSubject":
+def _subject(mark: pytest.Mark, where: str, profile: Path | None) -> "MergeSubject":
     from pytest_whisperq.contract.merge_subject import MergeSubject
+    from pytest_whisperq.streaming.overlap import load_profile
 
     unknown = [*mark.args, *(key for key in mark.kwargs if key not in KEYWORDS)]
     if unknown:
@@ -65,7 +68,11 @@ def _subject(mark: pytest.Mark, where: str) -> "MergeSubject":
         raise ConfigError(
             f"{where}: {MERGE_CONTRACT} needs merger=, a class or 'module:Class' of a merge (got {merger!r})"
         )
-    return MergeSubject(make, level=_level(mark.kwargs.get("level"), where))
+    return MergeSubject(
+        make,
+        level=_level(mark.kwargs.get("level"), where),
+        profile=load_profile(profile, "--whisperq-merge-profile") if profile else None,
+    )
 
 
 def _imported(name: str, where: str) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from pytest_whisperq.config import Candidate
+from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state

@@ -5,7 +5,9 @@ whatever the merge does. Where a model errs near the ends of its window (the edg
 jitter, a merge needs every word inside enough windows, away from their ends.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from pytest_whisperq.errors import StreamError
 
@@ -74,3 +76,39 @@ def required_overlap(profile: StreamProfile) -> int:
     window - 2 (edge + 2 jitter) - longest_word >= votes * hop, solved for window - hop.
     """
     return (profile.votes - 1) * profile.hop + 2 * profile.margin + profile.longest_word
+
+
+def save_profile(profile: StreamProfile, path: Path) -> None:
+    """Write a profile as JSON, which `load_profile` reads; raise `StreamError` where that cannot be."""
+    try:
+        path.write_text(json.dumps(asdict(profile), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StreamError(f"{path}: the profile cannot be written ({error.strerror or error})") from error
+
+
+def load_profile(path: Path, option: str) -> StreamProfile:
+    """Read a profile: a JSON object of whole numbers, those left out being the default's.
+
+    Raises `StreamError` naming ``option`` and the file.
+    """
+    where = f"{option}: {path}"
+    known = [field.name for field in fields(StreamProfile)]
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StreamError(f"{where} cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise StreamError(f"{where} is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise StreamError(f'{where} holds no JSON object; write one such as {{"window": 6000, "hop": 1000}}')
+    for name, value in found.items():
+        if name not in known:
+            raise StreamError(f"{where}: unknown key {name!r}; valid: {', '.join(known)}")
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise StreamError(f"{where}: {name} must be a whole number (got {value!r})")
+    try:
+        profile = StreamProfile(**found)
+        profile.check()
+    except StreamError as error:
+        raise StreamError(f"{where}: {error}") from error
+    return profile

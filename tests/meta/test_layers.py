@@ -11,14 +11,14 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 
 # Lower layers first; a module imports from its own layer or below. Packages stand for all their modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_lazy", "_files", "_typed", "options"),
+    ("errors", "_lazy", "_files", "_limits", "_typed", "options"),
     ("audio", "corpus", "embedded", "environment", "normalize", "spec", "streaming", "verdict"),
     ("backends", "artifacts", "audio_index", "calibration", "decode", "random_model", "transcribe"),
     ("measure",),
-    ("config", "gates", "report"),
+    ("candidates", "config", "gates", "report"),
     ("workbench", "cache", "early", "stopwatch", "waivers"),
-    ("speed", "costs", "pipeline", "contract", "preflight"),
-    ("run", "sweep", "chunking"),
+    ("speed", "streams", "stream_gate", "costs", "pipeline", "contract", "preflight"),
+    ("run", "sweep", "chunking", "streaming_report"),
     ("plugin", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

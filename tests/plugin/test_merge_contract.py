@@ -55,3 +55,30 @@ def test_what_cannot_be_meant_is_an_error(run, keywords: str, told: str) -> None
     assert result.ret != pytest.ExitCode.OK
     (result.stdout if "nowhere" in keywords or result.outlines else result.stderr).fnmatch_lines([told])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_profile_of_a_model_is_what_streams_are_made_of(run, pytester: pytest.Pytester) -> None:
+    (pytester.path / "profile.json").write_text('{"window": 7777, "edge": 300}')
+    result = run("merger=AgreementStrip", "-k", "I4", "--whisperq-merge-profile=profile.json")
+    result.assert_outcomes(failed=1, deselected=12)
+    (pytester.path / "profile.json").write_text('{"window": 1000}')
+    broken = run("merger=AgreementStrip", "-k", "I4", "--whisperq-merge-profile=profile.json")
+    assert broken.ret != pytest.ExitCode.OK
+    told = broken.stdout.str() + broken.stderr.str()
+    assert "--whisperq-merge-profile: profile.json: windows of 1000 ms every 1000 ms overlap by 0 ms" in told
+    assert "Traceback" not in told
+
+
+def test_the_profile_reaches_the_streams(run, pytester: pytest.Pytester) -> None:
+    (pytester.path / "profile.json").write_text('{"window": 7777, "edge": 300}')
+    (pytester.path / "own.py").write_text(
+        "from pytest_whisperq.streaming import LocalAgreement\n\n"
+        "class Own(LocalAgreement):\n"
+        "    def __init__(self, profile):\n"
+        "        super().__init__(profile)\n"
+        "        assert (profile.window, profile.edge) == (7777, 300), profile\n"
+    )
+    keywords = "merger='own:Own', level='text'"
+    run(keywords, "-p", "own", "-k", "I1-", "--whisperq-merge-profile=profile.json").assert_outcomes(
+        passed=1, deselected=10
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq import config
+from pytest_whisperq import candidates, config
 from pytest_whisperq.backends import Backend
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.config import GateConfig, resolve
@@ -21,7 +21,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         if backend.name not in present:
             raise MissingDependency(f"backend {backend.name!r} needs things. Run: pip install")
 
-    monkeypatch.setattr(config, "check_installed", check)
+    monkeypatch.setattr(candidates, "check_installed", check)
     return present
 
 
@@ -193,6 +193,8 @@ def test_every_limit_reaches_the_configuration() -> None:
     found = resolved(max_drop="2", min_exact_match="0.7", max_divergence="0.1", confidence="0.9", seed="4")
     assert (found.max_drop, found.min_exact_match, found.max_divergence) == (2.0, 0.7, 0.1)
     assert (found.confidence, found.seed) == (0.9, 4)
+    found = resolved(max_wer_gap="2", max_commit_lag="7", merge_profile="p.json")
+    assert (found.max_wer_gap, found.max_commit_lag, found.merge_profile) == (2.0, 7.0, Path("p.json"))
 
 
 def test_a_key_that_is_no_option_is_an_error() -> None:

@@ -1,0 +1,111 @@
+"""Which pairs of backend and precision a run gates, and what they are judged against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_all
+from pytest_whisperq.backends import names as backend_names
+from pytest_whisperq.errors import ConfigError, MissingDependency
+from pytest_whisperq.spec import unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A backend and precision by name. ``missing`` says what to install where ``all`` named a backend that is not."""
+
+    backend: str
+    precision: str
+    missing: str = ""
+
+    @property
+    def id(self) -> str:
+        """The test id, for example ``openvino-int8``."""
+        return f"{self.backend}-{self.precision}"
+
+    def __str__(self) -> str:
+        return f"{self.backend}:{self.precision}"
+
+
+def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Return what the options ask for, and the pairs left out, each with the reason."""
+    if values["candidate"]:
+        if values["backend"] or values["precision"]:
+            raise ConfigError(
+                "--whisperq-candidate: replaces --whisperq-backend and --whisperq-precision; drop either it or those"
+            )
+        return tuple(explicit_candidate(pair, "--whisperq-candidate") for pair in values["candidate"]), ()
+    if not values["backend"]:
+        if values["precision"]:
+            raise ConfigError("--whisperq-precision: names no backend; add --whisperq-backend")
+        return (), ()
+    return _cross_product(values["backend"], values["precision"], allow_fallback=values["allow-fallback"])
+
+
+def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Candidate:
+    """Read ``BACKEND:PRECISION``; the pair must exist and, unless told otherwise, be installed."""
+    name, _, precision = (part.strip() for part in pair.partition(":"))
+    backend = get_backend(name, option)
+    if not precision:
+        raise ConfigError(f"{option}: {pair!r} names no precision; write {name}:{backend.recommended}")
+    if precision not in backend.precisions:
+        raise unknown(f"{option}: unknown precision for {name}", precision, backend.precisions)
+    if installed:
+        check_installed(backend)
+    return Candidate(backend=name, precision=precision)
+
+
+def _cross_product(
+    names: tuple[str, ...], precisions: tuple[str, ...] | None, *, allow_fallback: bool
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Pair backends and precisions; list pairs that do not exist with the reason; a precision nobody has raises.
+
+    ``all`` precisions are those that this machine executes; one that was named is tried, and is an error then.
+    """
+    for name in names:
+        if name not in (*backend_names(), "all"):
+            raise unknown("--whisperq-backend: unknown backend", name, (*backend_names(), "all"))
+    named = tuple(name for name in names if name != "all")
+    others = tuple(name for name in in_all() if name not in named) if "all" in names else ()
+    backends = [get_backend(name) for name in (*named, *others)]
+    known = (*backends, *map(get_backend, BUILT_IN))
+    everything = {precision for backend in known for precision in backend.precisions}
+    for precision in precisions or ():
+        if precision != "all" and precision not in everything:
+            raise unknown("--whisperq-precision: unknown precision", precision, {*everything, "all"})
+    candidates: list[Candidate] = []
+    left_out: list[str] = []
+    for backend in backends:
+        missing = ""
+        try:
+            check_installed(backend)
+        except MissingDependency as error:
+            if backend.name in named:
+                raise
+            missing = str(error)
+        wanted = precisions or (backend.recommended,)
+        unfit: Mapping[str, str] = {}
+        if "all" in wanted:
+            unfit = {} if missing or allow_fallback else backend.falls_back()
+            wanted = tuple(dict.fromkeys((*(name for name in wanted if name != "all"), *backend.precisions)))
+        for precision in wanted:
+            if precision in unfit and precision not in (precisions or ()):
+                left_out.append(f"{backend.name}:{precision}: {unfit[precision]}")
+            elif precision in backend.precisions:
+                candidates.append(Candidate(backend=backend.name, precision=precision, missing=missing))
+            else:
+                has = ", ".join(backend.precisions)
+                left_out.append(f"{backend.name}:{precision}: {backend.name} does not have it (it has {has})")
+    if not candidates:
+        raise ConfigError(
+            f"--whisperq-precision: none of the backends {', '.join(b.name for b in backends)} has "
+            f"{', '.join(precisions or ())}. " + "; ".join(left_out)
+        )
+    return tuple(candidates), tuple(left_out)
+
+
+def baseline_of(text: str, *, used: bool) -> tuple[Candidate, str]:
+    """Read the baseline; a run that gates nothing need not have it installed."""
+    pair, _, model = text.partition("@")
+    pair = pair if ":" in pair else f"{pair}:float32"
+    return explicit_candidate(pair, "--whisperq-baseline", installed=used), model

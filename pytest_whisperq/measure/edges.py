@@ -1,0 +1,104 @@
+"""How far from the ends of its window a model errs, and how exact its word times are: what a merge has to live with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from pytest_whisperq.errors import StreamError
+from pytest_whisperq.measure.streaming import percentile, token
+from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key, required_overlap
+
+STEP, BAND = 50, 500
+"""The edge zone is told to so many milliseconds, from the words within so many behind each step."""
+
+TYPICAL = 0.75
+"""The share of word times that are not further off than the jitter. Alignments have no worst case: a pause goes to the
+word before it in one window and to the one behind it in the next, so that one time in twenty is off by most of a
+second. A merge that counted on that would take equal words seconds apart for one."""
+
+EXCESS = 0.05
+"""So much more often than in its middle a window may be wrong behind its edge zone."""
+
+_FEWEST = 50
+"""Fewer words than this in the middle of windows say nothing about a model."""
+
+
+class _Heard(NamedTuple):
+    """A word said or heard in a window: ms to the nearer end of it, whether both agree, and how far times are off."""
+
+    depth: int
+    agrees: bool
+    off: tuple[int, ...]
+
+
+def measure_profile(
+    streams: Sequence[tuple[Sequence[Chunk], Sequence[Word]]],
+    profile: StreamProfile,
+    normalize: Callable[[str], str] = key,
+) -> StreamProfile:
+    """Return ``profile`` with the edge zone, the jitter and the longest word of a model.
+
+    ``streams`` are what it heard in windows of ``profile``, with the words that were said and their times. The edge
+    zone ends where, of the words in the next `BAND` ms, at most `EXCESS` more are wrong than in the middle half of
+    windows. The jitter is how far `TYPICAL` starts and ends are off, at most, behind it. What may be repeated how
+    soon follows from it, and windows grow where a merge needs that. Raises `StreamError` for too few words.
+    """
+    heard = [
+        word
+        for chunks, truth in streams
+        for chunk in chunks
+        for word in _compare(chunk, truth, chunks[0].start, normalize)
+    ]
+    middle = [word for word in heard if word.depth >= profile.window // 4]
+    if len(middle) < _FEWEST:
+        raise StreamError(
+            f"{len(middle)} words were heard in the middle of windows; {_FEWEST} are needed to measure a model: stream "
+            "longer recordings (--whisperq-long-form)"
+        )
+    tolerated = _wrong(middle) + EXCESS
+    edges = range(0, profile.window // 4 + 1, STEP)
+    bands = ([word for word in heard if edge <= word.depth < edge + BAND] for edge in edges)
+    edge = next((edge for edge, band in zip(edges, bands, strict=True) if _wrong(band) <= tolerated), edges[-1])
+    jitter = round(percentile([off for word in heard if word.depth >= edge for off in word.off], TYPICAL))
+    longest = max(word.end - word.start for _, truth in streams for word in truth)
+    found = replace(
+        profile,
+        edge=edge,
+        jitter=jitter,
+        longest_word=max(longest, 1),
+        repeat_spacing=max(profile.repeat_spacing, 6 * jitter + 2),
+    )
+    return replace(found, window=max(found.window, found.hop + required_overlap(found)))
+
+
+def _wrong(words: Sequence[_Heard]) -> float:
+    return sum(not word.agrees for word in words) / max(len(words), 1)
+
+
+def _compare(chunk: Chunk, truth: Sequence[Word], origin: int, normalize: Callable[[str], str]) -> list[_Heard]:
+    """Align what a window heard with what was said in it; a word that only one of the two has is an error there."""
+    import jiwer
+
+    def depth(word: Word) -> int:
+        left = word.start - chunk.start if chunk.start > origin else chunk.end
+        right = chunk.end if chunk.final else chunk.end - word.end
+        return max(0, min(left, right))
+
+    said = [word for word in truth if chunk.start <= word.start and word.end <= chunk.end]
+    if not said or not chunk.words:
+        return [_Heard(depth(word), False, ()) for word in (*said, *chunk.words)]
+    texts = [" ".join(token(word, normalize) for word in side) for side in (said, chunk.words)]
+    found = []
+    for part in jiwer.process_words(*texts).alignments[0]:
+        spoken = said[part.ref_start_idx : part.ref_end_idx]
+        own = chunk.words[part.hyp_start_idx : part.hyp_end_idx]
+        if part.type == "equal":
+            found += [
+                _Heard(depth(word), True, (abs(word.start - other.start), abs(word.end - other.end)))
+                for word, other in zip(spoken, own, strict=True)
+            ]
+        else:
+            found += [_Heard(depth(word), False, ()) for word in (spoken or own)]
+    return found

@@ -1,0 +1,166 @@
+"""The streaming gate of a run: what a candidate's streams came to, beside those of the same model at float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from statistics import fmean
+
+from pytest_whisperq import gates
+from pytest_whisperq.corpus.longform import WINDOW
+from pytest_whisperq.gates import StreamedWords, StreamLimits
+from pytest_whisperq.measure.longform import cut
+from pytest_whisperq.measure.metric import choose_metric
+from pytest_whisperq.measure.pairs import pair_texts
+from pytest_whisperq.measure.streaming import (
+    average_lagging,
+    commit_lags,
+    computing,
+    percentile,
+    stability,
+    token,
+)
+from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.streaming import StreamProfile
+from pytest_whisperq.streaming.simulate import Event
+from pytest_whisperq.streams import ALIGNER, Streamed, Streams
+
+
+class StreamGate(Streams):
+    """The streams of a run, measured and judged."""
+
+    def judge(self, baseline: ModelSpec, candidate: ModelSpec, limits: StreamLimits) -> gates.Outcome:
+        """Judge a candidate; ``baseline`` is the same model at float32, whose windows the merge's profile is of."""
+        run = self._run
+        profile = self.profile(baseline)
+        base, own = (self.measure(spec, profile) for spec in (baseline, candidate))
+        return gates.judge_streaming(
+            base,
+            own,
+            limits,
+            metric=run.config.metric or choose_metric(run.long_form),
+            notes=self._notes(candidate, profile),
+            confidence=run.config.confidence,
+            seed=run.config.seed,
+        )
+
+    def _notes(self, candidate: ModelSpec, profile: StreamProfile) -> list[str]:
+        run = self._run
+        source = "as --whisperq-merge-profile says" if run.config.merge_profile else "as measured of float32"
+        times = f"{':'.join(ALIGNER)}'s, which is left out of computing" if self.is_aligned(candidate) else "its own"
+        return [
+            (
+                f"windows of {self.windows.window / 1000:g} s every {self.windows.hop / 1000:g} s, merged by "
+                f"TimeAnchoredMerge; {source}, they err within {profile.edge} ms of their ends and times are "
+                f"{profile.jitter} ms off; word times are {times}"
+            ),
+            f"{run.config.threads} threads; lag counts computing, on a virtual clock",
+        ]
+
+    def measure(self, spec: ModelSpec, profile: StreamProfile) -> StreamedWords:
+        """Return what the streams of a model came to under a merge that counts on ``profile``."""
+        run, streamed = self._run, self.streamed(spec, profile)
+        offline = run.long_utterances(spec)
+        said = zip(run.long_form.utterances, offline.texts, strict=True)
+        offline = replace(offline, texts=tuple(run.normalizer(text, item.language) for item, text in said))
+        texts = pair_texts(self.corpus, run.normalizer, offline, streamed.transcripts, is_normalized=True)
+        ideal, aware = (self._lags(streamed, computing=counted) for counted in (False, True))
+        steady = [stability(events) for events in streamed.events]
+        return StreamedWords(
+            texts=texts,
+            lags=aware,
+            costs=self._costs(streamed),
+            retractions=sum(one.retractions for one in steady),
+            figures={
+                **_lag_figures("commit lag", [lag for own in aware.values() for lag in own]),
+                **_lag_figures("commit lag without computing", [lag for own in ideal.values() for lag in own]),
+                **self._latencies(streamed),
+                "normalized erasure": fmean(one.erasure for one in steady),
+                "unstable partial words": fmean(one.unstable for one in steady),
+                "flicker, words a minute": fmean(one.flicker for one in steady),
+                **_computing_figures(streamed),
+            },
+        )
+
+    def _lags(self, streamed: Streamed, *, computing: bool) -> dict[str, list[float | None]]:
+        """Return the lag of every word said, by utterance."""
+        found: dict[str, list[float | None]] = {}
+        for number, (recording, events) in enumerate(zip(self.recordings, streamed.events, strict=True)):
+            lags = iter(commit_lags(self.truth[number], events, self.normalize(recording), computing=computing))
+            for item, words in zip(recording.utterances, self.said[number], strict=True):
+                found[item.id] = list(islice(lags, len(words)))
+        return found
+
+    def _costs(self, streamed: Streamed) -> dict[str, list[tuple[float, float]]]:
+        found: dict[str, list[tuple[float, float]]] = {}
+        for recording, events in zip(self.recordings, streamed.events, strict=True):
+            before = 0
+            for event in events[:-1]:
+                name = f"{recording.audio.label}@{int(before / 1000 // WINDOW)}"
+                found.setdefault(name, []).append((event.took, float(event.sent - before)))
+                before = event.sent
+        return found
+
+    def _latencies(self, streamed: Streamed) -> dict[str, float]:
+        """Return how late the first and the last word come, and StreamLAAL, each a mean over recordings or utterances.
+
+        StreamLAAL (Papi et al. 2024, arXiv:2406.14177): the LAAL of each utterance, to which words are aligned.
+        """
+        first, last, lagging = [], [], []
+        for number, (events, truth) in enumerate(zip(streamed.events, self.truth, strict=True)):
+            begun = next((event.done for event in events if event.committed), None)
+            if begun is None:
+                continue
+            first.append(begun - truth[0].end)
+            last.append(events[-1].done - truth[-1].end)
+            lagging += self._laal(number, events)
+        return {
+            "first word, s after it was said": fmean(first) / 1000 if first else 0.0,
+            "last word, s after it was said": fmean(last) / 1000 if last else 0.0,
+            "LAAL, s": fmean(lagging) / 1000 if lagging else 0.0,
+        }
+
+    def _laal(self, number: int, events: Sequence[Event]) -> list[float]:
+        """Return the LAAL of each utterance of a recording of which anything was committed, in ms."""
+        normalize = self.normalize(self.recordings[number])
+        said = self.said[number]
+        final = events[-1].committed
+        when: list[float] = []
+        for event in events:
+            when += [event.done] * (len(event.committed) - len(when))
+        parts = [" ".join(token(word, normalize) for word in words) for words in said]
+        shares = cut(parts, " ".join(token(word, normalize) for word in final))
+        found, place = [], 0
+        for item, words, share in zip(self.recordings[number].utterances, said, shares, strict=True):
+            count = len(share.split())
+            begun, length = 1000 * item.audio.offset, 1000 * (item.audio.seconds or 0.0)
+            delays = [moment - begun for moment in when[place : place + count]]
+            place += count
+            if (lag := average_lagging(delays, length, len(words))) is not None:
+                found.append(lag)
+        return found
+
+
+def _lag_figures(name: str, lags: Sequence[float | None]) -> dict[str, float]:
+    """Return mean, median and 95th percentile in s, and of how many of the words they are."""
+    known = [lag / 1000 for lag in lags if lag is not None]
+    return {
+        f"{name}, mean s": fmean(known) if known else 0.0,
+        f"{name}, median s": percentile(known, 0.5),
+        f"{name}, 95th percentile s": percentile(known, 0.95),
+        f"{name}, % of words": 100 * len(known) / max(len(lags), 1),
+    }
+
+
+def _computing_figures(streamed: Streamed) -> dict[str, float]:
+    found = [
+        computing(events, sum(chunk.end - chunk.start for chunk in heard.chunks))
+        for heard, events in zip(streamed.heard, streamed.events, strict=True)
+    ]
+    return {
+        "RTF of streaming": fmean(one.factor for one in found),
+        "RTF of a window, 95th percentile": max(one.window_95 for one in found),
+        "largest backlog, s": max(one.backlog for one in found),
+        "times each second is decoded": fmean(one.redecoded for one in found),
+    }

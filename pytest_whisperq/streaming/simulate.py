@@ -1,0 +1,63 @@
+"""A stream on a virtual clock: what was decoded once is merged as if it arrived live, at the speed that was measured.
+
+Decoding happens at any time and on any machine; only how long each window took enters here. The same windows give the
+same text however busy the machine was, and times that can be told apart from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_whisperq.errors import StreamError
+from pytest_whisperq.streaming.chunks import Chunk, Merger, Word
+from pytest_whisperq.streaming.overlap import StreamProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is known after a window, or after the flush, which comes last. Times in milliseconds of the stream.
+
+    `sent`: how much sound had arrived; `done`: when the window was decoded, which is later by the computing of this
+    window and by the backlog of those before; `took`: that computing; `committed`: all that is final by then,
+    `tentative`: all that is shown besides.
+    """
+
+    sent: int
+    done: float
+    took: float
+    committed: tuple[Word, ...]
+    tentative: tuple[Word, ...]
+
+    @property
+    def shown(self) -> tuple[Word, ...]:
+        """All that a reader sees."""
+        return self.committed + self.tentative
+
+
+def windows(length: int, profile: StreamProfile) -> list[tuple[int, int]]:
+    """Return start and end of the windows in which a recording of `length` ms is heard, the last one up to its end.
+
+    The first windows are shorter: sound is decoded as soon as a hop of it is there. Raises `StreamError` for a
+    recording without length.
+    """
+    if length < 1:
+        raise StreamError(f"a recording of {length} ms has nothing to stream")
+    ends = [*range(profile.hop, length, profile.hop), length]
+    return [(max(0, end - profile.window), end) for end in ends]
+
+
+def play(chunks: Sequence[Chunk], took: Sequence[float], merge: Merger) -> tuple[Event, ...]:
+    """Push `chunks` as they would arrive, each after it was decoded in `took` ms, then flush; one event each.
+
+    A window is decoded when its sound is there and the one before is done: nothing is skipped, so that a model slower
+    than the stream falls behind without end.
+    """
+    events: list[Event] = []
+    done = 0.0
+    for chunk, cost in zip(chunks, took, strict=True):
+        done = max(float(chunk.end), done) + cost
+        update = merge.push(chunk)
+        events.append(Event(chunk.end, done, cost, tuple(merge.committed), update.tentative))
+    merge.flush()
+    return (*events, Event(chunks[-1].end if chunks else 0, done, 0.0, tuple(merge.committed), ()))

@@ -1,0 +1,191 @@
+"""What a run's models say about long recordings window by window, as if these arrived live; each decoded once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pytest_whisperq import audio
+from pytest_whisperq.backends import Clip, _whisper, check_installed, get_backend
+from pytest_whisperq.backends import Word as TimedWord
+from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.corpus.longform import WINDOW, LongRecording, whole
+from pytest_whisperq.errors import CorpusError, DecodeError, WhisperqError
+from pytest_whisperq.measure.edges import measure_profile
+from pytest_whisperq.measure.longform import share_out
+from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join
+from pytest_whisperq.streaming.overlap import load_profile
+from pytest_whisperq.streaming.simulate import Event, play, windows
+from pytest_whisperq.transcribe import TranscriptSet, heard_apart
+from pytest_whisperq.workbench import Workbench
+
+ALIGNER = ("ctranslate2", "float32")
+"""What finds out when words were said where a runtime cannot: it shows the attention that forced alignment follows."""
+
+_PER_MS = audio.SAMPLE_RATE // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What one model heard in the windows of a recording, and how long decoding each took, in ms."""
+
+    chunks: tuple[Chunk, ...]
+    took: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """One model's streams: what came of each recording, and their texts cut where its utterances part."""
+
+    transcripts: TranscriptSet
+    heard: tuple[Heard, ...]
+    events: tuple[tuple[Event, ...], ...]
+
+
+class Streams:
+    """The long recordings of a run as streams: every gate and plot shares what was decoded."""
+
+    def __init__(self, run: Workbench) -> None:
+        self._run = run
+        self._heard: dict[ModelSpec, tuple[TranscriptSet, tuple[Heard, ...]]] = {}
+        self._aligned: set[ModelSpec] = set()
+        self._measured: dict[ModelSpec, StreamProfile] = {}
+
+    @cached_property
+    def recordings(self) -> list[LongRecording]:
+        """The long recordings; raises `CorpusError` for an utterance that no window of Whisper's can hold."""
+        for item in self._run.long_form.utterances:
+            if (item.audio.seconds or 0.0) > WINDOW:
+                raise CorpusError(
+                    f"{item.where}: an utterance of {item.audio.seconds:.1f} s; to know when its words are said it may "
+                    f"last {WINDOW:g} s: split it"
+                )
+        return whole(self._run.long_form)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The utterances of the recordings, each for itself: what one window wrecks is no longer than one of them."""
+        items = (replace(item, cluster="") for item in self._run.long_form.utterances)
+        return replace(self._run.long_form, utterances=tuple(items))
+
+    @cached_property
+    def windows(self) -> StreamProfile:
+        """The windows in which recordings are heard: those of ``--whisperq-merge-profile``, or the default's."""
+        path = self._run.config.merge_profile
+        return load_profile(path, "--whisperq-merge-profile") if path else StreamProfile()
+
+    def profile(self, spec: ModelSpec) -> StreamProfile:
+        """Return what the merge counts on: ``--whisperq-merge-profile``, or what is measured of ``spec``."""
+        return self.windows if self._run.config.merge_profile else self.measured(spec)
+
+    def measured(self, spec: ModelSpec) -> StreamProfile:
+        """Return what the windows of a model are like."""
+        if spec not in self._measured:
+            streams = [(heard.chunks, said) for heard, said in zip(self.heard(spec), self.truth, strict=True)]
+            self._measured[spec] = measure_profile(streams, self.windows)
+        return self._measured[spec]
+
+    @cached_property
+    def said(self) -> list[list[tuple[Word, ...]]]:
+        """The words of each utterance of each recording and their times: references, as the `ALIGNER` aligns them."""
+        return [[self._align(item) for item in recording.utterances] for recording in self.recordings]
+
+    @property
+    def truth(self) -> list[tuple[Word, ...]]:
+        """The same, recording by recording."""
+        return [tuple(word for words in utterances for word in words) for utterances in self.said]
+
+    def _align(self, item: Utterance) -> tuple[Word, ...]:
+        clip = Clip(samples=audio.load(item.audio), language=item.language)
+        with _whisper.quiet_libraries():
+            return tuple(_milliseconds(self._aligner.align(clip, item.reference), round(1000 * item.audio.offset)))
+
+    @cached_property
+    def _aligner(self) -> Any:
+        backend, precision = ALIGNER
+        check_installed(get_backend(backend))
+        spec = ModelSpec(backend=backend, precision=precision, source=self._run.source)
+        return self._run.decoder.load(self._run.store.intact(spec))
+
+    def heard(self, spec: ModelSpec) -> tuple[Heard, ...]:
+        """Return what a model heard in the windows of each recording, decoding at most once."""
+        return self._listen(spec)[1]
+
+    def streamed(self, spec: ModelSpec, profile: StreamProfile) -> Streamed:
+        """Return what came of the streams of a model under a merge that counts on ``profile``."""
+        nothing, heard = self._listen(spec)
+        events = tuple(play(one.chunks, one.took, TimeAnchoredMerge(profile)) for one in heard)
+        shares = [
+            share
+            for recording, own in zip(self.recordings, events, strict=True)
+            for share in share_out(recording, join(own[-1].committed), self._run.normalizer)
+        ]
+        return Streamed(transcripts=replace(nothing, texts=tuple(shares)), heard=heard, events=events)
+
+    def is_aligned(self, spec: ModelSpec) -> bool:
+        """Whether the `ALIGNER` tells when words are said, because the runtime cannot."""
+        self._listen(spec)
+        return spec in self._aligned
+
+    def _listen(self, spec: ModelSpec) -> tuple[TranscriptSet, tuple[Heard, ...]]:
+        """Return what a model heard, and how it ran as a set of empty transcripts: the model itself need not stay."""
+        if spec not in self._heard:
+            decoder, artifact = self._run.decoder, self._run.store.intact(spec)
+            transcriber = decoder.load(artifact)
+            words = getattr(transcriber, "transcribe_words", None)
+            aligner = None if words else self._aligner
+            if aligner:
+                self._aligned.add(spec)
+            decoder.settle(transcriber)  # an aligner loaded since may want other threads
+            hear = words or (lambda clip: transcriber.transcribe([clip])[0])
+            heard = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
+            nothing = heard_apart(artifact, transcriber, self.corpus, [""] * len(self.corpus.utterances))
+            self._heard[spec] = nothing, heard
+        return self._heard[spec]
+
+    def _stream(
+        self,
+        spec: ModelSpec,
+        recording: LongRecording,
+        hear: Callable[[Clip], Any],
+        aligner: Any,
+    ) -> Heard:
+        """Decode the windows of one recording; a model that tells no times is aligned, off the clock."""
+        samples = audio.load(recording.audio)
+        chunks, took = [], []
+        spans = windows(len(samples) // _PER_MS, self.windows)
+        for number, (start, end) in enumerate(spans):
+            clip = Clip(samples=samples[start * _PER_MS : end * _PER_MS], language=recording.language)
+            try:
+                with _whisper.quiet_libraries():
+                    if not number:
+                        hear(clip)  # the first inference of a runtime is no measure of it
+                    begun = time.perf_counter()
+                    said = hear(clip)
+                    took.append(1000 * (time.perf_counter() - begun))
+                    if aligner:
+                        told = Clip(samples=clip.samples, language=clip.language or said.language)
+                        said = aligner.align(told, said.tokens)
+            except WhisperqError:
+                raise
+            except Exception as error:
+                where = f"{recording.audio.label}, {start / 1000:g} to {end / 1000:g} s"
+                raise DecodeError(f"{spec} failed on a window of a stream ({where}): {error}") from error
+            words = tuple(_milliseconds(said, start))
+            chunks.append(Chunk(number, start, end, words, final=number + 1 == len(spans)))
+            self._run.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
+        return Heard(chunks=tuple(chunks), took=tuple(took))
+
+    def normalize(self, recording: LongRecording) -> Callable[[str], str]:
+        """Return the run's normalizer for the language of a recording."""
+        normalizer = self._run.normalizer
+        return lambda text: normalizer(text, recording.language)
+
+
+def _milliseconds(words: Sequence[TimedWord], begun: int) -> list[Word]:
+    """Return words in ms of the stream from words in seconds of a window that begins at ``begun``."""
+    return [Word(one.text, begun + round(1000 * one.start), begun + round(1000 * one.end)) for one in words]
