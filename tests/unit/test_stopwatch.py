@@ -9,6 +9,7 @@ import pytest
 
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.decode import Decoder
 from pytest_whisperq.errors import ConfigError, DecodeError
 from pytest_whisperq.gates import Outcome, implausible, speed_check
 from pytest_whisperq.measure.timing import Round, Timing, measure
@@ -17,6 +18,8 @@ from pytest_whisperq.verdict import Verdict
 
 StartRun = Callable[..., GateRun]
 
+
+SAID = Hypothesis(text="one two three four", tokens=(0, 1, 2, 3), language="en")
 
 pytestmark = pytest.mark.usefixtures("virtual_time")
 
@@ -283,3 +286,25 @@ def test_a_pipeline_gains_what_its_stages_gain(
     said = implausible({"encoder": of(encoder), "decoder": of(decoder), "pipeline": of(pipeline)})
     assert (said == "") is plausible
     assert plausible or "outside of what its stages allow" in said
+
+
+def test_a_model_is_timed_with_the_threads_that_it_wants(
+    timed: Callable[..., None], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch has one number of threads for all models of a process: it has to be set again before each run."""
+    settled: list[Any] = []
+    right: list[bool] = []
+    encode = ScriptedTranscriber.encode
+
+    def watched(transcriber: ScriptedTranscriber, features: Clip) -> Clip:
+        right.append(settled[-1] is transcriber)
+        return encode(transcriber, features)
+
+    monkeypatch.setattr(Decoder, "settle", lambda decoder, transcriber: settled.append(transcriber))
+    monkeypatch.setattr(ScriptedTranscriber, "encode", watched)
+    monkeypatch.setattr(ScriptedTranscriber, "transcribe", lambda transcriber, clips: [SAID] * len(clips))  # untimed
+    timed(encoder=4.0)
+    speedup(start_run(timing_budget="3"), stage="encoder")
+    assert len(right) > 20
+    assert all(right)
+    assert len({id(transcriber) for transcriber in settled}) >= 2
