@@ -87,6 +87,7 @@ LIMITS: tuple[Option, ...] = (
         metavar="SECONDS",
         parse=_typed.number(0, 3600, "a number of seconds above 0, such as 5", never=0),
         default="5",
-        help="streaming: how long after it was said 95 of 100 words must be committed, computing included, in seconds",
+        help="streaming: how soon 95 of 100 words that are committed must be so, in seconds after they were said, "
+        "computing included",
     ),
 )

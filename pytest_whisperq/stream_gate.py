@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from statistics import fmean
 
@@ -61,35 +60,30 @@ class StreamGate(Streams):
     def measure(self, spec: ModelSpec, profile: StreamProfile) -> StreamedWords:
         """Return what the streams of a model came to under a merge that counts on ``profile``."""
         run, streamed = self._run, self.streamed(spec, profile)
-        offline = run.long_utterances(spec)
-        said = zip(run.long_form.utterances, offline.texts, strict=True)
-        offline = replace(offline, texts=tuple(run.normalizer(text, item.language) for item, text in said))
-        texts = pair_texts(self.corpus, run.normalizer, offline, streamed.transcripts, is_normalized=True)
+        both = streamed.offline, streamed.transcripts
+        texts = pair_texts(run.long_form, run.normalizer, *both, is_normalized=True)
         ideal, aware = (self._lags(streamed, computing=counted) for counted in (False, True))
-        steady = [stability(events) for events in streamed.events]
         return StreamedWords(
             texts=texts,
             lags=aware,
             costs=self._costs(streamed),
-            retractions=sum(one.retractions for one in steady),
+            retractions=sum(stability(events).retractions for events in streamed.events),
             figures={
                 **_lag_figures("commit lag", [lag for own in aware.values() for lag in own]),
                 **_lag_figures("commit lag without computing", [lag for own in ideal.values() for lag in own]),
                 **self._latencies(streamed),
-                "normalized erasure": fmean(one.erasure for one in steady),
-                "unstable partial words": fmean(one.unstable for one in steady),
-                "flicker, words a minute": fmean(one.flicker for one in steady),
+                **_stability_figures(streamed),
                 **_computing_figures(streamed),
             },
         )
 
     def _lags(self, streamed: Streamed, *, computing: bool) -> dict[str, list[float | None]]:
-        """Return the lag of every word said, by utterance."""
+        """Return the lag of every word said; a backlog makes those that follow late together, so 30 s are one group."""
         found: dict[str, list[float | None]] = {}
         for number, (recording, events) in enumerate(zip(self.recordings, streamed.events, strict=True)):
             lags = iter(commit_lags(self.truth[number], events, self.normalize(recording), computing=computing))
             for item, words in zip(recording.utterances, self.said[number], strict=True):
-                found[item.id] = list(islice(lags, len(words)))
+                found.setdefault(item.cluster, []).extend(islice(lags, len(words)))
         return found
 
     def _costs(self, streamed: Streamed) -> dict[str, list[tuple[float, float]]]:
@@ -115,11 +109,9 @@ class StreamGate(Streams):
             first.append(begun - truth[0].end)
             last.append(events[-1].done - truth[-1].end)
             lagging += self._laal(number, events)
-        return {
-            "first word, s after it was said": fmean(first) / 1000 if first else 0.0,
-            "last word, s after it was said": fmean(last) / 1000 if last else 0.0,
-            "LAAL, s": fmean(lagging) / 1000 if lagging else 0.0,
-        }
+        names = ("first word, s after it was said", "last word, s after it was said", "LAAL, s")
+        pairs = zip(names, (first, last, lagging), strict=True)
+        return {name: fmean(values) / 1000 for name, values in pairs if values}
 
     def _laal(self, number: int, events: Sequence[Event]) -> list[float]:
         """Return the LAAL of each utterance of a recording of which anything was committed, in ms."""
@@ -145,11 +137,26 @@ class StreamGate(Streams):
 def _lag_figures(name: str, lags: Sequence[float | None]) -> dict[str, float]:
     """Return mean, median and 95th percentile in s, and of how many of the words they are."""
     known = [lag / 1000 for lag in lags if lag is not None]
+    share = {f"{name}, % of words": 100 * len(known) / max(len(lags), 1)}
+    if not known:
+        return share
     return {
-        f"{name}, mean s": fmean(known) if known else 0.0,
+        f"{name}, mean s": fmean(known),
         f"{name}, median s": percentile(known, 0.5),
         f"{name}, 95th percentile s": percentile(known, 0.95),
-        f"{name}, % of words": 100 * len(known) / max(len(lags), 1),
+        **share,
+    }
+
+
+def _stability_figures(streamed: Streamed) -> dict[str, float]:
+    """Return how restless all streams were together."""
+    found = [stability(events) for events in streamed.events]
+    words = [max(len(events[-1].committed), 1) for events in streamed.events]
+    minutes = [events[-1].sent / 60_000 for events in streamed.events]
+    return {
+        "normalized erasure": _weighted([one.erasure for one in found], words),
+        "unstable partial words": _weighted([one.unstable for one in found], words),
+        "flicker, words a minute": _weighted([one.flicker for one in found], minutes),
     }
 
 
@@ -158,9 +165,14 @@ def _computing_figures(streamed: Streamed) -> dict[str, float]:
         computing(events, sum(chunk.end - chunk.start for chunk in heard.chunks))
         for heard, events in zip(streamed.heard, streamed.events, strict=True)
     ]
+    lengths = [float(events[-1].sent) for events in streamed.events]
     return {
-        "RTF of streaming": fmean(one.factor for one in found),
+        "RTF of streaming": _weighted([one.factor for one in found], lengths),
         "RTF of a window, 95th percentile": max(one.window_95 for one in found),
         "largest backlog, s": max(one.backlog for one in found),
-        "times each second is decoded": fmean(one.redecoded for one in found),
+        "times each second is decoded": _weighted([one.redecoded for one in found], lengths),
     }
+
+
+def _weighted(values: Sequence[float], weights: Sequence[float]) -> float:
+    return sum(value * weight for value, weight in zip(values, weights, strict=True)) / sum(weights)

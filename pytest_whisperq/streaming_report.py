@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pytest_whisperq.config import resolve
 from pytest_whisperq.decode import Progress
-from pytest_whisperq.errors import StreamError
+from pytest_whisperq.errors import ConfigError, StreamError
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report import timeline
 from pytest_whisperq.report.text import summary_table
-from pytest_whisperq.streaming.overlap import save_profile
+from pytest_whisperq.streaming.overlap import save_profile, widened
 from pytest_whisperq.workbench import silent
 
 
@@ -26,27 +26,31 @@ def show(
 ) -> None:
     """Write what the candidate of ``options`` (those of a gate run) loses by streaming, and its merge profile.
 
-    ``profile_to`` is the file for that profile, which is measured of the candidate itself; ``plots`` a folder for one
-    SVG a recording. Raises `StreamError` for what cannot be written, before anything is decoded.
+    ``profile_to`` is the file for that profile, which is measured of the same model at float32; ``plots`` a folder for
+    one SVG a recording. Raises `StreamError` for what cannot be written, before anything is decoded.
     """
     if plots:
         timeline.check_matplotlib()
+    for folder in filter(None, (plots, profile_to.parent if profile_to else None)):
         try:
-            plots.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StreamError(f"{plots}: timelines cannot be written there ({error.strerror or error})") from error
+            raise StreamError(f"{folder}: nothing can be written there ({error.strerror or error})") from error
     run = GateRun(resolve(options), progress)
+    if profile_to and len({candidate.backend for candidate in run.config.candidates}) > 1:
+        raise ConfigError("--save-profile: one file holds one profile; name candidates of one backend")
     for candidate in run.config.candidates:
-        outcome = run.streaming(candidate)
+        outcome = run.judge("streaming", candidate)
         write(summary_table([outcome.judgement.reported()], width=100, colour=False))
         spec = run.spec(candidate)
-        measured = run.streams.measured(spec)
-        write(f"measured of {spec}: " + ", ".join(f"{name} {value}" for name, value in asdict(measured).items()))
+        baseline = run.unquantized(spec, "streaming")
+        measured = widened(run.streams.measured(baseline))
+        write(f"measured of {baseline}: " + ", ".join(f"{name} {value}" for name, value in asdict(measured).items()))
         if profile_to:
             save_profile(measured, profile_to)
             write(f"written to {profile_to}; use it with --whisperq-merge-profile {profile_to}")
         if plots:
-            streamed = run.streams.streamed(spec, run.streams.profile(run.unquantized(spec, "streaming")))
+            streamed = run.streams.streamed(spec, run.streams.profile(baseline))
             for number, (recording, events) in enumerate(zip(run.streams.recordings, streamed.events, strict=True)):
                 path = plots / f"{candidate.id}-{number + 1}-{Path(recording.audio.label).stem}.svg"
                 timeline.draw(f"{spec}, {recording.audio.label}", events, path)

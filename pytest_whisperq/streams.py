@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from pytest_whisperq import audio
-from pytest_whisperq.backends import Clip, _whisper, check_installed, get_backend
+from pytest_whisperq.backends import Clip, Hypothesis, _whisper, check_installed, get_backend
 from pytest_whisperq.backends import Word as TimedWord
-from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.corpus.longform import WINDOW, LongRecording, whole
-from pytest_whisperq.errors import CorpusError, DecodeError, WhisperqError
+from pytest_whisperq.errors import CorpusError, DecodeError, StreamError, WhisperqError
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.spec import ModelSpec
-from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join
+from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join, key
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.streaming.simulate import Event, play, windows
 from pytest_whisperq.transcribe import TranscriptSet, heard_apart
@@ -39,8 +40,12 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streamed:
-    """One model's streams: what came of each recording, and their texts cut where its utterances part."""
+    """One model's streams: what came of each recording, and their normalized texts cut where its utterances part.
 
+    ``offline`` is what it says about the utterances one by one, decoded in the same way.
+    """
+
+    offline: TranscriptSet
     transcripts: TranscriptSet
     heard: tuple[Heard, ...]
     events: tuple[tuple[Event, ...], ...]
@@ -57,35 +62,52 @@ class Streams:
 
     @cached_property
     def recordings(self) -> list[LongRecording]:
-        """The long recordings; raises `CorpusError` for an utterance that no window of Whisper's can hold."""
-        for item in self._run.long_form.utterances:
+        """The long recordings; raises `CorpusError` for what could not be aligned with them, or with anything."""
+        corpus, normalizer = self._run.long_form, self._run.normalizer
+        if not corpus.utterances:
+            raise CorpusError(f"--whisperq-long-form: nobody speaks in {corpus.name}; there is nothing to stream")
+        for item in corpus.utterances:
             if (item.audio.seconds or 0.0) > WINDOW:
                 raise CorpusError(
                     f"{item.where}: an utterance of {item.audio.seconds:.1f} s; to know when its words are said it may "
                     f"last {WINDOW:g} s: split it"
                 )
-        return whole(self._run.long_form)
-
-    @cached_property
-    def corpus(self) -> Corpus:
-        """The utterances of the recordings, each for itself: what one window wrecks is no longer than one of them."""
-        items = (replace(item, cluster="") for item in self._run.long_form.utterances)
-        return replace(self._run.long_form, utterances=tuple(items))
+            if not normalizer(item.reference, item.language):
+                raise CorpusError(f"{item.where}: nothing is left of {item.reference!r} under {normalizer}")
+        return whole(corpus)
 
     @cached_property
     def windows(self) -> StreamProfile:
         """The windows in which recordings are heard: those of ``--whisperq-merge-profile``, or the default's."""
         path = self._run.config.merge_profile
-        return load_profile(path, "--whisperq-merge-profile") if path else StreamProfile()
+        if path is None:
+            return StreamProfile()
+        profile = load_profile(path, "--whisperq-merge-profile")
+        if profile.window > 1000 * WINDOW:
+            raise StreamError(
+                f"--whisperq-merge-profile: {path}: windows of {profile.window} ms; Whisper hears {WINDOW:g} s at most"
+            )
+        return profile
 
     def profile(self, spec: ModelSpec) -> StreamProfile:
         """Return what the merge counts on: ``--whisperq-merge-profile``, or what is measured of ``spec``."""
-        return self.windows if self._run.config.merge_profile else self.measured(spec)
+        if self._run.config.merge_profile:
+            return self.windows
+        profile = self.measured(spec)
+        try:
+            profile.check()
+        except StreamError as error:
+            raise StreamError(
+                f"{spec}: {error}. Longer windows are heard with --whisperq-merge-profile FILE, which python -m "
+                "pytest_whisperq stream --save-profile FILE writes"
+            ) from error
+        return profile
 
     def measured(self, spec: ModelSpec) -> StreamProfile:
         """Return what the windows of a model are like."""
         if spec not in self._measured:
-            streams = [(heard.chunks, said) for heard, said in zip(self.heard(spec), self.truth, strict=True)]
+            truth = self.truth  # whoever cannot align need not decode
+            streams = [(heard.chunks, said) for heard, said in zip(self.heard(spec), truth, strict=True)]
             self._measured[spec] = measure_profile(streams, self.windows)
         return self._measured[spec]
 
@@ -101,8 +123,15 @@ class Streams:
 
     def _align(self, item: Utterance) -> tuple[Word, ...]:
         clip = Clip(samples=audio.load(item.audio), language=item.language)
-        with _whisper.quiet_libraries():
-            return tuple(_milliseconds(self._aligner.align(clip, item.reference), round(1000 * item.audio.offset)))
+        try:
+            with _whisper.quiet_libraries():
+                found = self._aligner.align(clip, item.reference)
+        except WhisperqError:
+            raise
+        except Exception as error:
+            raise DecodeError(f"{item.where}: {':'.join(ALIGNER)} cannot align the transcript ({error})") from error
+        words = _milliseconds(found, round(1000 * item.audio.offset))
+        return tuple(word for word in words if key(word.text))  # a dash is never heard
 
     @cached_property
     def _aligner(self) -> Any:
@@ -117,14 +146,15 @@ class Streams:
 
     def streamed(self, spec: ModelSpec, profile: StreamProfile) -> Streamed:
         """Return what came of the streams of a model under a merge that counts on ``profile``."""
-        nothing, heard = self._listen(spec)
+        offline, heard = self._listen(spec)
         events = tuple(play(one.chunks, one.took, TimeAnchoredMerge(profile)) for one in heard)
         shares = [
             share
             for recording, own in zip(self.recordings, events, strict=True)
             for share in share_out(recording, join(own[-1].committed), self._run.normalizer)
         ]
-        return Streamed(transcripts=replace(nothing, texts=tuple(shares)), heard=heard, events=events)
+        streamed = replace(offline, texts=tuple(shares))
+        return Streamed(offline=offline, transcripts=streamed, heard=heard, events=events)
 
     def is_aligned(self, spec: ModelSpec) -> bool:
         """Whether the `ALIGNER` tells when words are said, because the runtime cannot."""
@@ -132,7 +162,7 @@ class Streams:
         return spec in self._aligned
 
     def _listen(self, spec: ModelSpec) -> tuple[TranscriptSet, tuple[Heard, ...]]:
-        """Return what a model heard, and how it ran as a set of empty transcripts: the model itself need not stay."""
+        """Return what a model says about utterances and hears in windows; the model itself need not stay."""
         if spec not in self._heard:
             decoder, artifact = self._run.decoder, self._run.store.intact(spec)
             transcriber = decoder.load(artifact)
@@ -143,9 +173,16 @@ class Streams:
             decoder.settle(transcriber)  # an aligner loaded since may want other threads
             hear = words or (lambda clip: transcriber.transcribe([clip])[0])
             heard = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
-            nothing = heard_apart(artifact, transcriber, self.corpus, [""] * len(self.corpus.utterances))
-            self._heard[spec] = nothing, heard
+            items = self._run.long_form.utterances
+            texts = [self._run.normalizer(self._whole(spec, item, hear), item.language) for item in items]
+            self._heard[spec] = heard_apart(artifact, transcriber, self._run.long_form, texts), heard
         return self._heard[spec]
+
+    def _whole(self, spec: ModelSpec, item: Utterance, hear: Callable[[Clip], Any]) -> str:
+        """Decode one utterance as windows are, with timestamps where those need them."""
+        with _decoding(spec, item.where):
+            said = hear(Clip(samples=audio.load(item.audio), language=item.language))
+        return said.text if isinstance(said, Hypothesis) else join(_milliseconds(said, 0))
 
     def _stream(
         self,
@@ -160,21 +197,15 @@ class Streams:
         spans = windows(len(samples) // _PER_MS, self.windows)
         for number, (start, end) in enumerate(spans):
             clip = Clip(samples=samples[start * _PER_MS : end * _PER_MS], language=recording.language)
-            try:
-                with _whisper.quiet_libraries():
-                    if not number:
-                        hear(clip)  # the first inference of a runtime is no measure of it
-                    begun = time.perf_counter()
-                    said = hear(clip)
-                    took.append(1000 * (time.perf_counter() - begun))
-                    if aligner:
-                        told = Clip(samples=clip.samples, language=clip.language or said.language)
-                        said = aligner.align(told, said.tokens)
-            except WhisperqError:
-                raise
-            except Exception as error:
-                where = f"{recording.audio.label}, {start / 1000:g} to {end / 1000:g} s"
-                raise DecodeError(f"{spec} failed on a window of a stream ({where}): {error}") from error
+            with _decoding(spec, f"a window of {recording.audio.label}, {start / 1000:g} to {end / 1000:g} s"):
+                if not number:
+                    hear(clip)  # the first inference of a runtime is no measure of it
+                begun = time.perf_counter()
+                said = hear(clip)
+                took.append(1000 * (time.perf_counter() - begun))
+                if aligner:
+                    told = Clip(samples=clip.samples, language=clip.language or said.language)
+                    said = aligner.align(told, said.tokens)
             words = tuple(_milliseconds(said, start))
             chunks.append(Chunk(number, start, end, words, final=number + 1 == len(spans)))
             self._run.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
@@ -184,6 +215,18 @@ class Streams:
         """Return the run's normalizer for the language of a recording."""
         normalizer = self._run.normalizer
         return lambda text: normalizer(text, recording.language)
+
+
+@contextmanager
+def _decoding(spec: ModelSpec, what: str) -> Iterator[None]:
+    """Name what a model failed on."""
+    try:
+        with _whisper.quiet_libraries():
+            yield
+    except WhisperqError:
+        raise
+    except Exception as error:
+        raise DecodeError(f"{spec} failed on {what}: {error}") from error
 
 
 def _milliseconds(words: Sequence[TimedWord], begun: int) -> list[Word]:

@@ -223,10 +223,6 @@ class Workbench:
             self._long[spec] = heard_apart(artifact, transcriber, self.long_form, shares)
         return self._long[spec]
 
-    def long_utterances(self, spec: ModelSpec) -> TranscriptSet:
-        """Return what a model says about the utterances of the long recordings, one by one."""
-        return self._transcripts.transcribe(spec, self.long_form, self._probe(self.long_form))
-
     def timed(self, spec: ModelSpec) -> tuple[TranscriptSet, list[TimedText]]:
         """Return what a model says about the corpus when it tells times, and the times; decoded once a run."""
         if spec not in self._timed:

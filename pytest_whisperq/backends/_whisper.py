@@ -149,7 +149,7 @@ class FrontEnd:
     def words(self, ids: Sequence[int], ends: Sequence[float], start: float, language: str | None) -> tuple[Word, ...]:
         """Join tokens, and when each ends, into words; the first begins at ``start``.
 
-        Spaces part them, or, in a language written without, every character: tokens are parts of one there at most.
+        Spaces part them, or, in a language written without, every character; those of one token share its time evenly.
         """
         said = [index for index in ids if index < self.tokenizer.eos_token_id]
         spaced = is_spaced(language, self.tokenizer.decode(said))
@@ -157,15 +157,23 @@ class FrontEnd:
         for index, end in zip(ids, ends, strict=True):
             if index < self.tokenizer.eos_token_id:
                 begins = not groups or self.tokenizer.convert_ids_to_tokens(index).startswith("Ġ")
-                if not (begins or spaced):
-                    begins = "\ufffd" not in self.tokenizer.decode(
-                        groups[-1][2]
-                    )  # else its last character is not whole
+                if not (begins or spaced):  # the bytes of one character may be several tokens
+                    begins = "\ufffd" not in self.tokenizer.decode(groups[-1][2])
                 began, _, group = (start, end, []) if begins else groups.pop()
                 groups.append((began, end, [*group, index]))
             start = end
-        timed = (Word(start=begun, end=end, text=self.tokenizer.decode(group).strip()) for begun, end, group in groups)
-        return tuple(word for word in timed if word.text)
+        words: list[Word] = []
+        for begun, end, group in groups:
+            text = self.tokenizer.decode(group).strip()
+            foreign = spaced or text.isascii()  # a name in Latin letters is one word in any language
+            parts = [text] if foreign else list("".join(text.split()))
+            share = (end - begun) / max(len(parts), 1)
+            words += [
+                Word(start=begun + share * number, end=begun + share * (number + 1), text=part)
+                for number, part in enumerate(parts)
+                if part
+            ]
+        return tuple(words)
 
     def hypotheses(self, sequences: Sequence[Sequence[int]], detected: Sequence[str | None]) -> list[Hypothesis]:
         """Turn generated ids into text; everything from the first end-of-text on is padding."""

@@ -132,12 +132,13 @@ class CTranslate2Transcriber:
         return self._align(heard, clip, clip.language or detected, ids)
 
     def align(self, clip: Clip, said: str | Sequence[int]) -> tuple[Word, ...]:
-        """Return when the words of a text, or of tokens, are said in a clip whose language is given (forced alignment).
+        """Return when the words of a text, or of tokens, are said in a clip (forced alignment).
 
         Whoever heard them: the runtimes that show no attention get their word times here.
         """
         ids = self._front_end.spell(said) if isinstance(said, str) else said
-        return self._align(self._encode([clip]), clip, clip.language, ids)
+        heard = self._encode([clip])
+        return self._align(heard, clip, clip.language or self._detect(heard, 1)[0], ids)
 
     def _align(self, heard: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[Word, ...]:
         """Follow the alignment heads' attention by dynamic time warping, as openai/whisper does."""
@@ -175,9 +176,7 @@ class CTranslate2Transcriber:
         Suppressed are the tokens of the checkpoint's generation config (-1 stands for them), and timestamps unless
         they are wanted.
         """
-        detected: list[str | None] = [None] * len(clips)
-        if self._front_end.is_multilingual:
-            detected = [best[0][0].strip("<|>") for best in self._model.detect_language(encoded)]
+        detected = self._detect(encoded, len(clips))
         languages = [clip.language or own for clip, own in zip(clips, detected, strict=True)]
         results = self._model.generate(
             encoded,
@@ -187,3 +186,9 @@ class CTranslate2Transcriber:
             max_length=2 * _whisper.MAX_NEW_TOKENS,  # CTranslate2 generates at most half of max_length
         )
         return [result.sequences_ids[0] for result in results], detected
+
+    def _detect(self, encoded: Any, clips: int) -> list[str | None]:
+        """Return the language heard in each of so many clips; an English-only model hears none."""
+        if not self._front_end.is_multilingual:
+            return [None] * clips
+        return [best[0][0].strip("<|>") for best in self._model.detect_language(encoded)]

@@ -52,6 +52,8 @@ def _check_sound(front_end: FrontEnd, name: str, samples: NDArray[np.float32]) -
             raise ContractError(f"{where}: {len(given)} samples became {found.shape}; return as many as were given")
         if not np.isfinite(found).all():
             raise ContractError(f"{where}: samples are not finite; do not divide by a peak that may be 0")
+        if np.abs(given).max() > 0 and np.abs(found).max() == 0:
+            raise ContractError(f"{where}: nothing is left of the sound")
         if previous is not None:
             then, now = previous[hop:], found[: window - hop]
             loudness = max(float(np.abs(then).max()), float(np.abs(now).max()), 1e-9)

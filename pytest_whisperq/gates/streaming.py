@@ -38,9 +38,9 @@ class StreamLimits:
 class StreamedWords:
     """What one model's streams came to.
 
-    texts: offline and streamed, as baseline and candidate. lags: for each utterance, the ms after which its words were
-    committed, None for those that never were. costs: for each 30 s of a recording, the windows' computing and new sound
-    in ms. figures: whatever else was measured, by name.
+    texts: offline and streamed, as baseline and candidate. lags: for each 30 s of a recording, the ms after which its
+    words were committed, None for those that never were. costs: likewise, the windows' computing and new sound in ms.
+    figures: whatever else was measured, by name.
     """
 
     texts: PairedTexts
@@ -76,11 +76,15 @@ def judge_streaming(
     ]
     rtf = _real_time_factor(candidate.costs, confidence)
     if limits.rtf is not None:
-        windows = sum(map(len, candidate.costs.values()))
-        checks.append(judge("RTF", rtf, limits.rtf, keep="below", unit="of the sound's time", utterances=windows))
+        pairs = len(candidate.texts.pairs)
+        checks.append(judge("RTF", rtf, limits.rtf, keep="below", unit="of the sound's time", utterances=pairs))
     extra = _interaction(base, own, candidate.texts.clusters, confidence)
     figures = [
-        Figure(name="gap by quantization, points", value=extra.value or 0.0, lower=extra.lower, upper=extra.upper),
+        *(
+            [Figure(name="gap by quantization, points", value=extra.value, lower=extra.lower, upper=extra.upper)]
+            if extra.value is not None
+            else []
+        ),
         *(
             Figure(name=name, value=100 * of(own.candidate_counts), baseline=100 * of(base.candidate_counts))
             for name, of in (("streamed insertions, %", _insertions), ("streamed deletions, %", _deletions))
@@ -114,7 +118,7 @@ def _lag_check(words: StreamedWords, limit: float, confidence: float) -> Check:
         better=(0.0, average),
         confidence=confidence,
     )
-    check = judge("late words", late, TOLERATED, keep="below", unit="of words", utterances=len(every))
+    check = judge("late words", late, TOLERATED, keep="below", unit="of words", utterances=len(words.texts.pairs))
     if not every:
         return replace(check, reason="no word was committed")
     lags = f"median {percentile(every, 0.5):.2f} s, 95th percentile {percentile(every, 0.95):.2f} s"

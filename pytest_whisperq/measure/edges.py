@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pytest_whisperq.errors import StreamError
 from pytest_whisperq.measure.streaming import percentile, token
-from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key, required_overlap
+from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key
 
 STEP, BAND = 50, 500
 """The edge zone is told to so many milliseconds, from the words within so many behind each step."""
@@ -42,8 +42,9 @@ def measure_profile(
 
     ``streams`` are what it heard in windows of ``profile``, with the words that were said and their times. The edge
     zone ends where, of the words in the next `BAND` ms, at most `EXCESS` more are wrong than in the middle half of
-    windows. The jitter is how far `TYPICAL` starts and ends are off, at most, behind it. What may be repeated how
-    soon follows from it, and windows grow where a merge needs that. Raises `StreamError` for too few words.
+    windows. The jitter is how far `TYPICAL` starts and ends are off, at most, behind it; the longest word is the 99th
+    percentile, for alignments give a word the pause beside it. How soon a word may be repeated follows from that.
+    Raises `StreamError` for too few words that were heard as said, and where windows err all over.
     """
     heard = [
         word
@@ -52,25 +53,33 @@ def measure_profile(
         for word in _compare(chunk, truth, chunks[0].start, normalize)
     ]
     middle = [word for word in heard if word.depth >= profile.window // 4]
-    if len(middle) < _FEWEST:
+    right = sum(word.agrees for word in middle)
+    if right < _FEWEST:
         raise StreamError(
-            f"{len(middle)} words were heard in the middle of windows; {_FEWEST} are needed to measure a model: stream "
-            "longer recordings (--whisperq-long-form)"
+            f"{right} of {len(middle)} words in the middle of windows were heard as they were said; {_FEWEST} are "
+            "needed to measure a model: stream longer recordings (--whisperq-long-form), or a model that hears more"
         )
     tolerated = _wrong(middle) + EXCESS
-    edges = range(0, profile.window // 4 + 1, STEP)
-    bands = ([word for word in heard if edge <= word.depth < edge + BAND] for edge in edges)
-    edge = next((edge for edge, band in zip(edges, bands, strict=True) if _wrong(band) <= tolerated), edges[-1])
+    bands = {edge: [word for word in heard if edge <= word.depth < edge + BAND] for edge in _edges(profile)}
+    edge = next((edge for edge, band in bands.items() if band and _wrong(band) <= tolerated), None)
+    if edge is None:
+        raise StreamError(
+            f"windows of {profile.window} ms err more in each part than in their middle: there is no edge zone to "
+            "leave out; use longer windows (--whisperq-merge-profile)"
+        )
     jitter = round(percentile([off for word in heard if word.depth >= edge for off in word.off], TYPICAL))
-    longest = max(word.end - word.start for _, truth in streams for word in truth)
-    found = replace(
+    lengths = [word.end - word.start for _, truth in streams for word in truth]
+    return replace(
         profile,
         edge=edge,
         jitter=jitter,
-        longest_word=max(longest, 1),
+        longest_word=max(1, round(percentile(lengths, 0.99))),
         repeat_spacing=max(profile.repeat_spacing, 6 * jitter + 2),
     )
-    return replace(found, window=max(found.window, found.hop + required_overlap(found)))
+
+
+def _edges(profile: StreamProfile) -> range:
+    return range(0, profile.window // 4 + 1, STEP)
 
 
 def _wrong(words: Sequence[_Heard]) -> float:

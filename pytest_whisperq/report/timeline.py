@@ -15,7 +15,7 @@ from pytest_whisperq.streaming.simulate import Event
 ROW = 30_000
 """Milliseconds of the stream in one row of the picture."""
 
-_NEAR = 1000
+_NEAR = 250
 """So many ms apart, equal words in two windows are taken for the same one."""
 
 
@@ -31,12 +31,12 @@ def timeline(events: Sequence[Event]) -> list[Shown]:
     """Return when each committed word was shown and committed; shown is when it first stood where it ended up."""
     found: list[Shown] = []
     done = 0
-    first: dict[str, list[tuple[int, float]]] = {}
+    seen: dict[str, list[tuple[int, float]]] = {}
     for event in events:
         for word in event.shown[done:]:
-            first.setdefault(key(word.text), []).append((word.start, event.done))
+            seen.setdefault(key(word.text), []).append((word.start, event.done))
         for word in event.committed[done:]:
-            near = [at for start, at in first[key(word.text)] if abs(start - word.start) <= _NEAR]
+            near = [at for start, at in seen[key(word.text)] if abs(start - word.start) <= _NEAR]
             found.append(Shown(word, min(near, default=event.done), event.done))
         done = len(event.committed)
     return found

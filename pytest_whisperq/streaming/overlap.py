@@ -6,7 +6,7 @@ jitter, a merge needs every word inside enough windows, away from their ends.
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from pytest_whisperq.errors import StreamError
@@ -76,6 +76,11 @@ def required_overlap(profile: StreamProfile) -> int:
     window - 2 (edge + 2 jitter) - longest_word >= votes * hop, solved for window - hop.
     """
     return (profile.votes - 1) * profile.hop + 2 * profile.margin + profile.longest_word
+
+
+def widened(profile: StreamProfile) -> StreamProfile:
+    """Return the same with windows long enough for a merge to be right."""
+    return replace(profile, window=max(profile.window, profile.hop + required_overlap(profile)))
 
 
 def save_profile(profile: StreamProfile, path: Path) -> None:

@@ -1,88 +1,31 @@
 """The streaming gate of a run, on a model that hears what the sound itself says: where it is in the recording."""
 
-import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
+from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_recording
 
-from pytest_whisperq.audio import SAMPLE_RATE
-from pytest_whisperq.backends import Clip, Hypothesis, Word
-from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.backends import Clip, Word
+from pytest_whisperq.errors import CorpusError, StreamError
 from pytest_whisperq.gates import Outcome
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.streams import Streams
 from pytest_whisperq.verdict import Figure, Verdict
-
-NAMES = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett"]
-STEP, SPOKEN, WORDS, EACH = 0.6, 0.4, 60, 6
-"""Seconds from word to word and of each; how many there are, and how many in an utterance."""
-
-LENGTH = STEP * WORDS
-
-
-def position(clip: Clip) -> float:
-    """Where a clip begins, in seconds: the sound is a ramp over the recording."""
-    return round((float(clip.samples[0]) + 1) / 2 * LENGTH, 2)
-
-
-def inside(clip: Clip, names: Sequence[str]) -> tuple[Word, ...]:
-    begun, seconds = position(clip), len(clip.samples) / SAMPLE_RATE
-    times = ((number, STEP * number - begun) for number in range(WORDS))
-    return tuple(
-        Word(start=start, end=start + SPOKEN, text=NAMES[number % 10])
-        for number, start in times
-        if start > -0.01 and start + SPOKEN < seconds + 0.01 and NAMES[number % 10] in names
-    )
-
-
-class Aligner:
-    """Knows when each word was said."""
-
-    def align(self, clip: Clip, said: str) -> tuple[Word, ...]:
-        return inside(clip, said.split())
 
 
 @pytest.fixture
 def judged(start_run: Callable[..., GateRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a function that judges a model which hears these words, streamed and offline, once quantized."""
-    ramp = np.linspace(-1, 1, round(LENGTH * SAMPLE_RATE), endpoint=False)
-    soundfile.write(tmp_path / "call.wav", ramp, SAMPLE_RATE, "PCM_16")
-    rows = [
-        {
-            "audio": "call.wav",
-            "text": " ".join(NAMES[number % 10] for number in range(first, first + EACH)),
-            "language": "en",
-            "offset": STEP * first,
-            "duration": STEP * EACH,
-        }
-        for first in range(0, WORDS, EACH)
-    ]
-    (tmp_path / "call.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.setattr(Streams, "_aligner", Aligner())
 
-    def judge(streamed: Sequence[str] = NAMES, offline: Sequence[str] = NAMES, *, times: bool = True) -> Outcome:
-        def heard(transcriber: ScriptedTranscriber, names: Sequence[str]) -> Sequence[str]:
-            return names if transcriber.compute_type == "int8" else NAMES
-
-        def transcribe(transcriber: ScriptedTranscriber, clips: Sequence[Clip]) -> list[Hypothesis]:
-            utterance = len(clips[0].samples) == round(STEP * EACH * SAMPLE_RATE)
-            names = heard(transcriber, offline if utterance else streamed)
-            return [Hypothesis(text=" ".join(word.text for word in inside(clip, names))) for clip in clips]
-
-        monkeypatch.setattr(ScriptedTranscriber, "transcribe", transcribe)
-        if times:
-            monkeypatch.setattr(
-                ScriptedTranscriber,
-                "transcribe_words",
-                lambda transcriber, clip: inside(clip, heard(transcriber, streamed)),
-                raising=False,
-            )
-        run = start_run(long_form=str(tmp_path / "call.jsonl"))
-        return run.streaming(run.config.candidates[0])
+    def judge(*heard: Any, limits: Any = None, options: Any = None, rows: str = "", **how: Any) -> Outcome:
+        install(monkeypatch, *heard, **how)
+        listing = write_recording(tmp_path)
+        if rows:
+            listing.write_text(rows)
+        run = start_run(**{"long_form": str(listing), **(options or {})})
+        return run.streaming(run.config.candidates[0], **(limits or {}))
 
     return judge
 
@@ -138,10 +81,76 @@ def test_a_model_that_tells_no_times_is_aligned_off_the_clock(
 
     def align(aligner: Aligner, clip: Clip, said: Any) -> tuple[Word, ...]:
         aligned.append(said)
+        time.sleep(0.02)
         return inside(clip, said.split() if isinstance(said, str) else NAMES)
 
     monkeypatch.setattr(Aligner, "align", align)
-    judgement = judged(times=False).judgement
+    outcome = judged(times=False)
+    judgement = outcome.judgement
+    assert figure(outcome, "RTF of streaming").value < 0.01  # with the aligner it would be 0.02
     assert judgement.notes[0].endswith("word times are ctranslate2:float32's, which is left out of computing")
     assert judgement.checks[0].verdict is not Verdict.FAIL
     assert () in aligned  # the tokens that the model said, not the text
+
+
+def test_limits_come_from_options_and_from_the_marker(judged: Callable[..., Outcome]) -> None:
+    options = {"max_wer_gap": "2.5", "max_commit_lag": "7"}
+    gap, late, retractions = judged(options=options).judgement.checks
+    assert (gap.limit, retractions.limit) == (2.5, 0.0)
+    assert "late if committed 7 s or more" in late.reason
+    limits = {"max_wer_gap": 1.5, "max_commit_lag": 6.5, "max_retractions": 3, "max_rtf": 0.9}
+    gap, late, retractions, rtf = judged(options=options, limits=limits).judgement.checks
+    assert (gap.limit, retractions.limit, rtf.limit) == (1.5, 3.0, 0.9)
+    assert "late if committed 6.5 s or more" in late.reason
+
+
+def test_what_the_merge_counts_on_is_measured_of_float32(judged: Callable[..., Outcome]) -> None:
+    """A candidate that errs at its edges is not forgiven for them."""
+    outcome = judged(deaf=1.0)
+    assert "they err within 0 ms of their ends" in outcome.judgement.notes[0]
+
+
+def test_lag_counts_computing_and_its_twin_does_not(
+    judged: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.25  # so much between begin and end of each decoding
+        return now[0]
+
+    monkeypatch.setattr("pytest_whisperq.streams.time.perf_counter", clock)
+    outcome = judged(limits={"max_commit_lag": 1.7})
+    ideal, aware = (figure(outcome, f"commit lag{how}, mean s").value for how in (" without computing", ""))
+    assert aware == pytest.approx(ideal + 0.25, abs=0.01)
+    late = outcome.judgement.checks[1]
+    assert late.value is not None
+    assert late.value > 0.2  # it is the lag with computing that is gated
+    assert figure(outcome, "RTF of streaming").value == pytest.approx(0.25, abs=0.01)
+
+
+def test_windows_longer_than_whisper_hears_are_refused(judged: Callable[..., Outcome], tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text('{"window": 45000}')
+    with pytest.raises(StreamError, match=r"--whisperq-merge-profile: .*45000 ms; Whisper hears 30 s at most"):
+        judged(options={"merge_profile": str(path)})
+
+
+def test_windows_too_short_for_what_was_measured_say_what_to_do(judged: Callable[..., Outcome], tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text('{"window": 3000, "hop": 1000, "edge": 0, "jitter": 0, "longest_word": 400}')
+    assert judged(options={"merge_profile": str(path)}).judgement.checks[0].value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('"text": "", "kind": "nonspeech"', "--whisperq-long-form: nobody speaks in .*call.jsonl"),
+        ('"text": "...", "language": "en"', "call.jsonl:1: nothing is left of '...' under"),
+    ],
+)
+def test_recordings_with_nothing_to_hold_words_against_are_refused(
+    judged: Callable[..., Outcome], row: str, told: str
+) -> None:
+    with pytest.raises(CorpusError, match=told):
+        judged(rows=f'{{"audio": "call.wav", "offset": 0.0, "duration": 1.0, {row}}}')

@@ -1,6 +1,7 @@
 """What streaming costs, on streams whose every figure is known."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from pytest_whisperq.errors import StreamError
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.streaming import average_lagging, commit_lags, computing, stability
 from pytest_whisperq.streaming import Chunk, StreamProfile, Word
+from pytest_whisperq.streaming.overlap import widened
 from pytest_whisperq.streaming.simulate import Event, windows
 
 ONE, TWO, THREE = Word("one", 0, 500), Word("two", 500, 900), Word("three", 1000, 1500)
@@ -116,15 +118,47 @@ def test_a_planted_edge_zone_and_jitter_are_found(edge: int, off: int) -> None:
     found.check()
 
 
-def test_windows_grow_where_a_merge_needs_it() -> None:
+def test_windows_stay_what_was_heard_and_are_widened_for_the_next_time() -> None:
     profile = StreamProfile(window=4000)
     found = measure_profile([stream(900, 200, profile)], profile)
-    assert found.window > 4000
-    found.check()
+    assert found.window == 4000
+    with pytest.raises(StreamError, match="overlap by 3000 ms"):
+        found.check()
+    widened(found).check()
+    assert widened(StreamProfile()) == StreamProfile()
 
 
 def test_a_few_words_do_not_measure_a_model() -> None:
     profile = StreamProfile()
     chunks, truth = stream(0, 0, profile)
-    with pytest.raises(StreamError, match=r"words were heard in the middle of windows; 50 are needed"):
+    with pytest.raises(StreamError, match=r"of \d+ words in the middle of windows were heard as .*; 50 are needed"):
         measure_profile([(chunks[:3], truth)], profile)
+
+
+@pytest.mark.parametrize("said", [(), (Word("garbage", 0, 100),)])
+def test_a_model_that_hears_nothing_right_is_not_measured_as_perfect(said: tuple[Word, ...]) -> None:
+    profile = StreamProfile()
+    chunks, truth = stream(0, 0, profile)
+    deaf = [
+        replace(chunk, words=tuple(w._replace(start=w.start + chunk.start, end=w.end + chunk.start) for w in said))
+        for chunk in chunks
+    ]
+    with pytest.raises(StreamError, match=r"0 of \d+ words .* or a model that hears more"):
+        measure_profile([(deaf, truth)], profile)
+
+
+def test_where_sound_begins_and_ends_there_is_no_edge() -> None:
+    """Words at the first start and the last end are heard as in the middle; else a short stream had only edges."""
+    profile = StreamProfile(window=8000)
+    chunks, truth = stream(0, 0, profile)
+    cut = [replace(chunk, words=chunk.words[1:]) if chunk.start else chunk for chunk in chunks]
+    found = measure_profile([(cut, truth)], profile)
+    assert 0 < found.edge <= 400  # the first word of a window is lost, but for those that begin the stream
+    assert measure_profile([(chunks, truth)], profile).edge == 0
+
+
+def test_the_longest_word_is_not_the_one_a_pause_was_given_to() -> None:
+    profile = StreamProfile(window=8000)
+    chunks, truth = stream(0, 0, profile)
+    odd = (truth[0]._replace(end=truth[0].start + 29_000), *truth[1:])
+    assert measure_profile([(chunks, odd)], profile).longest_word == 300
