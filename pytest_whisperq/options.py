@@ -118,8 +118,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="METRIC",
         parse=_typed.one_of("wer", "cer"),
         help="what accuracy, parity, longform and streaming count: wer, words, or cer, characters (default: cer when "
-        "every language of the corpus is written without spaces, as zh, ja and th are; wer when none is; a mixture must "
-        "say)",
+        "every language of the corpus is written without spaces, as zh, ja and th are; wer when none is; a mixture "
+        "must say)",
     ),
     *LIMITS,
     Option(
