@@ -14,6 +14,9 @@ from pytest_whisperq.streaming.level import Level
 from pytest_whisperq.streaming.overlap import StreamProfile
 from pytest_whisperq.streaming.slots import Heard, Slot, Window, hear, pair
 
+LONG_AGO = -(10**15)
+"""Before any stream, in ms."""
+
 
 class TimeAnchoredMerge:
     """Commits what `profile.votes` windows agree on, slot by slot; see `StreamProfile` for what it counts on.
@@ -38,13 +41,13 @@ class TimeAnchoredMerge:
         self._max_lag = max_lag or self.profile.window
         jitter = self.profile.jitter
         self._guard = self.profile.edge + jitter
-        self._tolerance = min(self.profile.repeat_spacing - 2 * jitter - 1, max(4 * jitter + 1, 200))
+        self._tolerance = min(self.profile.repeat_spacing - 2 * jitter, max(4 * jitter + 1, 200))
         self._committed: list[Word] = []
         self._slots: list[Slot] = []
         self._closed = 0  # so many of the slots, the first ones, are committed; they are kept to know their words again
         self._windows: dict[Window, int] = {}
         self._origin: int | None = None  # where the first window starts: there is no sound before it
-        self._left = self._right = -(10**15)  # the latest start and end of a window
+        self._left = self._right = LONG_AGO  # the latest start and end of a window
         self._over = False
 
     @property
@@ -90,9 +93,9 @@ class TimeAnchoredMerge:
         self._windows.clear()
         return Update(done, ())
 
-    def _floor(self) -> float:
+    def _floor(self) -> int:
         """Windows that end here or earlier say nothing about what is still open."""
-        closed = self._slots[self._closed - 1].start if self._closed else self._left - 10**9
+        closed = self._slots[self._closed - 1].start if self._closed else LONG_AGO
         return max(closed - 2 * self._tolerance, self._passed)
 
     @property
@@ -103,13 +106,13 @@ class TimeAnchoredMerge:
 
     def _vote(self, chunk: Chunk, window: Window, inner: Window) -> None:
         last = self._slots[self._closed - 1] if self._closed else None
-        early = last.start - self._tolerance if last else -(10**15)
+        early = last.start - self._tolerance if last else LONG_AGO
         heard = hear([word for word in chunk.words if word.end > early], window, inner, self._right)
         if self._numbers:
             heard = _joined(heard, self._numbers)
             if not chunk.final:
                 _open(heard, inner[1] - self.profile.longest_word)
-        behind = last.end - 2 * self.profile.jitter if last else -(10**15)
+        behind = last.end - 2 * self.profile.jitter if last else LONG_AGO
         places = pair(heard, self._slots, self._closed, behind, self._tolerance)
         new: list[tuple[int, Slot]] = []
         position = self._closed  # new slots come after all that is committed
@@ -187,16 +190,15 @@ class TimeAnchoredMerge:
 def _joined(heard: list[Heard], numbers: Callable[[str, str], str | None]) -> list[Heard]:
     """Make one of two words in a row that say one number; what the end of a window puts between does not part them."""
     found: list[Heard] = []
-    before: int | None = None  # the last word in the inside, or the last of all
+    before = 0  # the last word in the inside, or the last of all
     for word in heard:
-        left = found[before] if before is not None else None
-        number = numbers(left.key, word.key) if left and len(left.words) == 1 else None
-        if left and number and before is not None:
+        left = found[before] if found else None
+        if left and len(left.words) == 1 and (number := numbers(left.key, word.key)):
             inside = left.inside and word.inside
             found[before] = Heard(number, left.words + word.words, inside, min(left.depth, word.depth), left.retold)
             continue
         found.append(word)
-        if word.inside or before is None or not found[before].inside:
+        if word.inside or not found[before].inside:
             before = len(found) - 1
     return found
 
