@@ -1,0 +1,232 @@
+"""`TimeAnchoredMerge`, one promise at a time; generated streams are in `property/test_merges.py`."""
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, TimeAnchoredMerge, Word, join
+
+PROFILE = StreamProfile(window=3000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
+GUARD = PROFILE.edge + PROFILE.jitter
+"""So far from an end of a window its words are told to be in its inside."""
+
+
+def merge(**changes: int) -> TimeAnchoredMerge:
+    return TimeAnchoredMerge(replace(PROFILE, **changes))
+
+
+def at(start: int, text: str = "so", length: int = 100) -> Word:
+    return Word(text, start, start + length)
+
+
+def test_it_claims_to_survive_all_that_can_be_survived() -> None:
+    assert TimeAnchoredMerge.level is Level.DISTURBED
+
+
+@pytest.mark.parametrize(("start", "committed"), [(2000 - GUARD - 100, True), (2000 - GUARD - 99, False)])
+def test_what_reaches_into_the_end_of_a_window_is_proposed_and_not_said(start: int, committed: bool) -> None:
+    update = merge(votes=1).push(Chunk(0, 0, 2000, (at(start),)))
+    assert update.committed == ((at(start),) if committed else ())
+    assert update.tentative == (() if committed else (at(start),))
+
+
+@pytest.mark.parametrize(("start", "committed"), [(1000 + GUARD, True), (1000 + GUARD - 1, False)])
+def test_what_begins_at_the_beginning_of_a_window_is_proposed_and_not_said(start: int, committed: bool) -> None:
+    update = merge(votes=1).push(Chunk(1, 1000, 3000, (at(start),)))
+    assert update.committed == ((at(start),) if committed else ())
+
+
+def test_where_sound_begins_and_ends_no_window_errs() -> None:
+    first, last = at(0, "first"), at(1900, "last")
+    assert merge(votes=1).push(Chunk(0, 0, 2000, (first, last), True)).committed == (first, last)
+
+
+def test_a_window_that_turns_out_to_be_the_last_is_heard_to_its_end() -> None:
+    one = merge(votes=1)
+    assert one.push(Chunk(0, 0, 2000, (at(1900),))).committed == ()
+    assert one.push(Chunk(0, 0, 2000, (at(1900),), True)).committed == (at(1900),)
+
+
+def test_two_of_four_are_not_most_and_three_of_five_are() -> None:
+    one = merge()
+    for number, text in enumerate(("yes", "no", "nor", "yes")):
+        assert one.push(Chunk(number, 0, 2000 + number, (at(500, text),))).committed == ()
+    assert one.push(Chunk(4, 0, 2004, (at(500, "yes"),))).committed == (at(500, "yes"),)
+
+
+def test_of_two_that_are_heard_as_often_the_latest_is_said() -> None:
+    one = merge(votes=3, window=4000)
+    for number, text in enumerate(("no", "yes", "yes", "no")):
+        update = one.push(Chunk(number, 0, 2000 + number, (at(500, text),)))
+        assert join(update.tentative) == ("no", "yes", "yes", "no")[number]
+    assert join(one.flush().committed) == "no"
+
+
+def test_a_word_is_written_as_the_window_wrote_it_that_had_it_farthest_from_its_ends() -> None:
+    one = merge(votes=3, window=4000)
+    for number, (end, text) in enumerate([(1000, "So."), (2000, "so"), (1500, "So,")]):
+        one.push(Chunk(number, 0, end, (at(500, text),)))
+    assert join(one.committed) == "so"
+
+
+def test_a_word_that_most_windows_do_not_hear_is_dropped() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(500), at(1000, "invented"))))
+    for number in (1, 2):
+        one.push(Chunk(number, 0, 2000 + number, (at(500),)))
+    one.flush()
+    assert join(one.committed) == "so"
+
+
+def test_a_window_that_says_nothing_at_all_has_not_listened() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(500),)))
+    for number in (1, 2, 3):
+        one.push(Chunk(number, 0, 2000 + number))
+    assert join(one.flush().committed) == "so"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (500 - GUARD, 600 + GUARD, "then"),
+        (500 - GUARD + 1, 600 + GUARD, "so then"),
+        (500 - GUARD, 600 + GUARD - 1, "so then"),
+    ],
+)
+def test_only_windows_that_have_a_word_well_inside_can_deny_it(start: int, end: int, said: str) -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(500), at(1500, "then"))))
+    for number in (1, 2):
+        one.push(Chunk(number, start, end, (at(start, "edge", 10),)))
+    assert join(one.flush().committed).replace("edge ", "") == said
+
+
+def test_what_was_heard_at_an_end_alone_is_gone_once_a_window_knows_better() -> None:
+    one = merge()
+    assert join(one.push(Chunk(0, 0, 2000, (at(500), at(1850, "thanks")))).tentative) == "so thanks"
+    assert join(one.push(Chunk(1, 0, 2500, (at(500, "ah"),))).tentative) == "ah"
+
+
+def test_ends_of_windows_agree_on_nothing() -> None:
+    one = merge()
+    for number in range(3):
+        assert one.push(Chunk(number, 0, 2000 + number, (at(1850, "thanks"),))).committed == ()
+    assert join(one.flush().committed) == "thanks", "but what nobody denies is kept"
+
+
+def test_a_word_is_where_the_window_heard_it_that_had_it_inside() -> None:
+    one = merge(votes=1)
+    one.push(Chunk(0, 0, 2000, (at(1850),)))
+    assert one.push(Chunk(1, 0, 2500, (at(1900),))).committed == (at(1900),)
+
+
+def test_garbage_at_an_end_does_not_move_a_word() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2500, (at(1800),)))
+    assert one.push(Chunk(1, 0, 2000, (at(1850),))).tentative == (at(1800),)
+
+
+def test_words_are_cut_to_their_window_and_put_in_order() -> None:
+    heard = (Word("three", 900, 5000), Word("two", 600, 500), Word("one", -100, 300), Word("…", 700, 800))
+    told = merge(votes=1).push(Chunk(0, 0, 2000, heard, True)).committed
+    assert told == (Word("one", 0, 300), Word("two", 600, 600), Word("three", 900, 2000))
+
+
+@pytest.mark.parametrize("apart", [0, 2 * PROFILE.jitter])
+def test_a_word_whose_times_differ_by_twice_the_jitter_is_one_word(apart: int) -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(500),)))
+    assert one.push(Chunk(1, 0, 2100, (at(500 + apart),))).committed != ()
+    assert join(one.flush().committed) == ""
+
+
+def test_times_may_be_as_inexact_as_equal_words_are_far_apart() -> None:
+    profile = StreamProfile(window=4000, jitter=100, repeat_spacing=602)
+    one = TimeAnchoredMerge(profile)
+    one.push(Chunk(0, 0, 3000, (at(900),)))
+    assert join(one.push(Chunk(1, 0, 3100, (at(1100),))).committed) == "so"
+    again = TimeAnchoredMerge(replace(profile, votes=1))
+    again.push(Chunk(0, 0, 2000, (at(900),)))
+    assert join(again.push(Chunk(1, 900, 3900, (at(1302),))).committed) == "so", "said twice, 402 ms apart at least"
+
+
+def test_equal_words_as_close_as_they_may_be_are_two_words() -> None:
+    """Said at 980 and at 1222 ms, heard 40 ms late and 40 ms early; the window between the two was lost."""
+    one = TimeAnchoredMerge(StreamProfile(edge=0, jitter=40, repeat_spacing=242, longest_word=300, votes=1))
+    assert one.push(Chunk(0, 0, 1160, (at(1020, length=80),))).committed != ()
+    assert one.push(Chunk(2, 1000, 3000, (at(1182, length=80),))).committed == (at(1182, length=80),)
+
+
+@pytest.mark.parametrize(("early", "said"), [(40, "so then"), (41, "so")])
+def test_a_word_may_begin_before_the_last_one_ends_by_as_much_as_times_are_off(early: int, said: str) -> None:
+    one = merge(votes=1)
+    one.push(Chunk(0, 0, 1000, (at(400, length=300),)))
+    one.push(Chunk(1, 0, 2000, (at(400, length=300), at(700 - early, "then"))))
+    assert join(one.committed) == said
+
+
+def test_words_that_overlap_are_told_one_after_the_other() -> None:
+    one = merge(votes=1)
+    one.push(Chunk(0, 0, 1000, (at(400, length=300),)))
+    one.push(Chunk(1, 0, 2000, (at(400, length=300), Word("then", 660, 690))))
+    assert one.committed == (at(400, length=300), Word("then", 660, 690))
+
+
+@pytest.mark.parametrize(("lag", "wait"), [(None, PROFILE.window), (1500, 1500)])
+def test_words_wait_for_agreement_no_longer_than_a_window_or_what_they_are_told(lag: int | None, wait: int) -> None:
+    one = TimeAnchoredMerge(PROFILE, max_lag=lag)
+    for number, end in enumerate((1000, 600 + wait - 1)):
+        assert one.push(Chunk(number, 0, end, (at(500, f"w{number}"),))).committed == ()
+    assert join(one.push(Chunk(2, 0, 600 + wait, (at(500, "w2"),))).committed) == "w2"
+
+
+def test_what_no_later_window_can_have_inside_is_said_as_it_was_heard() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(1000),)))
+    assert one.push(Chunk(1, 900, 3000)).committed == ()
+    assert one.push(Chunk(2, 1000, 3100)).committed == (at(1000),)
+
+
+def test_a_window_of_no_length_says_nothing() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(1000),)))
+    update = one.push(Chunk(1, 2000, 2000, (at(2000, "x", 0),)))
+    assert update == ((), (at(1000),))
+
+
+def test_a_window_that_comes_late_brings_no_word_back() -> None:
+    one = merge(votes=1)
+    for number, start in enumerate((0, 1000, 2000, 3000)):
+        one.push(
+            Chunk(number, start, start + 3000, tuple(at(t, f"w{t}") for t in range(start + 300, start + 2900, 500)))
+        )
+    before = one.committed
+    assert one.push(Chunk(0, 0, 3000, (at(500, "late"), at(2850, "last")))).committed == ()
+    assert one.committed == before
+
+
+def test_what_it_keeps_does_not_grow() -> None:
+    one, sizes = merge(), []
+    for number in range(60):
+        start = 1000 * number
+        heard = tuple(at(t, f"w{t}") for t in range(start + 50, start + 3000, 250))
+        one.push(Chunk(number, start, start + 3000, heard))
+        sizes.append(one.state_size)
+    assert sizes[10] == sizes[-1] < 60
+    one.flush()
+    assert one.state_size == 0
+
+
+def test_its_size_is_told_in_windows_votes_and_words_that_it_would_know_again() -> None:
+    one = merge(votes=1)
+    one.push(Chunk(0, 0, 2000, (at(500), at(700, "it"), at(1850, "is"))))
+    assert one.state_size == 1 + 1 + 1 + 2
+
+
+def test_flushing_says_what_is_left_once() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(500), at(1000, "it"))))
+    assert join(one.flush().committed) == "so it"
+    assert one.flush() == ((), ())
+    assert join(one.committed) == "so it"
