@@ -169,7 +169,7 @@ class TimeAnchoredMerge:
                 done.append(Word(word.text, start, max(word.end, start)))
                 self._committed.append(done[-1])
             slot.votes.clear()
-            slot.key, slot.secure = told.key, True
+            slot.key = told.key
             self._closed += 1
         if self._closed:
             floor = self._slots[self._closed - 1].start - 2 * self._tolerance

@@ -1,5 +1,9 @@
 """`TimeAnchoredMerge` with numbers: windows that write "25" beside windows that write "twenty five"."""
 
+from dataclasses import replace
+
+import pytest
+
 from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, english_tens, join
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
@@ -9,8 +13,8 @@ def at(start: int, text: str, length: int = 100) -> Word:
     return Word(text, start, start + length)
 
 
-def numbered() -> TimeAnchoredMerge:
-    return TimeAnchoredMerge(PROFILE, numbers=english_tens)
+def numbered(votes: int = 2) -> TimeAnchoredMerge:
+    return TimeAnchoredMerge(replace(PROFILE, votes=votes), numbers=english_tens)
 
 
 def test_a_window_that_writes_digits_agrees_with_one_that_writes_words() -> None:
@@ -29,3 +33,40 @@ def test_half_a_number_at_the_end_of_a_window_is_not_said() -> None:
         one.push(Chunk(number, 0, end, (at(1600, "25", 300), at(2000, "so"))))
     one.flush()
     assert join(one.committed) == "25 so"
+
+
+@pytest.mark.parametrize("start", [1200, 2600])
+def test_a_number_that_reaches_into_an_end_of_a_window_is_proposed_as_a_whole(start: int) -> None:
+    halves = (at(start, "twenty"), at(start + 120, "five"))
+    assert numbered(votes=1).push(Chunk(1, 1000, 3000, halves)) == ((), halves)
+
+
+@pytest.mark.parametrize(("start", "waits"), [(1780 - 500, False), (1780 - 499, True)])
+def test_a_word_waits_for_its_other_half_where_the_longest_word_reaches_over_the_end(start: int, waits: bool) -> None:
+    update = numbered(votes=1).push(Chunk(0, 0, 2000, (at(start, "twenty"),)))
+    assert update.committed == (() if waits else (at(start, "twenty"),))
+
+
+def test_a_number_is_made_of_two_words_and_of_no_more() -> None:
+    one = TimeAnchoredMerge(PROFILE, numbers=lambda left, right: left + right if (left + right).isdigit() else None)
+    one.push(Chunk(0, 0, 3000, (at(500, "1"), at(700, "2"), at(900, "3"))))
+    update = one.push(Chunk(1, 0, 3100, (at(500, "1"), at(700, "2"), at(900, "4"))))
+    assert join(update.committed) == "1 2"
+
+
+def test_only_the_last_word_inside_may_be_half_a_number() -> None:
+    update = numbered(votes=1).push(Chunk(0, 0, 2000, (at(1300, "so"), at(1500, "it"))))
+    assert update == ((at(1300, "so"),), (at(1500, "it"),))
+
+
+def test_a_number_is_written_as_the_window_wrote_it_that_had_all_of_it_farthest_from_its_ends() -> None:
+    one = numbered()
+    one.push(Chunk(1, 950, 3950, (at(1300, "25", 220),)))
+    assert join(one.push(Chunk(2, 1000, 4000, (at(1300, "twenty"), at(1420, "five")))).committed) == "25"
+
+
+def test_a_number_that_was_heard_at_ends_alone_is_said_once() -> None:
+    one = numbered()
+    one.push(Chunk(0, 0, 2000, (at(1790, "room", 40), at(1850, "twenty", 40), at(1910, "five", 50))))
+    one.push(Chunk(1, 0, 2001, (at(1790, "room", 40), at(1850, "25", 110))))
+    assert join(one.flush().committed) in ("room 25", "room twenty five")

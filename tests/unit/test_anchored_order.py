@@ -49,3 +49,52 @@ def test_times_do_not_fall_where_windows_tell_them_otherwise() -> None:
     one.push(Chunk(0, 0, 2000, (at(400), at(700, "a", 10))))
     one.push(Chunk(1, 0, 2100, (at(400), at(672, "a", 10), at(680, "b", 10))))
     assert one.committed == (at(400), at(700, "a", 10), Word("b", 700, 700))
+
+
+def test_two_words_that_a_late_window_alone_heard_come_before_the_others() -> None:
+    one = merge()
+    one.push(Chunk(1, 600, 2600, (at(1300, "c"), at(1500, "d"))))
+    one.push(Chunk(0, 0, 1450, (at(500, "a"), at(700, "b"))))
+    assert said(one) == "a b c d"
+
+
+def test_a_window_sent_again_long_after_brings_nothing_back_that_others_denied() -> None:
+    one = merge()
+    first = Chunk(0, 0, 2000, (at(500), at(1000, "invented")))
+    for chunk in (first, Chunk(1, 0, 2500, (at(500),)), Chunk(2, 0, 2600, (at(500),)), Chunk(3, 1980, 4980)):
+        one.push(chunk)
+    assert one.push(first) == ((), ())
+    assert said(one) == "so"
+
+
+def test_what_windows_do_not_agree_on_waits_for_the_window_where_sound_begins() -> None:
+    one = merge()
+    one.push(Chunk(1, 300, 3300, (at(700, "it"),)))
+    one.push(Chunk(2, 1000, 3700, (at(2000, "then"),)))
+    one.push(Chunk(0, 0, 2300, (at(400), at(700, "it"), at(2000, "then"))))
+    assert said(one) == "so it then"
+
+
+def test_a_short_word_is_known_again_as_it_was_said_not_as_it_was_heard_last() -> None:
+    """So short that the word after it might begin in the same place."""
+    one = TimeAnchoredMerge(replace(PROFILE, votes=3, window=4000), max_lag=1000)
+    for number, (end, text) in enumerate([(1200, "a"), (1300, "a"), (1530, "b"), (1600, "a")]):
+        update = one.push(Chunk(number, 0, end, (at(500, text, 30),)))
+    assert update.tentative == ()
+    assert said(one) == "a"
+
+
+def test_what_is_heard_at_an_end_does_not_move_the_place_of_a_word() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2500, (at(1800),)))
+    one.push(Chunk(1, 0, 2000, (at(1985, length=10),)))
+    assert join(one.push(Chunk(2, 0, 2600, (at(1780),))).committed) == "so"
+
+
+def test_what_is_heard_at_an_end_does_not_take_the_place_of_a_word_that_is_heard_as_well() -> None:
+    """The window begins with a "no" that nobody said, just where an earlier one heard the "no" that comes then."""
+    one = TimeAnchoredMerge(replace(PROFILE, window=4000, jitter=60, repeat_spacing=362))
+    one.push(Chunk(0, 0, 3000, (at(1000, "no"), at(1250, "then"))))
+    update = one.push(Chunk(1, 800, 1600, (at(1000, "no", 40), at(1120, "no", 80))))
+    assert join(update.committed) == "no"
+    assert said(one) == "no then"
