@@ -113,7 +113,8 @@ class TimeAnchoredMerge:
             if not chunk.final:
                 _open(heard, inner[1] - self.profile.longest_word)
         behind = last.end - 2 * self.profile.jitter if last else LONG_AGO
-        places = pair(heard, self._slots, self._closed, behind, self._tolerance)
+        heard = [word for word in heard if word.start >= behind]  # what began earlier is committed, or too late
+        places = pair(heard, self._slots, self._closed, self._tolerance)
         new: list[tuple[int, Slot]] = []
         position = self._closed  # new slots come after all that is committed
         for word, place in zip(heard, places, strict=True):
@@ -121,7 +122,7 @@ class TimeAnchoredMerge:
                 position = max(position, place + 1)
                 if place >= self._closed:
                     self._slots[place].hear(window, word)
-            elif word.start >= behind and not word.retold:
+            elif not word.retold:
                 slot = Slot(word.start, word.end, word.key)
                 slot.hear(window, word)
                 new.append((position, slot))

@@ -85,21 +85,20 @@ class Slot:
         return told, agree, len(inside)
 
 
-def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, behind: int, tolerance: int) -> list[int]:
+def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, tolerance: int) -> list[int]:
     """Return for each word the index of its slot, or -1.
 
     Both are in order of time and stay so. Of all ways to pair them the one is taken that is worth most: equal words
     are worth 1 - distance of their starts / tolerance (half of it at the end of a window) and `SECURE`, others a
     quarter of it. That worth falls with distance is what keeps "no no no" from moving on by one. The first `closed`
-    slots are committed: only an equal word can belong to one of them, and no word that starts before `behind`, where
-    the last of them ends, to any other.
+    slots are committed: only an equal word can belong to one of them.
     """
     # best[j]: (worth, last pair) of the best way to pair the words so far with the first j slots
     best: list[tuple[float, int]] = [(0.0, -1)] * (len(slots) + 1)
     pairs: list[tuple[int, int, int]] = []  # word, slot, pair before
     places = [slot.start for slot in slots]
     for number, word in enumerate(heard):
-        start, spelled, inside, retold = word.start, word.key, word.inside, word.retold
+        start, spelled, inside = word.start, word.key, word.inside
         fresh: list[tuple[int, float]] = []
         for index, place in enumerate(places):
             distance = place - start if place > start else start - place
@@ -107,8 +106,6 @@ def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, behind: int
                 continue
             near = 1 - distance / tolerance
             slot = slots[index]
-            if (retold and not slot.secure) or (index >= closed and start < behind):
-                continue
             if slot.key == spelled:
                 worth = (near if inside else near / 2) + (SECURE if slot.secure and inside else 0)
             elif index >= closed:
