@@ -78,8 +78,8 @@ def test_words_wait_for_agreement_no_longer_than_a_window_or_what_they_are_told(
 
 def test_times_do_not_fall_where_windows_tell_them_otherwise() -> None:
     merge = LocalAgreement(replace(PROFILE, votes=1))
-    merge.push(Chunk(0, 0, 1000, (at(500), Word("it", 480, 490))))
-    assert merge.committed == (at(500), Word("it", 500, 500))
+    merge.push(Chunk(0, 0, 1000, (at(300), at(500), Word("it", 480, 490))))
+    assert merge.committed == (at(300), at(500), Word("it", 500, 500))
 
 
 def test_it_keeps_the_windows_that_vote_and_nothing_after_the_end() -> None:
@@ -88,6 +88,29 @@ def test_it_keeps_the_windows_that_vote_and_nothing_after_the_end() -> None:
         merge.push(Chunk(number, 0, 1000 + number, (at(100), at(300, "…"), at(500, f"w{number}"))))
     assert merge.state_size == 6
     assert join(merge.flush().committed) == "w4"
+    assert join(merge.committed) == "so w4", "what is no word is not said"
     assert merge.state_size == 0
     assert merge.flush() == ((), ())
     assert LocalAgreement().flush() == ((), ())
+
+
+def test_words_that_have_waited_too_long_are_not_asked_for_how_long() -> None:
+    merge = LocalAgreement(PROFILE, max_lag=1000)
+    assert merge.push(Chunk(0, 0, 3000, (at(100), at(500, "it"), at(1950, "is")))) == (
+        (at(100), at(500, "it")),
+        (at(1950, "is"),),
+    )
+
+
+def test_a_window_of_no_words_at_all_is_heard_without_harm() -> None:
+    merge = LocalAgreement(replace(PROFILE, votes=1))
+    merge.push(Chunk(0, 0, 1000, (at(100),)))
+    assert merge.push(Chunk(1, 0, 2000, (at(1500, "…"),))) == ((), ())
+
+
+@pytest.mark.parametrize("more", [0, 1, 2, 3])
+def test_what_was_committed_is_known_again_however_many_words_come_after_it(more: int) -> None:
+    merge = LocalAgreement(replace(PROFILE, votes=1))
+    merge.push(Chunk(0, 0, 1000, (at(100), at(300, "short", 20))))
+    after = tuple(at(340 + 200 * number, f"w{number}") for number in range(more))
+    assert merge.push(Chunk(1, 0, 2000, (at(100), at(310, "short", 20), *after))).committed == after

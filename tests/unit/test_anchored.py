@@ -64,8 +64,8 @@ def test_of_two_that_are_heard_as_often_the_latest_is_said() -> None:
 
 def test_a_word_is_written_as_the_window_wrote_it_that_had_it_farthest_from_its_ends() -> None:
     one = merge(votes=3, window=4000)
-    for number, (end, text) in enumerate([(1000, "So."), (2000, "so"), (1500, "So,")]):
-        one.push(Chunk(number, 0, end, (at(500, text),)))
+    for number, (start, end, text) in enumerate([(0, 1000, "So."), (0, 1150, "so"), (200, 3000, "So")]):
+        one.push(Chunk(number, start, end, (at(500, text),)))
     assert join(one.committed) == "so"
 
 

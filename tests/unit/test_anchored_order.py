@@ -98,3 +98,10 @@ def test_what_is_heard_at_an_end_does_not_take_the_place_of_a_word_that_is_heard
     update = one.push(Chunk(1, 800, 1600, (at(1000, "no", 40), at(1120, "no", 80))))
     assert join(update.committed) == "no"
     assert said(one) == "no then"
+
+
+def test_a_word_belongs_to_the_place_of_its_like_though_another_word_is_nearer() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 1210, (at(1000, "it", 50), at(1060, "then", 50))))
+    one.push(Chunk(1, 800, 3800, (at(1020, "then", 60),)))
+    assert said(one) == "it then"
