@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
@@ -58,10 +60,11 @@ def test_two_words_that_a_late_window_alone_heard_come_before_the_others() -> No
     assert said(one) == "a b c d"
 
 
-def test_a_window_sent_again_long_after_brings_nothing_back_that_others_denied() -> None:
+@pytest.mark.parametrize("moved", [1980, 2500])
+def test_a_window_sent_again_long_after_brings_nothing_back_that_others_denied(moved: int) -> None:
     one = merge()
     first = Chunk(0, 0, 2000, (at(500), at(1000, "invented")))
-    for chunk in (first, Chunk(1, 0, 2500, (at(500),)), Chunk(2, 0, 2600, (at(500),)), Chunk(3, 1980, 4980)):
+    for chunk in (first, Chunk(1, 0, 2500, (at(500),)), Chunk(2, 0, 2600, (at(500),)), Chunk(3, moved, moved + 3000)):
         one.push(chunk)
     assert one.push(first) == ((), ())
     assert said(one) == "so"
@@ -105,3 +108,10 @@ def test_a_word_belongs_to_the_place_of_its_like_though_another_word_is_nearer()
     one.push(Chunk(0, 0, 1210, (at(1000, "it", 50), at(1060, "then", 50))))
     one.push(Chunk(1, 800, 3800, (at(1020, "then", 60),)))
     assert said(one) == "it then"
+
+
+def test_the_last_window_is_heard_however_little_it_is_longer_than_the_one_before() -> None:
+    one = merge(votes=1)
+    one.push(Chunk(0, 0, 750, (at(400),)))
+    one.push(Chunk(1, 0, 790, (at(400), at(650, "it")), True))
+    assert join(one.committed) == "so it"
