@@ -5,8 +5,8 @@ from pathlib import Path
 from pytest_whisperq.errors import BuildError, CorpusError
 
 MODEL = "whisperq-micro"
-MODELS = (MODEL,)
-"""The embedded checkpoints."""
+MODELS = (MODEL, "whisperq-micro-distil.en")
+"""The embedded checkpoints: a multilingual one, and its English-only student."""
 
 
 def _root() -> Path:
