@@ -36,6 +36,8 @@ def show(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StreamError(f"{folder}: nothing can be written there ({error.strerror or error})") from error
+    if profile_to and profile_to.is_dir():
+        raise StreamError(f"--save-profile: {profile_to} is a directory; name a file in it, such as profile.json")
     run = GateRun(resolve(options), progress)
     if profile_to and len({candidate.backend for candidate in run.config.candidates}) > 1:
         raise ConfigError("--save-profile: one file holds one profile; name candidates of one backend")

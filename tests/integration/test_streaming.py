@@ -121,6 +121,17 @@ def test_the_command_needs_a_candidate(capsys: pytest.CaptureFixture[str]) -> No
     assert "--candidate: which model? For example --candidate ctranslate2:int8" in capsys.readouterr().err
 
 
+def test_a_profile_that_cannot_be_written_is_told_before_anything_is_decoded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GateRun, "judge", lambda *_, **__: pytest.fail("something was decoded"))
+    assert main(["stream", "--candidate", "ctranslate2:int8", "--save-profile", str(tmp_path)]) == 2
+    assert f"--save-profile: {tmp_path} is a directory; name a file in it" in capsys.readouterr().err
+    two = "ctranslate2:int8,transformers:float32"
+    assert main(["stream", "--candidate", two, "--save-profile", str(tmp_path / "profile.json")]) == 2
+    assert "one file holds one profile; name candidates of one backend" in capsys.readouterr().err
+
+
 def test_a_failing_window_is_named(
     gate_run: Callable[..., GateRun], recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
