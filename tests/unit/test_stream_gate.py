@@ -1,11 +1,13 @@
 """The streaming gate of a run, on a model that hears what the sound itself says: where it is in the recording."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ramp_model
 from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_recording
 
 from pytest_whisperq.backends import Clip, Word
@@ -154,3 +156,20 @@ def test_recordings_with_nothing_to_hold_words_against_are_refused(
 ) -> None:
     with pytest.raises(CorpusError, match=told):
         judged(rows=f'{{"audio": "call.wav", "offset": 0.0, "duration": 1.0, {row}}}')
+
+
+def test_each_window_is_decoded_once_after_the_first_which_warms_up(
+    judged: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[str, float, int]] = []
+    plain = ramp_model.inside
+
+    def inside(clip: Clip, names: Any) -> tuple[Word, ...]:
+        heard.append((type(names).__name__, ramp_model.position(clip), len(clip.samples)))
+        return plain(clip, names)
+
+    monkeypatch.setattr(ramp_model, "inside", inside)
+    judged(tuple(NAMES), tuple(NAMES))  # int8 is told in tuples, float32 and the aligner in lists
+    windows = Counter((begun, length) for told, begun, length in heard if told == "tuple")
+    assert windows[0.0, 16_000] == 2
+    assert {count for window, count in windows.items() if window != (0.0, 16_000)} == {1}
