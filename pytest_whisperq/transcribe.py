@@ -17,7 +17,7 @@ from filelock import FileLock
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.audio_index import ClipFacts
-from pytest_whisperq.backends import Transcriber, _whisper, get_backend, promised
+from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend, promised
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.decode import Decoder
 from pytest_whisperq.environment import cpu_features, versions
@@ -28,7 +28,7 @@ DECODING = {
     "beam_size": 1,
     "timestamps": False,
     "max_new_tokens": _whisper.MAX_NEW_TOKENS,
-    "revision": 4,
+    "revision": 5,
 }
 """How every model decodes, on every backend. The revision is raised when a backend's way of running changes, which
 retires every older transcript."""
@@ -130,8 +130,15 @@ class TranscriptCache:
         return {name: known[clip][0] for name, clip in ids.items() if clip in known}
 
     def _path(self, artifact: Artifact) -> Path:
-        backend = get_backend(artifact.spec.backend)
-        recipe = [artifact.key, artifact.identity, DECODING, versions(backend.distributions), cpu_features()]
+        """Return the file of a model's transcripts, by all that decides what it says.
+
+        Not by the precision it was asked for: of two that come to the same weights and run them in the same type (int8
+        and int8-float32 of CTranslate2), one is decoded for both.
+        """
+        spec = artifact.spec
+        backend = get_backend(spec.backend)
+        model = [spec.backend, spec.source.identity, code_digest(backend), artifact.identity, promised(spec)]
+        recipe = [*model, DECODING, versions(backend.distributions), cpu_features()]
         return self._root / f"{hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]}.jsonl"
 
     def _decode(

@@ -166,7 +166,12 @@ class CTranslate2Transcriber:
         replay(self._model, heard, self._front_end.prompt(clip.language), len(tokens), self._front_end.silenced)
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
-        return self._model.encode(self._runtime.StorageView.from_array(self._front_end.features(clips)))
+        """Encode clip by clip, to be decoded together: in a batch, out of the caches, it takes 1.6 times as long."""
+        import numpy as np
+
+        view = self._runtime.StorageView
+        encoded = [self._model.encode(view.from_array(one[None])) for one in self._front_end.features(clips)]
+        return view.from_array(np.concatenate([np.asarray(one) for one in encoded]))
 
     def _decode(
         self, encoded: Any, clips: Sequence[Clip], *, timestamps: bool

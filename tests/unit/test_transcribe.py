@@ -276,3 +276,22 @@ def test_torch_has_one_thread_beside_a_runtime_that_computes_itself(monkeypatch:
     decoder.settle(SimpleNamespace(torch_threads=1))
     decoder.settle(SimpleNamespace())
     assert told == [1, 3]
+
+
+def test_two_precisions_that_run_the_same_weights_in_the_same_type_are_decoded_once(
+    start_run: StartRun,
+    decoded: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    make_script: Callable[..., Path],
+) -> None:
+    start_run()  # makes the corpus
+    make_script(tmp_path / "model", tmp_path / "corpus", {"float32": None, "int8": None, "int4-sym": None})
+    for alike, times in (("int8", 1), ("int4", 2)):  # the scripted backend stores the same file at any precision
+        names = {"float32": "float32", "int8": "int8", "int4-sym": alike}
+        monkeypatch.setattr(ScriptedBackend, "precisions", names)
+        run = start_run(candidate="scripted:int8,scripted:int4-sym", cache_dir=str(tmp_path / alike))
+        decoded.clear()
+        first, second = (run.transcripts(run.spec(one)) for one in run.config.candidates)
+        assert first.texts == second.texts == TEXTS
+        assert sum(decoded) == 5 * times
