@@ -27,10 +27,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def replace_text(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str, option: str | None = None) -> None:
     """Write ``text`` to ``path`` atomically: beside it first, to disk, then renamed over it.
 
-    Raises `StoreError` when the directory is full or read-only; the old file then still stands.
+    Raises `StoreError` when the directory is full or read-only; the old file then still stands. ``option`` is what
+    named the file, where it was not the cache directory.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,14 @@ def replace_text(path: Path, text: str) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise cache_error(path.parent, error) from error
+        raise cache_error(path.parent, error) if option is None else output_error(path, option, error) from error
+
+
+def output_error(path: Path, option: str, error: OSError) -> StoreError:
+    """Return the one message for a file or folder that ``option`` names and that cannot be written."""
+    return StoreError(
+        f"{option}: cannot write {path}: {error.strerror or error}. Free some space or name another place."
+    )
 
 
 def cache_error(directory: Path, error: OSError) -> StoreError:

@@ -18,6 +18,8 @@ class Option(NamedTuple):  # a third of the time that making a dataclass takes, 
     is_path: bool = False
     is_switch: bool = False
     """Typed without a value on the command line, as true or false in an ini file."""
+    creates: bool = False
+    """Names a file or folder that a run makes, and that need not be there."""
 
     @property
     def flag(self) -> str:

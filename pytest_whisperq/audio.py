@@ -67,12 +67,33 @@ def load(source: AudioSource) -> "NDArray[np.float32]":
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
+def native_rate(source: AudioSource) -> int | None:
+    """Return the samples per second that a recording is stored at; None where libsndfile cannot read it."""
+    import soundfile
+
+    try:
+        with source.open() as file:
+            return int(soundfile.info(file).samplerate)
+    except soundfile.LibsndfileError:
+        return None
+
+
 def pcm_digest(samples: "NDArray[np.float32]") -> str:
     """Return the identity of a clip: SHA-256 of its 16-bit PCM, so that a lossless re-encoding is the same clip."""
     import numpy as np
 
     pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2")
     return hashlib.sha256(pcm.tobytes()).hexdigest()
+
+
+def as_flac(samples: "NDArray[np.float32]") -> bytes:
+    """Return a clip at `SAMPLE_RATE` as a FLAC file of 16 bits, which every browser plays; louder than 1 is clipped."""
+    import numpy as np
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(samples, -1.0, 1.0), SAMPLE_RATE, "PCM_16", format="FLAC")
+    return file.getvalue()
 
 
 def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "tuple[NDArray[np.float32], int]":

@@ -57,6 +57,12 @@ class GateConfig:
     decode_batch: int
     seed: int
     cache_dir: Path
+    report: Path | None
+    report_audio: str
+    save: Path | None
+    compare: tuple[Path, ...]
+    export: Path | None
+    redact: bool
 
 
 def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) -> dict[str, Any]:
@@ -96,6 +102,10 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         candidates = tuple(candidate for candidate in candidates if candidate != baseline)
     if values["normalizer"] is not None and values["normalizer"] not in NORMALIZERS:
         raise unknown("--whisperq-normalizer: unknown normalizer", values["normalizer"], NORMALIZERS)
+    if values["redact"] and values["report-audio"] == "all":
+        raise ConfigError(
+            "--whisperq-report-audio: no recording goes into a report with --whisperq-redact; drop either"
+        )
     return GateConfig(
         candidates=candidates,
         left_out=left_out,
@@ -133,6 +143,12 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         decode_batch=values["decode-batch"],
         seed=values["seed"],
         cache_dir=cache_directory(values["cache-dir"]),
+        report=_file(values, "report"),
+        report_audio="none" if values["redact"] else values["report-audio"],
+        save=_file(values, "save"),
+        compare=tuple(user_path(name, "--whisperq-compare") for name in values["compare"] or ()),
+        export=_file(values, "export"),
+        redact=values["redact"],
     )
 
 

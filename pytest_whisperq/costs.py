@@ -5,6 +5,7 @@ from functools import cached_property
 from pytest_whisperq import gates
 from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.corpus import subset
+from pytest_whisperq.history import History
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.speed import SpeedGate
 from pytest_whisperq.stopwatch import Stage
@@ -41,6 +42,11 @@ class CostGates(Workbench):
         )
 
     @cached_property
+    def history(self) -> History:
+        """The saved runs that this one is compared with."""
+        return History(self)
+
+    @cached_property
     def _speed(self) -> SpeedGate:
         return SpeedGate(self)
 
@@ -54,7 +60,7 @@ class CostGates(Workbench):
     ) -> gates.Outcome:
         """Judge how many times as fast as its baseline a candidate is, in one stage or in all of them together."""
         limit = next((one for one in (min_ratio, self.config.min_speedup) if one is not None), DEFAULT_SPEEDUP)
-        return self._speed.judge(candidate, min_ratio=limit, stage=stage, baseline=baseline)
+        return self.history.speed(self._speed.judge(candidate, min_ratio=limit, stage=stage, baseline=baseline))
 
     def _peaks(self, model: Model) -> MemoryMeasurement:
         if model.spec not in self._memory:

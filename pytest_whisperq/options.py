@@ -5,6 +5,7 @@ Loaded by every pytest run that has the plugin installed, so it imports nothing 
 
 from pytest_whisperq import _typed
 from pytest_whisperq._limits import LIMITS
+from pytest_whisperq._outputs import OUTPUTS
 from pytest_whisperq._typed import Option
 
 OPTIONS: tuple[Option, ...] = (
@@ -185,6 +186,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="DIR",
         parse=_typed.text,
         is_path=True,
+        creates=True,
         help="where built models and transcripts are kept (default: the platform's cache directory)",
     ),
+    *OUTPUTS,
 )

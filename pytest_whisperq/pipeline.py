@@ -98,7 +98,8 @@ class GateRun(CostGates):
         if part is not None:
             outcome = gates.overrule(outcome, Verdict.FAIL, self.early.why_failed(part))
         extend = gates.judge_slices if per == "slice" and part is None else gates.name_worst_slices
-        return extend(outcome, texts, limit, confidence=self.config.confidence)
+        outcome = extend(outcome, texts, limit, confidence=self.config.confidence)
+        return outcome if part is not None else self.history.accuracy(outcome, texts, limit)
 
     def parity(
         self,

@@ -19,7 +19,7 @@ def power_of(run: Workbench, candidate: Candidate) -> Power:
     clusters = {name: run.cluster(item) for name, item in speech.items()}
     lengths = {name: len(text.split()) for name, text in references.items()}
     power = plan(list(lengths.values()), list(clusters.values()), confidence=run.config.confidence)
-    before, after = (run.known_texts(spec) for spec in (run.baseline_spec, run.spec(candidate)))
+    before, after = (run.known(spec).texts for spec in (run.baseline_spec, run.spec(candidate)))
     both = [name for name in speech if name in before and name in after and lengths[name]]
     if len(both) < PILOT:
         return power

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from statistics import fmean
 
@@ -20,10 +21,12 @@ from pytest_whisperq.measure.streaming import (
     stability,
     token,
 )
+from pytest_whisperq.report.timeline import timeline
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.simulate import Event
 from pytest_whisperq.streams import ALIGNER, Streamed, Streams
+from pytest_whisperq.verdict import Series
 
 
 class StreamGate(Streams):
@@ -34,7 +37,7 @@ class StreamGate(Streams):
         run = self._run
         profile = self.profile(baseline)
         base, own = (self.measure(spec, profile) for spec in (baseline, candidate))
-        return gates.judge_streaming(
+        outcome = gates.judge_streaming(
             base,
             own,
             limits,
@@ -43,6 +46,23 @@ class StreamGate(Streams):
             confidence=run.config.confidence,
             seed=run.config.seed,
         )
+        return replace(outcome, judgement=replace(outcome.judgement, series=self._timelines(candidate, profile)))
+
+    def _timelines(self, spec: ModelSpec, profile: StreamProfile) -> tuple[Series, ...]:
+        """Return of each recording how long after it was said a word was first shown, and how long until committed."""
+        found = []
+        for recording, events in zip(self.recordings, self.streamed(spec, profile).events, strict=True):
+            words, over = timeline(events), f"s of {recording.audio.label}"
+            for name, moments in (
+                ("committed, s after it was said", [one.committed for one in words]),
+                ("first shown, s after it was said", [one.shown for one in words]),
+            ):
+                points = [
+                    (one.word.end / 1000, (moment - one.word.end) / 1000)
+                    for one, moment in zip(words, moments, strict=True)
+                ]
+                found.append(Series(name=name, over=over, points=tuple(points)))
+        return tuple(found)
 
     def _notes(self, candidate: ModelSpec, profile: StreamProfile) -> list[str]:
         run = self._run

@@ -7,7 +7,7 @@ warm run reads text without loading any model or runtime.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,16 @@ class TranscriptSet:
     def fell_back(self) -> bool:
         """Whether something else executed than the precision promises."""
         return self.compute_type != promised(self.spec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the cache holds of what a model says about a corpus: texts and detected languages by utterance."""
+
+    compute_type: str = ""
+    operations: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    languages: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def heard_apart(artifact: Artifact, transcriber: Transcriber, corpus: Corpus, texts: Sequence[str]) -> TranscriptSet:
@@ -120,14 +130,19 @@ class TranscriptCache:
             languages=tuple(known[clip][1] for clip, _ in wanted),
         )
 
-    def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> dict[str, str]:
-        """Return the texts of ``corpus`` that are in the cache, by utterance; nothing is built or decoded."""
+    def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> Known:
+        """Return what is in the cache of a model and ``corpus``; nothing is built or decoded."""
         artifact = self._store.built(spec)
         if artifact is None:
-            return {}
-        _, known = _read(self._path(artifact))
-        ids = {item.id: _clip_id(item, facts) for item in corpus.utterances}
-        return {name: known[clip][0] for name, clip in ids.items() if clip in known}
+            return Known()
+        header, said = _read(self._path(artifact))
+        ids = {item.id: clip for item in corpus.utterances if (clip := _clip_id(item, facts)) in said}
+        return Known(
+            compute_type=header.get("compute_type", ""),
+            operations=header.get("operations", ""),
+            texts={name: said[clip][0] for name, clip in ids.items()},
+            languages={name: said[clip][1] for name, clip in ids.items()},
+        )
 
     def _path(self, artifact: Artifact) -> Path:
         """Return the file of a model's transcripts, by all that decides what it says.

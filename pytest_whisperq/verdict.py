@@ -78,6 +78,15 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What was measured again and again, to be drawn: points (x, y), what y is in the name, what x is in ``over``."""
+
+    name: str
+    over: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What one gate concluded about one candidate, with everything a summary line needs.
 
@@ -85,9 +94,9 @@ class Judgement:
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
     that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is "wer" or "cer",
     empty for a gate that has neither; ``words`` and, for cer, ``characters`` are those of the references. ``scores``
-    are the gate's figures under its own normalizer, first, and under others; ``figures`` what else it measured.
-    ``notes`` are what a reader should know whatever the verdict is. One without checks only reports: it demands nothing
-    and has no verdict to speak of.
+    are the gate's figures under its own normalizer, first, and under others; ``figures`` what else it measured, and
+    ``series`` what it measured again and again. ``notes`` are what a reader should know whatever the verdict is. One
+    without checks only reports: it demands nothing and has no verdict to speak of.
     """
 
     gate: str
@@ -108,6 +117,7 @@ class Judgement:
     notes: tuple[str, ...] = ()
     scores: tuple[Score, ...] = ()
     figures: tuple[Figure, ...] = ()
+    series: tuple[Series, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -163,11 +173,12 @@ class Judgement:
         """Rebuild a judgement that travelled as JSON, for example from an xdist worker."""
         scores = tuple(Score(**{**score, "check": _check(score["check"])}) for score in data["scores"])
         checks, details = tuple(map(_check, data["checks"])), tuple(data["details"].items())
-        notes = tuple(data["notes"])
         figures = tuple(Figure(**figure) for figure in data["figures"])
-        return cls(
-            **{**data, "checks": checks, "details": details, "notes": notes, "scores": scores, "figures": figures}
+        series = tuple(
+            Series(**{**one, "points": tuple((x, y) for x, y in one["points"])}) for one in data.get("series", ())
         )
+        rebuilt = {"checks": checks, "details": details, "scores": scores, "figures": figures, "series": series}
+        return cls(**{**data, **rebuilt, "notes": tuple(data["notes"])})
 
 
 def _check(data: dict[str, Any]) -> Check:

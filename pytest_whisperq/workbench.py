@@ -23,7 +23,7 @@ from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.random_model import find_source
 from pytest_whisperq.spec import ModelSpec, SourceModel
-from pytest_whisperq.transcribe import Enough, TranscriptCache, TranscriptSet, heard_apart
+from pytest_whisperq.transcribe import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -201,8 +201,8 @@ class Workbench:
             self._failed[spec] = error
             raise
 
-    def known_texts(self, spec: ModelSpec) -> dict[str, str]:
-        """Return what a model has been heard to say about the corpus in earlier runs, by utterance."""
+    def known(self, spec: ModelSpec) -> Known:
+        """Return what a model has been heard to say about the corpus, in this run or earlier ones."""
         return self._transcripts.known(spec, self.corpus, self.facts)
 
     @cached_property

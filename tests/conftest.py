@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.measure import timing
 from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.report.document import SCHEMA, StoredRun
 from pytest_whisperq.spec import ModelSpec, SourceModel
 from pytest_whisperq.transcribe import TranscriptSet
 
@@ -58,6 +59,72 @@ class MakePairs(Protocol):
         slices: Sequence[dict[str, str]] | None = None,
         spoken: Sequence[str | None] | None = None,
     ) -> PairedTexts: ...
+
+
+class MakeStored(Protocol):
+    """What the fixture `make_stored` returns."""
+
+    def __call__(
+        self,
+        name: str,
+        errors: Mapping[str, Sequence[int]],
+        *,
+        words: int = 6,
+        ids: Sequence[str] | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> StoredRun: ...
+
+
+@pytest.fixture(scope="session")
+def make_stored() -> MakeStored:
+    """Make a stored run: errors of the baseline, which comes first, and of candidates, in clips of so many words.
+
+    ``ids`` name the clips, and their sounds; ``changes`` replaces parts of the document, by dotted path.
+    """
+
+    def make(
+        name: str,
+        errors: Mapping[str, Sequence[int]],
+        *,
+        words: int = 6,
+        ids: Sequence[str] | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> StoredRun:
+        count = len(next(iter(errors.values())))
+        names = list(ids or map(str, range(count)))
+        model = {"source": "micro", "source_identity": "1", "calibration": "", "compute_type": "int8", "versions": {}}
+        document: dict[str, Any] = {
+            "schema": SCHEMA,
+            "redacted": False,
+            "verdict": "PASS",
+            "settings": {"normalizer": "identity (1)", "metric": "wer"},
+            "corpus": {"digest": ",".join(sorted(names))},
+            "environment": {"python": "3", "platform": "x", "cpu": "x86_64", "threads": 2, "versions": {"torch": "1"}},
+            "models": {
+                one: {**model, "role": "candidate" if number else "baseline"} for number, one in enumerate(errors)
+            },
+            "gates": [],
+            "utterances": [
+                {
+                    "id": f"{one}.wav",
+                    "clip": f"sound of {one}",
+                    "said": "",
+                    "cluster": one,
+                    "length": words,
+                    "errors": {model: list(found)[number] for model, found in errors.items()},
+                }
+                for number, one in enumerate(names)
+            ],
+        }
+        for path, value in (changes or {}).items():
+            *folders, last = path.split(".")
+            place = document
+            for folder in folders:
+                place = place[folder]
+            place[last] = value
+        return StoredRun(name=name, document=document)
+
+    return make
 
 
 @pytest.fixture(scope="session")

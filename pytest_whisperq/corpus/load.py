@@ -5,6 +5,7 @@ from pathlib import Path
 from pytest_whisperq import embedded
 from pytest_whisperq._files import user_path
 from pytest_whisperq.corpus import manifest, tables
+from pytest_whisperq.corpus.manifest import OnError
 from pytest_whisperq.corpus.types import Corpus, Utterance
 from pytest_whisperq.errors import CorpusError
 
@@ -12,15 +13,17 @@ EMBEDDED = "embedded"
 """The name of the corpus that ships with the package."""
 
 
-def load_corpus(location: str | Path = EMBEDDED, option: str = "--whisperq-corpus") -> Corpus:
+def load_corpus(
+    location: str | Path = EMBEDDED, option: str = "--whisperq-corpus", on_error: OnError = manifest.refuse
+) -> Corpus:
     """Read a corpus from an audiofolder, a manifest, parquet, a datasets directory or a hub id.
 
     ``location`` may end in ``@SPLIT`` for data sets with splits. No audio is decoded yet. Raises `CorpusError` naming
     file and line for anything that cannot be used, and when there is no utterance at all; ``option`` is where a bad
-    location is blamed on.
+    location is blamed on. Rows of manifests that are told to ``on_error`` are left out.
     """
     name = str(location)
-    utterances = _read(name, option)
+    utterances = _read(name, option, on_error)
     if not utterances:
         raise CorpusError(
             f"{name}: holds no utterance; a gate over nothing cannot pass. Add recordings or name another"
@@ -28,19 +31,19 @@ def load_corpus(location: str | Path = EMBEDDED, option: str = "--whisperq-corpu
     return Corpus(name=name, utterances=tuple(utterances))
 
 
-def _read(name: str, option: str) -> list[Utterance]:
+def _read(name: str, option: str, on_error: OnError) -> list[Utterance]:
     if name == EMBEDDED:
-        return _read_directory(embedded.corpus_directory(), None, option)
+        return _read_directory(embedded.corpus_directory(), None, option, on_error)
     path, split = user_path(name, option), None
     if not path.exists() and "@" in name:
         stem, _, split = name.rpartition("@")
         path = user_path(stem, option)
     if path.is_dir():
-        return _read_directory(path, split, option)
+        return _read_directory(path, split, option, on_error)
     if path.is_file():
         if split is not None:
             raise CorpusError(f"{option}: {path} is one file and has no splits; drop @{split}")
-        return _read_file(path, option)
+        return _read_file(path, option, on_error)
     plain = name.partition("@")[0]
     if plain.count("/") == 1 and not plain.startswith((".", "/", "~")) and not plain.endswith(_readable()):
         return tables.read_hub(plain, split, option)
@@ -54,31 +57,31 @@ def _readable() -> tuple[str, ...]:
     return (*manifest.MANIFEST_SUFFIXES, ".parquet")
 
 
-def _read_file(path: Path, option: str) -> list[Utterance]:
+def _read_file(path: Path, option: str, on_error: OnError) -> list[Utterance]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return tables.read_parquet(path)
     if suffix in manifest.MANIFEST_SUFFIXES:
-        return manifest.read_manifest(path)
+        return manifest.read_manifest(path, on_error)
     raise CorpusError(f"{option}: cannot read {path}; a manifest ends in {', '.join(_readable())}")
 
 
-def _read_directory(directory: Path, split: str | None, option: str) -> list[Utterance]:
+def _read_directory(directory: Path, split: str | None, option: str, on_error: OnError) -> list[Utterance]:
     if tables.is_dataset_directory(directory):
         return tables.read_dataset_directory(directory, split)
     if split is not None:
-        return _read_directory(directory / split, None, option)
+        return _read_directory(directory / split, None, option, on_error)
     if not directory.is_dir():
         raise CorpusError(f"{option}: {directory} does not exist")
     listed = [directory / name for name in manifest.METADATA_NAMES if (directory / name).is_file()]
     if len(listed) > 1:
         raise CorpusError(f"{directory}: has both {' and '.join(p.name for p in listed)}; keep one of them")
     if listed:
-        return manifest.read_manifest(listed[0])
+        return manifest.read_manifest(listed[0], on_error)
     if parquet := sorted(directory.glob("*.parquet")):
         return tables.read_parquet(*parquet)
     if nested := sorted(p.parent.name for name in manifest.METADATA_NAMES for p in directory.glob(f"*/{name}")):
         raise CorpusError(
             f"{directory}: holds several corpora ({', '.join(nested)}); name one, e.g. {directory / nested[0]}"
         )
-    return manifest.read_sidecars(directory)
+    return manifest.read_sidecars(directory, on_error)

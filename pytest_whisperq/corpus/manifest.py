@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,20 @@ METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm", ".aac")
 
 
-def read_manifest(path: Path) -> list[Utterance]:
+OnError = Callable[[CorpusError], None]
+"""What becomes of a row that cannot be used."""
+
+
+def refuse(error: CorpusError) -> None:
+    """Refuse the whole corpus for one bad row."""
+    raise error
+
+
+def read_manifest(path: Path, on_error: OnError = refuse) -> list[Utterance]:
     """Read a .csv manifest, or a .jsonl (NeMo also says .json) with one object a line.
 
-    Paths are relative to the manifest's folder and may not leave it. Any bad line raises `CorpusError` with its number.
+    Paths are relative to the manifest's folder and may not leave it. Any bad line raises `CorpusError` with its number,
+    or, told to ``on_error``, is left out.
     """
     root = path.parent.resolve()
     rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
@@ -27,40 +37,57 @@ def read_manifest(path: Path) -> list[Utterance]:
     first_seen: dict[str, str] = {}
     for line, row in rows:
         where = f"{path}:{line}"
-        item = utterance(row, where=where, root=root)
-        if item.id in first_seen:
-            raise CorpusError(f"{where}: {item.id} is listed twice, first at {first_seen[item.id]}; remove one line")
+        try:
+            item = utterance(row, where=where, root=root)
+            if item.id in first_seen:
+                first = first_seen[item.id]
+                raise CorpusError(f"{where}: {item.id} is listed twice, first at {first}; remove one line")
+        except CorpusError as error:
+            on_error(error)
+            continue
         first_seen[item.id] = where
         utterances.append(item)
     return utterances
 
 
-def read_sidecars(directory: Path) -> list[Utterance]:
+def recordings_in(directory: Path) -> list[Path]:
+    """Return the recordings in a folder and below, by their names."""
+    return sorted(path for path in directory.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+
+
+def read_sidecars(directory: Path, on_error: OnError = refuse) -> list[Utterance]:
     """Read a plain folder of recordings, each with its transcript beside it: ``call1.wav`` and ``call1.txt``."""
     root = directory.resolve()
     utterances = []
     taken: dict[Path, Path] = {}
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
-        transcript = path.with_suffix(".txt")
-        if not transcript.is_file():
-            raise CorpusError(
-                f"{path}: has no transcript; write what is said in it to {transcript.name} beside it, "
-                f"or list the folder's recordings in {METADATA_NAMES[0]} (file_name,text)"
-            )
-        if transcript in taken:
-            raise CorpusError(
-                f"{path}: shares {transcript.name} with {taken[transcript].name}, and one recording must not count "
-                "twice; remove or rename one of them"
-            )
-        taken[transcript] = path
-        text = _read_text(transcript)
-        utterances.append(
-            utterance({"file_name": str(path.relative_to(root)), "text": text}, where=str(transcript), root=root)
-        )
+    for path in recordings_in(root):
+        try:
+            utterances.append(_beside(path, root, taken))
+        except CorpusError as error:
+            on_error(error)
     return utterances
 
 
-def _read_text(path: Path) -> str:
+def _beside(path: Path, root: Path, taken: dict[Path, Path]) -> Utterance:
+    """Return a recording with the transcript beside it, which no other recording may have ``taken``."""
+    transcript = path.with_suffix(".txt")
+    if not transcript.is_file():
+        raise CorpusError(
+            f"{path}: has no transcript; write what is said in it to {transcript.name} beside it, "
+            f"or list the folder's recordings in {METADATA_NAMES[0]} (file_name,text)"
+        )
+    if transcript in taken:
+        raise CorpusError(
+            f"{path}: shares {transcript.name} with {taken[transcript].name}, and one recording must not count "
+            "twice; remove or rename one of them"
+        )
+    taken[transcript] = path
+    text = read_text(transcript)
+    return utterance({"file_name": str(path.relative_to(root)), "text": text}, where=str(transcript), root=root)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; raise `CorpusError` naming file and line where it is not UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")  # spreadsheets export a byte order mark
     except UnicodeDecodeError as error:
@@ -71,7 +98,7 @@ def _read_text(path: Path) -> str:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(_read_text(path), newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         if len(set(names)) != len(names):
@@ -90,7 +117,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:

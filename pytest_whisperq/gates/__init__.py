@@ -4,6 +4,7 @@ from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.gates.footprint import judge_determinism, judge_memory, judge_size
 from pytest_whisperq.gates.judging import Evidence, Outcome, baseline_name, judge, overrule
 from pytest_whisperq.gates.quality import judge_accuracy, judge_language, judge_parity
+from pytest_whisperq.gates.since import judge_since
 from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
 from pytest_whisperq.gates.speed import implausible, judge_speedup, speed_check, speed_figure
 from pytest_whisperq.gates.streaming import StreamedWords, StreamLimits, judge_streaming
@@ -23,6 +24,7 @@ __all__ = [
     "judge_language",
     "judge_memory",
     "judge_parity",
+    "judge_since",
     "judge_size",
     "judge_slices",
     "judge_speedup",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import exp
 
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import promised
@@ -9,7 +10,7 @@ from pytest_whisperq.gates.footprint import judgement_of
 from pytest_whisperq.gates.judging import Outcome, judge
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.measure.timing import CONTROL_CONFIDENCE, Timing, needed
-from pytest_whisperq.verdict import TIMES, Check, Figure, Verdict
+from pytest_whisperq.verdict import TIMES, Check, Figure, Series, Verdict
 
 
 def judge_speedup(
@@ -37,7 +38,14 @@ def judge_speedup(
     control = _figure(f"{stage} control, {100 * CONTROL_CONFIDENCE:g}%", timing.control)
     own = [f"{stage} over {judgement.baseline}: {len(timing.rounds)} rounds"]
     own += [f"{count} discarded: {reason}" for reason, count in timing.discarded.items()]
-    judgement = replace(judgement, figures=(*control, *figures), notes=("; ".join(own), *notes), seed=seed)
+    gains = tuple((float(number), exp(one.gain)) for number, one in enumerate(timing.rounds, 1))
+    judgement = replace(
+        judgement,
+        figures=(*control, *figures),
+        notes=("; ".join(own), *notes),
+        series=(Series(name=f"{stage} speedup", over="round", points=gains),),
+        seed=seed,
+    )
     return Outcome(judgement=judgement)
 
 

@@ -1,13 +1,13 @@
 """How much worse the candidate transcribes than the baseline, with bounds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors, error_rate
-from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval, bound_ratio
+from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio
 from pytest_whisperq.measure.mapsswe import bound_segments, segments
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.sign_flip import flip_signs
@@ -72,19 +72,16 @@ def measure_accuracy(
     counts = np.array(
         [(r.errors, q.errors, r.length) for r, q in zip(baseline, candidate, strict=True)], np.float64
     ).reshape(-1, 3)
-    length = counts[:, 2].mean() if len(counts) else 0.0
-    half = length / 2
     if bounds == "mapsswe":
         if (metric, drop_type) != ("wer", "absolute"):
             raise ValueError("MAPSSWE bounds an absolute drop of word accuracy only")
         cut = [segment for texts_of_one in compared for segment in segments(*texts_of_one)]
         drop = bound_segments(cut, int(counts[:, 2].sum()), confidence=confidence, lower_confidence=lower_confidence)
     else:
-        drop = bound_ratio(
-            _contrast(counts, drop_type),
+        drop = bound_drop(
+            counts,
             texts.clusters,
-            worse=_contrast(np.array([(0.0, half, length)]), drop_type)[0],
-            better=_contrast(np.array([(half, 0.0, length)]), drop_type)[0],
+            drop_type=drop_type,
             confidence=confidence,
             lower_confidence=lower_confidence,
             test=partial(flip_signs, seed=seed) if bounds == "sign-flip" else None,
@@ -99,6 +96,31 @@ def measure_accuracy(
         length=int(counts[:, 2].sum()),
         baseline_counts=baseline,
         candidate_counts=candidate,
+    )
+
+
+def bound_drop(
+    counts: "NDArray[np.float64]",
+    clusters: Sequence[str],
+    *,
+    drop_type: DropType = "absolute",
+    confidence: float,
+    lower_confidence: float | None = None,
+    test: "Callable[[NDArray[np.float64], float], Between] | None" = None,
+) -> Interval:
+    """Bound the drop in the unit of ``drop_type``: rows (r, q, N), shape (utterances, 3), as in `measure_accuracy`."""
+    import numpy as np
+
+    length = float(counts[:, 2].mean()) if len(counts) else 0.0
+    half = length / 2
+    return bound_ratio(
+        _contrast(counts, drop_type),
+        clusters,
+        worse=_contrast(np.array([(0.0, half, length)]), drop_type)[0],
+        better=_contrast(np.array([(half, 0.0, length)]), drop_type)[0],
+        confidence=confidence,
+        lower_confidence=lower_confidence,
+        test=test,
     )
 
 

@@ -41,6 +41,11 @@ def count_errors(reference: str, hypothesis: str, metric: Metric = "wer") -> Err
     )
 
 
+def count_length(text: str, metric: Metric = "wer") -> int:
+    """Return how many words (or characters) of a *normalized* text are counted."""
+    return count_errors(text, text, metric).length if text else 0
+
+
 def error_rate(counts: Sequence[ErrorCount]) -> float | None:
     """Return the corpus error rate, Σ errors / Σ length (never the mean of the clips' rates); None without any text."""
     length = sum(count.length for count in counts)

@@ -10,6 +10,11 @@ from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.transcribe import TranscriptSet
 
 
+def as_compared(text: str, item: Utterance, metric: Metric) -> str:
+    """Return a normalized text of an utterance as ``metric`` counts it: see `Pair.compared`."""
+    return text if metric == "wer" or item.is_spaced else without_spaces(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """One utterance with three normalized texts, and the languages that the models detect."""
@@ -28,9 +33,7 @@ class Pair:
         Of characters, spaces count where they part words and are left out where they do not.
         """
         texts = (self.reference, self.baseline, self.candidate)
-        if metric == "wer" or self.utterance.is_spaced:
-            return texts
-        reference, baseline, candidate = map(without_spaces, texts)
+        reference, baseline, candidate = (as_compared(text, self.utterance, metric) for text in texts)
         return reference, baseline, candidate
 
 

@@ -61,6 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_whisperq.plugin.waiving import WaiverCheck
 
             config.pluginmanager.register(WaiverCheck(config), "whisperq-waivers")
+        if state.leaves_something(config):
+            from pytest_whisperq.plugin.publishing import Publishing
+
+            config.pluginmanager.register(Publishing(config), "whisperq-publishing")
 
 
 def _is_configured(config: pytest.Config) -> bool:

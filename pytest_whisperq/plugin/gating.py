@@ -17,6 +17,7 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
+from pytest_whisperq.privacy import without_tokens
 from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.verdict import Verdict
 from pytest_whisperq.waivers import Waiver, covering
@@ -26,13 +27,17 @@ _WAIVED = pytest.StashKey[dict[str, str]]()
 """What is excused in a test: one line a gate, and all that the gate has to say."""
 
 
+_OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
+"""Options of which nothing is left when one gate is run again: it would replace the run's report by its own."""
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn an error of ours into a test failure that is its message, without a stack of other people's frames."""
     try:
         yield
     except WhisperqError as error:
-        raise pytest.fail.Exception(f"whisperq: {error}", pytrace=False) from None
+        raise pytest.fail.Exception(f"whisperq: {without_tokens(str(error))}", pytrace=False) from None
 
 
 class Gate:
@@ -141,7 +146,8 @@ class Gate:
         if held and undecided and self._run.config.on_inconclusive == "skip":
             pytest.skip("; ".join(map(doubt, held)))
         replay = replay_command(self._item)
-        texts = [explain(one, replay, waiver.terms if waiver else "") for one, waiver in bad]
+        shown = [(self._redacted(one), waiver) for one, waiver in bad]
+        texts = [without_tokens(explain(one, replay, waiver.terms if waiver else "")) for one, waiver in shown]
         if held:
             pytest.fail("\n\n".join(texts), pytrace=False)
         # The test goes on: what comes after a waived gate has to hold all the same.
@@ -150,6 +156,11 @@ class Gate:
             if waiver:
                 excused[waiver.excuse(one.judgement)] = text
         return outcomes
+
+    def _redacted(self, outcome: Outcome) -> Outcome:
+        if not self._run.config.redact:
+            return outcome
+        return replace(outcome, worst=tuple(replace(evidence, rows=()) for evidence in outcome.worst))
 
     def _waiver(self, outcome: Outcome) -> Waiver | None:
         return covering(state.waivers(self._item.config), outcome.judgement, self._item.nodeid)
@@ -209,7 +220,7 @@ def replay_command(item: pytest.Item) -> str:
     options = [
         part
         for option in OPTIONS
-        if (value := typed[option.ini])
+        if (value := typed[option.ini]) and option.name not in _OF_THE_WHOLE_RUN
         for part in ((option.flag,) if option.is_switch else (option.flag, value))
     ]
     return shlex.join(["pytest", node, *options])

@@ -11,6 +11,7 @@ from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.preflight import forecast, power_of
+from pytest_whisperq.privacy import without_tokens
 from pytest_whisperq.waivers import refuse_expired, today
 
 NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
@@ -27,11 +28,11 @@ def check(config: pytest.Config) -> None:
     run = state.gate_run(config)
     try:
         refuse_expired(state.waivers(config), today())
-        _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts
+        _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts, run.history.stored
         if run.calibrates:
             _ = run.calibration
     except WhisperqError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(without_tokens(str(error))) from error
 
 
 def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:

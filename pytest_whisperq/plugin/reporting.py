@@ -55,6 +55,7 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
             )
         return
     from pytest_whisperq.plugin.state import waivers
+    from pytest_whisperq.report.overview import overview, overview_table
     from pytest_whisperq.report.text import dependence, doubt, summary_table
     from pytest_whisperq.verdict import Verdict
     from pytest_whisperq.waivers import covering
@@ -64,7 +65,11 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     until = [str(waiver.expires) if waiver else "" for waiver in found]
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
     reporter.section("whisperq gates")
-    reporter.write_line(summary_table(judgements, tests=tests, waived=until, width=width, colour=colour))
+    is_quiet = reporter.verbosity < 0
+    if not is_quiet:
+        reporter.write_line(summary_table(judgements, tests=tests, waived=until, width=width, colour=colour))
+    if is_quiet or len({judgement.candidate for judgement in judgements}) > 1:
+        reporter.write_line(overview_table(overview(judgements, until), width=width, colour=colour))
     # A speedup has a baseline of its own, which its note names.
     compared = sorted(
         (one for one in judgements if one.baseline and one.gate != "speedup"),

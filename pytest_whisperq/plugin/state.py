@@ -1,7 +1,11 @@
 """What the plugin keeps for the length of a run: the configuration and the `GateRun`, both in pytest's stash."""
 
+from pathlib import Path
+
 import pytest
 
+from pytest_whisperq import _typed
+from pytest_whisperq._typed import Option
 from pytest_whisperq.backends import register
 from pytest_whisperq.config import GateConfig, resolve
 from pytest_whisperq.errors import WhisperqError
@@ -9,6 +13,7 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for
+from pytest_whisperq.privacy import without_tokens
 from pytest_whisperq.waivers import Waiver, read_waivers
 
 _CONFIG = pytest.StashKey[GateConfig]()
@@ -28,7 +33,7 @@ def gate_config(config: pytest.Config) -> GateConfig:
             config.add_cleanup(register(config.hook.pytest_whisperq_backends()))  # pytest may run within pytest
             config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config))
         except WhisperqError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(without_tokens(str(error))) from error
     return config.stash[_CONFIG]
 
 
@@ -39,11 +44,16 @@ def _ini_values(config: pytest.Config) -> dict[str, str | None]:
         value = config.getini(option.ini)  # TOML knows lists
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         if text and option.is_path and config.inipath:
-            beside = config.inipath.parent / text
-            # The name of the embedded model or a hub id is no path: only what is there, or the cache, can be one.
-            text = str(beside) if beside.exists() or option.ini == "whisperq_cache_dir" else text
+            paths = text.split(",") if option.parse is _typed.names else [text]
+            text = ",".join(_beside(config.inipath, path.strip(), option) for path in paths)
         values[option.ini] = text
     return values
+
+
+def _beside(inipath: Path, text: str, option: Option) -> str:
+    """Return a path relative to the ini file, unless it is none: an embedded model or a hub id is not there."""
+    beside = inipath.parent / text
+    return str(beside) if option.creates or beside.exists() else text
 
 
 def waivers(config: pytest.Config) -> tuple[Waiver, ...]:
@@ -53,7 +63,7 @@ def waivers(config: pytest.Config) -> tuple[Waiver, ...]:
         try:
             found = read_waivers(path, {marker.gate for marker in MARKERS.values()}) if path else ()
         except WhisperqError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(without_tokens(str(error))) from error
         config.stash[_WAIVERS] = () if config.getoption("runxfail", False) else found
     return config.stash[_WAIVERS]
 
@@ -63,6 +73,12 @@ def gate_run(config: pytest.Config) -> GateRun:
     if _RUN not in config.stash:
         config.stash[_RUN] = GateRun(gate_config(config), progress_for(config))
     return config.stash[_RUN]
+
+
+def leaves_something(config: pytest.Config) -> bool:
+    """Whether the run is to leave a report, a stored run or exported models behind."""
+    resolved = gate_config(config)
+    return any((resolved.report, resolved.save, resolved.export))
 
 
 def header(config: pytest.Config) -> list[str]:

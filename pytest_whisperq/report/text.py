@@ -4,10 +4,11 @@ import io
 from collections.abc import Sequence
 
 from pytest_whisperq.gates import Outcome
-from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement, Score, Verdict
+from pytest_whisperq.measure.intervals import Interval
+from pytest_whisperq.report.changes import Comparison
+from pytest_whisperq.report.numbers import KEEP, bounds, figure_cells, limit, number, rates, scale, title
+from pytest_whisperq.verdict import Judgement, Score, Verdict
 
-_KEEP = {"below": "stay below", "above": "stay above", "at": "be exactly"}
-_SIGNS = {"below": "<", "above": ">", "at": "="}
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
 
 
@@ -27,14 +28,14 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
         lines.append(f"  normalizer {judgement.normalizer}; seed {judgement.seed}")
     if judgement.operations:
         lines.append(f"  executes {judgement.operations}")
-    if rates := _rates(judgement):
-        metric, before, after = rates
+    if known := rates(judgement):
+        metric, before, after = known
         lines.append(f"  {metric} {before:.2f} % → {after:.2f} %")
     for check in judgement.checks:
         unit = f"% {check.unit}" if check.unit.startswith("of ") else check.unit
         lines.append(
-            f"  {check.name}: {_number(check, check.value)} {unit} (must {_KEEP[check.keep]} "
-            f"{check.limit * _scale(check):g}); {_bounds(check)}"
+            f"  {check.name}: {number(check, check.value)} {unit} (must {KEEP[check.keep]} "
+            f"{check.limit * scale(check):g}); {bounds(check)}"
         )
         lines.append(f"    {check.verdict.value}: {check.reason}")
     if len(judgement.scores) > 1:
@@ -42,7 +43,7 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
         lines += [f"    {_score(score, judgement)}" for score in judgement.scores[1:]]
     if found := dependence(judgement):
         lines.append(f"  {found}")
-    lines += [f"  {figure.name}: {' '.join(filter(None, _figure(figure)))}" for figure in judgement.figures]
+    lines += [f"  {figure.name}: {' '.join(filter(None, figure_cells(figure)))}" for figure in judgement.figures]
     lines += [f"  {note}" for note in judgement.notes]
     if outcome.worst:
         lines.append(f"  worst {len(outcome.worst)} utterances ({outcome.counted}):")
@@ -64,10 +65,10 @@ def dependence(judgement: Judgement) -> str:
 
 def _score(score: Score, judgement: Judgement) -> str:
     """Return one line: error rates, drop and verdict under one normalizer."""
-    rates = ("none" if rate is None else f"{100 * rate:.2f} %" for rate in (score.baseline_rate, score.candidate_rate))
+    shown = ("none" if rate is None else f"{100 * rate:.2f} %" for rate in (score.baseline_rate, score.candidate_rate))
     check, left = score.check, judgement.utterances - score.utterances
     empty = f"; {left} of {judgement.utterances} utterances left out, it leaves nothing of them" if left else ""
-    figures = f"{judgement.metric.upper()} {' → '.join(rates)}, drop {_number(check, check.value)}, {_bounds(check)}"
+    figures = f"{judgement.metric.upper()} {' → '.join(shown)}, drop {number(check, check.value)}, {bounds(check)}"
     return f"{score.normalizer}: {figures}: {check.verdict.value}{empty}"
 
 
@@ -128,7 +129,7 @@ def summary_table(
             for row in _rows(judgement):
                 table.add_row(*row)
             for name in (figure.name for figure in judgement.figures if figure.name not in shown):
-                table.add_row(name, *_figure(latest[name]))
+                table.add_row(name, *figure_cells(latest[name]))
                 shown.add(name)  # gates share what they measure
             if until:
                 table.add_row("waived until", until, "", "", "[yellow]waived[/]")
@@ -152,15 +153,15 @@ def _heading(judgements: Sequence[Judgement]) -> str:
 def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         (
-            check.name if check.unit == TIMES else f"{check.name}, {'%' if _scale(check) == 100 else check.unit}",
-            _number(check, check.value),
-            _bounds(check).rpartition(": ")[2],
-            f"{_SIGNS[check.keep]} {check.limit * _scale(check):g}",
+            title(check),
+            number(check, check.value),
+            bounds(check).rpartition(": ")[2],
+            limit(check),
             f"[{_COLOURS[check.verdict]}]{check.verdict.value}[/]",
         )
         for check in judgement.checks
     ]
-    if found := _rates(judgement):
+    if found := rates(judgement):
         metric, before, after = found
         rows.insert(0, (f"{metric}, %", f"{before:.2f} → {after:.2f}", "", "", ""))
     kept, least = judgement.detail("no_regression"), judgement.detail("no_regression_lower")
@@ -173,37 +174,26 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
     return rows
 
 
-def _rates(judgement: Judgement) -> tuple[str, float, float] | None:
-    """Return what a gate measured of each model by itself: its name, the baseline's and the candidate's per cent."""
-    for key, name in (("wer", "WER"), ("cer", "CER"), ("language", "language")):
-        before, after = judgement.detail(f"baseline_{key}"), judgement.detail(f"candidate_{key}")
-        if before is not None and after is not None:
-            return name, 100 * before, 100 * after
-    return None
+def comparison_text(found: Comparison) -> str:
+    """Return what two runs have to say about each other, for a terminal."""
+    lines = [f"{found.old} → {found.new}"]
+    if found.refused:
+        lines.append(f"not compared: {found.refused}")
+    for one in found.candidates:
+        name = one.new if one.old == one.new else f"{one.new}, then {one.old}"
+        (base, base_now), (own, own_now) = one.rates
+        lines += [
+            name,
+            f"  {'':20} {'then':>7}  {'now':>7}   change, points of error rate",
+            f"  {'baseline':20} {base:7.2f}  {base_now:7.2f}   {_interval(one.change.base)}",
+            f"  {'candidate':20} {own:7.2f}  {own_now:7.2f}   {_interval(one.change.total)}",
+            f"  {'beyond the baseline':20} {'':7}  {'':7}   {_interval(one.change.quantized)}",
+            *(f"  {words}" for words in one.words),
+        ]
+    return "\n".join([*lines, *found.speed, *found.provenance])
 
 
-def _figure(figure: Figure) -> tuple[str, str]:
-    """Return value and bounds of something that nothing is demanded of."""
-    before = "" if figure.baseline is None else f"{figure.baseline:.2f} → "
-    bounded = figure.lower is not None and figure.upper is not None
-    return f"{before}{figure.value:.2f}", f"{figure.lower:.2f} … {figure.upper:.2f}" if bounded else ""
-
-
-def _bounds(check: Check) -> str:
-    """Say how far the value can be trusted: at a confidence, between the extremes of a few runs, or counted."""
-    if check.confidence is None and check.lower == check.upper:
-        return "counted"
-    how = "range" if check.confidence is None else f"bounds at {100 * check.confidence:g}%:"
-    return f"{how} {_number(check, check.lower)} … {_number(check, check.upper)}"
-
-
-def _scale(check: Check) -> float:
-    """Show rates in per cent, drops as they are."""
-    return 100.0 if check.unit.startswith("of ") else 1.0
-
-
-def _number(check: Check, value: float | None) -> str:
-    if value is None:
-        return "none"
-    sign = "" if check.unit.startswith("of ") or check.unit == TIMES else "+"
-    return f"{value * _scale(check):{sign}.2f}"
+def _interval(interval: Interval) -> str:
+    if interval.value is None or interval.lower is None or interval.upper is None:
+        return "too few utterances for bounds"
+    return f"{interval.value:+.2f} ({interval.lower:+.2f} … {interval.upper:+.2f})"

@@ -11,15 +11,15 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 
 # Lower layers first; a module imports from its own layer or below. Packages stand for all their modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_lazy", "_files", "_limits", "_typed", "options"),
+    ("errors", "_lazy", "_files", "_limits", "_outputs", "_typed", "options", "privacy"),
     ("audio", "corpus", "embedded", "environment", "normalize", "spec", "streaming", "verdict"),
     ("backends", "artifacts", "audio_index", "calibration", "decode", "random_model", "transcribe"),
     ("measure",),
     ("candidates", "config", "gates", "report"),
     ("workbench", "cache", "early", "stopwatch", "waivers"),
-    ("speed", "streams", "stream_gate", "costs", "pipeline", "contract", "preflight"),
-    ("run", "sweep", "chunking", "streaming_report"),
-    ("plugin", "__main__"),
+    ("speed", "streams", "stream_gate", "history", "costs", "pipeline", "contract", "preflight"),
+    ("run", "sweep", "chunking", "streaming_report", "collect", "export", "publish", "lint", "starter", "doctor"),
+    ("plugin", "commands", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -1,0 +1,212 @@
+"""From what the gates of a run concluded to the document of `report.document`: nothing is built or decoded for it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from pytest_whisperq import environment, gates
+from pytest_whisperq.backends import get_backend
+from pytest_whisperq.candidates import Candidate
+from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.measure.accuracy import bound_drop
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.privacy import scrubber
+from pytest_whisperq.report.changes import compare
+from pytest_whisperq.report.document import (
+    BASELINE,
+    CANDIDATE,
+    REPORTED,
+    SCHEMA,
+    StoredRun,
+    corpus_digest,
+    utterance_rows,
+)
+from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.transcribe import Known
+from pytest_whisperq.verdict import Judgement, Verdict
+
+_DISTRIBUTIONS = (
+    *("pytest-whisperq", "pytest", "torch", "transformers", "ctranslate2", "faster-whisper", "openvino", "nncf"),
+    *("optimum-intel", "numpy", "scipy", "soundfile", "soxr", "jiwer", "whisper-normalizer"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """A judgement with the test that asked for it: how that ended, and until when the gate is waived, if it is."""
+
+    test: str
+    outcome: str
+    judgement: Judgement
+    waived_until: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A test of a candidate that ended without any verdict: failed, or skipped."""
+
+    test: str
+    outcome: str
+    message: str
+
+
+class Collector:
+    """Collects one run's document."""
+
+    def __init__(self, run: GateRun, gated: Sequence[Gated], broken: Sequence[Broken]) -> None:
+        self._run = run
+        self._gated = gated
+        self._broken = broken
+
+    @cached_property
+    def specs(self) -> dict[str, ModelSpec]:
+        """The models of the run by the names they have in the document, the baseline first."""
+        judged = dict.fromkeys(one.judgement.candidate for one in self._gated)
+        known = {str(candidate): candidate for candidate in self._run.config.candidates}
+        candidates = [known[name] for name in judged if name in known]
+        return {
+            self._baseline_name(candidates): self._run.baseline_spec,
+            **{str(c): self._run.spec(c) for c in candidates},
+        }
+
+    def _baseline_name(self, candidates: Sequence[Candidate]) -> str:
+        spec = self._run.baseline_spec
+        name = gates.baseline_name(spec, self._run.spec(candidates[0])) if candidates else str(spec)
+        return f"{name} (baseline)" if name in map(str, candidates) else name
+
+    @cached_property
+    def _known(self) -> dict[str, Known]:
+        return {name: self._run.known(spec) for name, spec in self.specs.items()}
+
+    def document(self) -> dict[str, Any]:
+        """Return the document; paths of this machine and tokens are taken out of it."""
+        run, config = self._run, self._run.config
+        rows = utterance_rows(run.corpus, run.facts, run.normalizer, run.metric, self._known, redact=config.redact)
+        document = {
+            "schema": SCHEMA,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "redacted": config.redact,
+            "verdict": self._verdict(),
+            "environment": {
+                "python": platform.python_version(),
+                "platform": f"{platform.system()} {platform.machine()}",
+                "cpu": environment.cpu_features(),
+                "threads": config.threads,
+                "versions": environment.versions(_DISTRIBUTIONS),
+            },
+            "settings": {
+                "model": config.model,
+                "baseline": f"{config.baseline}@{config.baseline_model}",
+                "corpus": config.corpus,
+                "normalizer": str(run.normalizer),
+                "metric": run.metric,
+                "confidence": config.confidence,
+                "bounds": config.bounds,
+                "max_utterances": config.max_utterances,
+                "seed": config.seed,
+                "on_inconclusive": config.on_inconclusive,
+            },
+            "corpus": {
+                "name": run.corpus.name,
+                "digest": corpus_digest(run.corpus, run.facts),
+                "utterances": len(run.corpus.utterances),
+                "speech": len(run.corpus.speech),
+                "length": sum(row["length"] for row in rows),
+                "seconds": round(sum(row["seconds"] for row in rows), 1),
+            },
+            "left_out": list(config.left_out),
+            "models": {name: self._model(name, spec) for name, spec in self.specs.items()},
+            "gates": [
+                {
+                    "test": one.test,
+                    "outcome": one.outcome,
+                    "verdict": one.judgement.verdict.value if one.judgement.checks else REPORTED,
+                    "waived_until": one.waived_until,
+                    "judgement": one.judgement.to_dict(),
+                }
+                for one in self._gated
+            ],
+            "broken": [{"test": one.test, "outcome": one.outcome, "message": one.message} for one in self._broken],
+            "slices": self._slices(rows),
+            "utterances": rows,
+        }
+        typed = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
+        scrubbed: dict[str, Any] = scrubber((*typed, str(config.cache_dir)))(document)
+        scrubbed["compared"] = self._compared(scrubbed)
+        return scrubbed
+
+    def _verdict(self) -> str:
+        """Return the worst verdict; what broke off is a FAIL, and gates that were waived do not count."""
+        if any(one.outcome == "failed" for one in self._broken):
+            return Verdict.FAIL.value
+        demanded = [one.judgement.verdict for one in self._gated if one.judgement.checks and not one.waived_until]
+        return Verdict.worst(demanded).value if demanded else REPORTED
+
+    def _model(self, name: str, spec: ModelSpec) -> dict[str, Any]:
+        built, known = self._run.store.built(spec), self._known[name]
+        executed = next((j.compute_type for j in self._judged(name) if j.compute_type), known.compute_type)
+        return {
+            "role": BASELINE if name == next(iter(self.specs)) else CANDIDATE,
+            "precision": spec.precision,
+            "source": spec.source.name,
+            "source_identity": spec.source.identity,
+            "artifact": built.key if built else None,
+            "identity": built.identity if built else None,
+            "size": built.size if built else None,
+            "build_seconds": built.build_seconds if built else None,
+            "build_memory": built.build_memory if built else None,
+            "calibration": built.calibration if built else "",
+            "compute_type": executed,
+            "fell_back": any(judgement.fell_back for judgement in self._judged(name)),
+            "operations": known.operations,
+            "versions": environment.versions(get_backend(spec.backend).distributions),
+        }
+
+    def _judged(self, name: str) -> list[Judgement]:
+        return [one.judgement for one in self._gated if one.judgement.candidate == name]
+
+    def _slices(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
+        baseline, *candidates = self.specs
+        spoken = [row for row in rows if row["errors"] is not None]
+        values: dict[str, set[str]] = {}
+        for row in spoken:
+            for column, value in row["slices"].items():
+                values.setdefault(column, set()).add(value)
+        found = []
+        for name in candidates:
+            if any(model not in row["errors"] for row in spoken for model in (baseline, name)):
+                continue  # broken beyond doubt before the corpus was through
+            parts = [("", "", spoken)]
+            for column, several in sorted(values.items()):
+                if len(several) > 1:
+                    for value in sorted(several):
+                        own = [row for row in spoken if row["slices"].get(column) == value]
+                        parts.append((column, value, own))
+            found += [self._drop(baseline, name, *part) for part in parts]
+        return found
+
+    def _drop(
+        self, baseline: str, name: str, column: str, value: str, rows: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
+        import numpy as np
+
+        counts = np.array([(r["errors"][baseline], r["errors"][name], r["length"]) for r in rows], np.float64)
+        drop = bound_drop(counts, [row["cluster"] for row in rows], confidence=self._run.config.confidence)
+        bounds = {"drop": drop.value, "lower": drop.lower, "upper": drop.upper}
+        return {"candidate": name, "column": column, "value": value, "utterances": len(rows), **bounds}
+
+    def _compared(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+        now = StoredRun(name="this run", document=document)
+        found = []
+        for stored in self._run.history.stored:
+            try:
+                found.append(compare(stored, now, confidence=self._run.config.confidence).to_dict())
+            except WhisperqError as error:  # no candidate in common: the gates have said so
+                found.append({"old": stored.name, "refused": str(error)})
+        return found

@@ -1,0 +1,47 @@
+"""The commands of ``python -m pytest_whisperq``, a module each; every one adds its parser and prints what it finds."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from pytest_whisperq._typed import Option
+from pytest_whisperq.options import OPTIONS
+
+_Value = TypeVar("_Value")
+
+
+def named(*names: str) -> tuple[Option, ...]:
+    """Return the options of a gate run of those names, in the order of the table."""
+    return tuple(option for option in OPTIONS if option.name in names)
+
+
+def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
+    """Let a command take options of a gate run, under their names without the prefix."""
+    for option in options:
+        default = f" (default: {option.default})" if option.default else ""
+        text = f"{option.help}{default}".replace("%", "%%")
+        parser.add_argument(f"--{option.name}", dest=option.ini, metavar=option.metavar, help=text)
+
+
+def given(parsed: argparse.Namespace, options: Sequence[Option]) -> dict[str, str | None]:
+    """Return what was typed for ``options``, by ini key, as `config.resolve` takes it."""
+    return {option.ini: getattr(parsed, option.ini) for option in options}
+
+
+def typed(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """Turn a parser of `_typed` into one whose errors argparse shows."""
+
+    def checked(text: str) -> _Value:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"must be {error} (got {text!r})") from None
+
+    return checked
+
+
+def add(commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    """Add a command with its one-line description; return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser

@@ -1,0 +1,132 @@
+"""What this machine can gate with, what is missing or broken, and how to mend it. Nothing is changed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pytest_whisperq import _lazy, embedded, environment
+from pytest_whisperq._files import sha256
+from pytest_whisperq.backends import Backend, check_installed, get_backend, names
+from pytest_whisperq.errors import MissingDependency, WhisperqError
+from pytest_whisperq.measure.contention import ProcessorState, unseen
+
+ROOM = 2 * 10**9
+"""Bytes that a cache should have: a build of whisper-small takes a gigabyte, and as much aside."""
+
+_PATIENCE = 180  # seconds an import may take on a cold disk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symptom:
+    """One thing that was looked at. ``fix`` says what to do; empty where nothing is wrong.
+
+    ``is_optional``: it is missing, which only matters to those who want it.
+    """
+
+    name: str
+    found: str
+    fix: str = ""
+    is_optional: bool = False
+
+
+def examine(kept: Path) -> Iterator[Symptom]:
+    """Yield what was found, one after the other; importing the backends takes a while. ``kept`` is the cache."""
+    yield Symptom(name="Python", found=sys.version.split()[0])
+    cores, features = environment.cpu_quota(), environment.cpu_features()
+    yield Symptom(name="processor", found=f"{features}; {cores} to be used")
+    hidden = unseen(ProcessorState.read())
+    blind = f"the system does not tell of {', '.join(hidden)}" if hidden else "the system tells of all"
+    yield Symptom(name="what disturbs timing", found=blind)
+    yield _cache(kept)
+    yield _embedded()
+    for name in names():
+        if name != "scripted":
+            yield _backend(name)
+    for module, extra, purpose in (
+        ("av", "data", "read m4a and other containers"),
+        ("datasets", "data", "read datasets directories and hub ids"),
+        ("matplotlib", "plots", "draw timelines of streams"),
+        ("hypothesis", "streaming", "test merges of streams"),
+    ):
+        absent = bool(_lazy.missing((module,)))
+        found = "not installed" if absent else environment.versions((module,))[module]
+        fix = f"to {purpose}: {_lazy.install_line(extra)}" if absent else ""
+        yield Symptom(name=module, found=found, fix=fix, is_optional=absent)
+
+
+def _cache(kept: Path) -> Symptom:
+    place = next(folder for folder in (kept, *kept.parents) if folder.exists())
+    try:
+        probe = place / ".whisperq-doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        fix = "make it writable, or name another with --whisperq-cache-dir"
+        return Symptom(name="cache directory", found=f"{kept}: {error.strerror or error}", fix=fix)
+    fix = "" if free > ROOM else "make room: python -m pytest_whisperq cache prune --older-than 30"
+    return Symptom(name="cache directory", found=f"{kept}, {free / 1e9:.1f} GB free", fix=fix)
+
+
+def _embedded() -> Symptom:
+    fix = "pip install --force-reinstall --no-deps pytest-whisperq"
+    try:
+        folders = [embedded.model_directory(name) for name in embedded.MODELS]
+        audio = embedded.corpus_directory().parent
+        lines = (audio / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        rows = [line.split("  ", 1) for line in lines if line.strip()]
+        bad = [name for digest, name in rows if sha256(audio / name) != digest]
+    except (WhisperqError, OSError, ValueError) as error:
+        return Symptom(name="embedded data", found=str(error), fix=fix)
+    if bad:
+        return Symptom(name="embedded data", found=f"{len(bad)} recordings have changed, first {bad[0]}", fix=fix)
+    return Symptom(name="embedded data", found=f"{len(folders)} models, {len(rows)} files of recordings, as published")
+
+
+def _backend(name: str) -> Symptom:
+    """Look at a backend: its packages, and whether they can be imported, for a broken one may take all with it."""
+    try:
+        backend: Backend = get_backend(name)
+        check_installed(backend)
+    except MissingDependency as error:
+        return Symptom(name=name, found="not installed", fix=str(error).partition("Run: ")[2], is_optional=True)
+    except WhisperqError as error:
+        return Symptom(name=name, found=str(error), fix="mend or uninstall the package that brings it")
+    found = ", ".join(f"{one} {version}" for one, version in environment.versions(backend.distributions).items())
+    if problem := _unloadable(backend.modules, backend.extra):
+        advice = problem.rpartition("Run: ")[2] if "Run: " in problem else ""
+        extra = _lazy.install_line(backend.extra) if backend.extra else "reinstall it"
+        return Symptom(name=name, found=problem, fix=advice or f"in a fresh environment, {extra}")
+    unfit = backend.falls_back()
+    runs = [precision for precision in backend.precisions if precision not in unfit]
+    return Symptom(name=name, found=f"{found}; runs {', '.join(runs)}")
+
+
+@cache
+def _unloadable(modules: tuple[str, ...], extra: str) -> str:
+    """Import modules in a process of their own, and return why they cannot be; "" if they can."""
+    script = f"from pytest_whisperq.doctor import load; load({modules!r}, {extra!r})"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{', '.join(modules)}: not imported within {_PATIENCE} s"
+    if not done.returncode:
+        return ""
+    last = (done.stderr.strip().splitlines() or [f"the interpreter died with {done.returncode}"])[-1]
+    return last.rpartition("MissingDependency: ")[2]
+
+
+def load(modules: tuple[str, ...], extra: str) -> None:
+    """Import modules, as a backend would; raise `MissingDependency` with the reason."""
+    for module in modules:
+        _lazy.require(module, extra=extra, purpose="run a backend")
+    if "transformers" in modules:  # imports what breaks late
+        _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra=extra, purpose="run a backend")

@@ -1,0 +1,153 @@
+"""Candidates that passed, copied out of the cache with what their gates found; and the check before deployment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq import environment
+from pytest_whisperq._files import first_line, output_error, replace_text, sha256
+from pytest_whisperq.artifacts import is_sound
+from pytest_whisperq.collect import Collector
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.report.document import REPORTED
+from pytest_whisperq.verdict import Verdict
+
+CERTIFICATE = "whisperq-gate.json"
+SCHEMA = 1
+_OPTION = "--whisperq-export"
+
+
+def export(run: GateRun, collector: Collector, document: Mapping[str, Any], directory: Path) -> list[str]:
+    """Copy every candidate that passed into ``directory``; return a line for each, with the reason where it is refused.
+
+    Raises `StoreError` where nothing can be written; what was exported before then still stands.
+    """
+    lines = []
+    for candidate in run.config.candidates:
+        name = str(candidate)
+        reason = candidate.missing or refusal(document, name, candidate.id)
+        if not reason and not is_sound(run.store.get(collector.specs[name]).directory.parent):
+            reason = "its files in the cache are damaged; run again"
+        if reason:
+            lines.append(f"not exported: {name}: {reason}")
+            continue
+        target = directory / candidate.id
+        try:
+            _copy(run.store.get(collector.specs[name]).directory, target, _certificate(document, name))
+        except OSError as error:
+            raise output_error(target, _OPTION, error) from error
+        lines.append(f"exported {target}; before deployment: python -m pytest_whisperq verify {target}")
+    return lines
+
+
+def refusal(document: Mapping[str, Any], name: str, identifier: str) -> str:
+    """Return why a candidate may not be exported; "" if it passed everything it was asked, accuracy among it."""
+    own = [gate for gate in document["gates"] if gate["judgement"]["candidate"] == name]
+    demanded = [gate for gate in own if gate["verdict"] != REPORTED]
+    for gate in demanded:
+        if gate["verdict"] != Verdict.PASS.value:
+            return f"its {gate['judgement']['gate']} gate ended {gate['verdict']}"
+    for gate in demanded:
+        if gate["outcome"] != "passed":
+            return f"{gate['test']} {gate['outcome']}"
+    broken = [one for one in document["broken"] if identifier in one["test"].partition("[")[2]]
+    if broken:
+        return f"{broken[0]['test']} {broken[0]['outcome']} without a verdict"
+    if not any(gate["judgement"]["gate"] == "accuracy" for gate in demanded):
+        return "no accuracy gate judged it"
+    return ""
+
+
+def _certificate(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    model = document["models"][name]
+    gates = [gate["judgement"] for gate in document["gates"] if gate["judgement"]["candidate"] == name]
+    return {
+        "schema": SCHEMA,
+        "created": document["created"],
+        "candidate": name,
+        "model": {key: value for key, value in model.items() if key != "role"},
+        "corpus": document["corpus"],
+        "settings": document["settings"],
+        "environment": document["environment"],
+        "gates": [{key: value for key, value in gate.items() if key != "series"} for gate in gates],
+    }
+
+
+def _copy(source: Path, target: Path, certificate: Mapping[str, Any]) -> None:
+    """Publish a folder whole: copied beside its place, digested as it lies there, to disk, then renamed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    old = aside.with_name(f"{aside.name}.old")
+    try:
+        aside.chmod(0o755)
+        shutil.copytree(source, aside, dirs_exist_ok=True)
+        files = {path.relative_to(aside).as_posix(): path for path in sorted(aside.rglob("*")) if path.is_file()}
+        for path in files.values():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        whole = {**certificate, "files": {name: sha256(path) for name, path in files.items()}}
+        replace_text(aside / CERTIFICATE, json.dumps(whole, ensure_ascii=False, indent=1) + "\n", _OPTION)
+        if target.exists():
+            target.rename(old)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def verify(directory: Path) -> tuple[str, list[str], list[str]]:
+    """Check an exported model; return its name, what is wrong with it, and what differs from where it was gated.
+
+    Raises `ConfigError` for a folder that holds no exported model.
+    """
+    path = directory / CERTIFICATE
+    try:
+        certificate = json.loads(path.read_text(encoding="utf-8"))
+        if certificate["schema"] != SCHEMA:
+            raise ConfigError(f"{path}: is of version {certificate['schema']!r}, not {SCHEMA}; export the model again")
+        files, machine, gates = certificate["files"], certificate["environment"], certificate["gates"]
+        verdicts = [check["verdict"] for gate in gates for check in gate["checks"]]
+        known, cpu = dict(certificate["model"]["versions"]), machine["cpu"]
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{directory}: is no exported model, it has no {CERTIFICATE}; name a folder of {_OPTION}"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: is damaged ({first_line(error)}); export the model again") from error
+    wrong = list(_changed_files(directory, files))
+    if not verdicts or any(verdict != Verdict.PASS.value for verdict in verdicts):
+        wrong.append("its gates did not all pass")
+    here = environment.versions(tuple(known))
+    differs = [f"{name} {old}, here {here[name]}" for name, old in known.items() if here[name] != old]
+    if cpu != environment.cpu_features():
+        differs.append(f"processor {cpu}, here {environment.cpu_features()}")
+    return str(certificate["candidate"]), wrong, differs
+
+
+def _changed_files(directory: Path, files: Mapping[str, str]) -> Iterable[str]:
+    present = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()} - {
+        CERTIFICATE
+    }
+    for name in sorted(files.keys() | present):
+        if name not in present:
+            yield f"{name} is missing"
+        elif name not in files:
+            yield f"{name} was not there when it was gated"
+        elif sha256(directory / name) != files[name]:
+            yield f"{name} has changed"
+
+
+def exported(directory: Path) -> list[Path]:
+    """Return the exported models in a folder: itself, or those in it."""
+    if (directory / CERTIFICATE).is_file():
+        return [directory]
+    return sorted(path.parent for path in directory.glob(f"*/{CERTIFICATE}")) or [directory]

@@ -1,0 +1,185 @@
+"""What is wrong with a corpus, all of it at once: a run refuses the first row that it cannot use, and says no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_whisperq import audio, normalize
+from pytest_whisperq.audio_index import MAX_SECONDS
+from pytest_whisperq.calibration import load_calibration_set
+from pytest_whisperq.config import GateConfig
+from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
+from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.measure.power import plan
+from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
+from pytest_whisperq.normalize import Normalizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LOWEST_RATE = 8000
+"""Samples per second of a telephone; with fewer, consonants are gone before any model hears them."""
+
+ALIKE = 0.95
+"""Fingerprints of copies correlate by more: 0.98 when re-encoded; 0.72 at most for other sentences of one voice."""
+
+_CLIPPED = 0.001
+_SHORTEST = 0.1  # seconds
+_FASTEST, _SLOWEST = 30.0, 0.7  # characters a second: auctioneers stay below, pauses of a minute above
+_SLOW_FROM = 6.0  # seconds; a short clip with a word in it is no sign of anything
+_PLACEHOLDER = re.compile(r"(to-?do|tbd|n/?a|none|null|nan|fixme|unknown|x{3,}|[-_.?…\s]+)", re.IGNORECASE)
+_UNSAID = "unk|inaudible|unintelligible|noise|laughter|music|silence|crosstalk"
+_MARKUP = re.compile(rf"[\[<{{(]\s*({_UNSAID})\b.*?[\]>}})]", re.IGNORECASE)
+_MOJIBAKE = re.compile("\ufffd|Ã[\x80-\xbf¡-¿]|â€")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong: ``where`` (file and line, or the corpus), and what to do about it."""
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    item: Utterance
+    digest: str
+    print: NDArray[np.float32]
+
+
+def silent(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> list[Finding]:
+    """Return everything that is wrong with the corpus of a run, row by row, and then with the whole of it.
+
+    Rows of a manifest are looked at one by one; a table that cannot be read at all is one finding. No model is loaded.
+    """
+    found: list[Finding] = []
+
+    def note(error: CorpusError) -> None:
+        found.append(Finding(where="", message=str(error)))
+
+    try:
+        corpus = load_corpus(config.corpus, on_error=note)
+    except CorpusError as error:
+        if not found:
+            note(error)
+        return found
+    sounds: list[_Sound] = []
+    normalizer = normalize.get(normalize.choose(config.normalizer, corpus))
+    for done, item in enumerate(corpus.utterances, start=1):
+        found += [Finding(where=item.where, message=f"{item.id}: {text}") for text in _text_problems(item, normalizer)]
+        try:
+            samples = audio.load(item.audio)
+        except CorpusError as error:
+            found.append(Finding(where=item.where, message=str(error)))
+            continue
+        found += [Finding(where=item.where, message=f"{item.id} {problem}") for problem in _problems(item, samples)]
+        sounds.append(_Sound(item, audio.pcm_digest(samples), fingerprint(samples)))
+        progress(done, len(corpus.utterances))
+    found += _copies(sounds)
+    found += _calibrated(sounds, config)
+    found += _too_small(sounds, corpus, normalizer, config)
+    return found
+
+
+def _text_problems(item: Utterance, normalizer: Normalizer) -> Iterator[str]:
+    text = item.reference
+    if not item.is_speech:
+        return
+    if _PLACEHOLDER.fullmatch(text.strip()):
+        yield f"the transcript {text!r} stands for one that is missing; write what is said"
+    elif match := _MARKUP.search(text):
+        yield f"the transcript holds {match.group()!r}, which nobody says; write what is said, or leave the clip out"
+    elif _MOJIBAKE.search(text):
+        yield f"the transcript {text!r} was read in the wrong encoding; save it as UTF-8 again"
+    elif not normalizer(text, item.language):
+        yield f"nothing is left of the transcript {text!r} under {normalizer}; write out what is said"
+
+
+def _problems(item: Utterance, samples: NDArray[np.float32]) -> Iterator[str]:
+    seconds = len(samples) / audio.SAMPLE_RATE
+    rate = audio.native_rate(item.audio)
+    if seconds > MAX_SECONDS:
+        yield f"lasts {seconds:.1f} s, longer than Whisper's {MAX_SECONDS:.0f} s window; split it at pauses"
+    elif seconds < _SHORTEST:
+        yield f"lasts {seconds:.3f} s, too short for a word; record it again or remove its line"
+    if rate is not None and rate < LOWEST_RATE:
+        yield f"has {rate} samples a second, fewer than a telephone's {LOWEST_RATE}; find the original recording"
+    if not item.is_speech:
+        return
+    if is_silent(samples):
+        yield "is silent, but has a transcript; record it again, or clear the text and set kind=nonspeech"
+        return
+    if (share := clipped(samples)) > _CLIPPED:
+        yield f"is clipped: {share:.1%} of it lies at the end of the scale; record it again with less gain"
+    pace = len(item.reference) / seconds
+    if seconds >= _SHORTEST and pace > _FASTEST:
+        yield f"has {len(item.reference)} characters of text in {seconds:.1f} s; is it another recording's transcript?"
+    if seconds >= _SLOW_FROM and pace < _SLOWEST:
+        yield f"has {len(item.reference)} characters of text in {seconds:.1f} s; is the transcript cut short?"
+
+
+def _copies(sounds: Sequence[_Sound]) -> Iterator[Finding]:
+    """Name every recording that is there already: the same samples, or a copy in another encoding, level or noise."""
+    import numpy as np
+
+    first: dict[str, Utterance] = {}
+    fresh: list[_Sound] = []
+    for sound in sounds:
+        other = first.setdefault(sound.digest, sound.item)
+        if other is sound.item:
+            fresh.append(sound)
+            continue
+        text = "" if other.reference == sound.item.reference else ", but with other text"
+        message = f"{sound.item.id} is the same recording as {other.id} ({other.where}){text}; remove one of them"
+        yield Finding(where=sound.item.where, message=message)
+    spoken = [sound for sound in fresh if sound.item.is_speech]
+    prints = np.stack([sound.print for sound in spoken]) if spoken else np.zeros((0, 1), np.float32)
+    for number, sound in enumerate(spoken[1:], start=1):
+        alike = prints[:number] @ sound.print
+        nearest = int(alike.argmax())
+        if alike[nearest] > ALIKE:
+            other = spoken[nearest].item
+            message = f"{sound.item.id} sounds like a copy of {other.id} ({other.where}); remove one of them"
+            yield Finding(where=sound.item.where, message=message)
+
+
+def _calibrated(sounds: Sequence[_Sound], config: GateConfig) -> Iterator[Finding]:
+    try:
+        corpus = load_calibration_set(config.calibration)
+        heard = {audio.pcm_digest(audio.load(item.audio)): item for item in corpus.utterances}
+    except CorpusError as error:
+        yield Finding(where="", message=str(error))
+        return
+    for sound in sounds:
+        if other := heard.get(sound.digest):
+            message = f"{sound.item.id} is calibrated on too ({other.where}); take it out of one of the two sets"
+            yield Finding(where=sound.item.where, message=message)
+
+
+def _too_small(
+    sounds: Sequence[_Sound], corpus: Corpus, normalizer: Normalizer, config: GateConfig
+) -> Iterator[Finding]:
+    """Say that no candidate could pass, however good: counted on the rows that a run could use."""
+    spoken = [sound for sound in sounds if sound.item.is_speech]
+    lengths = [len(normalizer(sound.item.reference, sound.item.language).split()) for sound in spoken]
+    power = plan(lengths, [sound.item.cluster or sound.digest for sound in spoken], confidence=config.confidence)
+    if config.max_drop > power.at_best:
+        return
+    needed = power.needed(config.max_drop, best=True)
+    least = f"at least {needed} are needed" if needed else "no corpus can"
+    yield Finding(
+        where=corpus.name,
+        message=f"{len(spoken)} utterances of speech cannot certify max_drop={config.max_drop:g}; {least}",
+    )

@@ -1,0 +1,79 @@
+"""What a run leaves behind: reports, a stored run, exported models. Registered where any of them is asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_whisperq.collect import Broken, Collector, Gated
+from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.plugin import state
+from pytest_whisperq.plugin.reporting import judgements_of
+from pytest_whisperq.publish import Publisher
+from pytest_whisperq.waivers import covering
+
+
+class Publishing:
+    """A plugin of one run; it does nothing in an xdist worker."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._gated: dict[str, list[Gated]] = {}
+        self._broken: dict[str, Broken] = {}
+        self._lines: list[str] = []
+        self._error = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what was judged; what a rerun repeats replaces what came before."""
+        test = report.nodeid
+        outcome = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
+        if found := judgements_of(report):
+            waivers = (covering(state.waivers(self._config), judgement, test) for judgement in found)
+            self._gated[test] = [
+                Gated(
+                    test=test, outcome=outcome, judgement=judgement, waived_until=str(waiver.expires) if waiver else ""
+                )
+                for judgement, waiver in zip(found, waivers, strict=True)
+            ]
+        is_over = report.when == "call" or not report.passed
+        if is_over and not report.passed and not found and self._is_of_a_candidate(test):
+            self._broken[test] = Broken(test=test, outcome=outcome, message=self._message(report))
+        elif report.when == "call":
+            self._broken.pop(test, None)
+
+    def _is_of_a_candidate(self, test: str) -> bool:
+        names = [one.id for one in state.gate_config(self._config).candidates]
+        return any(name in test.partition("[")[2] for name in names)
+
+    def _message(self, report: pytest.TestReport) -> str:
+        """Return the first line of why a test ended without a verdict. A redacted run keeps only our own words."""
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
+        crash = getattr(getattr(report.longrepr, "reprcrash", None), "message", text)
+        first = (str(crash).strip().splitlines() or [""])[0]
+        is_ours = first.startswith(("whisperq:", "Skipped: whisperq:"))
+        return first if is_ours or not state.gate_config(self._config).redact else "see the terminal"
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write everything; what cannot be written turns the run red."""
+        config = self._config
+        is_over = session.exitstatus in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR)
+        if hasattr(config, "workerinput") or is_over or config.getoption("collectonly"):
+            return
+        gated = [one for found in self._gated.values() for one in found]
+        if not gated and not self._broken:
+            return
+        try:
+            run = state.gate_run(config)
+            publisher = Publisher(run, Collector(run, gated, list(self._broken.values())))
+            self._lines = publisher.publish()
+        except WhisperqError as error:
+            self._error = str(error)
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(trylast=True)  # below the table of the judgements
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was written where."""
+        if self._error:
+            terminalreporter.write_line(f"whisperq: {self._error}", red=True)
+        for line in self._lines:
+            terminalreporter.write_line(f"whisperq: {line}")

@@ -1,0 +1,182 @@
+"""The one format of a run: ``report.json``, which reports are rendered from and runs are compared by.
+
+The document is plain JSON data. `schema.json` beside this file describes it, and docs/reports.md explains it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq._files import first_line, replace_text
+from pytest_whisperq.audio_index import ClipFacts
+from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.measure.error_rate import Metric, count_errors, count_length
+from pytest_whisperq.measure.pairs import as_compared
+from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.privacy import text_digest
+from pytest_whisperq.transcribe import Known
+from pytest_whisperq.verdict import Judgement
+
+SCHEMA = 1
+"""Raised when a field changes its meaning or goes; readers ignore fields that they do not know."""
+
+BASELINE, CANDIDATE = "baseline", "candidate"
+"""The roles of models."""
+
+REPORTED = "REPORTED"
+"""Stands for a verdict where nothing was demanded."""
+
+_SAVE_AGAIN = "save the run again with this version, by --whisperq-save"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One utterance of a stored run.
+
+    clip: identity of the sound. said: digest of its row of the corpus. length: of the reference under the run's
+    normalizer, in words or characters; errors: of each model that heard it, by name.
+    """
+
+    id: str
+    clip: str
+    said: str
+    cluster: str
+    length: int
+    errors: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run read back: its document, under the name a user knows it by."""
+
+    name: str
+    document: Mapping[str, Any]
+
+    @property
+    def normalizer(self) -> str:
+        """Name and version of the normalizer of all counts."""
+        return str(self.document["settings"]["normalizer"])
+
+    @property
+    def metric(self) -> str:
+        """What was counted: "wer" or "cer"."""
+        return str(self.document["settings"]["metric"])
+
+    @cached_property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """What the gates of the run concluded."""
+        return tuple(Judgement.from_dict(gate["judgement"]) for gate in self.document["gates"])
+
+    @cached_property
+    def heard(self) -> dict[str, Heard]:
+        """The utterances that count, by their sound; a recording listed several times is numbered."""
+        found: dict[str, Heard] = {}
+        often: Counter[str] = Counter()
+        for row in self.document["utterances"]:
+            if row["errors"] is None:  # nobody speaks
+                continue
+            often[row["clip"]] += 1
+            found[f"{row['clip']}#{often[row['clip']]}"] = Heard(
+                id=row["id"],
+                clip=row["clip"],
+                said=row["said"],
+                cluster=row["cluster"],
+                length=row["length"],
+                errors=row["errors"],
+            )
+        return found
+
+    def models(self, role: str) -> list[str]:
+        """Return the names of the models in a role that heard the whole corpus."""
+        names = [name for name, model in self.document["models"].items() if model["role"] == role]
+        return [name for name in names if all(name in one.errors for one in self.heard.values())]
+
+
+def said_digest(item: Utterance) -> str:
+    """Return the identity of what the corpus says about a clip: transcript, language, kind and cluster."""
+    row = [item.reference, item.language, item.kind, item.cluster]
+    return hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16]
+
+
+def corpus_digest(corpus: Corpus, facts: Mapping[str, ClipFacts]) -> str:
+    """Return the identity of a corpus: its sounds and what it says about them, in whatever order, files or names."""
+    rows = sorted((facts[item.id].digest, said_digest(item)) for item in corpus.utterances)
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def utterance_rows(
+    corpus: Corpus,
+    facts: Mapping[str, ClipFacts],
+    normalizer: Normalizer,
+    metric: Metric,
+    known: Mapping[str, Known],
+    *,
+    redact: bool,
+) -> list[dict[str, Any]]:
+    """Return the utterances of a document, with what each model of ``known`` says in them, and its errors.
+
+    A model that did not hear an utterance is not in its texts and errors. Redacted, digests stand for all texts.
+    """
+    hidden = text_digest if redact else str
+    rows = []
+    for item in corpus.utterances:
+        texts = {name: model.texts[item.id] for name, model in known.items() if item.id in model.texts}
+        reference, errors = "", None
+        if item.is_speech:
+            reference = as_compared(normalizer(item.reference, item.language), item, metric)
+            heard = {name: as_compared(normalizer(text, item.language), item, metric) for name, text in texts.items()}
+            errors = {name: count_errors(reference, text, metric).errors for name, text in heard.items()}
+        rows.append(
+            {
+                "id": item.id,
+                "clip": facts[item.id].digest,
+                "said": said_digest(item),
+                "seconds": round(facts[item.id].seconds, 3),
+                "language": item.language,
+                "kind": item.kind,
+                "cluster": item.cluster or facts[item.id].digest,
+                "slices": dict(item.slices),
+                "reference": hidden(item.reference),
+                "texts": {name: hidden(text) for name, text in texts.items()},
+                "languages": {name: known[name].languages[item.id] for name in texts},
+                "length": count_length(reference, metric),
+                "errors": errors,
+            }
+        )
+    return rows
+
+
+def write(document: Mapping[str, Any], path: Path, option: str) -> None:
+    """Write a document atomically; raise `StoreError` naming ``option`` where it cannot be."""
+    replace_text(path, json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n", option)
+
+
+def read(path: Path, option: str) -> StoredRun:
+    """Read a document; raise `ConfigError` naming ``option`` and the file for whatever is none of this version."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{option}: cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{option}: {path} is not a report: {first_line(error)}") from error
+    if not isinstance(data, dict) or "schema" not in data:
+        raise ConfigError(f"{option}: {path} is not a report of pytest-whisperq; name a report.json")
+    if data["schema"] != SCHEMA:
+        raise ConfigError(f"{option}: {path} is of version {data['schema']!r}, not {SCHEMA}; {_SAVE_AGAIN}")
+    run = StoredRun(name=path.name, document=data)
+    try:
+        _ = run.normalizer, run.metric, run.judgements, run.heard, run.models(CANDIDATE), data["environment"]["cpu"]
+        _ = data["corpus"]["digest"], data["environment"]["versions"], data["verdict"], data["redacted"]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{option}: {path} is damaged ({type(error).__name__}: {error}); {_SAVE_AGAIN}") from error
+    if not run.heard:
+        raise ConfigError(f"{option}: {path} holds no utterance with words, so that nothing can be compared with it")
+    return run

@@ -1,0 +1,79 @@
+"""``summary.md``: what a reviewer reads under a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_whisperq.report.numbers import bounds, limit, number, title
+from pytest_whisperq.report.overview import overview
+from pytest_whisperq.verdict import Judgement, Verdict
+
+LONGEST = 60_000
+"""Characters; a comment on GitHub holds 65,536."""
+
+_SIGNS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "REPORTED": ""}
+
+
+def summary(document: Mapping[str, Any]) -> str:
+    """Return the summary of a run: the table, and why each gate that did not pass did not."""
+    gates = [(gate, Judgement.from_dict(gate["judgement"])) for gate in document["gates"]]
+    table = overview([judgement for _, judgement in gates], [gate["waived_until"] for gate, _ in gates])
+    corpus, settings = document["corpus"], document["settings"]
+    lines = [
+        f"## {_SIGNS[document['verdict']]} whisperq: {document['verdict']}".replace("  ", " "),
+        "",
+        *markdown_table(table.headings, table.rows),
+        "",
+        (
+            f"{escape(settings['model'])} against {escape(settings['baseline'])} on {escape(corpus['name'])}: "
+            f"{corpus['utterances']} utterances; {escape(settings['normalizer'])}; bounds at "
+            f"{100 * settings['confidence']:g} %, seed {settings['seed']}."
+        ),
+    ]
+    reasons = [line for gate, judgement in gates for line in _reasons(gate, judgement)]
+    reasons += [f"- **{escape(one['test'])}** {one['outcome']}: {escape(one['message'])}" for one in document["broken"]]
+    if reasons:
+        lines += ["", "### What did not pass", "", *reasons]
+    for one in document.get("compared", ()):
+        lines += ["", f"### Since {escape(one['old'])}", "", *compared_lines(one)]
+    text = "\n".join(lines) + "\n"
+    if len(text) <= LONGEST:
+        return text
+    cut = text[:LONGEST]
+    return f"{cut[: cut.rindex(chr(10))]}\n\n(cut here; report.html has the rest)\n"
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return [f"| {' | '.join(escape(cell) for cell in line)} |" for line in lines]
+
+
+def compared_lines(one: Mapping[str, Any]) -> list[str]:
+    """Return what a comparison found, as lines of a list."""
+    lines = [f"- Not compared: {escape(one['refused'])}."] if one["refused"] else []
+    for change in one.get("candidates", ()):
+        (base, base_now), (own, own_now) = change["rates"]
+        figures = f"baseline {base:.2f} % → {base_now:.2f} %, candidate {own:.2f} % → {own_now:.2f} %"
+        lines.append(f"- {escape(change['new'])}: {figures}")
+        lines += [f"  - {escape(words)}" for words in change["words"]]
+    return lines + [f"- {escape(line)}" for line in (*one.get("speed", ()), *one.get("provenance", ()))]
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is, in a table too."""
+    text = re.sub(r"([\\`*_\[\]#|~])", r"\\\1", " ".join(text.split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _reasons(gate: Mapping[str, Any], judgement: Judgement) -> list[str]:
+    waived = f", waived until {gate['waived_until']}" if gate["waived_until"] else ""
+    lines = []
+    for check in judgement.checks:
+        if check.verdict is not Verdict.PASS:
+            figures = f"{title(check)} {number(check, check.value)} ({bounds(check)}), must be {limit(check)}"
+            named = f"**{escape(judgement.id)}** {check.verdict.value}{waived}"
+            lines.append(f"- {named}: {escape(figures)}. {escape(check.reason)}")
+    return lines

@@ -1,0 +1,135 @@
+"""One row a candidate: what it ran as, what it lost, what it gained, and the verdict."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_whisperq.report.numbers import number, rates
+from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement, Verdict
+
+_FIRST = ("WER, %", "CER, %", "drop", "CER drop")
+"""What a narrow terminal shows before anything else."""
+
+_GAP = 3  # between columns
+
+_COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """A table: ``headings``, and for each candidate its cells and the verdict, which stands last."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def overview(judgements: Sequence[Judgement], waived: Sequence[str] | None = None) -> Overview:
+    """Return the table of a run; a column for each thing that was measured of any candidate.
+
+    ``waived`` has the day until which each judgement is waived, or an empty text. Where several tests measured the same
+    of a candidate, the first is shown; the verdict is the worst of all.
+    """
+    cells: dict[str, dict[str, str]] = {}
+    demanded: dict[str, list[Verdict]] = {}
+    excused: set[str] = set()
+    for judgement, until in zip(judgements, waived or [""] * len(judgements), strict=True):
+        own = cells.setdefault(judgement.candidate, {})
+        if judgement.compute_type:
+            own.setdefault("runs", f"{'→ ' if judgement.fell_back else ''}{judgement.compute_type}")
+        for heading, text in _measured(judgement):
+            own.setdefault(heading, text)
+        if until:
+            excused.add(judgement.candidate)
+        elif judgement.checks:
+            demanded.setdefault(judgement.candidate, []).append(judgement.verdict)
+        size = judgement.detail("size")
+        if size is not None:
+            own.setdefault("MB", f"{size / 1e6:.1f}")
+    found = dict.fromkeys(heading for own in cells.values() for heading in own)
+    first = [heading for heading in ("runs", "WER, %", "CER, %", "drop", "CER drop") if heading in found]
+    headings = [*first, *(heading for heading in found if heading not in first)]
+    rows = [
+        (name, *(own.get(heading, "") for heading in headings), _verdict(demanded.get(name, []), name in excused))
+        for name, own in cells.items()
+    ]
+    return Overview(headings=("candidate", *headings, "verdict"), rows=tuple(rows))
+
+
+def _verdict(demanded: list[Verdict], is_excused: bool) -> str:
+    text = Verdict.worst(demanded).value if demanded else "" if is_excused else "reported"
+    return " ".join(filter(None, (text, "(waived)" if is_excused else "")))
+
+
+def _measured(judgement: Judgement) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if judgement.gate in ("accuracy", "language") and (known := rates(judgement)):
+        name, before, after = known
+        found.append((f"{name}, %", f"{before:.2f} → {after:.2f}"))
+    checks = judgement.checks[:1] if judgement.gate in ("accuracy", "timestamps", "longform") else judgement.checks
+    for check in checks:
+        prefix = "" if judgement.gate not in ("longform", "streaming") else f"{judgement.gate} "
+        found.append((prefix + check.name, _cell(check)))
+    if not judgement.checks:
+        found += [(one.name, _times(one)) for one in judgement.figures if one.name.endswith(" speedup")]
+    return found
+
+
+def _cell(check: Check) -> str:
+    value = number(check, check.value)
+    if check.unit.startswith("of ") and check.value is not None:
+        value += " %"
+    is_bounded = check.confidence is not None and None not in (check.lower, check.upper)
+    if is_bounded and (check.unit == TIMES or "drop" in check.name):
+        return f"{value} ({number(check, check.lower)} … {number(check, check.upper)})"
+    return value
+
+
+def _times(figure: Figure) -> str:
+    if figure.lower is None or figure.upper is None:
+        return f"{figure.value:.2f}"
+    return f"{figure.value:.2f} ({figure.lower:.2f} … {figure.upper:.2f})"
+
+
+def overview_table(table: Overview, *, width: int, colour: bool) -> str:
+    """Return the table for a terminal of so many columns; where it is narrow, as many of the headings as fit.
+
+    Candidate, error rates, drop and verdict come first; the tables above have the rest.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    text = io.StringIO()
+    console = Console(
+        file=text,
+        width=max(width, 60),
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        legacy_windows=False,
+    )
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    kept = _fitting(table, console.width)
+    for column in kept:
+        shown.add_column(table.headings[column], overflow="fold", no_wrap=table.headings[column] == "verdict")
+    for row in ([own[column] for column in kept] for own in table.rows):
+        colour_of = _COLOURS.get(row[-1].partition(" ")[0], "")
+        verdict = f"[{colour_of}]{row[-1]}[/]" if colour_of else row[-1]
+        shown.add_row(*map(escape, row[:-1]), verdict)
+    console.print(shown)
+    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
+
+
+def _fitting(table: Overview, width: int) -> list[int]:
+    """Return the columns that have room side by side, in their order."""
+    needed = [max(map(len, cells)) + _GAP for cells in zip(table.headings, *table.rows, strict=True)]
+    last = len(needed) - 1
+    first = [column for column, heading in enumerate(table.headings) if heading in _FIRST]
+    kept: list[int] = [0, last]
+    for column in dict.fromkeys((*first, *range(1, last))):
+        if column not in kept and sum(needed[one] for one in (*kept, column)) <= width:
+            kept.append(column)
+    return sorted(kept)

@@ -1,0 +1,143 @@
+"""From a folder of recordings to a corpus that can be gated on, and from a corpus to its data card."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median, quantiles
+
+from pytest_whisperq import audio
+from pytest_whisperq._files import replace_text
+from pytest_whisperq.audio_index import ClipFacts
+from pytest_whisperq.config import GateConfig
+from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.corpus.manifest import METADATA_NAMES, read_text, recordings_in
+from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.measure.power import plan
+from pytest_whisperq.preflight import forecast
+from pytest_whisperq.report.document import corpus_digest
+from pytest_whisperq.report.markdown import markdown_table
+from pytest_whisperq.workbench import Workbench
+
+_TESTS = '''"""What a release of the quantized model has to keep."""
+
+import pytest
+
+
+@pytest.mark.whisperq_parity
+@pytest.mark.whisperq_catastrophe
+@pytest.mark.whisperq_accuracy
+def test_release() -> None:
+    """The candidate transcribes these recordings as well as the original."""
+'''
+_INI = """[pytest]
+# Every option: pytest --help. A path is relative to this file.
+whisperq_backend = openvino
+whisperq_model = whisperq-micro
+whisperq_corpus = metadata.csv
+"""
+_OPTION = "corpus init"
+
+
+def start(directory: Path) -> list[str]:
+    """Write ``metadata.csv``, ``test_release.py`` and ``pytest.ini`` beside recordings; return what to do next.
+
+    The text of a recording is that of the ``.txt`` beside it, or left to be filled in. No file is ever replaced. Raises
+    `CorpusError` for a folder without recordings, or with a manifest.
+    """
+    if not directory.is_dir():
+        raise CorpusError(f"{_OPTION}: {directory} is no folder; name one that holds recordings")
+    for name in METADATA_NAMES:
+        if (directory / name).exists():
+            raise CorpusError(f"{_OPTION}: {directory / name} is there already; check it with corpus lint {directory}")
+    recordings = recordings_in(directory)
+    if not recordings:
+        raise CorpusError(f"{_OPTION}: {directory} holds no recordings (wav, flac, ogg, mp3 …); put some there first")
+    table, empty = io.StringIO(), 0
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["file_name", "text", "language", "kind"])
+    for path in recordings:
+        sidecar = path.with_suffix(".txt")
+        text = " ".join(read_text(sidecar).split()) if sidecar.is_file() else ""
+        empty += not text
+        writer.writerow([path.relative_to(directory).as_posix(), text, "", ""])
+    replace_text(directory / METADATA_NAMES[0], table.getvalue(), _OPTION)
+    written = [METADATA_NAMES[0]]
+    for name, content in (("test_release.py", _TESTS), ("pytest.ini", _INI)):
+        if not (directory / name).exists():
+            replace_text(directory / name, content, _OPTION)
+            written.append(name)
+    lines = [f"{directory}: {len(recordings)} recordings; wrote {', '.join(written)}"]
+    if empty:
+        lines.append(f"fill in the text of {empty} recordings (or kind=nonspeech), and the language, such as en")
+    lines.append(f"check it: python -m pytest_whisperq corpus lint {directory}")
+    lines.append(f"name your model in pytest.ini, then gate it: pytest {directory}")
+    return lines
+
+
+def card(config: GateConfig) -> str:
+    """Return the data card of the corpus of a run as Markdown: what there is, what it certifies, what nobody knows yet.
+
+    Raises `CorpusError` for a corpus that a run would refuse.
+    """
+    run = Workbench(config)
+    corpus, facts = run.corpus, run.facts
+    speech = corpus.speech
+    words = [len(run.normalizer(item.reference, item.language).split()) for item in speech]
+    power = plan(words, [run.cluster(item) for item in speech], confidence=config.confidence)
+    seconds = [facts[item.id].seconds for item in corpus.utterances]
+    rates = Counter(audio.native_rate(item.audio) for item in corpus.utterances)
+    rows = [
+        ("utterances", f"{len(corpus.utterances)}, {len(corpus.utterances) - len(speech)} without speech"),
+        ("length", f"{sum(seconds) / 60:.1f} minutes; {_spread(seconds)} s each"),
+        ("words", f"{sum(words)} ({run.normalizer})"),
+        ("independent groups", f"{power.clusters}"),
+        (
+            "samples a second",
+            ", ".join(f"{rate or 'other'}: {count}" for rate, count in sorted(rates.items(), key=str)),
+        ),
+        ("certifies", "; ".join(forecast(power, [config.max_drop]))),
+        ("digest", corpus_digest(corpus, facts)[:16]),
+    ]
+    lines = [f"# {Path(corpus.name).name}", "", *markdown_table(("", ""), rows)]
+    for column in _columns(corpus.utterances):
+        lines += [
+            "",
+            f"## By {column}",
+            "",
+            *markdown_table((column, "utterances", "minutes"), _by(column, corpus, facts)),
+        ]
+    for heading, question in (
+        ("Origin", "Who speaks, where and when was it recorded, and how were the transcripts made?"),
+        ("Consent and licence", "May it be kept, shared, and used to decide on releases?"),
+        ("Not covered", "Which of your users, lines and situations are missing?"),
+    ):
+        lines += ["", f"## {heading}", "", f"*{question}*"]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    if len(seconds) < 2:
+        return f"{seconds[0]:.1f}"
+    low, *_, high = quantiles(seconds, n=20, method="inclusive")
+    return f"{median(seconds):.1f} in the median, 90 % from {low:.1f} to {high:.1f}"
+
+
+def _columns(utterances: Sequence[Utterance]) -> list[str]:
+    """Return the columns that slice a corpus: those with several values, but not a value of its own for each row."""
+    found: dict[str, set[str]] = {}
+    for item in utterances:
+        for column, value in item.slices:
+            found.setdefault(column, set()).add(value)
+    return [column for column, values in sorted(found.items()) if 1 < len(values) <= max(2, len(utterances) // 2)]
+
+
+def _by(column: str, corpus: Corpus, facts: dict[str, ClipFacts]) -> list[tuple[str, ...]]:
+    seconds: dict[str, list[float]] = {}
+    for item in corpus.utterances:
+        seconds.setdefault(dict(item.slices).get(column, ""), []).append(facts[item.id].seconds)
+    ranked = sorted(seconds.items(), key=lambda row: (-len(row[1]), row[0]))
+    return [(value or "(none)", f"{len(own)}", f"{sum(own) / 60:.1f}") for value, own in ranked]

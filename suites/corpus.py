@@ -1,0 +1,17 @@
+"""Is the corpus fit to be gated on? All that ``python -m pytest_whisperq corpus lint`` finds, as a test.
+
+Not part of a plain run of the suites: it listens to every recording again. Run ``pytest suites/corpus.py``, or
+``--pyargs pytest_whisperq.suites.corpus``, with --whisperq-corpus.
+"""
+
+import pytest
+
+from pytest_whisperq import GateConfig
+from pytest_whisperq.lint import lint
+
+
+def test_corpus(whisperq_config: GateConfig) -> None:
+    """Nothing is wrong with any recording, transcript or row, and there are enough for the limit in force."""
+    found = lint(whisperq_config)
+    if found:
+        pytest.fail("\n".join(map(str, found)), pytrace=False)

@@ -1,0 +1,115 @@
+"""A run held against saved ones: the last accepted, and an anchor that ten small losses do not move."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from scripted_project import Project, same
+
+GATE = "import pytest\n\n@pytest.mark.whisperq_accuracy(max_drop=3)\ndef test_it(): pass\n"
+
+
+def losing(words: int) -> Callable[[int, str], str]:
+    """Get a word wrong in so many of a hundred clips of six words."""
+    return lambda index, text: text.rsplit(" ", 1)[0] + " wrong" if index % 100 < words else text
+
+
+def saved(project: Project, name: str, change: Callable[[int, str], str], **more: Callable[[int, str], str]) -> None:
+    project.record(int8=change, **more)
+    project.pytester.makepyfile(GATE)
+    project.run(f"--whisperq-save={name}")
+
+
+def test_a_candidate_that_fell_behind_fails_though_its_drop_is_within_the_limit(project: Project) -> None:
+    saved(project, "good.json", same, float32=losing(9))
+    project.record(int8=losing(40), float32=losing(35))
+    result = project.run("--whisperq-compare=good.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*drop: +0.83 points*", "*drop since good.json: +6.67 points (must stay below 3)*"])
+
+
+def test_one_that_kept_up_passes_and_the_table_says_against_what(project: Project) -> None:
+    saved(project, "good.json", losing(3))
+    result = project.run("--whisperq-compare=good.json")
+    assert result.ret == pytest.ExitCode.OK
+    assert re.search(r"drop since .*\+0\.00", result.stdout.str())
+
+
+def test_an_anchor_sees_what_small_losses_add_up_to(project: Project) -> None:
+    """Each step loses a point and is accepted; the anchor is four steps back."""
+    baseline = losing(30)
+    for step in range(5):
+        saved(project, f"{step}.json", losing(6 * step), float32=baseline)
+    last = project.run("--whisperq-compare=3.json")
+    assert last.ret == pytest.ExitCode.OK
+    anchored = project.run("--whisperq-compare=3.json,0.json")
+    assert anchored.ret == pytest.ExitCode.TESTS_FAILED
+    anchored.stdout.fnmatch_lines(["*drop since 3.json: +1.00*", "*drop since 0.json: +4.00*"])
+
+
+def test_another_corpus_is_explained_and_not_compared(project: Project) -> None:
+    saved(project, "run.json", same)
+    project.pytester.path.joinpath("calls", "clip0000.wav").write_bytes(
+        project.pytester.path.joinpath("calls", "clip0001.wav").read_bytes()
+    )
+    rows = project.pytester.path.joinpath("calls", "metadata.csv").read_text().splitlines(keepends=True)
+    project.pytester.path.joinpath("calls", "metadata.csv").write_text("".join([rows[0], *rows[2:]]))
+    result = project.run("--whisperq-compare=run.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["*INCONCLUSIVE: not compared: the corpus changed: 1 recordings gone (clip0000.wav); accept a new run*"]
+    )
+
+
+def test_another_normalizer_is_explained_and_not_compared(project: Project) -> None:
+    saved(project, "run.json", same)
+    result = project.run("--whisperq-compare=run.json", "--whisperq-normalizer=identity")
+    result.stdout.fnmatch_lines(["*not compared: the normalizer changed: whisper-english (*), now identity (1)*"])
+
+
+def test_a_single_saved_candidate_stands_for_one_of_another_name(project: Project) -> None:
+    saved(project, "run.json", same, int4_sym=losing(50))
+    result = project.run(
+        "--whisperq-compare=run.json", "--whisperq-candidate=scripted:int4-sym", "--whisperq-early-stop=false"
+    )
+    result.stdout.fnmatch_lines(["*drop since run.json (scripted:int8): +8.33 points*"])
+
+
+def test_one_of_several_that_was_never_saved_is_inconclusive(project: Project) -> None:
+    project.record(int8=same, int4_sym=same)
+    project.pytester.makepyfile(GATE)
+    both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
+    project.run(both, "--whisperq-save=run.json")
+    project.record(int8=same, int4_sym=same, float32=same)
+    result = project.run("--whisperq-compare=run.json", "--whisperq-candidate=scripted:float32")
+    result.stdout.fnmatch_lines(["*run.json has no candidate scripted:float32 that heard all of the corpus*"])
+
+
+def test_a_saved_run_that_had_not_passed_is_named(project: Project) -> None:
+    saved(project, "bad.json", losing(90))
+    result = project.run("--whisperq-compare=bad.json", "--whisperq-early-stop=false")
+    result.stdout.fnmatch_lines(["*bad.json itself had ended FAIL*"])
+
+
+def test_a_file_that_is_no_run_ends_the_run_before_any_gate(project: Project) -> None:
+    project.record(20, int8=same)
+    project.pytester.makepyfile(GATE)
+    (project.pytester.path / "run.json").write_text("{}")
+    result = project.run("--whisperq-compare=run.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--whisperq-compare: run.json is not a report of pytest-whisperq*"])
+
+
+def test_a_redacted_run_can_be_compared_with(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(GATE)
+    project.run("--whisperq-save=run.json", "--whisperq-redact")
+    assert project.run("--whisperq-compare=run.json").ret == pytest.ExitCode.OK
+
+
+def test_a_candidate_that_is_broken_beyond_doubt_is_not_compared(project: Project) -> None:
+    saved(project, "run.json", same)
+    project.record(int8=lambda index, text: "wrong")
+    result = project.run("--whisperq-compare=run.json")
+    result.stdout.no_fnmatch_line("*drop since*")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,138 @@
+"""Models that leave the cache: only what passed, whole, and checked again before deployment."""
+
+import json
+from pathlib import Path
+
+import pytest
+from scripted_project import Project, same, slipping, wrecked
+
+from pytest_whisperq.__main__ import main
+from pytest_whisperq.export import CERTIFICATE
+
+GATES = """
+import pytest
+
+@pytest.mark.whisperq_accuracy
+def test_accuracy():
+    pass
+
+@pytest.mark.whisperq_size
+def test_size():
+    pass
+"""
+
+GOOD = "@pytest.mark.whisperq_accuracy\ndef test_it(): pass\n\n"
+
+
+@pytest.fixture
+def exported(project: Project) -> Path:
+    """A model that passed, copied out of the cache."""
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    result = project.run("--whisperq-export=models")
+    result.stdout.fnmatch_lines(["*whisperq: exported models/scripted-int8; before deployment: python -m *verify *"])
+    return project.pytester.path / "models" / "scripted-int8"
+
+
+def test_a_model_that_passed_is_copied_with_what_its_gates_found(exported: Path) -> None:
+    assert {path.name for path in exported.iterdir()} == {"scripted.json", CERTIFICATE}
+    found = json.loads((exported / CERTIFICATE).read_text())
+    assert found["candidate"] == "scripted:int8"
+    assert sorted(gate["gate"] for gate in found["gates"]) == ["accuracy", "size"]
+    (drop,) = [check for gate in found["gates"] for check in gate["checks"] if check["name"] == "drop"]
+    assert drop["upper"] < drop["limit"]
+    assert found["corpus"]["utterances"] == 300
+    assert len(found["model"]["identity"]) == 64
+
+
+def test_what_did_not_pass_stays_where_it_is_and_the_reason_is_said(project: Project) -> None:
+    project.record(int8=same, int4_sym=wrecked)
+    project.pytester.makepyfile(GATES)
+    both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
+    result = project.run("--whisperq-export=models", both)
+    assert [path.name for path in (project.pytester.path / "models").iterdir()] == ["scripted-int8"]
+    result.stdout.fnmatch_lines(["*whisperq: not exported: scripted:int4-sym: its accuracy gate ended FAIL*"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("@pytest.mark.whisperq_size\ndef test_it(): pass", "no accuracy gate judged it"),
+        ("@pytest.mark.whisperq_accuracy\ndef test_it(): assert False", "*test_it*failed without a verdict"),
+        (f"{GOOD}def test_other(whisperq_gate):\n    whisperq_gate.size()\n    assert False", "*test_other*failed"),
+        (
+            f"{GOOD}@pytest.mark.skip\n@pytest.mark.whisperq_memory\ndef test_other(): pass",
+            "*test_other*skipped without a verdict",
+        ),
+    ],
+)
+def test_what_is_not_known_to_be_good_is_refused(project: Project, text: str, reason: str) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(f"import pytest\n\n{text}\n")
+    result = project.run("--whisperq-export=models")
+    result.stdout.fnmatch_lines([f"*not exported: scripted:int8: {reason}"])
+    assert not (project.pytester.path / "models").exists()
+
+
+def test_a_waived_failure_is_refused(project: Project) -> None:
+    project.record(int8=slipping)
+    project.pytester.makepyfile(GATES.replace("whisperq_accuracy", "whisperq_accuracy(max_drop=0.1)"))
+    waiver = '[[waiver]]\nid = "accuracy/scripted:int8"\nreason = "later"\nexpires = 2999-01-01\n'
+    (project.pytester.path / "waivers.toml").write_text(waiver)
+    result = project.run("--whisperq-export=models", "--whisperq-waivers=waivers.toml")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*not exported: scripted:int8: its accuracy gate ended *"])
+
+
+def test_a_later_export_replaces_the_earlier_one_whole(project: Project, exported: Path) -> None:
+    (exported / "left over").write_text("from before")
+    project.run("--whisperq-export=models")
+    assert {path.name for path in exported.iterdir()} == {"scripted.json", CERTIFICATE}
+    assert [path.name for path in exported.parent.iterdir()] == ["scripted-int8"]
+
+
+def test_a_sound_copy_is_verified(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(exported)]) == 0
+    assert "scripted:int8: sound, as it was gated" in capsys.readouterr().out
+    assert main(["verify", str(exported.parent)]) == 0  # all of a folder
+
+
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        (lambda folder: (folder / "scripted.json").write_text("{}"), "scripted.json has changed"),
+        (lambda folder: (folder / "scripted.json").unlink(), "scripted.json is missing"),
+        (lambda folder: (folder / "more.bin").write_text(""), "more.bin was not there when it was gated"),
+        (
+            lambda folder: (folder / CERTIFICATE).write_text(
+                (folder / CERTIFICATE).read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"')
+            ),
+            "its gates did not all pass",
+        ),
+    ],
+)
+def test_what_is_not_what_was_gated_is_named(
+    exported: Path, capsys: pytest.CaptureFixture[str], harm: object, found: str
+) -> None:
+    harm(exported)  # type: ignore[operator]
+    assert main(["verify", str(exported)]) == 1
+    assert found in capsys.readouterr().out
+
+
+def test_another_environment_is_named_and_is_no_damage(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    certificate = json.loads((exported / CERTIFICATE).read_text())
+    certificate["environment"]["cpu"] = "aarch64 i8mm"
+    certificate["model"]["versions"] = {"numpy": "0.1"}
+    (exported / CERTIFICATE).write_text(json.dumps(certificate))
+    assert main(["verify", str(exported)]) == 0
+    text = capsys.readouterr().out
+    assert "differs: numpy 0.1, here " in text
+    assert "differs: processor aarch64 i8mm, here " in text
+
+
+def test_what_is_no_export_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "is no exported model, it has no whisperq-gate.json" in capsys.readouterr().err
+    (tmp_path / CERTIFICATE).write_text("{}")
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "is damaged" in capsys.readouterr().err

@@ -1,0 +1,181 @@
+"""What a run leaves behind: reports, whatever ended how, and nothing where none was asked for."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_project import GATES, Project, same, wrecked
+
+
+def report(project: Project, folder: str = "out") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.pytester.path / folder / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def names(project: Project, folder: str = "out") -> set[str]:
+    return {path.name for path in (project.pytester.path / folder).iterdir()}
+
+
+def test_a_failed_gate_leaves_the_report_behind(any_project: Project) -> None:
+    any_project.record(int8=wrecked)
+    any_project.pytester.makepyfile(GATES)
+    result = any_project.run("--whisperq-report=out", "--junitxml=junit.xml", "--whisperq-early-stop=false")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert names(any_project) == {"report.html", "report.json", "summary.md"}
+    found = report(any_project)
+    assert found["verdict"] == "FAIL"
+    assert sorted(gate["judgement"]["gate"] for gate in found["gates"]) == ["accuracy", "parity"]
+    assert len(found["utterances"]) == 300
+    assert found["utterances"][1]["errors"] == {"scripted:float32": 0, "scripted:int8": 2}
+    assert [row["utterances"] for row in found["slices"]] == [300]
+    result.stdout.fnmatch_lines(["*whisperq: report out/report.html, report.json, summary.md*"])
+    properties = ElementTree.parse(any_project.pytester.path / "junit.xml").findall(".//property[@name='whisperq']")
+    assert len(properties) == 2
+
+
+def test_nothing_is_written_where_nothing_was_asked_or_gated(project: Project) -> None:
+    project.record(20, int8=same)
+    project.pytester.makepyfile("def test_it(): pass")
+    project.run("--whisperq-report=out", "--whisperq-save=run.json")
+    project.run_plain("--whisperq-report=out")
+    assert not (project.pytester.path / "out").exists()
+    assert not (project.pytester.path / "run.json").exists()
+
+
+def test_what_broke_off_is_in_the_report_and_makes_it_fail(project: Project) -> None:
+    project.record(20, int8=same)
+    project.pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.whisperq_size
+        def test_size():
+            pass
+
+        @pytest.mark.whisperq_accuracy
+        def test_body():
+            assert 1 == 2
+        """
+    )
+    project.run("--whisperq-report=out")
+    found = report(project)
+    assert found["verdict"] == "FAIL"
+    (broken,) = found["broken"]
+    assert broken["test"].endswith("test_body[scripted-int8]")
+    assert broken["message"] == "assert 1 == 2"
+    assert "assert 1 == 2" in (project.pytester.path / "out" / "summary.md").read_text()
+
+
+def test_what_another_backend_cannot_build_is_in_the_report(project: Project) -> None:
+    project.record(20, int8=same)
+    project.pytester.makepyfile(GATES)
+    project.run("--whisperq-report=out", "--whisperq-candidate=scripted:int4-sym")
+    found = report(project)
+    assert [one["outcome"] for one in found["broken"]] == ["failed", "failed"]
+    assert "has no entry for precision 'int4-sym'" in found["broken"][0]["message"]
+    assert found["gates"] == []
+
+
+def test_transcripts_stay_out_of_everything_on_request(project: Project) -> None:
+    project.record(60, int8=lambda index, text: "classified" if index % 2 else text)
+    project.pytester.makepyfile(GATES)
+    result = project.run("--whisperq-report=out", "--whisperq-save=run.json", "--whisperq-redact", "--junitxml=j.xml")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    files = [
+        *(project.pytester.path / "out").iterdir(),
+        *(project.pytester.path / name for name in ("run.json", "j.xml")),
+    ]
+    texts = [path.read_text(encoding="utf-8") for path in files] + [result.stdout.str()]
+    for text in texts:
+        assert "classified" not in text
+        assert not re.search(r"\b(foxtrot|juliett)\b", text)
+    assert "<audio" not in texts[0] + texts[1] + texts[2]
+    result.stdout.fnmatch_lines(["*clip00??.wav  +6*"])  # counts stay
+
+
+@pytest.mark.parametrize(("which", "clips"), [("worst", 5), ("all", 60), ("none", 0)])
+def test_the_page_plays_what_was_asked_for(project: Project, which: str, clips: int) -> None:
+    project.record(60, int8=wrecked)
+    project.pytester.makepyfile(GATES)
+    project.run("--whisperq-report=out", f"--whisperq-report-audio={which}", "--whisperq-early-stop=false")
+    assert (project.pytester.path / "out" / "report.html").read_text().count("<audio") == clips
+
+
+def test_sound_beyond_the_limit_is_left_out_and_said_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.record(60, int8=wrecked)
+    project.pytester.makepyfile(GATES)
+    monkeypatch.setattr("pytest_whisperq.publish.MOST_AUDIO", 20_000)
+    project.run("--whisperq-report=out", "--whisperq-report-audio=all", "--whisperq-early-stop=false")
+    page = (project.pytester.path / "out" / "report.html").read_text()
+    assert 0 < page.count("<audio") < 60
+    assert f"{60 - page.count('<audio')} recordings are left out" in page
+
+
+def test_redacting_and_playing_everything_contradict(project: Project) -> None:
+    project.record(5, int8=same)
+    result = project.run("--whisperq-redact", "--whisperq-report-audio=all")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--whisperq-report-audio: no recording goes into a report with --whisperq-redact*"])
+
+
+def test_the_summary_of_a_github_job_is_appended_to(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.record(60, int8=same)
+    project.pytester.makepyfile(GATES)
+    step = project.pytester.path / "step.md"
+    step.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
+    project.run("--whisperq-report=out")
+    assert step.read_text() == "before\n" + (project.pytester.path / "out" / "summary.md").read_text()
+
+
+def test_a_report_that_cannot_be_written_turns_the_run_red_and_names_the_option(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_accuracy\ndef test_it(): pass")
+    (project.pytester.path / "file").write_text("in the way")
+    result = project.run("--whisperq-report=file/out")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*whisperq: --whisperq-report: cannot write *name another place.*"])
+
+
+def test_folders_of_this_machine_are_in_no_report(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    project.record(60, int8=same)
+    project.pytester.makepyfile(GATES)
+    away = tmp_path_factory.mktemp("customers") / "acme"
+    (project.pytester.path / "calls").rename(away)
+    project.run("--whisperq-report=out", f"--whisperq-corpus={away}")
+    for name in names(project):
+        text = (project.pytester.path / "out" / name).read_text()
+        assert str(away.parent) not in text
+        assert str(project.pytester.path) not in text
+        assert str(Path.home()) not in text
+    assert report(project)["corpus"]["name"] == "acme"
+
+
+def test_an_ini_file_names_its_report_from_where_it_stands(project: Project) -> None:
+    project.record(60, int8=same)
+    project.pytester.makepyfile(GATES)
+    project.pytester.makeini("[pytest]\nwhisperq_report = reports/today\n")
+    project.run()
+    assert names(project, "reports/today") == {"report.html", "report.json", "summary.md"}
+
+
+def test_several_candidates_share_one_table_and_quiet_runs_show_only_that(project: Project) -> None:
+    project.record(60, int8=same, int4_sym=wrecked)
+    project.pytester.makepyfile(GATES)
+    both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
+    loud = project.run(both).stdout.str()
+    quiet = project.run(both, "-q").stdout.str()
+    for text in (loud, quiet):
+        assert re.search(r"candidate .*WER, % +drop .*verdict", text)
+        assert re.search(r"^ *scripted:int8 .*(PASS|INCONCLUSIVE)$", text, re.MULTILINE)
+    assert "exact match, %" in loud
+    assert "exact match, %" not in quiet
+
+
+def test_one_candidate_has_one_table(project: Project) -> None:
+    project.record(60, int8=same)
+    project.pytester.makepyfile(GATES)
+    assert not re.search(r"candidate .*WER", project.run().stdout.str())

@@ -1,0 +1,119 @@
+"""The stored run: written whole, read back, and refused where it is none."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_whisperq.errors import ConfigError, StoreError
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.report.document import StoredRun, corpus_digest, read, utterance_rows, write
+
+MakeStored = Callable[..., StoredRun]
+
+
+def test_a_document_is_read_back(tmp_path: Path, make_stored: MakeStored) -> None:
+    run = make_stored("x", {"base": [0, 1], "int8": [1, 2]})
+    write(run.document, tmp_path / "run.json", "--whisperq-save")
+    found = read(tmp_path / "run.json", "--whisperq-compare")
+    assert found == StoredRun(name="run.json", document=run.document)
+    assert found.models("candidate") == ["int8"]
+
+
+def change(data: dict[str, Any], path: str, value: object) -> None:
+    *folders, last = path.split(".")
+    place: Any = data
+    for folder in folders:
+        place = place[folder]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("schema", 99, r"of version 99, not 1; save the run again"),
+        ("settings.normalizer", None, r"damaged \(KeyError: 'normalizer'\)"),
+        ("utterances", [{"errors": {}}], r"damaged \(KeyError: 'clip'\)"),
+        ("utterances", 3, "damaged"),
+        ("gates", [{}], "damaged"),
+        ("corpus", None, "damaged"),
+        ("utterances", [], "holds no utterance with words"),
+    ],
+)
+def test_what_is_no_report_is_named_with_what_to_do(
+    tmp_path: Path, make_stored: MakeStored, path: str, value: object, message: str
+) -> None:
+    data = json.loads(json.dumps(make_stored("x", {"base": [0]}).document))
+    change(data, path, value)
+    (tmp_path / "run.json").write_text(json.dumps(data))
+    with pytest.raises(ConfigError, match=rf"^--whisperq-compare: .*run\.json .*{message}"):
+        read(tmp_path / "run.json", "--whisperq-compare")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', "[" * 100_000])
+def test_what_is_no_json_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"run\.json is not a report"):
+        read(tmp_path / "run.json", "--whisperq-compare")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--x: cannot read .*gone\.json: No such file"):
+        read(tmp_path / "gone.json", "--x")
+
+
+def test_a_place_that_cannot_be_written_blames_the_option_and_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"^--whisperq-save: cannot write .*run\.json: .* or name another place"):
+        write({}, tmp_path / "file" / "run.json", "--whisperq-save")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def known(run: GateRun) -> Mapping[str, Any]:
+    specs = {"base": run.baseline_spec, "int8": run.spec(run.config.candidates[0])}
+    for spec in specs.values():
+        run.transcripts(spec)
+    return {name: run.known(spec) for name, spec in specs.items()}
+
+
+def rows(run: GateRun, *, redact: bool) -> list[dict[str, Any]]:
+    return utterance_rows(run.corpus, run.facts, run.normalizer, run.metric, known(run), redact=redact)
+
+
+@pytest.fixture
+def run(start_run: Callable[..., GateRun], tmp_path: Path, make_corpus: Any, make_script: Any) -> GateRun:
+    """One clip of three in which int8 gets a word of two wrong, and one in which nobody speaks."""
+    make_corpus(tmp_path / "corpus", ["one", "two three", ""], {"kind": ["", "", "nonspeech"]})
+    make_script(tmp_path / "model", tmp_path / "corpus", {"float32": None, "int8": ["one", "two wrong", "noise"]})
+    return start_run()
+
+
+def test_rows_hold_texts_counts_and_identities(run: GateRun) -> None:
+    first, second, silent = rows(run, redact=False)
+    assert first["errors"] == {"base": 0, "int8": 0}
+    assert second["texts"] == {"base": "two three", "int8": "two wrong"}
+    assert (second["errors"], second["length"]) == ({"base": 0, "int8": 1}, 2)
+    assert second["clip"] == run.facts["clip0001.wav"].digest
+    assert silent["errors"] is None
+    assert silent["texts"]["int8"] == "noise"
+
+
+def test_redacted_rows_hold_counts_and_no_word(run: GateRun) -> None:
+    hidden = rows(run, redact=True)
+    assert [row["errors"] for row in hidden] == [row["errors"] for row in rows(run, redact=False)]
+    for word in ("two", "three", "wrong", "noise"):
+        assert word not in json.dumps(hidden)
+    assert hidden[0]["texts"]["base"] == hidden[0]["texts"]["int8"] != hidden[1]["texts"]["base"]
+
+
+def test_the_digest_of_a_corpus_minds_words_and_sounds_and_neither_order_nor_names(run: GateRun) -> None:
+    digest = corpus_digest(run.corpus, run.facts)
+    backwards = type(run.corpus)(name="other", utterances=run.corpus.utterances[::-1])
+    assert corpus_digest(backwards, run.facts) == digest
+    shorter = type(run.corpus)(name="other", utterances=run.corpus.utterances[1:])
+    assert corpus_digest(shorter, run.facts) != digest

@@ -1,0 +1,182 @@
+"""The page: whole, self-contained, and every word of a transcript nothing but text."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pytest_whisperq.collect import Broken, Collector, Gated
+from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.report.html import render, utterance_table, worst
+from pytest_whisperq.report.markdown import LONGEST, escape, summary
+
+EVIL = '</pre></script><script>alert("1")</script><img src=x onerror=alert(2)>'
+SCHEMA = json.loads((resources.files("pytest_whisperq.report") / "schema.json").read_text(encoding="utf-8"))
+
+
+StartRun = Callable[..., GateRun]
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: every element, and the text in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+
+@pytest.fixture
+def document(
+    start_run: Callable[..., GateRun], tmp_path: Path, make_corpus: Any, make_script: Any
+) -> Callable[..., Any]:
+    """Make the document of a run over twelve clips, in every third of which int8 says something evil."""
+
+    def make(said: str = EVIL, gates: Sequence[str] = ("parity", "accuracy", "size"), **options: str) -> dict[str, Any]:
+        references = [f"one two three {number}" for number in range(12)]
+        lines = {"line": ["good" if number < 6 else EVIL for number in range(12)]}
+        make_corpus(tmp_path / "corpus", references, lines)
+        hypotheses = [said if number % 3 == 0 else text for number, text in enumerate(references)]
+        make_script(tmp_path / "model", tmp_path / "corpus", {"float32": None, "int8": hypotheses})
+        run = start_run(early_stop="false", **options)
+        (candidate,) = run.config.candidates
+        gated = [
+            Gated(
+                test=f"test_{gate}.py::test[{EVIL}]", outcome="failed", judgement=run.judge(gate, candidate).judgement
+            )
+            for gate in gates
+        ]
+        broken = [Broken(test="test_memory.py::test", outcome="failed", message=EVIL)]
+        return Collector(run, gated, broken).document()
+
+    return make
+
+
+def test_the_document_is_as_its_schema_says(document: Callable[..., Any]) -> None:
+    for redact in ("false", "true"):
+        found = document(redact=redact)
+        jsonschema.validate(json.loads(json.dumps(found)), SCHEMA)
+        assert found["verdict"] == "FAIL"
+        assert set(found) == set(SCHEMA["required"])
+
+
+def test_the_schema_refuses_what_is_no_document(document: Callable[..., Any]) -> None:
+    found = document()
+    found["gates"][0]["judgement"]["checks"][0]["verdict"] = "MAYBE"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, SCHEMA)
+
+
+def test_what_a_model_says_stays_text_wherever_it_stands(document: Callable[..., Any]) -> None:
+    text = render(document())
+    page = Page(text)
+    assert page.count("script") == 1
+    assert page.count("img") == 0
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert any(EVIL in part for part in page.texts)  # the message of the broken test
+    assert "<script>alert" not in text
+
+
+def test_the_page_needs_nothing_else_and_allows_no_other_script(document: Callable[..., Any]) -> None:
+    text = render(document(), {"clip0000.wav": b"fLaC"})
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+    page = Page(text)
+    for tag, attributes in page.elements:
+        assert (attributes.get("src") or "data:").startswith("data:"), tag
+        assert "style" not in attributes, tag  # the policy would forbid it
+    (policy,) = [a["content"] for _, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in policy
+
+
+def test_the_page_has_every_section_and_marks_what_failed(document: Callable[..., Any]) -> None:
+    page = Page(render(document()))
+    identifiers = {attributes.get("id") for _, attributes in page.elements}
+    assert identifiers >= {"verdicts", "slices", "pareto", "timing", "texts", "environment", "utterances"}
+    assert any("FAIL" in (attributes.get("class") or "") for _, attributes in page.elements)
+    assert page.count("svg") == 1  # slices; no speed was measured
+    for _, attributes in page.elements:
+        if "aria-labelledby" in attributes:
+            assert attributes["aria-labelledby"] in identifiers
+
+
+def test_the_table_has_three_aligned_texts_the_largest_loss_first(document: Callable[..., Any]) -> None:
+    rows = utterance_table(document("one two"))
+    assert len(rows) == 12
+    first = rows[0]
+    assert (first["id"], first["before"], first["after"], first["delta"]) == ("clip0000.wav", 0, 2, 2)
+    assert first["changed"]
+    assert dict(first["texts"])["candidate"].split() == ["one", "two", "*****", "*"]
+    assert [row["delta"] for row in rows] == sorted((row["delta"] for row in rows), reverse=True)
+    assert not rows[-1]["changed"]
+
+
+def test_a_redacted_page_holds_no_word_that_was_said(document: Callable[..., Any]) -> None:
+    found = document("secret words here", redact="true")
+    text = render(found)
+    for word in ("secret", "three"):
+        assert word not in text
+        assert word not in json.dumps(found)
+    assert "Transcripts are left out" in text
+    assert utterance_table(found)[0]["changed"]
+
+
+def test_recordings_are_played_from_the_page(document: Callable[..., Any]) -> None:
+    page = Page(render(document(), {"clip0003.wav": b"sound"}))
+    (audio,) = [attributes for tag, attributes in page.elements if tag == "audio"]
+    assert audio["src"] == f"data:audio/flac;base64,{base64.b64encode(b'sound').decode()}"
+    assert audio["aria-label"] == "clip0003.wav"
+
+
+def test_the_worst_utterances_are_those_that_lost_most(document: Callable[..., Any]) -> None:
+    found = document("one two")
+    assert worst(found, 3) == ["clip0000.wav", "clip0003.wav", "clip0006.wav"]
+    assert worst(found, 99) == [f"clip{number:04}.wav" for number in (0, 3, 6, 9)]
+
+
+def test_the_summary_shows_the_table_and_why(document: Callable[..., Any]) -> None:
+    text = summary(document("one two"))
+    assert text.startswith("## ❌ whisperq: FAIL\n\n| candidate |")
+    assert "| scripted:int8 | int8 |" in text
+    assert "- **accuracy/scripted:int8** " in text
+    assert "size/scripted" not in text  # it passed
+
+
+def test_the_summary_shows_evil_as_text(document: Callable[..., Any]) -> None:
+    text = summary(document())
+    assert "<script" not in text
+    assert "<img" not in text
+
+
+def test_the_summary_fits_a_comment(document: Callable[..., Any]) -> None:
+    found = document()
+    found["broken"] = [{"test": f"t{number}", "outcome": "failed", "message": "x" * 300} for number in range(999)]
+    text = summary(found)
+    assert len(text) <= LONGEST + 100
+    assert text.endswith("(cut here; report.html has the rest)\n")
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a|b", r"a\|b"), ("a\nb", "a b"), ("<b>*x*", r"&lt;b&gt;\*x\*")])
+def test_markdown_shows_text_as_it_is(text: str, shown: str) -> None:
+    assert escape(text) == shown

@@ -1,0 +1,191 @@
+"""What is wrong with a corpus: each fault that is planted is found, once, and a good corpus has none."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from pytest_whisperq.config import resolve
+from pytest_whisperq.lint import Finding, lint
+from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
+
+RATE = 16_000
+
+
+@lru_cache(maxsize=64)
+def voice(number: int, seconds: float = 2.0, rate: int = RATE) -> "np.ndarray":
+    """Something like speech: syllables of harmonics, other ones for every number."""
+    random = np.random.default_rng(number)
+    time = np.arange(int(seconds * rate)) / rate
+    sound = np.zeros_like(time)
+    for start in np.arange(0.05, seconds - 0.2, 0.2):
+        envelope = np.exp(-(((time - start - 0.08) / 0.05) ** 2))
+        pitch, first, second = random.uniform(90, 250), random.uniform(250, 900), random.uniform(900, 2600)
+        for harmonic in range(1, 16):
+            frequency = harmonic * pitch
+            if frequency < min(3400, rate / 2):
+                gain = np.exp(-(((frequency - first) / 150) ** 2)) + 0.5 * np.exp(-(((frequency - second) / 250) ** 2))
+                sound += gain * envelope * np.sin(2 * np.pi * frequency * time)
+    return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+Row = tuple[str, str, str]
+
+
+def write(folder: Path, rows: Sequence[Row]) -> Path:
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("file_name", "text", "kind"), *rows])
+    return folder
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> list[Row]:
+    """The rows of forty recordings with nothing wrong, enough for a limit of five points."""
+    (tmp_path / "calls").mkdir()
+    rows = []
+    for number in range(40):
+        soundfile.write(tmp_path / "calls" / f"{number}.wav", voice(number, 1.0 + number % 7 / 10), RATE)
+        rows.append((f"{number}.wav", f"please hold the line {number}", ""))
+    return rows
+
+
+def look(folder: Path, **options: str) -> list[Finding]:
+    calibration = folder.parent / "calibration"
+    if not calibration.exists():
+        calibration.mkdir()
+        soundfile.write(calibration / "a.wav", voice(9999), RATE)
+        write(calibration, [("a.wav", "calibrated on", "")])
+    typed = {"corpus": str(folder), "calibration": str(calibration), "max_drop": "5", **options}
+    return lint(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
+
+
+def test_nothing_is_wrong_with_a_good_corpus(tmp_path: Path, good: list[Row]) -> None:
+    assert look(write(tmp_path / "calls", good)) == []
+
+
+def test_twelve_faults_are_twelve_findings(tmp_path: Path, good: list[Row]) -> None:
+    """One row for each, in the order in which they are planted."""
+    folder = tmp_path / "calls"
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "noaudio.mp3").write_text("<html>not found</html>" * 50)
+    soundfile.write(folder / "clipped.wav", np.clip(8 * voice(1001), -1, 1), RATE)
+    soundfile.write(folder / "silent.wav", np.zeros(RATE, np.float32), RATE)
+    soundfile.write(folder / "low.wav", voice(1002, rate=4000), 4000)
+    soundfile.write(folder / "named.wav", voice(1003), RATE)
+    soundfile.write(folder / "todo.wav", voice(1004), RATE)
+    soundfile.write(folder / "twice.flac", soundfile.read(folder / "3.wav", dtype="float32")[0], RATE)
+    soundfile.write(folder / "copy.ogg", 0.4 * soundfile.read(folder / "5.wav", dtype="float32")[0], RATE)
+    soundfile.write(folder / "calibrated.wav", voice(9999), RATE)
+    soundfile.write(folder / "noise.wav", 0.01 * np.random.default_rng(0).normal(size=RATE), RATE)
+    said = "thank you for calling"
+    planted = [
+        ("gone.wav", said, "", "does not exist"),
+        ("empty.wav", said, "", "the file is empty"),
+        ("noaudio.mp3", said, "", "not readable|damaged or not audio"),
+        ("clipped.wav", said, "", "is clipped: "),
+        ("silent.wav", said, "", "is silent, but has a transcript"),
+        ("low.wav", said, "", "has 4000 samples a second"),
+        ("named.wav", "", "", "empty transcript"),
+        ("todo.wav", "TODO", "", "'TODO' stands for one that is missing"),
+        ("twice.flac", "please hold the line 3", "", r"is the same recording as 3\.wav"),
+        ("copy.ogg", said, "", r"sounds like a copy of 5\.wav"),
+        ("calibrated.wav", said, "", "is calibrated on too"),
+    ]
+    nonspeech = ("noise.wav", "", "nonspeech")  # whose text is empty, as it has to be
+    rows = [*good, nonspeech, *((name, text, kind) for name, text, kind, _ in planted)]
+    found = look(write(folder, rows), max_drop="0.01")
+    assert len(found) == 12
+
+    for name, _, _, message in planted:
+        own = [str(one) for one in found if re.search(message, str(one)) and name in str(one)]
+        assert len(own) == 1, (name, [str(one) for one in found])
+    assert found[-1].message.startswith("47 utterances of speech cannot certify max_drop=0.01; ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hello [inaudible] you", r"holds '\[inaudible\]', which nobody says"),
+        ("cafÃ©", "was read in the wrong encoding"),
+        ("...", "stands for one that is missing"),
+        ("xxx", "stands for one that is missing"),
+        ("(um)", "nothing is left of the transcript"),
+        ("a very long text for so short a sound, too long by far to be said in it" * 3, "characters of text in"),
+    ],
+)
+def test_suspicious_text_is_named(tmp_path: Path, good: list[Row], text: str, message: str) -> None:
+    rows = [("0.wav", text, ""), *good[1:]]
+    (found,) = look(write(tmp_path / "calls", rows))
+    assert re.search(message, str(found))
+    assert found.where.endswith("metadata.csv:2")
+
+
+def test_long_short_and_slow_recordings_are_named(tmp_path: Path, good: list[Row]) -> None:
+    folder = tmp_path / "calls"
+    for name, seconds in (("long.wav", 31.0), ("slow.wav", 20.0)):
+        sound = np.concatenate([voice(5000 + int(seconds) + number) for number in range(16)])
+        soundfile.write(folder / name, sound[: int(seconds * RATE)], RATE)
+    soundfile.write(folder / "short.wav", voice(7, 1.0)[:800], RATE)
+    text = "what a long sentence this is, and how much there is to say"
+    rows = [*good, ("long.wav", text, ""), ("short.wav", "a", ""), ("slow.wav", "yes", "")]
+    messages = [one.message for one in look(write(folder, rows))]
+    assert len(messages) == 3
+    assert messages[0].startswith("long.wav lasts 31.0 s, longer than Whisper's 30 s window")
+    assert messages[1].startswith("short.wav lasts 0.050 s, too short")
+    assert messages[2].startswith("slow.wav has 3 characters of text in 20.0 s; is the transcript cut short?")
+
+
+def test_a_corpus_that_is_none_is_one_finding(tmp_path: Path) -> None:
+    (found,) = look(tmp_path / "nowhere")
+    assert "does not exist" in found.message
+    (tmp_path / "bad.csv").write_text("file_name,text\na.wav,one,two\n")
+    (found,) = look(tmp_path / "bad.csv")
+    assert "has more fields than the header's 2" in found.message
+
+
+def test_sidecars_without_recordings_and_recordings_without_sidecars(tmp_path: Path) -> None:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for number in range(3):
+        soundfile.write(folder / f"{number}.wav", voice(number), RATE)
+    (folder / "0.txt").write_text("please hold the line")
+    found = look(folder, max_drop="100")
+    assert [one.message.partition(":")[2][:23] for one in found[:2]] == [" has no transcript; wri"] * 2
+    assert len(found) == 3  # and one recording certifies nothing
+
+
+def test_a_loud_wave_is_not_clipped_and_a_flat_top_is() -> None:
+    wave = np.sin(np.arange(RATE) / 5).astype(np.float32)
+    assert clipped(0.98 * wave) == 0
+    assert clipped(np.clip(2 * wave, -1, 1)) > 0.3
+    assert is_silent(0.0005 * wave)
+    assert not is_silent(0.01 * wave)
+
+
+@pytest.mark.parametrize("change", ["ogg", "quiet", "noise", "telephone"])
+def test_a_copy_is_recognized_and_another_sentence_is_not(change: str) -> None:
+
+    sound, other = voice(1), voice(2)
+    file = io.BytesIO()
+    soundfile.write(file, sound, RATE, format="OGG")
+    copies = {
+        "ogg": soundfile.read(io.BytesIO(file.getvalue()), dtype="float32")[0],
+        "quiet": 0.1 * sound,
+        "noise": sound + np.random.default_rng(0).normal(0, 0.003, len(sound)).astype(np.float32),
+        "telephone": soxr.resample(soxr.resample(sound, RATE, 8000), 8000, RATE),
+    }
+    own = fingerprint(sound)
+    assert own @ fingerprint(copies[change]) > 0.97
+    assert own @ fingerprint(other) < 0.9
+    assert float(np.linalg.norm(own)) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_fingerprint_of_next_to_nothing_is_defined() -> None:
+    assert np.isfinite(fingerprint(np.zeros(3, np.float32))).all()

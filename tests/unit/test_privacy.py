@@ -1,0 +1,49 @@
+"""What does not leave a machine with a report."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq.privacy import scrubber, text_digest, without_tokens
+
+
+def test_tokens_of_the_environment_and_what_looks_like_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "my-private-token")
+    text = without_tokens("401 for my-private-token and hf_abcdefghijklmnopqrstuvwxyz")
+    assert text == "401 for *** and ***"
+
+
+def test_a_token_that_is_next_to_nothing_blanks_out_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "a")
+    assert without_tokens("a cat") == "a cat"
+
+
+def test_folders_of_this_machine_go_and_names_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, away = tmp_path / "here", tmp_path / "acme" / "calls"
+    here.mkdir()
+    away.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    scrub = scrubber([str(away), "embedded", "calls"])
+    data = {
+        "corpus": str(away),
+        "notes": [f"calibrated on {away}, kept in {tmp_path / 'home' / 'cache'}", f"{here}{os.sep}test.py"],
+        "count": 3,
+    }
+    assert scrub(data) == {
+        "corpus": "calls",
+        "notes": ["calibrated on calls, kept in ~/cache", "test.py"],
+        "count": 3,
+    }
+
+
+def test_what_json_cannot_say_becomes_nothing() -> None:
+    scrub = scrubber(())
+    assert scrub([float("nan"), float("inf"), 1.5]) == [None, None, 1.5]
+    assert scrub("file \udcff.wav") == "file ?.wav"
+
+
+def test_equal_texts_have_equal_digests() -> None:
+    assert text_digest("one") == text_digest("one") != text_digest("two")
+    assert "one" not in text_digest("one")

@@ -1,0 +1,111 @@
+"""From a folder of recordings to a corpus, and to its card."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pytest_whisperq.__main__ import main
+from pytest_whisperq.corpus import load_corpus
+from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.starter import start
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three recordings in two folders, one with its text beside it."""
+    for name in ("a.wav", "calls/b.flac", "calls/c.ogg"):
+        path = tmp_path / "recordings" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.random.default_rng(len(name)).uniform(-0.5, 0.5, 8000), 16_000)
+    (tmp_path / "recordings" / "a.txt").write_text("please hold\nthe line\n")
+    return tmp_path / "recordings"
+
+
+def test_a_folder_becomes_a_corpus_with_a_test(folder: Path) -> None:
+    lines = start(folder)
+    assert lines[0] == f"{folder}: 3 recordings; wrote metadata.csv, test_release.py, pytest.ini"
+    assert lines[1].startswith("fill in the text of 2 recordings")
+    with (folder / "metadata.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file_name"] for row in rows] == ["a.wav", "calls/b.flac", "calls/c.ogg"]
+    assert [row["text"] for row in rows] == ["please hold the line", "", ""]
+
+
+def test_a_starter_runs_as_soon_as_its_texts_are_there(
+    folder: Path, pytester: pytest.Pytester, make_script: Callable[..., Path]
+) -> None:
+    for name in ("calls/b.txt", "calls/c.txt"):
+        (folder / name).write_text(f"the text of {name}")
+    assert len(start(folder)) == 3  # nothing to fill in
+    assert len(load_corpus(folder).utterances) == 3
+    make_script(folder / "model", folder, {"float32": None, "int8": None})
+    ini = (folder / "pytest.ini").read_text().replace("openvino", "scripted").replace("whisperq-micro", "model")
+    (folder / "pytest.ini").write_text(f"{ini}whisperq_baseline = scripted\nwhisperq_cache_dir = cache\n")
+    result = pytester.runpytest_subprocess(str(folder), "-p", "no:cacheprovider")
+    # Three recordings certify nothing: what a gate says of them is that it cannot tell.
+    result.stdout.fnmatch_lines(["*whisperq accuracy gate: INCONCLUSIVE*", "*3 utterances*"])
+
+
+def test_nothing_is_ever_replaced(folder: Path) -> None:
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    assert "wrote metadata.csv, test_release.py" in start(folder)[0]
+    assert (folder / "pytest.ini").read_text() == "[pytest]\n"
+    with pytest.raises(CorpusError, match=r"metadata\.csv is there already; check it with corpus lint"):
+        start(folder)
+
+
+def test_a_folder_that_cannot_become_one_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corpus", "init", str(tmp_path)]) == 2
+    assert "holds no recordings" in capsys.readouterr().err
+    assert main(["corpus", "init", str(tmp_path / "gone")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
+def test_a_card_says_what_there_is_and_what_nobody_knows(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["phone", "phone", "desk", "desk", "desk", ""]
+    kinds = [""] * 5 + ["nonspeech"]
+    make_corpus(tmp_path / "calls", [*["one two"] * 5, ""], {"line": lines, "kind": kinds})
+    arguments = ["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("# calls\n")
+    assert "| utterances | 6, 1 without speech |" in text
+    assert "| samples a second | 16000: 6 |" in text
+    assert "## By line\n\n| line | utterances | minutes |\n| --- | --- | --- |\n| desk | 3 |" in text
+    assert "| (none) | 1 |" in text
+    for heading in ("## Origin", "## Consent and licence", "## Not covered"):
+        assert heading in text
+    assert main([*arguments, "--output", str(tmp_path / "CARD.md")]) == 0
+    assert (tmp_path / "CARD.md").read_text() == text
+    assert main([*arguments, "--output", str(tmp_path)]) == 2
+
+
+def test_lint_counts_its_findings_in_the_exit_code(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_corpus(tmp_path / "calls", ["one"] * 140)
+    assert main(["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5"]) == 0
+    (tmp_path / "calls" / "clip0003.wav").unlink()
+    assert main(["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5"]) == 1
+    shown = capsys.readouterr().out
+    assert "metadata.csv:5: the audio file 'clip0003.wav' does not exist" in shown
+    assert shown.endswith(f"1 finding in {tmp_path / 'calls'}\n")
+
+
+def test_the_suite_lints_the_corpus_of_a_run(
+    pytester: pytest.Pytester, tmp_path: Path, make_corpus: Callable[..., Path]
+) -> None:
+    make_corpus(tmp_path / "calls", ["one"] * 140)
+    suite = Path(__file__).parents[2] / "suites" / "corpus.py"
+    options = [f"--whisperq-corpus={tmp_path / 'calls'}", "--whisperq-max-drop=5", "-p", "no:cacheprovider"]
+    pytester.runpytest(suite, *options).assert_outcomes(passed=1)
+    (tmp_path / "calls" / "clip0003.wav").write_bytes(b"")
+    result = pytester.runpytest(suite, *options)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*clip0003.wav: the file is empty*"])
