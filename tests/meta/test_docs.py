@@ -1,0 +1,118 @@
+"""What the README and the docs tell people to type: every block of code is read, and every name in it exists."""
+
+import argparse
+import ast
+import csv
+import importlib
+import io
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_whisperq import contract
+from pytest_whisperq.__main__ import parser
+from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.plugin.markers import MARKERS, MERGE_CONTRACT, check_keywords
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(wanted: str) -> list[object]:
+    return [
+        pytest.param(text, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, (language, text) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), 1)
+        if language == wanted
+    ]
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    found = {match[0] for page in PAGES for match in BLOCK.findall(page.read_text(encoding="utf-8"))}
+    assert found <= {"", "python", "toml", "yaml", "csv", "json", "text"}
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_parses_and_imports_and_marks_what_exists(text: str) -> None:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pytest_whisperq"):
+            module = importlib.import_module(node.module or "")
+            for alias in node.names:
+                assert hasattr(module, alias.name), alias.name
+        if isinstance(node, ast.Attribute) and node.attr.startswith("whisperq_"):
+            assert node.attr in {*MARKERS, MERGE_CONTRACT}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MARKERS:
+            keywords = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in node.keywords}
+            check_keywords(MARKERS[node.func.attr], keywords, "docs")
+    assert contract  # whose names the pages import
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_toml_parses(text: str) -> None:
+    assert tomllib.loads(text)
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_yaml_parses_and_its_commands_exist(text: str) -> None:
+    assert yaml.safe_load(text)
+    for line in text.splitlines():
+        check_flags(line)
+
+
+@pytest.mark.parametrize("text", blocks("csv"))
+def test_csv_has_as_many_fields_in_every_row(text: str) -> None:
+    assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_json_parses(text: str) -> None:
+    assert json.loads(text)
+
+
+@pytest.mark.parametrize("text", blocks(""))
+def test_commands_have_options_that_exist(text: str) -> None:
+    for line in text.splitlines():
+        check_flags(line)
+        if "python -m pytest_whisperq " in line:
+            typed = shlex.split(line.partition("python -m pytest_whisperq ")[2], comments=True)
+            if "list|verify" not in line:
+                parses(parser(), typed)
+
+
+def check_flags(line: str) -> None:
+    known = {option.flag for option in OPTIONS}
+    for flag in re.findall(r"--whisperq-[a-z-]+", line):
+        assert flag in known, flag
+
+
+def parses(whole: argparse.ArgumentParser, typed: list[str]) -> None:
+    try:
+        whole.parse_args(typed)
+    except SystemExit as error:
+        raise AssertionError(f"python -m pytest_whisperq {shlex.join(typed)} is not understood") from error
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_inline_flags_and_links_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    check_flags(text.replace("--whisperq-…", ""))
+    for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_action_runs_what_exists_and_quotes_what_users_give() -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    assert action["runs"]["using"] == "composite"
+    scripts = [step["run"] for step in action["runs"]["steps"] if "run" in step]
+    for script in scripts:
+        check_flags(script)
+        assert "${{" not in script  # what a user gives reaches the shell as a variable, not as a part of the script
+    given = {name for step in action["runs"]["steps"] for name in re.findall(r"inputs\.([\w-]+)", str(step))}
+    assert given == set(action["inputs"])
