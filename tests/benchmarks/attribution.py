@@ -1,7 +1,8 @@
 """How often a change is put down to what caused it: ``python tests/benchmarks/attribution.py [POINTS …]``.
 
-A hundred changes are planted in what the embedded model really said: the base model got worse, quantization did, both, or
-neither, twenty-five of each. In all of them 8 % of the texts differ from run to run by chance. Seeded: the figures repeat.
+A hundred changes are planted in what the embedded model really said: the base model got worse, quantization did, both,
+or neither, twenty-five of each. In all of them 8 % of the texts differ from run to run by chance. Seeded: the figures
+repeat.
 """
 
 import sys
@@ -65,19 +66,20 @@ def attribute(recorded: Recorded, points: float) -> Iterator[tuple[Cell, Cell]]:
             yield cell, attributed(recorded, cell, points, 1000 * number + trial)
 
 
+def named(cell: Cell) -> str:
+    """Return what moved, in words."""
+    return " and ".join(name for name, moves in zip(("base", "quantization"), cell, strict=True) if moves) or "neither"
+
+
 def main() -> None:
     """Print a table for each size of effect."""
     recorded = planting.load()
-    names = {
-        cell: " and ".join(n for n, moves in zip(("base", "quantization"), cell, strict=True) if moves)
-        for cell in CELLS
-    }
     for points in map(float, sys.argv[1:] or (str(POINTS), "2", "1.5")):
         found = list(attribute(recorded, points))
         right = sum(planted == put for planted, put in found)
         print(f"{points:g} points lost where anything is: {right} of {len(found)} put down to what caused them")
         for (planted, put), count in sorted(Counter(found).items()):
-            print(f"  planted {names[planted] or 'neither'}: put down to {names[put] or 'neither'}, {count}")
+            print(f"  planted {named(planted)}: put down to {named(put)}, {count}")
 
 
 if __name__ == "__main__":

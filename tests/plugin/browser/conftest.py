@@ -27,11 +27,8 @@ def browser() -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = str(shutil.which(CHROMIUM))
     for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
+        *("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"),
         "--autoplay-policy=no-user-gesture-required",
-        "--window-size=1200,900",
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
