@@ -31,7 +31,7 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     assert values["baseline"] == "transformers:float32"
     assert {name for name, value in values.items() if value is None} == {
         *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers"),
-        *("threads", "cache-dir", "min-speedup", "merge-profile"),
+        *("threads", "cache-dir", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
     }
 
 
