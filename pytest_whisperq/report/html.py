@@ -16,8 +16,11 @@ from pytest_whisperq.report.numbers import bounds, figure_cells, limit, number, 
 from pytest_whisperq.report.overview import overview
 from pytest_whisperq.verdict import Judgement, Series
 
-ROWS = 4000
+ROWS = 3000
 """Rows of the table of utterances at most: those that changed most stay."""
+
+LONGEST = 600
+"""Characters of a line of aligned texts; what a model says in a loop is cut there."""
 
 
 def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None, audio_note: str = "") -> str:
@@ -50,7 +53,7 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
         candidates=candidates,
         rows=rows[:ROWS],
         left_out_rows=max(0, len(rows) - ROWS),
-        clips={name: _data_uri(data) for name, data in (clips or {}).items()},
+        clips={name: (number, _data_uri(data)) for number, (name, data) in enumerate((clips or {}).items(), 1)},
         audio_note=audio_note,
         environment=_environment(document),
         script=Markup(script),  # noqa: S704 - a file of ours
@@ -79,7 +82,8 @@ def utterance_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:
                 said = (item["reference"], item["texts"][baseline], item["texts"][name])
                 own = [normalizer(text, item["language"]) for text in said]
                 is_changed = own[1] != own[2]
-                texts = list(zip(("reference", "baseline", "candidate"), align(*own), strict=True))
+                lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in align(*own)]
+                texts = list(zip(("reference", "baseline", "candidate"), lines, strict=True))
             rows.append(
                 {
                     "id": item["id"],

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pytest_whisperq.report.numbers import number, rates
 from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement, Verdict
 
-_FIRST = ("WER, %", "CER, %", "drop", "CER drop")
+_FIRST = ("drop", "CER drop", "WER, %", "CER, %")
 """What a narrow terminal shows before anything else."""
 
-_GAP = 3  # between columns
+_GAP = 2  # between columns
 
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
@@ -127,7 +127,7 @@ def _fitting(table: Overview, width: int) -> list[int]:
     """Return the columns that have room side by side, in their order."""
     needed = [max(map(len, cells)) + _GAP for cells in zip(table.headings, *table.rows, strict=True)]
     last = len(needed) - 1
-    first = [column for column, heading in enumerate(table.headings) if heading in _FIRST]
+    first = [table.headings.index(heading) for heading in _FIRST if heading in table.headings]
     kept: list[int] = [0, last]
     for column in dict.fromkeys((*first, *range(1, last))):
         if column not in kept and sum(needed[one] for one in (*kept, column)) <= width:

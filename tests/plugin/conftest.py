@@ -8,9 +8,10 @@ import pytest
 # are loaded a second time, and a package remembers submodules that are forgotten, so that two copies of one class would
 # meet. Everything a gate uses is therefore loaded before any such run.
 for name in (
-    *("jiwer", "numpy", "rich.console", "rich.table", "scipy.special", "soundfile", "soxr"),
+    *("jinja2", "jiwer", "numpy", "rich.console", "rich.table", "scipy.special", "soundfile", "soxr"),
     *("whisper_normalizer.basic", "whisper_normalizer.english"),
     *("pytest_whisperq.backends.scripted", "pytest_whisperq.plugin.gating", "pytest_whisperq.plugin.state"),
+    "pytest_whisperq.plugin.publishing",
 ):
     importlib.import_module(name)
 

@@ -144,9 +144,18 @@ def test_a_redacted_page_holds_no_word_that_was_said(document: Callable[..., Any
 
 def test_recordings_are_played_from_the_page(document: Callable[..., Any]) -> None:
     page = Page(render(document(), {"clip0003.wav": b"sound"}))
+    (link,) = [attributes for _, attributes in page.elements if attributes.get("class") == "play"]
+    assert link["href"] == "#clip-1"
+    assert any(attributes.get("id") == "clip-1" for _, attributes in page.elements)
     (audio,) = [attributes for tag, attributes in page.elements if tag == "audio"]
     assert audio["src"] == f"data:audio/flac;base64,{base64.b64encode(b'sound').decode()}"
     assert audio["aria-label"] == "clip0003.wav"
+
+
+def test_what_a_model_says_in_a_loop_is_cut(document: Callable[..., Any]) -> None:
+    texts = dict(utterance_table(document("so " * 900))[0]["texts"])
+    assert texts["candidate"].endswith(" …")
+    assert len(texts["candidate"]) < 700
 
 
 def test_the_worst_utterances_are_those_that_lost_most(document: Callable[..., Any]) -> None:

@@ -1,5 +1,5 @@
 "use strict";
-// Sorts and filters the table of utterances. Everything it shows is in the page already.
+// Sorts and filters the table of utterances, and plays recordings. Everything it shows is in the page already.
 (() => {
   const table = document.getElementById("utterances");
   if (!table) return;
@@ -51,8 +51,19 @@
       sort(column, isDescending);
     });
   });
+  body.addEventListener("click", (event) => {
+    const link = event.target.closest("a.play");
+    const player = link && document.querySelector(`${link.getAttribute("href")} audio`);
+    if (!player) return;
+    event.preventDefault();
+    for (const other of document.querySelectorAll("audio")) other.pause();
+    player.currentTime = 0;
+    player.play();
+  });
   for (const control of [text, candidate, changed]) {
-    if (control) control.addEventListener("input", filter);
+    if (!control) continue;
+    control.addEventListener("input", filter);
+    control.addEventListener("change", filter);
   }
   filter();
 })();
