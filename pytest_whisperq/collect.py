@@ -197,7 +197,9 @@ class Collector:
         import numpy as np
 
         counts = np.array([(r["errors"][baseline], r["errors"][name], r["length"]) for r in rows], np.float64)
-        drop = bound_drop(counts, [row["cluster"] for row in rows], confidence=self._run.config.confidence)
+        drop = bound_drop(
+            counts.reshape(-1, 3), [row["cluster"] for row in rows], confidence=self._run.config.confidence
+        )
         bounds = {"drop": drop.value, "lower": drop.lower, "upper": drop.upper}
         return {"candidate": name, "column": column, "value": value, "utterances": len(rows), **bounds}
 

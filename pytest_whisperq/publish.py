@@ -35,15 +35,20 @@ class Publisher:
     def _document(self) -> dict[str, Any]:
         return self._collector.document()
 
-    def publish(self) -> list[str]:
-        """Write everything and return lines that say what is where; raise `StoreError` for what cannot be written."""
+    def publish(self, *, is_cut: bool) -> list[str]:
+        """Write everything and return lines that say what is where; raise `StoreError` for what cannot be written.
+
+        Of a run that ``is_cut`` short nothing is exported: gates that would have failed may not have run.
+        """
         config, lines = self._run.config, []
         if config.report:
             lines.append(self._report(config.report))
         if config.save:
             documents.write(self._document, config.save, "--whisperq-save")
             lines.append(f"saved {config.save}; compare a later run with --whisperq-compare {config.save}")
-        if config.export:
+        if config.export and is_cut:
+            lines.append("not exported: the run was cut short, and gates may be missing")
+        elif config.export:
             lines += export(self._run, self._collector, self._document, config.export)
         return lines
 

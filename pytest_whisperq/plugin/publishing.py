@@ -45,12 +45,12 @@ class Publishing:
         return any(name in test.partition("[")[2] for name in names)
 
     def _message(self, report: pytest.TestReport) -> str:
-        """Return the first line of why a test ended without a verdict. A redacted run keeps only our own words."""
+        """Return the first line of why a test ended without a verdict; it may quote what was said."""
+        if state.gate_config(self._config).redact:
+            return "see the terminal"
         text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
         crash = getattr(getattr(report.longrepr, "reprcrash", None), "message", text)
-        first = (str(crash).strip().splitlines() or [""])[0]
-        is_ours = first.startswith(("whisperq:", "Skipped: whisperq:"))
-        return first if is_ours or not state.gate_config(self._config).redact else "see the terminal"
+        return (str(crash).strip().splitlines() or [""])[0]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write everything; what cannot be written turns the run red."""
@@ -64,7 +64,8 @@ class Publishing:
         try:
             run = state.gate_run(config)
             publisher = Publisher(run, Collector(run, gated, list(self._broken.values())))
-            self._lines = publisher.publish()
+            is_cut = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
+            self._lines = publisher.publish(is_cut=bool(is_cut))
         except WhisperqError as error:
             self._error = str(error)
             if session.exitstatus == pytest.ExitCode.OK:

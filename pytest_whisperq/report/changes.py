@@ -95,6 +95,9 @@ def _few(names: Iterable[str]) -> str:
 
 
 def _paired(old: StoredRun, new: StoredRun, pairs: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    for run in (old, new):
+        if not run.models(BASELINE):
+            raise ConfigError(f"{run.name}: its baseline did not hear the corpus; save a run with an accuracy gate")
     before, after = old.models(CANDIDATE), new.models(CANDIDATE)
     if pairs:
         for run, names, known in ((new, pairs.keys(), after), (old, pairs.values(), before)):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from scripted_project import Project, same
 
+from pytest_whisperq.__main__ import main
+
 GATE = "import pytest\n\n@pytest.mark.whisperq_accuracy(max_drop=3)\ndef test_it(): pass\n"
 
 
@@ -105,6 +107,59 @@ def test_a_redacted_run_can_be_compared_with(project: Project) -> None:
     project.pytester.makepyfile(GATE)
     project.run("--whisperq-save=run.json", "--whisperq-redact")
     assert project.run("--whisperq-compare=run.json").ret == pytest.ExitCode.OK
+
+
+def compared(project: Project, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    root = project.pytester.path
+    capsys.readouterr()
+    assert main(["compare", str(root / "old.json"), str(root / "new.json"), *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_noisier_candidate_after_a_float_one_is_put_down_to_quantization(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.record(int8=losing(40))
+    project.pytester.makepyfile(GATE)
+    options = ("--whisperq-early-stop=false",)
+    project.run("--whisperq-candidate=scripted:float32", "--whisperq-save=old.json", *options)
+    project.run("--whisperq-save=new.json", *options)
+    text = compared(project, capsys, "--html", str(project.pytester.path / "compared.html"))
+    assert re.search(r"Beyond that the candidate got worse by \+6\.67 points .*: quantization\.", text)
+    assert "scripted:float32 → scripted:int8" in text
+    assert "The baseline" not in text
+    assert "Since earlier runs" in (project.pytester.path / "compared.html").read_text()
+
+
+def test_another_base_checkpoint_is_put_down_to_the_model(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    saved(project, "old.json", same)
+    project.record(float32=losing(40), int8=losing(40))
+    project.run("--whisperq-save=new.json")
+    text = compared(project, capsys)
+    assert re.search(r"The baseline got worse by \+6\.67 points .*: base model or library\.", text)
+    assert "another checkpoint under the name model" in text
+    assert "quantization." not in text
+
+
+def test_two_runs_over_other_recordings_are_refused_with_the_reason(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(project, "old.json", same)
+    project.run("--whisperq-save=new.json", "--whisperq-max-utterances=200")
+    root = project.pytester.path
+    assert main(["compare", str(root / "old.json"), str(root / "new.json")]) == 2
+    assert "not compared: the corpus changed: 100 recordings gone" in capsys.readouterr().out
+
+
+def test_a_run_without_transcripts_cannot_be_compared(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.record(60, int8=same)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_size\ndef test_it(): pass\n")
+    project.run("--whisperq-save=size.json")
+    path = str(project.pytester.path / "size.json")
+    assert main(["compare", path, path]) == 2
+    assert (
+        "size.json: its baseline did not hear the corpus; save a run with an accuracy gate" in capsys.readouterr().err
+    )
 
 
 def test_a_candidate_that_is_broken_beyond_doubt_is_not_compared(project: Project) -> None:

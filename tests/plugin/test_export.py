@@ -74,6 +74,15 @@ def test_what_is_not_known_to_be_good_is_refused(project: Project, text: str, re
     assert not (project.pytester.path / "models").exists()
 
 
+def test_a_run_that_was_cut_short_exports_nothing(project: Project) -> None:
+    project.record(int8=same, int4_sym=wrecked)
+    project.pytester.makepyfile(GATES)
+    both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
+    result = project.run("--whisperq-export=models", both, "-x")
+    result.stdout.fnmatch_lines(["*not exported: the run was cut short, and gates may be missing*"])
+    assert not (project.pytester.path / "models").exists()
+
+
 def test_a_waived_failure_is_refused(project: Project) -> None:
     project.record(int8=slipping)
     project.pytester.makepyfile(GATES.replace("whisperq_accuracy", "whisperq_accuracy(max_drop=0.1)"))
