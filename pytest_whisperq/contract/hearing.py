@@ -42,11 +42,11 @@ def heard_in(
                 words += _misheard(draw, inside) if level >= Level.INTERIOR else [inside]
             elif edge and word.end > first and word.start < last:
                 words += _at_an_end(draw, word, (first, last), inner, truth)
+        if numbers:  # before anything is inserted, which would make a number with a word of the inside
+            words = _digits(draw, _in_order(words))
         if edge:
             words += _inserted(draw, (first, last), inner, edge, truth)
         words = _in_order(words)
-        if numbers:
-            words = _digits(draw, words)
         if len(surfaces) > 1:
             words = [word._replace(text=pick(draw, surfaces)(word.text)) for word in words]
         chunks.append(Chunk(seq, first, last, tuple(words), final))

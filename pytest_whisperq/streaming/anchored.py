@@ -116,17 +116,20 @@ class TimeAnchoredMerge:
         heard = [word for word in heard if word.start >= behind]  # what began earlier is committed, or too late
         places = pair(heard, self._slots, self._closed, self._tolerance)
         new: list[tuple[int, Slot]] = []
+        found: set[int] = set()
         position = self._closed  # new slots come after all that is committed
         for word, place in zip(heard, places, strict=True):
             if place >= 0:
                 position = max(position, place + 1)
-                if place >= self._closed:
-                    self._slots[place].hear(window, word)
+                # What earlier windows had in their inside, and only ends have heard, is not there.
+                if place < self._closed or self._slots[place].secure or not word.retold:
+                    found.add(place)
+                    if place >= self._closed:
+                        self._slots[place].hear(window, word)
             elif not word.retold:
                 slot = Slot(word.start, word.end, word.key)
                 slot.hear(window, word)
                 new.append((position, slot))
-        found = {*places}
         gone = [
             index
             for index in range(self._closed, len(self._slots))

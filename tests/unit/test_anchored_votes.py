@@ -61,3 +61,13 @@ def test_what_was_committed_is_known_again_beside_the_same_word_heard_at_an_end(
     one.push(Chunk(1, 0, 2500, (at(990, "no", 80),)))
     one.flush()
     assert join(one.committed) == "no"
+
+
+def test_garbage_at_the_start_of_a_window_does_not_keep_garbage_at_the_end_of_the_one_before() -> None:
+    """Found by the soak: the second window has the place in its inside."""
+    one = TimeAnchoredMerge(StreamProfile(window=1000, hop=500, edge=100, jitter=0, longest_word=300, votes=1))
+    one.push(Chunk(0, 0, 1000, ()))
+    one.push(Chunk(1, 500, 1500, (Word("thanks", 1199, 1499),)))
+    one.push(Chunk(2, 1000, 2000, (Word("thanks", 1000, 1040), Word("a", 1580, 1660))))
+    one.flush()
+    assert join(one.committed) == "a"
