@@ -1,6 +1,7 @@
 """Import optional packages late, and say exactly what to install when one is missing."""
 
 import importlib.util
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,14 @@ def install_line(extra: str) -> str:
 def missing(modules: tuple[str, ...]) -> list[str]:
     """Return the top-level ``modules`` that are not installed, without importing any of them."""
     return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
+def refuse_telemetry() -> None:
+    """Let OpenVINO and NNCF report nothing: both send every use to Google Analytics, unless a package is missing.
+
+    They have a stub for that case.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # how an import is made to fail
 
 
 def require(module: str, *, extra: str, purpose: str) -> Any:

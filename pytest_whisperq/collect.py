@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -12,9 +12,12 @@ from typing import Any
 from pytest_whisperq import environment, gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.candidates import Candidate
+from pytest_whisperq.config import paths_of
+from pytest_whisperq.corpus import categories
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.measure.accuracy import bound_drop
-from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.measure.error_rate import Metric
+from pytest_whisperq.pipeline import EXTENDABLE, GateRun
 from pytest_whisperq.privacy import scrubber
 from pytest_whisperq.report.changes import compare
 from pytest_whisperq.report.document import (
@@ -51,46 +54,50 @@ class Broken:
     """A test of a candidate that ended without any verdict: failed, or skipped."""
 
     test: str
+    candidate: str
     outcome: str
     message: str
 
 
 class Collector:
-    """Collects one run's document."""
+    """Collects one run's document; ``run`` is the look of it in which the gates judged."""
 
-    def __init__(self, run: GateRun, gated: Sequence[Gated], broken: Sequence[Broken]) -> None:
-        self._run = run
+    def __init__(self, run: GateRun, gated: Sequence[Gated], broken: Sequence[Broken], *, is_cut: bool = False) -> None:
+        heard = max((one.judgement.utterances for one in gated if one.judgement.gate in EXTENDABLE), default=0)
+        self.run = run.look_at(heard)
         self._gated = gated
         self._broken = broken
+        self.is_cut = is_cut
 
     @cached_property
     def specs(self) -> dict[str, ModelSpec]:
         """The models of the run by the names they have in the document, the baseline first."""
         judged = dict.fromkeys(one.judgement.candidate for one in self._gated)
-        known = {str(candidate): candidate for candidate in self._run.config.candidates}
+        known = {str(candidate): candidate for candidate in self.run.config.candidates}
         candidates = [known[name] for name in judged if name in known]
         return {
-            self._baseline_name(candidates): self._run.baseline_spec,
-            **{str(c): self._run.spec(c) for c in candidates},
+            self._baseline_name(candidates): self.run.baseline_spec,
+            **{str(c): self.run.spec(c) for c in candidates},
         }
 
     def _baseline_name(self, candidates: Sequence[Candidate]) -> str:
-        spec = self._run.baseline_spec
-        name = gates.baseline_name(spec, self._run.spec(candidates[0])) if candidates else str(spec)
+        spec = self.run.baseline_spec
+        name = gates.baseline_name(spec, self.run.spec(candidates[0])) if candidates else str(spec)
         return f"{name} (baseline)" if name in map(str, candidates) else name
 
     @cached_property
     def _known(self) -> dict[str, Known]:
-        return {name: self._run.known(spec) for name, spec in self.specs.items()}
+        return {name: self.run.known(spec) for name, spec in self.specs.items()}
 
     def document(self) -> dict[str, Any]:
         """Return the document; paths of this machine and tokens are taken out of it."""
-        run, config = self._run, self._run.config
-        rows = utterance_rows(run.corpus, run.facts, run.normalizer, run.metric, self._known, redact=config.redact)
+        run, config = self.run, self.run.config
+        rows = utterance_rows(run.corpus, run.facts, run.normalizer, self._metric, self._known, redact=config.redact)
         document = {
             "schema": SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "redacted": config.redact,
+            "cut_short": self.is_cut,
             "verdict": self._verdict(),
             "environment": {
                 "python": platform.python_version(),
@@ -104,7 +111,7 @@ class Collector:
                 "baseline": f"{config.baseline}@{config.baseline_model}",
                 "corpus": config.corpus,
                 "normalizer": str(run.normalizer),
-                "metric": run.metric,
+                "metric": self._metric,
                 "confidence": config.confidence,
                 "bounds": config.bounds,
                 "max_utterances": config.max_utterances,
@@ -131,24 +138,37 @@ class Collector:
                 }
                 for one in self._gated
             ],
-            "broken": [{"test": one.test, "outcome": one.outcome, "message": one.message} for one in self._broken],
+            "broken": [asdict(one) for one in self._broken],
             "slices": self._slices(rows),
             "utterances": rows,
         }
-        typed = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
-        scrubbed: dict[str, Any] = scrubber((*typed, str(config.cache_dir)))(document)
+        scrubbed: dict[str, Any] = scrubber(paths_of(config))(document)
         scrubbed["compared"] = self._compared(scrubbed)
         return scrubbed
 
     def _verdict(self) -> str:
-        """Return the worst verdict; what broke off is a FAIL, and gates that were waived do not count."""
+        """Return the worst verdict; what broke off is a FAIL, and gates that were waived do not count.
+
+        A run that was cut short did not pass, whatever its gates had said until then.
+        """
         if any(one.outcome == "failed" for one in self._broken):
             return Verdict.FAIL.value
         demanded = [one.judgement.verdict for one in self._gated if one.judgement.checks and not one.waived_until]
+        if self.is_cut:
+            demanded.append(Verdict.INCONCLUSIVE)
         return Verdict.worst(demanded).value if demanded else REPORTED
 
+    @cached_property
+    def _metric(self) -> Metric:
+        """What is counted: of a mixture of languages, which has no metric of its own, what accuracy gates counted."""
+        try:
+            return self.run.metric
+        except WhisperqError:
+            counted = (one.judgement.metric for one in self._gated if one.judgement.gate == "accuracy")
+            return "cer" if next(counted, "wer") == "cer" else "wer"
+
     def _model(self, name: str, spec: ModelSpec) -> dict[str, Any]:
-        built, known = self._run.store.built(spec), self._known[name]
+        built, known = self.run.store.built(spec), self._known[name]
         executed = next((j.compute_type for j in self._judged(name) if j.compute_type), known.compute_type)
         return {
             "role": BASELINE if name == next(iter(self.specs)) else CANDIDATE,
@@ -174,20 +194,16 @@ class Collector:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
         baseline, *candidates = self.specs
         spoken = [row for row in rows if row["errors"] is not None]
-        values: dict[str, set[str]] = {}
-        for row in spoken:
-            for column, value in row["slices"].items():
-                values.setdefault(column, set()).add(value)
+        values = categories(self.run.corpus.speech)
         found = []
         for name in candidates:
             if any(model not in row["errors"] for row in spoken for model in (baseline, name)):
                 continue  # broken beyond doubt before the corpus was through
             parts = [("", "", spoken)]
             for column, several in sorted(values.items()):
-                if len(several) > 1:
-                    for value in sorted(several):
-                        own = [row for row in spoken if row["slices"].get(column) == value]
-                        parts.append((column, value, own))
+                for value in sorted(several):
+                    own = [row for row in spoken if row["slices"].get(column) == value]
+                    parts.append((column, value, own))
             found += [self._drop(baseline, name, *part) for part in parts]
         return found
 
@@ -198,7 +214,7 @@ class Collector:
 
         counts = np.array([(r["errors"][baseline], r["errors"][name], r["length"]) for r in rows], np.float64)
         drop = bound_drop(
-            counts.reshape(-1, 3), [row["cluster"] for row in rows], confidence=self._run.config.confidence
+            counts.reshape(-1, 3), [row["cluster"] for row in rows], confidence=self.run.config.confidence
         )
         bounds = {"drop": drop.value, "lower": drop.lower, "upper": drop.upper}
         return {"candidate": name, "column": column, "value": value, "utterances": len(rows), **bounds}
@@ -206,9 +222,9 @@ class Collector:
     def _compared(self, document: dict[str, Any]) -> list[dict[str, Any]]:
         now = StoredRun(name="this run", document=document)
         found = []
-        for stored in self._run.history.stored:
+        for stored in self.run.history.stored:
             try:
-                found.append(compare(stored, now, confidence=self._run.config.confidence).to_dict())
+                found.append(compare(stored, now, confidence=self.run.config.confidence).to_dict())
             except WhisperqError as error:  # no candidate in common: the gates have said so
                 found.append({"old": stored.name, "refused": str(error)})
         return found

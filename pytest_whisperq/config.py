@@ -152,6 +152,14 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
     )
 
 
+def paths_of(config: GateConfig) -> tuple[str, ...]:
+    """Return what a user named that may be a folder of this machine, and has no place in what others read."""
+    return (
+        *(config.model, config.baseline_model, config.corpus, config.long_form, config.calibration),
+        str(config.cache_dir),
+    )
+
+
 def _file(values: Mapping[str, Any], name: str) -> Path | None:
     return user_path(values[name], f"--whisperq-{name}") if values[name] else None
 

@@ -126,6 +126,7 @@ def _unloadable(modules: tuple[str, ...], extra: str) -> str:
 
 def load(modules: tuple[str, ...], extra: str) -> None:
     """Import modules, as a backend would; raise `MissingDependency` with the reason."""
+    _lazy.refuse_telemetry()
     for module in modules:
         _lazy.require(module, extra=extra, purpose="run a backend")
     if "transformers" in modules:  # imports what breaks late

@@ -15,7 +15,6 @@ from pytest_whisperq._files import first_line, output_error, replace_text, sha25
 from pytest_whisperq.artifacts import is_sound
 from pytest_whisperq.collect import Collector
 from pytest_whisperq.errors import ConfigError
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report.document import REPORTED
 from pytest_whisperq.verdict import Verdict
 
@@ -24,15 +23,15 @@ SCHEMA = 1
 _OPTION = "--whisperq-export"
 
 
-def export(run: GateRun, collector: Collector, document: Mapping[str, Any], directory: Path) -> list[str]:
+def export(collector: Collector, document: Mapping[str, Any], directory: Path) -> list[str]:
     """Copy every candidate that passed into ``directory``; return a line for each, with the reason where it is refused.
 
     Raises `StoreError` where nothing can be written; what was exported before then still stands.
     """
-    lines = []
+    run, lines = collector.run, []
     for candidate in run.config.candidates:
         name = str(candidate)
-        reason = candidate.missing or refusal(document, name, candidate.id)
+        reason = candidate.missing or refusal(document, name)
         if not reason and not is_sound(run.store.get(collector.specs[name]).directory.parent):
             reason = "its files in the cache are damaged; run again"
         if reason:
@@ -47,7 +46,7 @@ def export(run: GateRun, collector: Collector, document: Mapping[str, Any], dire
     return lines
 
 
-def refusal(document: Mapping[str, Any], name: str, identifier: str) -> str:
+def refusal(document: Mapping[str, Any], name: str) -> str:
     """Return why a candidate may not be exported; "" if it passed everything it was asked, accuracy among it."""
     own = [gate for gate in document["gates"] if gate["judgement"]["candidate"] == name]
     demanded = [gate for gate in own if gate["verdict"] != REPORTED]
@@ -57,11 +56,13 @@ def refusal(document: Mapping[str, Any], name: str, identifier: str) -> str:
     for gate in demanded:
         if gate["outcome"] != "passed":
             return f"{gate['test']} {gate['outcome']}"
-    broken = [one for one in document["broken"] if identifier in one["test"].partition("[")[2]]
+    broken = [one for one in document["broken"] if one["candidate"] == name]
     if broken:
         return f"{broken[0]['test']} {broken[0]['outcome']} without a verdict"
     if not any(gate["judgement"]["gate"] == "accuracy" for gate in demanded):
         return "no accuracy gate judged it"
+    if document["models"][name]["fell_back"]:  # where the processor has the type, another model would run
+        return f"it ran as {document['models'][name]['compute_type']}, which is not what it is"
     return ""
 
 
@@ -147,7 +148,7 @@ def _changed_files(directory: Path, files: Mapping[str, str]) -> Iterable[str]:
 
 
 def exported(directory: Path) -> list[Path]:
-    """Return the exported models in a folder: itself, or those in it."""
-    if (directory / CERTIFICATE).is_file():
+    """Return the exported models in a folder: itself, or all folders in it, where any of them is one."""
+    if (directory / CERTIFICATE).is_file() or not any(directory.glob(f"*/{CERTIFICATE}")):
         return [directory]
-    return sorted(path.parent for path in directory.glob(f"*/{CERTIFICATE}")) or [directory]
+    return sorted(path for path in directory.iterdir() if path.is_dir())

@@ -9,9 +9,11 @@ from math import exp, hypot, log
 from pytest_whisperq import gates
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.environment import cpu_features
+from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.sequential import AccuracyLimit
-from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read, utterance_rows
+from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
 from pytest_whisperq.transcribe import Known, TranscriptSet
 from pytest_whisperq.verdict import Check, Figure
 from pytest_whisperq.workbench import Workbench
@@ -27,8 +29,13 @@ class History:
 
     @cached_property
     def stored(self) -> tuple[StoredRun, ...]:
-        """The saved runs; raises `ConfigError` for a file that is none."""
-        return tuple(read(path, OPTION) for path in self._run.config.compare)
+        """The saved runs; raises `ConfigError` for a file that is none, and for a run whose corpus is not fixed."""
+        config = self._run.config
+        if config.compare and config.on_inconclusive == "extend" and config.max_utterances:
+            raise ConfigError(
+                f"{OPTION}: a run that extends --whisperq-max-utterances has no corpus to be compared on; drop either"
+            )
+        return read_all(config.compare, OPTION)
 
     def accuracy(self, outcome: gates.Outcome, texts: PairedTexts, limit: AccuracyLimit) -> gates.Outcome:
         """Add to an accuracy gate a check for each saved run: what the candidate lost since then, in points.
@@ -38,21 +45,21 @@ class History:
         if not self.stored:
             return outcome
         max_drop = limit.max_drop if limit.drop_type == "absolute" else self._run.config.max_drop
-        now = self._now(texts)
+        now = self._now(texts, limit.metric)
         for stored in self.stored:
             outcome = gates.judge_since(outcome, stored, now, max_drop=max_drop, confidence=self._run.config.confidence)
         return outcome
 
-    def _now(self, texts: PairedTexts) -> StoredRun:
+    def _now(self, texts: PairedTexts, metric: Metric) -> StoredRun:
         """Return this run as far as it is compared: what two of its models say."""
         run = self._run
         name = str(texts.candidate.spec)
         known = {BASELINE: _known(texts.corpus, texts.baseline), name: _known(texts.corpus, texts.candidate)}
-        rows = utterance_rows(texts.corpus, run.facts, texts.normalizer, run.metric, known, redact=True)
+        rows = utterance_rows(texts.corpus, run.facts, texts.normalizer, metric, known, redact=True)
         return StoredRun(
             name="this run",
             document={
-                "settings": {"normalizer": str(texts.normalizer), "metric": run.metric},
+                "settings": {"normalizer": str(texts.normalizer), "metric": metric},
                 "corpus": {"digest": corpus_digest(texts.corpus, run.facts)},
                 "models": {BASELINE: {"role": BASELINE}, name: {"role": CANDIDATE}},
                 "utterances": rows,

@@ -66,6 +66,12 @@ class GateRun(CostGates):
             look.early.declared = self.early.declared
         return looks
 
+    def look_at(self, utterances: int) -> "GateRun":
+        """Return the look of a run that extends in which so many utterances of speech were judged; else this one."""
+        if self.config.on_inconclusive != "extend":
+            return self
+        return next((look for look in self._looks if len(look.corpus.speech) >= utterances), self._looks[-1])
+
     @cached_property
     def early(self) -> EarlyStopping:
         """Which candidates are broken beyond doubt before all of the corpus is decoded."""

@@ -21,6 +21,12 @@ def without_tokens(text: str) -> str:
     return _TOKEN.sub(_HIDDEN, text)
 
 
+def shareable(text: str) -> str:
+    """Return ``text`` without tokens, and with ``~`` for the home directory, which every option of a path takes too."""
+    home = Path.home()
+    return without_tokens(text.replace(str(home), "~") if len(home.parts) > 1 else text)
+
+
 def scrubber(typed: Iterable[str]) -> Callable[[Any], Any]:
     """Return a function that takes tokens and the folders of this machine out of every text in JSON data.
 
@@ -31,10 +37,13 @@ def scrubber(typed: Iterable[str]) -> Callable[[Any], Any]:
     shorter: dict[str, str] = {}
     for name in typed:
         path = Path(name).expanduser()
-        if path.is_absolute() and not path.is_relative_to(here):
-            for spelling in {name, str(path), str(path.resolve())}:
-                shorter[spelling] = path.name
-    shorter[f"{here}{os.sep}"] = ""
+        whole = (here / path).resolve()
+        is_below = whole != here and whole.is_relative_to(here) and len(here.parts) > 1
+        if (path.is_absolute() or ".." in path.parts) and not is_below and whole.name:
+            for spelling in {name, str(path), str(whole)}:
+                shorter[spelling] = whole.name
+    if len(here.parts) > 1:
+        shorter[f"{here}{os.sep}"] = ""
     if len(home.parts) > 1:
         shorter[str(home)] = "~"
     longest_first = sorted(shorter.items(), key=lambda row: -len(row[0]))

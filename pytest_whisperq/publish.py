@@ -13,10 +13,10 @@ from pytest_whisperq._files import output_error, replace_text
 from pytest_whisperq.collect import Collector
 from pytest_whisperq.export import export
 from pytest_whisperq.gates.judging import WORST
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report import document as documents
 from pytest_whisperq.report.html import render, worst
 from pytest_whisperq.report.markdown import summary
+from pytest_whisperq.verdict import Verdict
 
 MOST_AUDIO = 10_000_000
 """Bytes of recordings in a report, encoded."""
@@ -27,30 +27,37 @@ _REPORT = "--whisperq-report"
 class Publisher:
     """Writes the outputs that a run's options ask for."""
 
-    def __init__(self, run: GateRun, collector: Collector) -> None:
-        self._run = run
+    def __init__(self, collector: Collector) -> None:
+        self._run = collector.run
         self._collector = collector
 
     @cached_property
     def _document(self) -> dict[str, Any]:
         return self._collector.document()
 
-    def publish(self, *, is_cut: bool) -> list[str]:
+    def publish(self) -> list[str]:
         """Write everything and return lines that say what is where; raise `StoreError` for what cannot be written.
 
-        Of a run that ``is_cut`` short nothing is exported: gates that would have failed may not have run.
+        Of a run that was cut short nothing is exported: gates that would have failed may not have run. A run that did
+        not pass does not replace one that it is compared with.
         """
         config, lines = self._run.config, []
         if config.report:
             lines.append(self._report(config.report))
-        if config.save:
+        if config.save and self._replaces_accepted(config.save):
+            lines.append(f"not saved: {config.save} is compared with, and this run ended {self._document['verdict']}")
+        elif config.save:
             documents.write(self._document, config.save, "--whisperq-save")
             lines.append(f"saved {config.save}; compare a later run with --whisperq-compare {config.save}")
-        if config.export and is_cut:
+        if config.export and self._collector.is_cut:
             lines.append("not exported: the run was cut short, and gates may be missing")
         elif config.export:
-            lines += export(self._run, self._collector, self._document, config.export)
+            lines += export(self._collector, self._document, config.export)
         return lines
+
+    def _replaces_accepted(self, save: Path) -> bool:
+        accepted = {path.resolve() for path in self._run.config.compare}
+        return save.resolve() in accepted and self._document["verdict"] != Verdict.PASS.value
 
     def _report(self, folder: Path) -> str:
         document = self._document

@@ -13,7 +13,7 @@ from pytest_whisperq import audio
 from pytest_whisperq._files import replace_text
 from pytest_whisperq.audio_index import ClipFacts
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.corpus import Corpus, categories
 from pytest_whisperq.corpus.manifest import METADATA_NAMES, read_text, recordings_in
 from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.measure.power import plan
@@ -103,7 +103,7 @@ def card(config: GateConfig) -> str:
         ("digest", corpus_digest(corpus, facts)[:16]),
     ]
     lines = [f"# {Path(corpus.name).name}", "", *markdown_table(("", ""), rows)]
-    for column in _columns(corpus.utterances):
+    for column in sorted(categories(corpus.utterances)):
         lines += [
             "",
             f"## By {column}",
@@ -124,15 +124,6 @@ def _spread(seconds: Sequence[float]) -> str:
         return f"{seconds[0]:.1f}"
     low, *_, high = quantiles(seconds, n=20, method="inclusive")
     return f"{median(seconds):.1f} in the median, 90 % from {low:.1f} to {high:.1f}"
-
-
-def _columns(utterances: Sequence[Utterance]) -> list[str]:
-    """Return the columns that slice a corpus: those with several values, but not a value of its own for each row."""
-    found: dict[str, set[str]] = {}
-    for item in utterances:
-        for column, value in item.slices:
-            found.setdefault(column, set()).add(value)
-    return [column for column, values in sorted(found.items()) if 1 < len(values) <= max(2, len(utterances) // 2)]
 
 
 def _by(column: str, corpus: Corpus, facts: dict[str, ClipFacts]) -> list[tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """The three verdicts, and the frozen values that carry them from the gates to a report."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
@@ -171,15 +171,23 @@ class Judgement:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Judgement":
         """Rebuild a judgement that travelled as JSON, for example from an xdist worker."""
-        scores = tuple(Score(**{**score, "check": _check(score["check"])}) for score in data["scores"])
+        data = _known(cls, data)
+        scores = tuple(Score(**_known(Score, {**score, "check": _check(score["check"])})) for score in data["scores"])
         checks, details = tuple(map(_check, data["checks"])), tuple(data["details"].items())
-        figures = tuple(Figure(**figure) for figure in data["figures"])
+        figures = tuple(Figure(**_known(Figure, figure)) for figure in data["figures"])
         series = tuple(
-            Series(**{**one, "points": tuple((x, y) for x, y in one["points"])}) for one in data.get("series", ())
+            Series(**_known(Series, {**one, "points": tuple((x, y) for x, y in one["points"])}))
+            for one in data.get("series", ())
         )
         rebuilt = {"checks": checks, "details": details, "scores": scores, "figures": figures, "series": series}
         return cls(**{**data, **rebuilt, "notes": tuple(data["notes"])})
 
 
 def _check(data: dict[str, Any]) -> Check:
-    return Check(**{**data, "verdict": Verdict(data["verdict"])})
+    return Check(**_known(Check, {**data, "verdict": Verdict(data["verdict"])}))
+
+
+def _known(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that ``kind`` has: a later version may have written more."""
+    names = {field.name for field in fields(kind)}
+    return {key: value for key, value in data.items() if key in names}

@@ -11,7 +11,7 @@ from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.calibration import load_calibration_set, make_calibration
 from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_english, subset
+from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_categories, only_english, subset
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
@@ -92,7 +92,8 @@ class Workbench:
     @cached_property
     def whole_corpus(self) -> Corpus:
         """All of the evaluation corpus that the run's models can hear."""
-        return self._heard(load_corpus(self.config.corpus))
+        corpus = self._heard(load_corpus(self.config.corpus))
+        return only_categories(corpus) if self.config.redact else corpus
 
     @cached_property
     def corpus(self) -> Corpus:

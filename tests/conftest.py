@@ -92,7 +92,14 @@ def make_stored() -> MakeStored:
     ) -> StoredRun:
         count = len(next(iter(errors.values())))
         names = list(ids or map(str, range(count)))
-        model = {"source": "micro", "source_identity": "1", "calibration": "", "compute_type": "int8", "versions": {}}
+        model = {
+            "source": "micro",
+            "source_identity": "1",
+            "identity": "w",
+            "calibration": "",
+            "compute_type": "int8",
+            "versions": {},
+        }
         document: dict[str, Any] = {
             "schema": SCHEMA,
             "redacted": False,

@@ -1,6 +1,5 @@
 """OpenVINO through optimum-intel and NNCF, every runtime hint that changes numbers pinned."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 
 _PURPOSE = "build and run OpenVINO models"
 
-# OpenVINO and NNCF report every use to Google Analytics unless a user has opted out, or this package is missing, with
-# which both get along: they have a stub for it.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # how an import is made to fail
+_lazy.refuse_telemetry()
 
 # NNCF's weight compression: mode, and whether one scale serves a whole channel (-1) or a group of this many weights.
 _WEIGHT_MODES: Mapping[str, tuple[str, int]] = MappingProxyType(

@@ -43,11 +43,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _compare(options: argparse.Namespace) -> int:
     from pytest_whisperq.report.changes import compare
-    from pytest_whisperq.report.document import read
+    from pytest_whisperq.report.document import read_all
     from pytest_whisperq.report.html import render
     from pytest_whisperq.report.text import comparison_text
 
-    old, new = read(options.old, "compare"), read(options.new, "compare")
+    old, new = read_all([options.old, options.new], "compare")
     found = compare(old, new, pairs=dict(options.pair), confidence=options.confidence)
     print(comparison_text(found))
     if options.html:

@@ -1,7 +1,17 @@
 """Evaluation corpora: utterances with their reference text, read from wherever people keep them."""
 
 from pytest_whisperq.corpus.load import EMBEDDED, load_corpus
-from pytest_whisperq.corpus.subset import only_english, subset
+from pytest_whisperq.corpus.subset import categories, only_categories, only_english, subset
 from pytest_whisperq.corpus.types import NONSPEECH, Corpus, Utterance
 
-__all__ = ["EMBEDDED", "NONSPEECH", "Corpus", "Utterance", "load_corpus", "only_english", "subset"]
+__all__ = [
+    "EMBEDDED",
+    "NONSPEECH",
+    "Corpus",
+    "Utterance",
+    "categories",
+    "load_corpus",
+    "only_categories",
+    "only_english",
+    "subset",
+]

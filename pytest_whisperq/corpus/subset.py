@@ -2,6 +2,8 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_whisperq.corpus.types import Corpus, Utterance
 from pytest_whisperq.errors import CorpusError
@@ -20,6 +22,25 @@ def only_english(corpus: Corpus, model: str) -> Corpus:
     if not reduced.speech:
         raise CorpusError(f"{corpus.name} has no utterance in English, and {model} is English-only; give it others")
     return reduced
+
+
+def categories(utterances: Sequence[Utterance], share: float = 0.5) -> dict[str, set[str]]:
+    """Return the columns that sort utterances into groups, with their values: several, but not one for nearly each row.
+
+    At most ``share`` of the rows may have a value of their own. What is left out is text, names or numbers.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for item in utterances:
+        for column, value in item.slices:
+            found[column].add(value)
+    return {name: values for name, values in found.items() if 1 < len(values) <= max(2, share * len(utterances))}
+
+
+def only_categories(corpus: Corpus) -> Corpus:
+    """Return a corpus without columns that may hold what was said: those with another value in each tenth row."""
+    kept = {"language", "kind", "noise", *categories(corpus.utterances, 0.1)}
+    items = (replace(u, slices=tuple(row for row in u.slices if row[0] in kept)) for u in corpus.utterances)
+    return replace(corpus, utterances=tuple(items))
 
 
 def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:

@@ -19,7 +19,8 @@ def judge_since(outcome: Outcome, stored: StoredRun, now: StoredRun, *, max_drop
     """
     judgement = outcome.judgement
     known = stored.models(CANDIDATE)
-    then = judgement.candidate if judgement.candidate in known or len(known) != 1 else known[0]
+    only = known if len(stored.named(CANDIDATE)) == 1 else []
+    then = only[0] if only and judgement.candidate not in known else judgement.candidate
     name = f"drop since {stored.name}" + ("" if then == judgement.candidate else f" ({then})")
     why = difference(stored, now)
     if not why and then not in known:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
-from pytest_whisperq.privacy import without_tokens
+from pytest_whisperq.privacy import shareable
 from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.verdict import Verdict
 from pytest_whisperq.waivers import Waiver, covering
@@ -27,17 +28,24 @@ _WAIVED = pytest.StashKey[dict[str, str]]()
 """What is excused in a test: one line a gate, and all that the gate has to say."""
 
 
+_QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
+"""What stands between quotes in a message: a transcript, perhaps."""
+
 _OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
 """Options of which nothing is left when one gate is run again: it would replace the run's report by its own."""
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn an error of ours into a test failure that is its message, without a stack of other people's frames."""
+def plain_errors(*, redact: bool = False) -> Iterator[None]:
+    """Turn an error of ours into a test failure that is its message, without a stack of other people's frames.
+
+    To ``redact`` leaves out what it quotes.
+    """
     try:
         yield
     except WhisperqError as error:
-        raise pytest.fail.Exception(f"whisperq: {without_tokens(str(error))}", pytrace=False) from None
+        text = _QUOTED.sub("…", str(error)) if redact else str(error)
+        raise pytest.fail.Exception(f"whisperq: {shareable(text)}", pytrace=False) from None
 
 
 class Gate:
@@ -128,12 +136,13 @@ class Gate:
         __tracebackhide__ = True
         if gate == "speedup":
             refuse_company(self._item)
-        with plain_errors():
+        with plain_errors(redact=self._run.config.redact):
             check_keywords(MARKERS[f"whisperq_{gate}"], limits, f"whisperq_gate.{gate}")
             outcome = self._run.judge(gate, self._candidate.candidate, **limits)
         if not demand:
             outcome = replace(outcome, judgement=outcome.judgement.reported())
-        self._item.user_properties.append((PROPERTY, json.dumps(outcome.judgement.to_dict())))
+        judged = state.scrub(self._item.config)(outcome.judgement.to_dict())
+        self._item.user_properties.append((PROPERTY, json.dumps(judged)))
         return outcome
 
     def _settle(self, outcomes: list[Outcome]) -> list[Outcome]:
@@ -147,7 +156,7 @@ class Gate:
             pytest.skip("; ".join(map(doubt, held)))
         replay = replay_command(self._item)
         shown = [(self._redacted(one), waiver) for one, waiver in bad]
-        texts = [without_tokens(explain(one, replay, waiver.terms if waiver else "")) for one, waiver in shown]
+        texts = [shareable(explain(one, replay, waiver.terms if waiver else "")) for one, waiver in shown]
         if held:
             pytest.fail("\n\n".join(texts), pytrace=False)
         # The test goes on: what comes after a waived gate has to hold all the same.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pytest_whisperq.collect import Broken, Collector, Gated
@@ -10,6 +12,9 @@ from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.reporting import judgements_of
 from pytest_whisperq.publish import Publisher
 from pytest_whisperq.waivers import covering
+
+_GATE = re.compile(r"whisperq \w+ gate: ")
+"""What a failure begins with that is a verdict."""
 
 
 class Publishing:
@@ -34,23 +39,32 @@ class Publishing:
                 )
                 for judgement, waiver in zip(found, waivers, strict=True)
             ]
-        is_over = report.when == "call" or not report.passed
-        if is_over and not report.passed and not found and self._is_of_a_candidate(test):
-            self._broken[test] = Broken(test=test, outcome=outcome, message=self._message(report))
+        candidate = self._candidate(test)
+        if candidate and not report.passed and not self._is_explained(report, judged=bool(found)):
+            message = self._message(report)
+            self._broken[test] = Broken(test=test, candidate=candidate, outcome=outcome, message=message)
         elif report.when == "call":
             self._broken.pop(test, None)
 
-    def _is_of_a_candidate(self, test: str) -> bool:
-        names = [one.id for one in state.gate_config(self._config).candidates]
-        return any(name in test.partition("[")[2] for name in names)
+    def _candidate(self, test: str) -> str:
+        """Return the candidate that a test runs for, by its id; "" for one of none. Ids may begin like others."""
+        parameters = test.partition("[")[2]
+        found = [one for one in state.gate_config(self._config).candidates if one.id in parameters]
+        return str(max(found, key=lambda one: len(one.id))) if found else ""
+
+    def _is_explained(self, report: pytest.TestReport, *, judged: bool) -> bool:
+        """Whether a test that did not pass did not because of a verdict, and not of an error or of its own body."""
+        return judged and (report.skipped or _GATE.match(self._first_line(report)) is not None)
 
     def _message(self, report: pytest.TestReport) -> str:
         """Return the first line of why a test ended without a verdict; it may quote what was said."""
-        if state.gate_config(self._config).redact:
-            return "see the terminal"
+        return "see the terminal" if state.gate_config(self._config).redact else self._first_line(report)
+
+    @staticmethod
+    def _first_line(report: pytest.TestReport) -> str:
         text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
         crash = getattr(getattr(report.longrepr, "reprcrash", None), "message", text)
-        return (str(crash).strip().splitlines() or [""])[0]
+        return (str(crash).strip().splitlines() or [""])[0].removeprefix("Failed: ")  # pytest.fail's own prefix
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write everything; what cannot be written turns the run red."""
@@ -63,9 +77,9 @@ class Publishing:
             return
         try:
             run = state.gate_run(config)
-            publisher = Publisher(run, Collector(run, gated, list(self._broken.values())))
             is_cut = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
-            self._lines = publisher.publish(is_cut=bool(is_cut))
+            collector = Collector(run, gated, list(self._broken.values()), is_cut=bool(is_cut))
+            self._lines = Publisher(collector).publish()
         except WhisperqError as error:
             self._error = str(error)
             if session.exitstatus == pytest.ExitCode.OK:

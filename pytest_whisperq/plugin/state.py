@@ -1,19 +1,21 @@
 """What the plugin keeps for the length of a run: the configuration and the `GateRun`, both in pytest's stash."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_whisperq import _typed
 from pytest_whisperq._typed import Option
 from pytest_whisperq.backends import register
-from pytest_whisperq.config import GateConfig, resolve
+from pytest_whisperq.config import GateConfig, paths_of, resolve
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for
-from pytest_whisperq.privacy import without_tokens
+from pytest_whisperq.privacy import scrubber, without_tokens
 from pytest_whisperq.waivers import Waiver, read_waivers
 
 _CONFIG = pytest.StashKey[GateConfig]()
@@ -73,6 +75,12 @@ def gate_run(config: pytest.Config) -> GateRun:
     if _RUN not in config.stash:
         config.stash[_RUN] = GateRun(gate_config(config), progress_for(config))
     return config.stash[_RUN]
+
+
+def scrub(config: pytest.Config) -> Callable[[Any], Any]:
+    """Return the function that takes tokens and the folders of this machine out of what others may read."""
+    resolved = gate_config(config)
+    return scrubber(paths_of(resolved))
 
 
 def leaves_something(config: pytest.Config) -> bool:

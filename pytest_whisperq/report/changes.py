@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.change import Change, measure_change, moved
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun
+from pytest_whisperq.report.provenance import causes, provenance_of
 from pytest_whisperq.verdict import Figure
 
 _SHOWN = 3
@@ -29,13 +30,17 @@ class CandidateChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs compared. ``refused`` says why accuracy was not; then there are no candidates."""
+    """Two runs compared. ``refused`` says why accuracy was not; then there are no candidates.
+
+    ``left_out`` names candidates of either run that were not compared, and why.
+    """
 
     old: str
     new: str
     refused: str
     provenance: tuple[str, ...]
     candidates: tuple[CandidateChange, ...]
+    left_out: tuple[str, ...]
     speed: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,11 +54,20 @@ def compare(
     """Compare two runs over the same corpus. ``pairs`` maps candidates of the new run to those of the old one.
 
     Without ``pairs`` candidates are paired by name; a single one on each side is paired whatever it is called. Raises
-    `ConfigError` where no candidate can be paired.
+    `ConfigError` for a pair that there is not.
     """
     refused = difference(old, new)
-    provenance = tuple(_provenance(old.document, new.document))
-    candidates = [] if refused else [_changed(old, new, *names, confidence) for names in _paired(old, new, pairs)]
+    for run in (old, new):
+        if not refused and not run.models(BASELINE):
+            refused = f"the baseline of {run.name} did not hear the corpus; save a run with an accuracy gate"
+    together = [] if refused else _paired(old, new, pairs)
+    if not refused and not together:
+        refused = (
+            f"no candidate is in both runs: {old.name} has {_listed(old)}, {new.name} has {_listed(new)}; say which "
+            "belong together with --pair NEW=OLD"
+        )
+    provenance = tuple(provenance_of(old.document, new.document))
+    candidates = [_changed(old, new, *names, confidence) for names in together]
     speed = tuple(_speed(old, new))
     return Comparison(
         old=old.name,
@@ -61,6 +75,7 @@ def compare(
         refused=refused,
         provenance=provenance,
         candidates=tuple(candidates),
+        left_out=() if refused else tuple(_left_out(old, new, together)),
         speed=speed,
     )
 
@@ -88,6 +103,10 @@ def difference(old: StoredRun, new: StoredRun) -> str:
     return f"the corpus changed: {'; '.join(parts) or 'recordings in which nobody speaks'}"
 
 
+def _listed(run: StoredRun) -> str:
+    return ", ".join(run.models(CANDIDATE)) or "none"
+
+
 def _few(names: Iterable[str]) -> str:
     ordered = sorted(names)
     more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
@@ -95,25 +114,28 @@ def _few(names: Iterable[str]) -> str:
 
 
 def _paired(old: StoredRun, new: StoredRun, pairs: Mapping[str, str] | None) -> list[tuple[str, str]]:
-    for run in (old, new):
-        if not run.models(BASELINE):
-            raise ConfigError(f"{run.name}: its baseline did not hear the corpus; save a run with an accuracy gate")
     before, after = old.models(CANDIDATE), new.models(CANDIDATE)
     if pairs:
         for run, names, known in ((new, pairs.keys(), after), (old, pairs.values(), before)):
             for name in names:
                 if name not in known:
-                    raise ConfigError(f"{run.name}: has no candidate {name!r}; it has {', '.join(known) or 'none'}")
+                    raise ConfigError(f"{run.name}: has no candidate {name!r}; it has {_listed(run)}")
         return [(then, now) for now, then in pairs.items()]
     both = [(name, name) for name in after if name in before]
-    if not both and len(before) == len(after) == 1:
+    if not both and len(old.named(CANDIDATE)) == len(new.named(CANDIDATE)) == len(before) == len(after) == 1:
         both = [(before[0], after[0])]
-    if not both:
-        raise ConfigError(
-            f"no candidate is in both runs: {old.name} has {', '.join(before) or 'none'}, {new.name} has "
-            f"{', '.join(after) or 'none'}; say which belong together with --pair NEW=OLD"
-        )
     return both
+
+
+def _left_out(old: StoredRun, new: StoredRun, together: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Name every candidate of either run that has no partner: what is not compared has not kept up."""
+    for run, side in ((old, 0), (new, 1)):
+        for name in run.named(CANDIDATE):
+            if name in {pair[side] for pair in together}:
+                continue
+            whole = name in run.models(CANDIDATE)
+            why = "has no partner in the other run" if whole else "was stopped before it had heard the whole corpus"
+            yield f"not compared: {name} of {run.name} {why}"
 
 
 def _changed(old: StoredRun, new: StoredRun, then: str, now: str, confidence: float) -> CandidateChange:
@@ -130,28 +152,30 @@ def _changed(old: StoredRun, new: StoredRun, then: str, now: str, confidence: fl
         tables[0], tables[1], lengths, [new.heard[key].cluster for key in keys], confidence=confidence
     )
     rates = 100 * np.stack([table.sum(axis=0) for table in tables]) / max(sum(lengths), 1)
-    causes = _causes(old.document, new.document, baselines), _causes(old.document, new.document, (then, now))
+    reasons = causes(old.document, new.document, baselines), causes(old.document, new.document, (then, now))
     return CandidateChange(
         old=then,
         new=now,
         baselines=baselines,
         rates=((float(rates[0, 0]), float(rates[1, 0])), (float(rates[0, 1]), float(rates[1, 1]))),
         change=change,
-        words=tuple(_in_words(change, causes)),
+        words=tuple(_in_words(change, reasons)),
     )
 
 
-def _in_words(change: Change, causes: tuple[list[str], list[str]]) -> list[str]:
+def _in_words(change: Change, reasons: tuple[list[str], list[str]]) -> list[str]:
     verbs = {1: "got worse", -1: "got better"}
     nothing = "Nothing on record changed there."
-    changed = [f"What changed there: {'; '.join(found)}." if found else nothing for found in causes]
+    changed = [f"What changed there: {'; '.join(found)}." if found else nothing for found in reasons]
     base, quantized = moved(change.base), moved(change.quantized)
     lines = []
     if base:
         lines.append(f"The baseline {verbs[base]} by {_points(change.base)}: base model or library. {changed[0]}")
     if quantized:
-        by = _points(change.quantized)
-        lines.append(f"Beyond that the candidate {verbs[quantized]} by {by}: quantization. {changed[1]}")
+        by = f"{verbs[quantized]} by {_points(change.quantized)} against its baseline"
+        lines.append(f"Beyond that the candidate {by}: quantization, or the runtime it runs in. {changed[1]}")
+        if not moved(change.total):
+            lines.append(f"By itself it did not change beyond chance: {_points(change.total)}.")
     if not lines:
         both = f"baseline {_points(change.base)}, candidate beyond it {_points(change.quantized)}"
         lines.append(f"No change beyond chance: {both}.")
@@ -162,37 +186,6 @@ def _points(interval: Interval) -> str:
     if interval.value is None or interval.lower is None or interval.upper is None:
         return "nobody can say how much"
     return f"{interval.value:+.2f} points ({interval.lower:+.2f} … {interval.upper:+.2f})"
-
-
-def _causes(old: Mapping[str, Any], new: Mapping[str, Any], names: tuple[str, str]) -> list[str]:
-    """Return what is on record as different about a model: checkpoint, recipe, what executes, library versions."""
-    before, after = old["models"][names[0]], new["models"][names[1]]
-    found = [
-        f"{label} {before[key] or 'unknown'} → {after[key] or 'unknown'}"
-        for key, label in (("source", "model"), ("calibration", "calibration"), ("compute_type", "executes"))
-        if before[key] != after[key]
-    ]
-    if names[0] != names[1]:
-        found.insert(0, f"{names[0]} → {names[1]}")
-    if before["source"] == after["source"] and before["source_identity"] != after["source_identity"]:
-        found.append(f"another checkpoint under the name {after['source']}")
-    return found + _moved_versions(before["versions"], after["versions"])
-
-
-def _provenance(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    before, after = old["environment"], new["environment"]
-    found = [
-        f"{label}: {before[key]} → {after[key]}"
-        for key, label in (("python", "Python"), ("platform", "system"), ("cpu", "processor"), ("threads", "threads"))
-        if before[key] != after[key]
-    ]
-    return found + _moved_versions(before["versions"], after["versions"])
-
-
-def _moved_versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    names = sorted(before.keys() | after.keys())
-    pairs = [(name, before.get(name, "absent"), after.get(name, "absent")) for name in names]
-    return [f"{name} {old} → {new}" for name, old, new in pairs if old != new]
 
 
 def _speed(old: StoredRun, new: StoredRun) -> list[str]:

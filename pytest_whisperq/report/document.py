@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,13 @@ class StoredRun:
             )
         return found
 
+    def named(self, role: str) -> list[str]:
+        """Return the names of the models in a role."""
+        return [name for name, model in self.document["models"].items() if model["role"] == role]
+
     def models(self, role: str) -> list[str]:
-        """Return the names of the models in a role that heard the whole corpus."""
-        names = [name for name, model in self.document["models"].items() if model["role"] == role]
-        return [name for name in names if all(name in one.errors for one in self.heard.values())]
+        """Return the names of those of them that heard the whole corpus."""
+        return [name for name in self.named(role) if all(name in one.errors for one in self.heard.values())]
 
 
 def said_digest(item: Utterance) -> str:
@@ -180,3 +183,11 @@ def read(path: Path, option: str) -> StoredRun:
     if not run.heard:
         raise ConfigError(f"{option}: {path} holds no utterance with words, so that nothing can be compared with it")
     return run
+
+
+def read_all(paths: Sequence[Path], option: str) -> tuple[StoredRun, ...]:
+    """Read several documents, each named by its file, or by its path where two files have one name."""
+    names = [path.name for path in paths]
+    return tuple(
+        replace(read(path, option), name=path.name if names.count(path.name) == 1 else str(path)) for path in paths
+    )

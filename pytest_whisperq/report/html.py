@@ -152,11 +152,19 @@ def _card(
 
 
 def _forests(document: Mapping[str, Any], judgements: Sequence[Judgement]) -> list[tuple[str, dict[str, Any]]]:
-    limits = {one.candidate: one.checks[0].limit for one in judgements if one.gate == "accuracy" and one.checks}
+    metric = document["settings"]["metric"]
+    checks = {
+        one.candidate: one.checks[0]
+        for one in judgements
+        if one.gate == "accuracy" and one.metric == metric and one.checks and one.checks[0].unit == "points"
+    }
     found = []
     for name in dict.fromkeys(row["candidate"] for row in document["slices"]):
-        own = [row for row in document["slices"] if row["candidate"] == name]
-        if chart := charts.forest(own, limits.get(name)):
+        own = [dict(row) for row in document["slices"] if row["candidate"] == name]
+        check = checks.get(name)
+        if check is not None:  # as the gate drew its bounds, by whatever test
+            own[0].update(drop=check.value, lower=check.lower, upper=check.upper)
+        if chart := charts.forest(own, check.limit if check else None):
             found.append((name, chart))
     return found
 
@@ -168,7 +176,7 @@ def _points(
     rates: dict[str, float] = {}
     speeds: dict[str, float] = {}
     for one in judgements:
-        rate = next((one.detail(f"candidate_{key}") for key in ("wer", "cer") if one.detail(f"candidate_{key}")), None)
+        rate = one.detail(f"candidate_{one.metric}")
         if one.gate == "accuracy" and rate is not None:
             rates[one.candidate] = 100 * rate
         speeds.update((one.candidate, figure.value) for figure in one.figures if figure.name == "RTFx")

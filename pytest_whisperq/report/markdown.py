@@ -32,6 +32,8 @@ def summary(document: Mapping[str, Any]) -> str:
             f"{100 * settings['confidence']:g} %, seed {settings['seed']}."
         ),
     ]
+    if document["cut_short"]:
+        lines += ["", "**The run was cut short: gates may be missing.**"]
     reasons = [line for gate, judgement in gates for line in _reasons(gate, judgement)]
     reasons += [f"- **{escape(one['test'])}** {one['outcome']}: {escape(one['message'])}" for one in document["broken"]]
     if reasons:
@@ -59,13 +61,15 @@ def compared_lines(one: Mapping[str, Any]) -> list[str]:
         figures = f"baseline {base:.2f} % → {base_now:.2f} %, candidate {own:.2f} % → {own_now:.2f} %"
         lines.append(f"- {escape(change['new'])}: {figures}")
         lines += [f"  - {escape(words)}" for words in change["words"]]
-    return lines + [f"- {escape(line)}" for line in (*one.get("speed", ()), *one.get("provenance", ()))]
+    others = (line for key in ("left_out", "speed", "provenance") for line in one.get(key, ()))
+    return lines + [f"- {escape(line)}" for line in others]
 
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, in a table too."""
     text = re.sub(r"([\\`*_\[\]#|~])", r"\\\1", " ".join(text.split()))
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("@", "@\u200b")  # nobody is to be called by what a model said
 
 
 def _reasons(gate: Mapping[str, Any], judgement: Judgement) -> list[str]:

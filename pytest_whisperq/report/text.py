@@ -190,7 +190,7 @@ def comparison_text(found: Comparison) -> str:
             f"  {'beyond the baseline':20} {'':7}  {'':7}   {_interval(one.change.quantized)}",
             *(f"  {words}" for words in one.words),
         ]
-    return "\n".join([*lines, *found.speed, *found.provenance])
+    return "\n".join([*lines, *found.left_out, *found.speed, *found.provenance])
 
 
 def _interval(interval: Interval) -> str:

@@ -125,7 +125,9 @@ def test_a_noisier_candidate_after_a_float_one_is_put_down_to_quantization(
     project.run("--whisperq-candidate=scripted:float32", "--whisperq-save=old.json", *options)
     project.run("--whisperq-save=new.json", *options)
     text = compared(project, capsys, "--html", str(project.pytester.path / "compared.html"))
-    assert re.search(r"Beyond that the candidate got worse by \+6\.67 points .*: quantization\.", text)
+    assert re.search(
+        r"Beyond that the candidate got worse by \+6\.67 points .* against its baseline: quantization, or", text
+    )
     assert "scripted:float32 → scripted:int8" in text
     assert "The baseline" not in text
     assert "Since earlier runs" in (project.pytester.path / "compared.html").read_text()
@@ -138,7 +140,7 @@ def test_another_base_checkpoint_is_put_down_to_the_model(project: Project, caps
     text = compared(project, capsys)
     assert re.search(r"The baseline got worse by \+6\.67 points .*: base model or library\.", text)
     assert "another checkpoint under the name model" in text
-    assert "quantization." not in text
+    assert "quantization" not in text
 
 
 def test_two_runs_over_other_recordings_are_refused_with_the_reason(
@@ -157,9 +159,36 @@ def test_a_run_without_transcripts_cannot_be_compared(project: Project, capsys: 
     project.run("--whisperq-save=size.json")
     path = str(project.pytester.path / "size.json")
     assert main(["compare", path, path]) == 2
-    assert (
-        "size.json: its baseline did not hear the corpus; save a run with an accuracy gate" in capsys.readouterr().err
-    )
+    assert "did not hear the corpus; save a run with an accuracy gate" in capsys.readouterr().out
+
+
+def test_a_run_that_failed_does_not_replace_the_accepted_one(project: Project) -> None:
+    saved(project, "accepted.json", same)
+    path = project.pytester.path / "accepted.json"
+    before = path.read_text()
+    project.record(int8=losing(60))
+    both = ("--whisperq-compare=accepted.json", "--whisperq-save=accepted.json")
+    result = project.run(*both)
+    result.stdout.fnmatch_lines(["*not saved: accepted.json is compared with, and this run ended FAIL*"])
+    assert path.read_text() == before
+    project.record(int8=same)
+    project.run(*both)
+    assert path.read_text() != before
+
+
+def test_characters_are_not_compared_with_words(project: Project) -> None:
+    saved(project, "words.json", same)
+    project.pytester.makepyfile(GATE.replace("max_drop=3", 'max_drop=3, metric="cer"'))
+    result = project.run("--whisperq-compare=words.json")
+    result.stdout.fnmatch_lines(["*INCONCLUSIVE: not compared: what is counted changed: wer, now cer*"])
+
+
+def test_a_run_that_extends_has_no_corpus_to_compare_on(project: Project) -> None:
+    saved(project, "run.json", same)
+    options = ("--whisperq-on-inconclusive=extend", "--whisperq-max-utterances=50")
+    result = project.run("--whisperq-compare=run.json", *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--whisperq-compare: a run that extends*"])
 
 
 def test_a_candidate_that_is_broken_beyond_doubt_is_not_compared(project: Project) -> None:

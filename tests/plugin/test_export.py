@@ -7,7 +7,8 @@ import pytest
 from scripted_project import Project, same, slipping, wrecked
 
 from pytest_whisperq.__main__ import main
-from pytest_whisperq.export import CERTIFICATE
+from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
+from pytest_whisperq.export import CERTIFICATE, refusal
 
 GATES = """
 import pytest
@@ -81,6 +82,34 @@ def test_a_run_that_was_cut_short_exports_nothing(project: Project) -> None:
     result = project.run("--whisperq-export=models", both, "-x")
     result.stdout.fnmatch_lines(["*not exported: the run was cut short, and gates may be missing*"])
     assert not (project.pytester.path / "models").exists()
+
+
+def test_a_candidate_that_fell_back_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the processor has the type, the same files would run as another model, which was never gated."""
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    load = ScriptedBackend.load
+
+    def otherwise(self: ScriptedBackend, precision: str, directory: Path, threads: int) -> ScriptedTranscriber:
+        found = load(self, precision, directory, threads)
+        found.compute_type = "float32"
+        return found
+
+    monkeypatch.setattr(ScriptedBackend, "load", otherwise)
+    result = project.run("--whisperq-export=models", "--whisperq-allow-fallback")
+    result.stdout.fnmatch_lines(["*not exported: scripted:int8: it ran as float32, which is not what it is*"])
+
+
+def test_a_candidate_is_not_refused_for_one_whose_name_begins_alike() -> None:
+    gate = {
+        "verdict": "PASS",
+        "outcome": "passed",
+        "test": "t",
+        "judgement": {"gate": "accuracy", "candidate": "a:int8"},
+    }
+    broken = {"test": "t[a-int8-ptq]", "candidate": "a:int8-ptq", "outcome": "failed", "message": ""}
+    document = {"gates": [gate], "broken": [broken], "models": {"a:int8": {"fell_back": False}}}
+    assert refusal(document, "a:int8") == ""
 
 
 def test_a_waived_failure_is_refused(project: Project) -> None:

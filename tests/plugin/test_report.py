@@ -28,6 +28,7 @@ def test_a_failed_gate_leaves_the_report_behind(any_project: Project) -> None:
     found = report(any_project)
     assert found["verdict"] == "FAIL"
     assert sorted(gate["judgement"]["gate"] for gate in found["gates"]) == ["accuracy", "parity"]
+    assert found["broken"] == []  # they failed by their verdicts
     assert len(found["utterances"]) == 300
     assert found["utterances"][1]["errors"] == {"scripted:float32": 0, "scripted:int8": 2}
     assert [row["utterances"] for row in found["slices"]] == [300]
@@ -67,6 +68,62 @@ def test_what_broke_off_is_in_the_report_and_makes_it_fail(project: Project) -> 
     assert broken["test"].endswith("test_body[scripted-int8]")
     assert broken["message"] == "assert 1 == 2"
     assert "assert 1 == 2" in (project.pytester.path / "out" / "summary.md").read_text()
+
+
+def test_a_body_that_fails_after_its_gate_passed_makes_the_report_fail(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile("def test_it(whisperq_gate):\n    whisperq_gate.accuracy()\n    assert 1 == 2\n")
+    project.run("--whisperq-report=out")
+    found = report(project)
+    assert (found["gates"][0]["verdict"], found["verdict"]) == ("PASS", "FAIL")
+    assert found["broken"][0]["candidate"] == "scripted:int8"
+
+
+def test_a_gate_that_breaks_off_beside_one_that_passes_is_in_the_report(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(
+        "import pytest\n\n@pytest.mark.whisperq_size\n@pytest.mark.whisperq_longform\ndef test_it(): pass\n"
+    )
+    project.run("--whisperq-report=out")
+    found = report(project)
+    assert found["verdict"] == "FAIL"
+    assert found["broken"][0]["message"].startswith("whisperq: whisperq_longform: scripted hears 30 s and no more")
+
+
+def test_a_run_that_was_cut_short_did_not_pass(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(f"{GATES}\ndef test_zz():\n    raise KeyboardInterrupt\n")
+    project.pytester.runpytest_subprocess(
+        *("--whisperq-backend=scripted", "--whisperq-baseline=scripted", "--whisperq-model=model"),
+        *("--whisperq-corpus=calls", "--whisperq-cache-dir=cache", "--whisperq-report=out", "-p", "no:xdist"),
+    )
+    found = report(project)
+    assert (found["cut_short"], found["verdict"]) == (True, "INCONCLUSIVE")
+    assert "cut short" in (project.pytester.path / "out" / "summary.md").read_text()
+
+
+def test_a_run_that_extends_reports_on_what_was_judged(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_accuracy\ndef test_it(): pass\n")
+    project.run("--whisperq-report=out", "--whisperq-on-inconclusive=extend", "--whisperq-max-utterances=50")
+    found = report(project)
+    (gate,) = found["gates"]
+    assert gate["judgement"]["utterances"] == found["corpus"]["utterances"] > 50
+
+
+def test_columns_that_hold_words_are_left_out_of_redacted_runs(project: Project) -> None:
+    project.record(60, int8=same)
+    path = project.corpus / "metadata.csv"
+    head, *rows = path.read_text().splitlines()
+    spoken = [f"{row},Raw words {number},{number % 2}" for number, row in enumerate(rows)]
+    path.write_text("\n".join([f"{head},raw_transcription,line", *spoken]) + "\n")
+    project.pytester.makepyfile(GATES.replace("whisperq_accuracy", 'whisperq_accuracy(max_drop=9, per="slice")'))
+    result = project.run("--whisperq-report=out", "--whisperq-redact", "--junitxml=j.xml")
+    root = project.pytester.path
+    for text in (*((root / "out" / name).read_text() for name in names(project)), (root / "j.xml").read_text()):
+        assert "Raw words" not in text
+    assert "Raw words" not in result.stdout.str()
+    assert {row["column"] for row in report(project)["slices"]} == {"", "line"}
 
 
 def test_what_another_backend_cannot_build_is_in_the_report(project: Project) -> None:
@@ -145,8 +202,11 @@ def test_folders_of_this_machine_are_in_no_report(project: Project, tmp_path_fac
     project.pytester.makepyfile(GATES)
     away = tmp_path_factory.mktemp("customers") / "acme"
     (project.pytester.path / "calls").rename(away)
-    project.run("--whisperq-report=out", f"--whisperq-corpus={away}")
-    for name in names(project):
+    project.run("--whisperq-report=out", f"--whisperq-corpus={away}", "--junitxml=out/junit.xml")
+    tree = ElementTree.parse(project.pytester.path / "out" / "junit.xml")
+    for value in [node.attrib["value"] for node in tree.iter("property")]:
+        assert str(away.parent) not in value
+    for name in names(project) - {"junit.xml"}:
         text = (project.pytester.path / "out" / name).read_text()
         assert str(away.parent) not in text
         assert str(project.pytester.path) not in text

@@ -21,7 +21,10 @@ def test_a_loss_of_the_candidate_alone_is_put_down_to_quantization(make_stored: 
     assert found.rates == ((0, 0), (0, pytest.approx(100 / 6)))
     (words,) = found.words
     assert words.startswith("Beyond that the candidate got worse by +16.67 points (")
-    assert words.endswith("quantization. What changed there: calibration unknown → on 8 clips.")
+    assert words.endswith(
+        "against its baseline: quantization, or the runtime it runs in. "
+        "What changed there: calibration unknown → on 8 clips."
+    )
 
 
 def test_a_loss_of_both_is_put_down_to_model_or_library(make_stored: MakeStored) -> None:
@@ -37,10 +40,19 @@ def test_a_loss_of_both_is_put_down_to_model_or_library(make_stored: MakeStored)
 
 def test_a_change_for_which_nothing_on_record_accounts_is_called_that(make_stored: MakeStored) -> None:
     old, new = (make_stored("a.json", {"base": errors, "int8": FLAT}) for errors in (WORSE, FLAT))
-    base, candidate = compare(old, new).candidates[0].words
+    base, candidate, itself = compare(old, new).candidates[0].words
     assert "The baseline got better by -16.67" in base
     assert base.endswith("Nothing on record changed there.")
     assert "the candidate got worse by +16.67" in candidate
+    assert itself.startswith("By itself it did not change beyond chance: +0.00 points (")
+
+
+def test_other_weights_and_another_processor_are_on_record(make_stored: MakeStored) -> None:
+    old = make_stored("a.json", {"base": FLAT, "int8": FLAT})
+    changes = {"models.int8.identity": "v", "environment.cpu": "x86_64 avx512_vnni"}
+    new = make_stored("b.json", {"base": FLAT, "int8": WORSE}, changes=changes)
+    (words,) = compare(old, new).candidates[0].words
+    assert words.endswith("What changed there: its weights are others; processor x86_64 → x86_64 avx512_vnni.")
 
 
 def test_no_change_is_said_with_its_bounds(make_stored: MakeStored) -> None:
@@ -66,15 +78,38 @@ def test_one_candidate_on_each_side_belongs_together_whatever_it_is_called(make_
     (found,) = compare(old, new).candidates
     assert "What changed there: float32 → int8." in found.words[0]
     several = make_stored("new.json", {"base": FLAT, "int8": WORSE, "int4": WORSE})
-    with pytest.raises(ConfigError, match=r"no candidate is in both runs: .* --pair NEW=OLD"):
-        compare(old, several)
+    refused = compare(old, several).refused
+    assert refused.startswith("no candidate is in both runs: old.json has float32, new.json has int8, int4; say which")
+    assert refused.endswith("--pair NEW=OLD")
 
 
 def test_a_candidate_that_did_not_hear_everything_is_none(make_stored: MakeStored) -> None:
     old = make_stored("old.json", {"base": FLAT, "int8": FLAT, "int4": FLAT})
     new = make_stored("new.json", {"base": FLAT, "int8": FLAT, "int4": FLAT})
     del new.document["utterances"][7]["errors"]["int4"]
-    assert [one.new for one in compare(old, new).candidates] == ["int8"]
+    found = compare(old, new)
+    assert [one.new for one in found.candidates] == ["int8"]
+    assert found.left_out == (
+        "not compared: int4 of old.json has no partner in the other run",
+        "not compared: int4 of new.json was stopped before it had heard the whole corpus",
+    )
+
+
+def test_one_that_was_stopped_is_not_replaced_by_another(make_stored: MakeStored) -> None:
+    old = make_stored("old.json", {"base": FLAT, "int8": FLAT})
+    new = make_stored("new.json", {"base": FLAT, "int8": WORSE, "int4": FLAT})
+    del new.document["utterances"][7]["errors"]["int8"]
+    assert "no candidate is in both runs" in compare(old, new).refused
+
+
+def test_runs_without_transcripts_are_refused_and_their_speed_is_compared(make_stored: MakeStored) -> None:
+    runs = [make_stored("a.json", {"base": FLAT}, changes={"gates": [speed(value)]}) for value in (1.5, 2.0)]
+    for run in runs:
+        for row in run.document["utterances"]:
+            row["errors"] = {}
+    found = compare(*runs)
+    assert found.refused == "the baseline of a.json did not hear the corpus; save a run with an accuracy gate"
+    assert len(found.speed) == 2
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def document(
             )
             for gate in gates
         ]
-        broken = [Broken(test="test_memory.py::test", outcome="failed", message=EVIL)]
+        broken = [Broken(test="test_memory.py::test", candidate="scripted:int8", outcome="failed", message=EVIL)]
         return Collector(run, gated, broken).document()
 
     return make
@@ -180,7 +180,9 @@ def test_the_summary_shows_evil_as_text(document: Callable[..., Any]) -> None:
 
 def test_the_summary_fits_a_comment(document: Callable[..., Any]) -> None:
     found = document()
-    found["broken"] = [{"test": f"t{number}", "outcome": "failed", "message": "x" * 300} for number in range(999)]
+    found["broken"] = [
+        {"test": f"t{number}", "candidate": "", "outcome": "failed", "message": "x" * 300} for number in range(999)
+    ]
     text = summary(found)
     assert len(text) <= LONGEST + 100
     assert text.endswith("(cut here; report.html has the rest)\n")

@@ -150,6 +150,12 @@ def test_a_corpus_that_is_none_is_one_finding(tmp_path: Path) -> None:
     assert "has more fields than the header's 2" in found.message
 
 
+def test_what_ended_the_reading_is_a_finding_too(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("file_name,text\ngone.wav,one\nalso.wav,one,two\nmore.wav,one\n")
+    found = look(tmp_path / "bad.csv")
+    assert ["does not exist" in found[0].message, "has more fields" in found[1].message] == [True, True]
+
+
 def test_sidecars_without_recordings_and_recordings_without_sidecars(tmp_path: Path) -> None:
     folder = tmp_path / "calls"
     folder.mkdir()

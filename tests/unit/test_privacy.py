@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.privacy import scrubber, text_digest, without_tokens
+from pytest_whisperq.privacy import scrubber, shareable, text_digest, without_tokens
 
 
 def test_tokens_of_the_environment_and_what_looks_like_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +17,15 @@ def test_tokens_of_the_environment_and_what_looks_like_one_go(monkeypatch: pytes
 def test_a_token_that_is_next_to_nothing_blanks_out_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "a")
     assert without_tokens("a cat") == "a cat"
+
+
+def test_the_home_of_a_user_is_written_as_every_option_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert (
+        shareable("replay: pytest --whisperq-corpus /home/somebody/calls") == "replay: pytest --whisperq-corpus ~/calls"
+    )
+    monkeypatch.setenv("HOME", "/")
+    assert shareable("/a/b") == "/a/b"
 
 
 def test_folders_of_this_machine_go_and_names_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +45,18 @@ def test_folders_of_this_machine_go_and_names_stay(tmp_path: Path, monkeypatch: 
         "notes": ["calibrated on calls, kept in ~/cache", "test.py"],
         "count": 3,
     }
+
+
+def test_the_working_directory_itself_and_what_lies_beside_it_are_named_by_their_last_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "acme" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    scrub = scrubber([str(here), "../beside/calls"])
+    assert scrub([str(here), "../beside/calls"]) == ["here", "calls"]
+    monkeypatch.chdir("/")
+    assert scrubber(["/data/acme/calls"])(["/data/acme/calls", "https://docs"]) == ["calls", "https://docs"]
 
 
 def test_what_json_cannot_say_becomes_nothing() -> None:

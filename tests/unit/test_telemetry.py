@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = """
 import sys
-import pytest_whisperq.backends.openvino
+{first}
 import openvino, openvino.tools.ovc
 import nncf.telemetry
 print(type(nncf.telemetry.telemetry).__name__, openvino.tools.ovc.telemetry.__module__)
@@ -16,12 +16,18 @@ print(sys.modules["openvino_telemetry"])
 """
 
 
-def test_no_runtime_reports_its_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "first",
+    ["import pytest_whisperq.backends.openvino", "from pytest_whisperq.doctor import load; load(('openvino',), '')"],
+)
+def test_no_runtime_reports_its_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str) -> None:
     pytest.importorskip("openvino")
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("CI", "NNCF_CI", "TF_BUILD", "JENKINS_URL"):  # where they would not send anything anyway
         monkeypatch.delenv(name, raising=False)
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(first=first)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["MagicMock openvino.tools.ovc.telemetry_stub", "None"]
     assert list(tmp_path.iterdir()) == []  # with telemetry there would be an identifier of this user
