@@ -220,11 +220,5 @@ class Collector:
         return {"candidate": name, "column": column, "value": value, "utterances": len(rows), **bounds}
 
     def _compared(self, document: dict[str, Any]) -> list[dict[str, Any]]:
-        now = StoredRun(name="this run", document=document)
-        found = []
-        for stored in self.run.history.stored:
-            try:
-                found.append(compare(stored, now, confidence=self.run.config.confidence).to_dict())
-            except WhisperqError as error:  # no candidate in common: the gates have said so
-                found.append({"old": stored.name, "refused": str(error)})
-        return found
+        now, confidence = StoredRun(name="this run", document=document), self.run.config.confidence
+        return [compare(stored, now, confidence=confidence).to_dict() for stored in self.run.history.stored]

@@ -38,7 +38,7 @@ def summary(document: Mapping[str, Any]) -> str:
     reasons += [f"- **{escape(one['test'])}** {one['outcome']}: {escape(one['message'])}" for one in document["broken"]]
     if reasons:
         lines += ["", "### What did not pass", "", *reasons]
-    for one in document.get("compared", ()):
+    for one in document["compared"]:
         lines += ["", f"### Since {escape(one['old'])}", "", *compared_lines(one)]
     text = "\n".join(lines) + "\n"
     if len(text) <= LONGEST:
@@ -56,12 +56,12 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> li
 def compared_lines(one: Mapping[str, Any]) -> list[str]:
     """Return what a comparison found, as lines of a list."""
     lines = [f"- Not compared: {escape(one['refused'])}."] if one["refused"] else []
-    for change in one.get("candidates", ()):
+    for change in one["candidates"]:
         (base, base_now), (own, own_now) = change["rates"]
         figures = f"baseline {base:.2f} % → {base_now:.2f} %, candidate {own:.2f} % → {own_now:.2f} %"
         lines.append(f"- {escape(change['new'])}: {figures}")
         lines += [f"  - {escape(words)}" for words in change["words"]]
-    others = (line for key in ("left_out", "speed", "provenance") for line in one.get(key, ()))
+    others = (line for key in ("left_out", "speed", "provenance") for line in one[key])
     return lines + [f"- {escape(line)}" for line in others]
 
 

@@ -1,9 +1,31 @@
 """Figures as people read them: the same in the terminal, in Markdown and in HTML."""
 
+from typing import IO, TYPE_CHECKING
+
 from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 KEEP = {"below": "stay below", "above": "stay above", "at": "be exactly"}
+COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
+"""Of verdicts, on a terminal."""
+
 SIGNS = {"below": "<", "above": ">", "at": "="}
+
+
+def console(file: IO[str], width: int, *, colour: bool) -> "Console":
+    """Return what tables are drawn on: a terminal of so many columns, with colours or without."""
+    from rich.console import Console
+
+    return Console(
+        file=file,
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        legacy_windows=False,
+    )
 
 
 def rates(judgement: Judgement) -> tuple[str, float, float] | None:

@@ -6,15 +6,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_whisperq.report.numbers import number, rates
+from pytest_whisperq.report.numbers import COLOURS, console, number, rates
 from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement, Verdict
 
 _FIRST = ("drop", "CER drop", "WER, %", "CER, %")
 """What a narrow terminal shows before anything else."""
 
 _GAP = 2  # between columns
-
-_COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,28 +96,20 @@ def overview_table(table: Overview, *, width: int, colour: bool) -> str:
     Candidate, error rates, drop and verdict come first; the tables above have the rest.
     """
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     text = io.StringIO()
-    console = Console(
-        file=text,
-        width=max(width, 60),
-        force_terminal=colour,
-        no_color=not colour,
-        highlight=False,
-        legacy_windows=False,
-    )
+    screen = console(text, max(width, 60), colour=colour)
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    kept = _fitting(table, console.width)
+    kept = _fitting(table, screen.width)
     for column in kept:
         shown.add_column(table.headings[column], overflow="fold", no_wrap=table.headings[column] == "verdict")
     for row in ([own[column] for column in kept] for own in table.rows):
-        colour_of = _COLOURS.get(row[-1].partition(" ")[0], "")
+        colour_of = COLOURS.get(row[-1].partition(" ")[0], "")
         verdict = f"[{colour_of}]{row[-1]}[/]" if colour_of else row[-1]
         shown.add_row(*map(escape, row[:-1]), verdict)
-    console.print(shown)
+    screen.print(shown)
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
 
 

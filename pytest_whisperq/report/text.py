@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from pytest_whisperq.gates import Outcome
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.report.changes import Comparison
-from pytest_whisperq.report.numbers import KEEP, bounds, figure_cells, limit, number, rates, scale, title
+from pytest_whisperq.report.numbers import (
+    COLOURS,
+    KEEP,
+    bounds,
+    console,
+    figure_cells,
+    limit,
+    number,
+    rates,
+    scale,
+    title,
+)
 from pytest_whisperq.verdict import Judgement, Score, Verdict
-
-_COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
 
 
 def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
@@ -92,19 +101,11 @@ def summary_table(
     day until which each is waived, or an empty text.
     """
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     text = io.StringIO()
-    console = Console(
-        file=text,
-        width=max(width, 80),
-        force_terminal=colour,
-        no_color=not colour,
-        highlight=False,
-        legacy_windows=False,
-    )
+    screen = console(text, max(width, 80), colour=colour)
     by_candidate: dict[str, list[tuple[str, Judgement, str]]] = {}
     none = [""] * len(judgements)
     for test, judgement, until in zip(tests or none, judgements, waived or none, strict=True):
@@ -112,7 +113,7 @@ def summary_table(
     for name, named in by_candidate.items():
         own = [judgement for _, judgement, _ in named]
         several = len({judgement.gate for judgement in own}) < len({test for test, _, _ in named})
-        console.print(_heading(own).replace(name, f"[bold]{name}[/]", 1))
+        screen.print(_heading(own).replace(name, f"[bold]{name}[/]", 1))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         levels = {check.confidence for judgement in own for check in judgement.checks if check.confidence is not None}
         level = f"{100 * levels.pop():g}% bounds" if len(levels) == 1 else "bounds"
@@ -133,10 +134,10 @@ def summary_table(
                 shown.add(name)  # gates share what they measure
             if until:
                 table.add_row("waived until", until, "", "", "[yellow]waived[/]")
-        console.print(table)
+        screen.print(table)
         for judgement in own:
             for note in judgement.notes:
-                console.print(f"{judgement.gate}: {escape(note)}")
+                screen.print(f"{judgement.gate}: {escape(note)}")
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
 
 
@@ -157,7 +158,7 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
             number(check, check.value),
             bounds(check).rpartition(": ")[2],
             limit(check),
-            f"[{_COLOURS[check.verdict]}]{check.verdict.value}[/]",
+            f"[{COLOURS[check.verdict.value]}]{check.verdict.value}[/]",
         )
         for check in judgement.checks
     ]

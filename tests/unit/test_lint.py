@@ -193,5 +193,12 @@ def test_a_copy_is_recognized_and_another_sentence_is_not(change: str) -> None:
     assert float(np.linalg.norm(own)) == pytest.approx(1, abs=1e-5)
 
 
+def test_two_sounds_that_are_only_silent_at_the_same_time_are_no_copies() -> None:
+    one, other = (np.random.default_rng(seed).uniform(-0.5, 0.5, RATE).astype(np.float32) for seed in (1, 2))
+    for sound in (one, other):
+        sound[RATE // 2 :] = 0
+    assert fingerprint(one) @ fingerprint(other) < 0.5
+
+
 def test_a_fingerprint_of_next_to_nothing_is_defined() -> None:
     assert np.isfinite(fingerprint(np.zeros(3, np.float32))).all()

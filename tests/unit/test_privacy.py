@@ -14,6 +14,11 @@ def test_tokens_of_the_environment_and_what_looks_like_one_go(monkeypatch: pytes
     assert text == "401 for *** and ***"
 
 
+def test_tokens_go_from_a_document_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "my-private-token")
+    assert scrubber(())({"message": ["401 for my-private-token"]}) == {"message": ["401 for ***"]}
+
+
 def test_a_token_that_is_next_to_nothing_blanks_out_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "a")
     assert without_tokens("a cat") == "a cat"
