@@ -42,8 +42,6 @@ def show(
     if profile_to and len({candidate.backend for candidate in run.config.candidates}) > 1:
         raise ConfigError("--save-profile: one file holds one profile; name candidates of one backend")
     for candidate in run.config.candidates:
-        outcome = run.judge("streaming", candidate)
-        write(summary_table([outcome.judgement.reported()], width=100, colour=False))
         spec = run.spec(candidate)
         baseline = run.unquantized(spec, "streaming")
         measured = widened(run.streams.measured(baseline))
@@ -51,6 +49,8 @@ def show(
         if profile_to:
             save_profile(measured, profile_to)
             write(f"written to {profile_to}; use it with --whisperq-merge-profile {profile_to}")
+        outcome = run.judge("streaming", candidate)  # after the profile, which is the way out if windows are too short
+        write(summary_table([outcome.judgement.reported()], width=100, colour=False))
         if plots:
             streamed = run.streams.streamed(spec, run.streams.profile(baseline))
             for number, (recording, events) in enumerate(zip(run.streams.recordings, streamed.events, strict=True)):

@@ -14,6 +14,7 @@ from pytest_whisperq.backends import Clip, Hypothesis, _whisper, check_installed
 from pytest_whisperq.backends import Word as TimedWord
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.corpus.longform import WINDOW, LongRecording, whole
+from pytest_whisperq.corpus.spacing import is_spaced
 from pytest_whisperq.errors import CorpusError, DecodeError, StreamError, WhisperqError
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.longform import share_out
@@ -205,8 +206,9 @@ class Streams:
                 took.append(1000 * (time.perf_counter() - begun))
                 if aligner:
                     told = Clip(samples=clip.samples, language=clip.language or said.language)
-                    said = aligner.align(told, said.tokens)
-            words = tuple(_milliseconds(said, start))
+                    said = aligner.align(told, said.tokens or said.text)  # a backend need not tell tokens
+            language = recording.language or getattr(said, "language", None)
+            words = tuple(_milliseconds(_characters(said, language), start))
             chunks.append(Chunk(number, start, end, words, final=number + 1 == len(spans)))
             self._run.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
         return Heard(chunks=tuple(chunks), took=tuple(took))
@@ -227,6 +229,13 @@ def _decoding(spec: ModelSpec, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise DecodeError(f"{spec} failed on {what}: {error}") from error
+
+
+def _characters(words: Sequence[TimedWord], language: str | None) -> Sequence[TimedWord]:
+    """Part words of a language without spaces, which some runtimes tell token by token, as references are parted."""
+    if is_spaced(language, "".join(word.text for word in words)):
+        return words
+    return [part for word in words for part in _whisper.characters(word)]
 
 
 def _milliseconds(words: Sequence[TimedWord], begun: int) -> list[Word]:

@@ -49,6 +49,7 @@ def heard_in(
         words = _in_order(words)
         if len(surfaces) > 1:
             words = [word._replace(text=pick(draw, surfaces)(word.text)) for word in words]
+            words = _in_order(words + _marks(draw, (first, last)))
         chunks.append(Chunk(seq, first, last, tuple(words), final))
     return tuple(chunks)
 
@@ -71,14 +72,16 @@ def _misheard(draw: DrawFn, word: Word) -> list[Word]:
 def _at_an_end(
     draw: DrawFn, word: Word, window: tuple[int, int], inner: tuple[int, int], truth: tuple[Word, ...]
 ) -> list[Word]:
-    """A word near an end is kept, lost, heard as another, cut short or heard as two; it touches the edge zone."""
+    """A word near an end is kept, lost, heard as another, cut short, glued to another or heard as two."""
     start, end = max(word.start, window[0]), min(word.end, window[1])
-    how = pick(draw, ("lost", "kept", "other", "cut", "split"))
+    how = pick(draw, ("lost", "kept", "other", "cut", "split", "glued"))
     if how == "lost" or end <= start:
         return []
     text = word.text
     if how == "other":
         text = pick(draw, (*GARBAGE, *(other.text for other in truth[:3])))
+    if how == "glued":
+        text += pick(draw, truth[:3]).text
     if how == "cut" and len(text) > 1:
         text = text[: len(text) // 2] if word.end > inner[1] else text[len(text) // 2 :]
     if how == "split" and end - start >= 2:
@@ -105,6 +108,13 @@ def _inserted(
         if start < inner[0] or end > inner[1]:
             found.append(Word(text, start, end))
     return found
+
+
+def _marks(draw: DrawFn, window: tuple[int, int]) -> list[Word]:
+    """A mark that stands by itself, somewhere: no word."""
+    text = pick(draw, ("", "", "…", " - "))
+    start = number(draw, *window) if text else 0
+    return [Word(text, start, start)] if text else []
 
 
 def _in_order(words: list[Word]) -> list[Word]:

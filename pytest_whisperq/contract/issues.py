@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pytest_whisperq.contract.merge_subject import MergeSubject
 from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word
 
 PROFILE = StreamProfile(window=1600, hop=500, edge=100, jitter=0, longest_word=300, repeat_spacing=300, votes=2)
-"""With what these streams are heard; a kit that tests a merge at another profile leaves them out."""
+"""With what these streams are heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,20 @@ def _pushed(stream: Stream, *order: int) -> Stream:
     return replace(stream, chunks=tuple(stream.chunks[index] for index in order))
 
 
+def _emptied(stream: Stream) -> Stream:
+    """Decode every window again, to nothing."""
+    chunks = tuple(each for chunk in stream.chunks for each in (chunk, replace(chunk, words=(), final=False)))
+    return replace(stream, chunks=chunks)
+
+
+def _number() -> Stream:
+    """Say a number in two words, which one of three windows writes in digits."""
+    truth = tuple(Word(text, 150 * at, 150 * (at + 1)) for at, text in enumerate(("twenty", "five", "go")))
+    said, digits = truth, (Word("25", 0, 300), truth[2])
+    chunks = [Chunk(seq, 0, end, words) for seq, (end, words) in enumerate(((600, said), (900, digits), (1200, said)))]
+    return Stream(PROFILE, truth, (*chunks, Chunk(3, 0, 1500, said, final=True)), Level.SURFACE, True)
+
+
 _VERY = _stream(Level.TIMED, "very very good idea")
 _SLEEP = _stream(Level.DISTURBED, "go to sleep now")
 _SILENCE = _stream(Level.EDGES, "done then", {1: 900})
@@ -61,7 +76,7 @@ REPORTED = (
     Reported("ufal/whisper_streaming: very very good → very good", "repeats", _VERY),
     Reported("huggingface/transformers#31778", "repeats", _stream(Level.TIMED, "just do it yes you can just do it")),
     Reported("natively#382: the same yes again is dropped", "repeats", _stream(Level.TIMED, "yes yes", {1: 1200})),
-    Reported("amazon-transcribe-streaming-sdk: 五五 → 五", "unicode", _stream(Level.SURFACE, "五 五 日")),
+    Reported("amazon-transcribe-streaming-sdk#102: 五五 → 五", "unicode", _stream(Level.SURFACE, "五 五 日")),
     Reported("WhisperLiveKit#261: バ at the end of a chunk", "unicode", _stream(Level.SURFACE, "バ 本 バ")),
     Reported("FluidAudio#706: meeting Meeting", "unicode", _heard(_MEETING, 1, ["The", "Meeting", "is,"])),
     Reported(
@@ -70,12 +85,24 @@ REPORTED = (
     Reported("kiro#9551: a chunk is sent again", "chunk_tolerance", _pushed(_SLEEP, 0, 1, 0, 1, 2)),
     Reported("WhisperLiveKit#411: the last word twice", "chunk_tolerance", _pushed(_SLEEP, 0, 1, 2, 2)),
     Reported("openasr#5: a word in silence", "edge_robustness", _also(_SILENCE, 1, Word("If", 880, 1000))),
+    Reported("m-bain/whisperX#827", "repeats", _stream(Level.TIMED, "thank you thank you very much")),
+    Reported("FluidAudio#855: words said again within 2 s", "repeats", _stream(Level.TIMED, "no no no no no")),
+    Reported("FluidAudio#788: words that begin alike", "exact_recovery", _stream(Level.TEXT, "the they then them")),
+    Reported("FluidAudio#903: in thex", "edge_robustness", _also(_SILENCE, 1, Word("thex", 910, 1000))),
+    Reported("FluidAudio#904: an, and analyzing", "edge_robustness", _also(_SILENCE, 0, Word("the", 401, 500))),
+    Reported("ufal/whisper_streaming#102: empty windows", "chunk_tolerance", _emptied(_SLEEP)),
+    Reported(
+        "elevenlabs-python#686: all of it three times", "chunk_tolerance", _pushed(_SLEEP, 0, 0, 0, 1, 1, 1, 2, 2, 2)
+    ),
+    Reported("CrisperWhisper#41: a word ends before it starts", "times", _also(_SLEEP, 1, Word("sleep", 600, 590))),
+    Reported("whisper.cpp#1702: digits in one window, words in another", "numbers", _number()),
 )
-"""Whisper's own failures ("thanks for watching" in every window) are not among them: no merge can know better."""
+"""Whisper's own failures ("thanks for watching" in every window) are not among them, no merge can know better; nor are
+texts put together with spaces where a language has none: that is for who writes them."""
 
 
-def reported(check: str, level: Level, profile: StreamProfile | None) -> list[Reported]:
-    """Return what was reported of a check at a level; nothing where streams must have another profile."""
-    if profile not in (None, PROFILE):
+def reported(check: str, level: Level, subject: MergeSubject) -> list[Reported]:
+    """Return what was reported of a check at a level; nothing for a merge that works at one other profile alone."""
+    if subject.profile not in (None, PROFILE) and not subject.takes_profile:
         return []
     return [one for one in REPORTED if one.check == check and one.stream.level == level]

@@ -65,6 +65,12 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
             """Push one of the last windows again."""
             self._push(self.sent[-1 - min(at, len(self.sent) - 1)])
 
+        @rule()
+        @precondition(lambda self: self.sent and subject.level >= Level.DISTURBED)
+        def hear_nothing(self) -> None:
+            """Push a window of no length, as a recorder that is read too soon gives."""
+            self._push(Chunk(len(self.sent), self.heard, self.heard))
+
         def teardown(self) -> None:
             """Hear the rest, flush, and compare with what was said."""
             if not hasattr(self, "merge"):

@@ -39,7 +39,7 @@ def check_idempotence(subject: MergeSubject, stream: Stream) -> None:
     merge, plain = subject.new(stream), run(subject, stream)
     for number, chunk in enumerate(stream.chunks):
         merge.push(chunk)
-        for again in (chunk, stream.chunks[0]):
+        for again in (chunk, stream.chunks[number - 1], stream.chunks[0]) if number else (chunk,):
             update = merge.push(again)
             expected = plain.committed[number]
             if tuple(merge.committed) != expected:
@@ -115,6 +115,14 @@ def check_latency(subject: MergeSubject, stream: Stream) -> None:
         if len(found) < len(due):
             what = f"at {chunk.end} ms words wait for more than a window and a hop ({wait} ms)"
             raise MergeError(subject, stream, what, due, found)
+
+
+def check_gap(subject: MergeSubject, stream: Stream) -> None:
+    """I10: where sound between two windows is lost, all comes out that windows before and behind have heard."""
+    before = stream.clean(stream.profile.hop)
+    behind = before.shifted(2 * max(chunk.end for chunk in before.chunks) + stream.profile.window)
+    chunks = tuple(replace(c, seq=seq, final=False) for seq, c in enumerate((*before.chunks, *behind.chunks)))
+    check_exact_recovery(subject, replace(before, truth=(*before.truth, *behind.truth), chunks=chunks))
 
 
 def check_repeatable(subject: MergeSubject, stream: Stream) -> None:

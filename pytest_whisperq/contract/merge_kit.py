@@ -57,7 +57,7 @@ _recovery = partial(MergeCheck, function=merge.check_exact_recovery)
 MERGE_CHECKS: tuple[MergeCheck, ...] = (
     MergeCheck(invariant="I1", function=merge.check_monotone_commit),
     _recovery(invariant="I2", highest=Level.JITTER, repeats=False),
-    MergeCheck(invariant="I3", function=merge.check_idempotence, highest=Level.SURFACE),
+    MergeCheck(invariant="I3", function=merge.check_idempotence),
     _recovery(invariant="I4", lowest=Level.TIMED, highest=Level.JITTER, title="repeats"),
     MergeCheck(invariant="I5", function=merge.check_no_loss_at_flush, highest=Level.SURFACE),
     MergeCheck(invariant="I6", function=merge.check_times, lowest=Level.TIMED),
@@ -65,6 +65,7 @@ MERGE_CHECKS: tuple[MergeCheck, ...] = (
     MergeCheck(invariant="I8", function=merge.check_latency, highest=Level.SURFACE),
     _recovery(invariant="I9", lowest=Level.EDGES, highest=Level.EDGES, title="edge_robustness"),
     _recovery(invariant="I10", lowest=Level.DISTURBED, title="chunk_tolerance"),
+    MergeCheck(invariant="I10", function=merge.check_gap, lowest=Level.DISTURBED),
     MergeCheck(invariant="I11", function=merge.check_repeatable),
     _recovery(invariant="I12", lowest=Level.SURFACE, highest=Level.SURFACE, title="unicode"),
     MergeCheck(invariant="I13", function=merge.check_surface, lowest=Level.SURFACE),
@@ -86,7 +87,7 @@ def check_merge(subject: MergeSubject, check: MergeCheck, *, examples: int = EXA
     """
     levels = check.levels(subject.level)
     for level in levels:
-        error = counterexample(subject, check, level, examples=examples // len(levels))
+        error = counterexample(subject, check, level, examples=-(-examples // len(levels)))
         if error is not None:
             raise ContractError(told(check, level, error))
 
@@ -103,14 +104,15 @@ def counterexample(
     def judge(stream: Stream) -> None:
         try:
             check.function(subject, stream)
-        except ContractError:
+        except MergeError as error:
+            error.checked = stream
             raise
         except Exception as error:
             raise MergeError(subject, stream, f"it fails with {error!r}", stream.expected, []) from error
 
     found: list[MergeError] = []
     try:
-        for known in reported(check.name, level, subject.profile):
+        for known in reported(check.name, level, subject):
             judge(known.stream)
     except MergeError as error:
         found.append(error)
@@ -177,10 +179,17 @@ def _length(error: MergeError) -> tuple[int, int]:
 
 def told(check: MergeCheck, level: Level, error: MergeError) -> str:
     """Return a finding as it is shown: invariant, level, table of chunks, and a test to paste."""
-    made = f"{error.subject.name}({error.stream.profile if error.subject.takes_profile else ''})"
-    return (
-        f"{check.invariant} {check.name}, level {level.name}: {error}\n\n"
-        f"To keep it as a test:\n\n{error.stream.regression(f'{check.invariant.lower()}_{check.name}', made)}"
+    function = check.function.__name__
+    test = [
+        f"from pytest_whisperq.contract import MergeSubject, Stream, {function}",
+        "from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word",
+        "",
+        f"def test_{check.invariant.lower()}_{check.name}():",
+        *(f"    {line}" for line in f"stream = {chr(10).join(error.checked.code())}".splitlines()),
+        f"    {function}(MergeSubject({error.subject.name}, level=Level.{error.subject.level.name}), stream)",
+    ]
+    return "\n".join(
+        [f"{check.invariant} {check.name}, level {level.name}: {error}", "", "To keep it as a test:", "", *test]
     )
 
 
@@ -200,13 +209,10 @@ def applicable(subject: MergeSubject) -> Iterator[tuple[MergeCheck, str]]:
             yield check, subject.waivers.get(check.name, "")
 
 
-def parametrize_merge_checks(
-    make: Any, *, level: Level | None = None, profile: StreamProfile | None = None, examples: int = EXAMPLES
-) -> Any:
-    """Return a decorator that runs a test function, which calls its argument ``check``, once for each check."""
+def merge_cases(subject: MergeSubject, *, examples: int = EXAMPLES) -> list[Any]:
+    """Return a ``pytest.param`` for each check of a merge, a function of no arguments; those it waives are skipped."""
     import pytest
 
-    subject = make if isinstance(make, MergeSubject) else MergeSubject(make, level=level, profile=profile)
     cases = [
         pytest.param(
             partial(check_merge, subject, check, examples=examples),
@@ -216,5 +222,15 @@ def parametrize_merge_checks(
         for check, reason in applicable(subject)
     ]
     if subject.level == Level.INTERIOR:
-        cases.append(pytest.param(partial(check_interior, subject), id="interior"))
-    return pytest.mark.parametrize("check", cases)
+        cases.append(pytest.param(partial(check_interior, subject, examples=examples), id="interior"))
+    return cases
+
+
+def parametrize_merge_checks(
+    make: Any, *, level: Level | None = None, profile: StreamProfile | None = None, examples: int = EXAMPLES
+) -> Any:
+    """Return a decorator that runs a test function, which calls its argument ``check``, once for each check."""
+    import pytest
+
+    subject = make if isinstance(make, MergeSubject) else MergeSubject(make, level=level, profile=profile)
+    return pytest.mark.parametrize("check", merge_cases(subject, examples=examples))

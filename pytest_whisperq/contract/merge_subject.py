@@ -15,7 +15,8 @@ class MergeSubject:
     """A merge under test: what makes a new one, what it claims, and what it does not promise, with the reason.
 
     `make` is called with the profile of a stream, or with nothing if it takes nothing. `level` and `waivers` (from the
-    name of a check to a reason) are read off it where they are not given. With `profile` all streams have that one.
+    name of a check to a reason) are read off it where they are not given. With `profile` all streams have that one;
+    raises `StreamError` where no merge can be right with it.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class MergeSubject:
         if claimed is None:
             raise ContractError(f"{self.name} claims no level: give level=, or the class an attribute `level`")
         self.level = Level(claimed)
+        if profile is not None:
+            profile.check()  # with windows too short no merge can be right, and all would be accused
         self.profile = profile
         self.waivers = dict(waivers if waivers is not None else getattr(make, "waivers", {}))
         self.takes_profile = bool(signature(make).parameters)
@@ -76,6 +79,7 @@ class MergeError(ContractError):
 
     def __init__(self, subject: MergeSubject, stream: Stream, what: str, expected: list[str], found: list[str]) -> None:
         self.subject, self.stream, self.what = subject, stream, what
+        self.checked = stream  # what the check was given, of which `stream` may be a part
         super().__init__(
             f"{subject.name}: {what}\n"
             f"  expected: {' '.join(expected) or '(nothing)'}\n"

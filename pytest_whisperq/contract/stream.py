@@ -62,20 +62,19 @@ class Stream:
         ]
         return "\n".join(["  seq   window (ms)        words", *rows])
 
-    def regression(self, name: str, make: str) -> str:
-        """Return a test to paste, which fails as this stream does."""
-        lines = [
-            f"def test_{name}():",
-            f"    merge = {make}",
-            "    chunks = [",
-            *(f"        {_code(chunk)}," for chunk in self.chunks),
-            "    ]",
-            "    for chunk in chunks:",
-            "        merge.push(chunk)",
-            "    merge.flush()",
-            f"    assert [key(word.text) for word in merge.committed] == {self.expected!r}",
+    def code(self) -> list[str]:
+        """Return the lines of an expression that makes this stream, with the names of `pytest_whisperq.streaming`."""
+        return [
+            "Stream(",
+            f"    {self.profile!r},",
+            f"    truth={_words(self.truth)},",
+            "    chunks=(",
+            *(f"        {_chunk(chunk)}," for chunk in self.chunks),
+            "    ),",
+            f"    level=Level.{self.level.name},",
+            f"    sliding={self.sliding},",
+            ")",
         ]
-        return "\n".join(["from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key", "", *lines])
 
 
 def shifted(words: tuple[Word, ...], by: int) -> tuple[Word, ...]:
@@ -88,7 +87,10 @@ def whole(words: tuple[Word, ...], first: int, last: int) -> tuple[Word, ...]:
     return tuple(word for word in words if first <= word.start and word.end <= last)
 
 
-def _code(chunk: Chunk) -> str:
-    words = ", ".join(f"Word({word.text!r}, {word.start}, {word.end})" for word in chunk.words)
-    words = f"({words}{',' if len(chunk.words) == 1 else ''})"
-    return f"Chunk({chunk.seq}, {chunk.start}, {chunk.end}, {words}, {chunk.final})"
+def _chunk(chunk: Chunk) -> str:
+    return f"Chunk({chunk.seq}, {chunk.start}, {chunk.end}, {_words(chunk.words)}, {chunk.final})"
+
+
+def _words(words: tuple[Word, ...]) -> str:
+    inner = ", ".join(f"Word({word.text!r}, {word.start}, {word.end})" for word in words)
+    return f"({inner}{',' if len(words) == 1 else ''})"

@@ -12,6 +12,7 @@ from pytest_whisperq.contract.disturb import disturbed
 from pytest_whisperq.contract.hearing import heard_in
 from pytest_whisperq.contract.picking import number, pick
 from pytest_whisperq.contract.stream import Stream
+from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming import Level, StreamProfile, Word, key, required_overlap
 
 if TYPE_CHECKING:
@@ -25,19 +26,24 @@ NUMBERS = ("twenty", "five")
 """Vocabularies: letters for short tables, few words for repeats, words that begin or end alike, and other scripts."""
 
 
-def _profile(draw: DrawFn, *, slack: bool) -> StreamProfile:
+def _profile(draw: DrawFn, *, slack: bool, numbers: bool = False) -> StreamProfile:
     jitter = pick(draw, (0, 20, 40))
     bare = StreamProfile(
         window=10**6,
         hop=pick(draw, (300, 500, 1000)),
         edge=pick(draw, (0, 100, 250, 500)),
         jitter=jitter,
-        longest_word=pick(draw, (300, 600)),
+        longest_word=600 if numbers else pick(draw, (300, 600)),
         repeat_spacing=pick(draw, (6 * jitter + 2, 300)),
         votes=pick(draw, (1, 2)),
     )
     more = bare.hop if slack else pick(draw, (0, 400))
     return _with_window(bare, bare.hop + required_overlap(bare) + more)
+
+
+def _shortest(profile: StreamProfile) -> int:
+    """Return how long a word lasts at least, in ms: so long that times tell it from the end of the one before."""
+    return 80 + 4 * profile.jitter
 
 
 @st.composite
@@ -71,7 +77,7 @@ def _truth(
     for text in texts:
         now += pick(draw, (0, 0, 50, 300, 1500))
         now = max(now, latest.get(key(text), -(10**9)) + profile.repeat_spacing)
-        length = pick(draw, (80 + 4 * profile.jitter, profile.longest_word))
+        length = pick(draw, (_shortest(profile), profile.longest_word))
         length = min(length, profile.longest_word)
         found.append(Word(text, now, now + length))
         latest[key(text)] = now
@@ -94,7 +100,7 @@ def streams(
     With `numbers` there are some, which windows write as digits or as words. `most` words, about, are said.
     """
     slack = level >= Level.DISTURBED
-    own = profile or _profile(draw, slack=slack)
+    own = profile or _profile(draw, slack=slack, numbers=numbers)
     distinct = level == Level.TEXT or not repeats
     vocabulary: tuple[str, ...] = pick(draw, (LETTERS, ALIKE) if distinct else (LETTERS, REPEATED, ALIKE))
     if level >= Level.SURFACE:
@@ -110,11 +116,16 @@ def streams(
 
 
 def _numbered(truth: tuple[Word, ...], profile: StreamProfile) -> tuple[Word, ...]:
-    """Say a number of two words behind every other word."""
+    """Say a number of two words behind every other word; together they are no longer than the longest word."""
+    if profile.longest_word < 2 * _shortest(profile):
+        raise StreamError(
+            f"numbers of two words last {2 * _shortest(profile)} ms at least where times are {profile.jitter} ms off, "
+            f"and the longest word is to have {profile.longest_word}: raise longest_word, or waive 'numbers'"
+        )
     found: list[Word] = []
     now = 0
     for index, word in enumerate(truth):
-        length = min(word.end - word.start, profile.longest_word // 2)  # a number of two words is one long word
+        length = min(word.end - word.start, profile.longest_word // 2)
         pause = max(0, word.start - (truth[index - 1].end if index else 0))
         for text in (word.text, *(NUMBERS if index % 2 == 0 else ())):
             now = max([now + pause, *(w.start + profile.repeat_spacing for w in found if key(w.text) == key(text))])

@@ -90,6 +90,10 @@ def judge_streaming(
             for name, of in (("streamed insertions, %", _insertions), ("streamed deletions, %", _deletions))
         ),
         *(
+            Figure(name=name, value=100 * of(own.baseline_counts), baseline=100 * of(base.baseline_counts))
+            for name, of in (("offline insertions, %", _insertions), ("offline deletions, %", _deletions))
+        ),
+        *(
             Figure(name=name, value=value, baseline=baseline.figures.get(name))
             for name, value in candidate.figures.items()
         ),
@@ -131,8 +135,8 @@ def _retraction_check(count: int, limit: int) -> Check:
     return Check(
         name="retractions",
         value=float(count),
-        limit=float(limit),
-        keep="at" if limit == 0 else "below",
+        limit=float(limit + 1 if limit else 0),
+        keep="below" if limit else "at",
         lower=float(count),
         upper=float(count),
         confidence=None,

@@ -12,7 +12,6 @@ from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT
 
 if TYPE_CHECKING:
-    from pytest_whisperq.contract.merge_kit import MergeCheck
     from pytest_whisperq.contract.merge_subject import MergeSubject
 
 PARAMETER = "whisperq_merge_check"
@@ -21,36 +20,27 @@ KEYWORDS = ("merger", "level")
 
 def parametrize(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     """Make a test of each check that the merge's level calls for."""
-    from pytest_whisperq.contract.merge_kit import applicable
+    from pytest_whisperq.contract.merge_kit import merge_cases
     from pytest_whisperq.contract.subject import ContractError
 
     try:
         subject = _subject(mark, metafunc.definition.nodeid, state.gate_config(metafunc.config).merge_profile)
-        checks = list(applicable(subject))
+        cases = merge_cases(subject)
     except (WhisperqError, ContractError) as error:
         raise pytest.UsageError(str(error)) from None
-    params = [
-        pytest.param(
-            (subject, check),
-            id=f"{check.invariant}-{check.name}",
-            marks=[pytest.mark.skip(reason=f"waived: {reason}")] if reason else [],
-        )
-        for check, reason in checks
-    ]
     if PARAMETER not in metafunc.fixturenames:
         metafunc.fixturenames.append(PARAMETER)
-    metafunc.parametrize(PARAMETER, params)
+    metafunc.parametrize(PARAMETER, cases)
 
 
 def run(item: pytest.Item) -> None:
     """Check what the test stands for; fail with the counterexample alone."""
     __tracebackhide__ = True
-    from pytest_whisperq.contract.merge_kit import check_merge
     from pytest_whisperq.contract.subject import ContractError
 
-    parameters: dict[str, tuple[MergeSubject, MergeCheck]] = item.callspec.params  # type: ignore[attr-defined]
+    parameters: dict[str, Callable[[], None]] = item.callspec.params  # type: ignore[attr-defined]
     try:
-        check_merge(*parameters[PARAMETER])
+        parameters[PARAMETER]()
     except (ContractError, WhisperqError) as error:
         pytest.fail(str(error), pytrace=False)
 
@@ -89,7 +79,7 @@ def _level(level: Any, where: str) -> Any:
 
     if level is None or isinstance(level, Level):
         return level
-    names = {known.name.lower(): known for known in Level if known < Level.INTERIOR}
+    names = {known.name.lower(): known for known in Level}
     numbers = {f"l{known:d}": known for known in names.values()}
     spelled = f"l{level}" if isinstance(level, int) else str(level).lower()
     if spelled not in {**names, **numbers}:

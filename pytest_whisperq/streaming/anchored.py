@@ -6,8 +6,9 @@ them agree, or when no later window can know better. Text alone cannot tell "no 
 times can, as long as they are more exact than equal words are far apart (`StreamProfile.check`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
+from types import MappingProxyType
 
 from pytest_whisperq.streaming.chunks import Chunk, Update, Word
 from pytest_whisperq.streaming.level import Level
@@ -27,6 +28,9 @@ class TimeAnchoredMerge:
     """
 
     level = Level.DISTURBED
+    waivers: Mapping[str, str] = MappingProxyType(
+        {"numbers": "where windows write them in two ways, pass numbers=english_tens"}
+    )
 
     def __init__(
         self,
@@ -45,9 +49,11 @@ class TimeAnchoredMerge:
         self._committed: list[Word] = []
         self._slots: list[Slot] = []
         self._closed = 0  # so many of the slots, the first ones, are committed; they are kept to know their words again
-        self._windows: dict[Window, int] = {}
+        self._windows: dict[Window, set[int]] = {}  # what each window has said so far, every time it was decoded
         self._origin: int | None = None  # where the first window starts: there is no sound before it
         self._left = self._right = LONG_AGO  # the latest start and end of a window
+        self._begun = LONG_AGO  # where the sound begins that has been heard without a gap
+        self._known_from = LONG_AGO  # from here to the latest end all sound has been in the inside of some window
         self._over = False
 
     @property
@@ -58,25 +64,29 @@ class TimeAnchoredMerge:
     @property
     def state_size(self) -> int:
         """How many votes and windows it keeps, besides the words it has committed."""
-        return len(self._windows) + sum(1 + len(slot.votes) for slot in self._slots)
+        return sum(map(len, self._windows.values())) + sum(1 + len(slot.votes) for slot in self._slots)
 
     def push(self, chunk: Chunk) -> Update:
         """Hear one more chunk; raise `RuntimeError` after `flush`."""
         if self._over:
             raise RuntimeError("the stream was flushed; begin a new one with a new merge")
         window = (chunk.start, chunk.end)
-        said = hash((chunk.words, chunk.final))
-        if chunk.end == chunk.start or chunk.end <= self._floor() or self._windows.get(window) == said:
-            return Update((), self._tentative())
-        if chunk.seq == 0:
+        if chunk.seq == 0 and chunk.start < chunk.end:
             self._origin = chunk.start
+        said = hash((chunk.words, chunk.final))
+        is_known = said in self._windows.get(window, ())
+        is_late = chunk.end <= self._floor() or (not chunk.words and chunk.end <= self._right)
+        if chunk.end == chunk.start or is_known or is_late:
+            return Update((), self._tentative())
         inner = (
             chunk.start if chunk.start == self._origin else chunk.start + self._guard,
             chunk.end if chunk.final else chunk.end - self._guard,
         )
+        if chunk.start > self._right:  # the stream begins, or sound is lost
+            self._begun, self._known_from = chunk.start, inner[0]
         self._vote(chunk, window, inner)
         if chunk.words:
-            self._windows[window] = said
+            self._windows.setdefault(window, set()).add(said)
         self._left, self._right = max(self._left, chunk.start), max(self._right, chunk.end)
         done = self._commit()
         floor = self._floor()
@@ -101,13 +111,13 @@ class TimeAnchoredMerge:
     @property
     def _passed(self) -> int:
         """What starts earlier no later window can have in its inside."""
-        guard = self._guard if self._origin is not None and self._left > self._origin else 0
+        guard = self._guard if self._origin is not None and self._left > self._begun else 0
         return self._left + guard - self._tolerance
 
     def _vote(self, chunk: Chunk, window: Window, inner: Window) -> None:
         last = self._slots[self._closed - 1] if self._closed else None
         early = last.start - self._tolerance if last else LONG_AGO
-        heard = hear([word for word in chunk.words if word.end > early], window, inner, self._right)
+        heard = hear([word for word in chunk.words if word.end > early], window, inner, (self._known_from, self._right))
         if self._numbers:
             heard = _joined(heard, self._numbers)
             if not chunk.final:

@@ -130,10 +130,10 @@ def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, tolerance: 
     return found
 
 
-def hear(words: Sequence[Word], window: Window, inner: Window, known: int) -> list[Heard]:
+def hear(words: Sequence[Word], window: Window, inner: Window, known: Window) -> list[Heard]:
     """Return words of a window in order of time, cut to it, with how far inside they are; what is no word is left out.
 
-    Earlier windows have come as far as `known`.
+    What lies in `known` earlier windows have had in their inside, or at its end.
     """
     first, last = window
     found = []
@@ -143,6 +143,7 @@ def hear(words: Sequence[Word], window: Window, inner: Window, known: int) -> li
             end = min(max(word.end, start), last)
             inside = start >= inner[0] and end <= inner[1]
             depth = min(start - first, last - end)
-            found.append(Heard(spelled, (Word(word.text, start, end),), inside, depth, start < min(inner[0], known)))
+            retold = known[0] <= start < min(inner[0], known[1])
+            found.append(Heard(spelled, (Word(word.text, start, end),), inside, depth, retold))
     found.sort(key=lambda heard: heard.words[0].start)
     return found

@@ -31,8 +31,15 @@ def test_a_failure_is_the_shortest_counterexample_and_nothing_else(run) -> None:
     result.assert_outcomes(failed=1, deselected=12)
     told = ["I4 repeats, level TIMED: AgreementStrip: it does not say what was said", "*expected: *", "*found: *"]
     result.stdout.fnmatch_lines([*told, "*seq   window (ms)*", "*0-*"])
-    result.stdout.fnmatch_lines(["def test_i4_repeats():", "*merge = AgreementStrip()"])
+    call = "*check_exact_recovery(MergeSubject(AgreementStrip, level=Level.TIMED), stream)"
+    result.stdout.fnmatch_lines(["def test_i4_repeats():", call])
     result.stdout.no_fnmatch_line("*merge_kit.py*")
+
+
+def test_the_highest_level_has_a_test_of_its_own(run) -> None:
+    result = run("merger=SuffixPrefix, level='interior'", "-k", "interior")
+    result.assert_outcomes(failed=1, deselected=19)
+    result.stdout.fnmatch_lines(["*SuffixPrefix, level INTERIOR: * % of its words are wrong, where windows mishear *"])
 
 
 def test_a_merge_can_be_named(run) -> None:

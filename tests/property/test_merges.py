@@ -36,6 +36,11 @@ def anchored(profile: StreamProfile) -> TimeAnchoredMerge:
     return TimeAnchoredMerge(profile, numbers=english_tens)
 
 
+@parametrize_merge_checks(TimeAnchoredMerge, examples=300)
+def test_the_merge_as_it_is_made_keeps_what_it_does_not_waive(check: Callable[[], None]) -> None:
+    check()
+
+
 ANCHORED = MergeSubject(anchored, level=TimeAnchoredMerge.level)
 CHECKS = {check.name: check for check in MERGE_CHECKS}
 

@@ -195,6 +195,14 @@ def test_a_window_of_no_length_says_nothing() -> None:
     assert update == ((), (at(1000),))
 
 
+def test_an_older_decoding_of_a_window_that_comes_again_does_not_replace_the_newer_one() -> None:
+    one = merge()
+    older, newer = (Chunk(0, 0, 3000, (at(500, text),)) for text in ("yes", "no"))
+    for chunk in (older, newer, older):
+        update = one.push(chunk)
+    assert join(update.tentative) == "no"
+
+
 def test_a_window_that_comes_late_brings_no_word_back() -> None:
     one = merge(votes=1)
     for number, start in enumerate((0, 1000, 2000, 3000)):
@@ -204,6 +212,42 @@ def test_a_window_that_comes_late_brings_no_word_back() -> None:
     before = one.committed
     assert one.push(Chunk(0, 0, 3000, (at(500, "late"), at(2850, "last")))).committed == ()
     assert one.committed == before
+
+
+def test_a_word_at_the_start_of_a_window_behind_lost_sound_is_not_taken_for_one_that_was_denied() -> None:
+    """No window before had this place in its inside, so that the next one with the same start tells it first."""
+    one = merge(votes=1)
+    for number, (start, end, words) in enumerate(((0, 2000, (at(500),)), (5000, 5400, ()), (5000, 6500, (at(5050),)))):
+        one.push(Chunk(number, start, end, words))
+    one.flush()
+    assert join(one.committed) == "so so"
+
+
+def test_windows_that_grow_behind_lost_sound_are_waited_for() -> None:
+    """They may be so short that all of them is beginning, where none is sure."""
+    one = merge(votes=1, edge=700, repeat_spacing=122)
+    for number, (end, words) in enumerate(((2000, ()), (5150, (at(5000),)), (5210, (at(5000), at(5110, "it"))))):
+        one.push(Chunk(number, 0 if number == 0 else 5000, end, words))
+    one.flush()
+    assert join(one.committed) == "so it"
+
+
+def test_an_empty_window_that_comes_again_takes_nothing_back() -> None:
+    one = merge()
+    empty = Chunk(1, 1000, 2000)
+    one.push(empty)
+    shown = one.push(Chunk(2, 1100, 3000, (at(1250),))).tentative
+    assert shown == (at(1250),)
+    assert one.push(empty).tentative == shown
+
+
+def test_the_first_window_may_come_second_and_be_empty() -> None:
+    """It says where sound begins, so that a window can deny what was heard there at the end of another."""
+    one = merge(votes=1)
+    for seq, end, words in ((1, 300, (at(0, "thanks"),)), (0, 200, ()), (2, 1000, ()), (3, 2000, (at(600),))):
+        one.push(Chunk(seq, 0, end, words))
+    one.flush()
+    assert join(one.committed) == "so"
 
 
 def test_what_it_keeps_does_not_grow() -> None:

@@ -11,9 +11,12 @@ import ramp_model
 from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_recording
 
 from pytest_whisperq.backends import Clip, Word
+from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.errors import CorpusError, StreamError
 from pytest_whisperq.gates import Outcome
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.streaming import StreamProfile
+from pytest_whisperq.streaming_report import show
 from pytest_whisperq.verdict import Figure, Verdict
 
 
@@ -52,6 +55,7 @@ def test_what_is_lost_only_when_streaming_is_the_gap_and_quantizations(judged: C
     assert outcome.judgement.checks[0].value == pytest.approx(10.0)
     assert figure(outcome, "gap by quantization, points").value == pytest.approx(10.0)
     assert figure(outcome, "streamed deletions, %").value == pytest.approx(10.0)
+    assert figure(outcome, "offline deletions, %").value == 0.0
     assert figure(outcome, "commit lag, % of words").value == pytest.approx(90.0)
     assert figure(outcome, "commit lag, % of words").baseline == pytest.approx(100.0)
     assert any(label == "offline" and "delta" in text for label, text in outcome.worst[0].rows)
@@ -61,6 +65,8 @@ def test_what_is_lost_offline_is_no_gap_of_streaming(judged: Callable[..., Outco
     outcome = judged(offline=[name for name in NAMES if name != "delta"])
     assert outcome.judgement.detail("baseline_wer") == pytest.approx(0.1)
     assert outcome.judgement.checks[0].value == pytest.approx(-10.0)
+    deletions = figure(outcome, "offline deletions, %")
+    assert (deletions.value, deletions.baseline) == (pytest.approx(10.0), 0.0)
 
 
 def test_lags_are_those_of_two_windows_that_agree(judged: Callable[..., Outcome]) -> None:
@@ -92,7 +98,8 @@ def test_a_model_that_tells_no_times_is_aligned_off_the_clock(
     assert figure(outcome, "RTF of streaming").value < 0.01  # with the aligner it would be 0.02
     assert judgement.notes[0].endswith("word times are ctranslate2:float32's, which is left out of computing")
     assert judgement.checks[0].verdict is not Verdict.FAIL
-    assert () in aligned  # the tokens that the model said, not the text
+    assert () not in aligned  # it tells no tokens, so that its text is aligned
+    assert judgement.checks[0].value == 0.0
 
 
 def test_limits_come_from_options_and_from_the_marker(judged: Callable[..., Outcome]) -> None:
@@ -102,7 +109,7 @@ def test_limits_come_from_options_and_from_the_marker(judged: Callable[..., Outc
     assert "late if committed 7 s or more" in late.reason
     limits = {"max_wer_gap": 1.5, "max_commit_lag": 6.5, "max_retractions": 3, "max_rtf": 0.9}
     gap, late, retractions, rtf = judged(options=options, limits=limits).judgement.checks
-    assert (gap.limit, retractions.limit, rtf.limit) == (1.5, 3.0, 0.9)
+    assert (gap.limit, retractions.limit, rtf.limit) == (1.5, 4.0, 0.9)  # 3 are tolerated: fewer than 4
     assert "late if committed 6.5 s or more" in late.reason
 
 
@@ -142,6 +149,39 @@ def test_windows_too_short_for_what_was_measured_say_what_to_do(judged: Callable
     path = tmp_path / "profile.json"
     path.write_text('{"window": 3000, "hop": 1000, "edge": 0, "jitter": 0, "longest_word": 400}')
     assert judged(options={"merge_profile": str(path)}).judgement.checks[0].value == 0.0
+
+
+def test_a_profile_that_does_not_fit_its_windows_is_saved_with_some_that_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judged: Callable[..., Outcome]
+) -> None:
+    """The gate stops there and names this way out."""
+    measured = StreamProfile(edge=2000, longest_word=1200)
+    monkeypatch.setattr("pytest_whisperq.streams.measure_profile", lambda *_: measured)
+    with pytest.raises(StreamError, match=r"scripted:float32: windows of 6000 ms .* stream --save-profile FILE writes"):
+        judged()
+    path, told = tmp_path / "profile.json", list[str]()
+    paths = {"long_form": "call.jsonl", "model": "model", "corpus": "corpus", "cache_dir": "cache"}
+    options = {name: str(tmp_path / file) for name, file in paths.items()}
+    options |= {"candidate": "scripted:int8", "baseline": "scripted:float32"}
+    with pytest.raises(StreamError, match="windows of 6000 ms"):
+        show({f"whisperq_{name}": value for name, value in options.items()}, told.append, profile_to=path)
+    assert any(f"use it with --whisperq-merge-profile {path}" in line for line in told)
+    assert judged(options={"merge_profile": str(path)}).judgement.checks[0].value == 0.0
+
+
+def test_words_of_a_language_without_spaces_are_its_characters(
+    start_run: Callable[..., GateRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some runtimes tell a token of two characters as one word; references have one character each."""
+    install(monkeypatch)
+    told = (Word(start=0.2, end=0.6, text="我们"), Word(start=0.7, end=0.8, text="OpenAI"))
+    monkeypatch.setattr(ScriptedTranscriber, "transcribe_words", lambda *_: told)
+    listing = write_recording(tmp_path)
+    listing.write_text(listing.read_text().replace('"en"', '"zh"'))
+    run = start_run(long_form=str(listing))
+    chunk = run.streams.heard(run.spec(run.config.candidates[0]))[0].chunks[0]
+    words = [(word.text, word.start, word.end) for word in chunk.words]
+    assert words == [("我", 200, 400), ("们", 400, 600), ("OpenAI", 700, 800)]
 
 
 @pytest.mark.parametrize(
