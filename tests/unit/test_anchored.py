@@ -234,10 +234,10 @@ def test_windows_that_grow_behind_lost_sound_are_waited_for() -> None:
 
 def test_an_empty_window_that_comes_again_takes_nothing_back() -> None:
     one = merge()
-    empty = Chunk(1, 1000, 2000)
+    empty = Chunk(1, 0, 2000)
     one.push(empty)
-    shown = one.push(Chunk(2, 1100, 3000, (at(1250),))).tentative
-    assert shown == (at(1250),)
+    shown = one.push(Chunk(0, 0, 1500, (at(1350),))).tentative
+    assert shown == (at(1350),)
     assert one.push(empty).tentative == shown
 
 
