@@ -51,7 +51,10 @@ class Gated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A test of a candidate that ended without any verdict: failed, or skipped."""
+    """A test of a candidate that ended without any verdict: failed, or skipped; or a file that could not be collected.
+
+    The latter is of no candidate: "".
+    """
 
     test: str
     candidate: str
@@ -60,7 +63,10 @@ class Broken:
 
 
 class Collector:
-    """Collects one run's document; ``run`` is the look of it in which the gates judged."""
+    """Collects one run's document; ``run`` is the look of it in which the gates judged.
+
+    ``is_cut`` says that tests are missing: the run was stopped, or not all could be collected.
+    """
 
     def __init__(self, run: GateRun, gated: Sequence[Gated], broken: Sequence[Broken], *, is_cut: bool = False) -> None:
         heard = max((one.judgement.utterances for one in gated if one.judgement.gate in EXTENDABLE), default=0)
@@ -88,6 +94,10 @@ class Collector:
     @cached_property
     def _known(self) -> dict[str, Known]:
         return {name: self.run.known(spec) for name, spec in self.specs.items()}
+
+    def compared(self, stored: StoredRun) -> set[str]:
+        """Return which gates of the run were held against a saved one; see `History.compared`."""
+        return self.run.history.compared(stored, [one.judgement for one in self._gated])
 
     def document(self) -> dict[str, Any]:
         """Return the document; paths of this machine and tokens are taken out of it."""

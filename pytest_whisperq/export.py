@@ -100,6 +100,8 @@ def _copy(source: Path, target: Path, certificate: Mapping[str, Any]) -> None:
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.rename(target)  # what was exported before still stands
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -113,9 +115,9 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
         certificate = json.loads(path.read_text(encoding="utf-8"))
         if certificate["schema"] != SCHEMA:
             raise ConfigError(f"{path}: is of version {certificate['schema']!r}, not {SCHEMA}; export the model again")
-        files, machine, gates = certificate["files"], certificate["environment"], certificate["gates"]
-        verdicts = [check["verdict"] for gate in gates for check in gate["checks"]]
-        known, cpu = dict(certificate["model"]["versions"]), machine["cpu"]
+        name, files = str(certificate["candidate"]), dict(certificate["files"].items())
+        verdicts = [check["verdict"] for gate in certificate["gates"] for check in gate["checks"]]
+        known, cpu = dict(certificate["model"]["versions"].items()), certificate["environment"]["cpu"]
     except FileNotFoundError as error:
         raise ConfigError(
             f"{directory}: is no exported model, it has no {CERTIFICATE}; name a folder of {_OPTION}"
@@ -131,7 +133,7 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
     differs = [f"{name} {old}, here {here[name]}" for name, old in known.items() if here[name] != old]
     if cpu != environment.cpu_features():
         differs.append(f"processor {cpu}, here {environment.cpu_features()}")
-    return str(certificate["candidate"]), wrong, differs
+    return name, wrong, differs
 
 
 def _changed_files(directory: Path, files: Mapping[str, str]) -> Iterable[str]:
@@ -148,7 +150,11 @@ def _changed_files(directory: Path, files: Mapping[str, str]) -> Iterable[str]:
 
 
 def exported(directory: Path) -> list[Path]:
-    """Return the exported models in a folder: itself, or all folders in it, where any of them is one."""
-    if (directory / CERTIFICATE).is_file() or not any(directory.glob(f"*/{CERTIFICATE}")):
+    """Return the exported models in a folder: itself, or all folders in it, where any of them is one.
+
+    Names with a leading dot are what an export that was killed left behind.
+    """
+    inside = sorted(path for path in directory.glob("[!.]*") if path.is_dir())
+    if (directory / CERTIFICATE).is_file() or not any((path / CERTIFICATE).is_file() for path in inside):
         return [directory]
-    return sorted(path for path in directory.iterdir() if path.is_dir())
+    return inside

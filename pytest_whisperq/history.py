@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from math import exp, hypot, log
@@ -15,7 +16,7 @@ from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
 from pytest_whisperq.transcribe import Known, TranscriptSet
-from pytest_whisperq.verdict import Check, Figure
+from pytest_whisperq.verdict import Check, Figure, Judgement
 from pytest_whisperq.workbench import Workbench
 
 OPTION = "--whisperq-compare"
@@ -50,6 +51,18 @@ class History:
             outcome = gates.judge_since(outcome, stored, now, max_drop=max_drop, confidence=self._run.config.confidence)
         return outcome
 
+    def compared(self, stored: StoredRun, judgements: Iterable[Judgement]) -> set[str]:
+        """Return which gates with these judgements were held against a saved run: of "accuracy" and "speedup".
+
+        The former is, or has failed by itself; the latter where both runs timed the same on the same processor.
+        """
+        return {
+            one.gate
+            for one in judgements
+            if (one.gate == "accuracy" and one.checks)
+            or any(figure.name.endswith(_over(stored)) for figure in one.figures)
+        }
+
     def _now(self, texts: PairedTexts, metric: Metric) -> StoredRun:
         """Return this run as far as it is compared: what two of its models say."""
         run = self._run
@@ -79,7 +92,7 @@ class History:
                 notes.append(
                     f"not compared with {stored.name}: measured on {machine['cpu']}, {machine['threads']} threads"
                 )
-            elif ratio := _ratio(f"{judgement.checks[0].name} over that of {stored.name}", judgement.checks[0], before):
+            elif ratio := _ratio(judgement.checks[0].name + _over(stored), judgement.checks[0], before):
                 figures.append(ratio)
         judgement = replace(judgement, figures=(*judgement.figures, *figures), notes=(*judgement.notes, *notes))
         return replace(outcome, judgement=judgement)
@@ -88,6 +101,11 @@ class History:
 def _known(corpus: Corpus, said: TranscriptSet) -> Known:
     ids = [item.id for item in corpus.utterances]
     return Known(texts=dict(zip(ids, said.texts, strict=True)), languages=dict(zip(ids, said.languages, strict=True)))
+
+
+def _over(stored: StoredRun) -> str:
+    """Return how the name of a ratio of speedups ends."""
+    return f" over that of {stored.name}"
 
 
 def _speedup(stored: StoredRun, candidate: str, baseline: str, name: str) -> Figure | None:

@@ -38,26 +38,45 @@ class Publisher:
     def publish(self) -> list[str]:
         """Write everything and return lines that say what is where; raise `StoreError` for what cannot be written.
 
-        Of a run that was cut short nothing is exported: gates that would have failed may not have run. A run that did
-        not pass does not replace one that it is compared with.
+        Of a run that was cut short nothing is exported: gates that would have failed may not have run. A run replaces
+        one that it is compared with only where every gate passed, accuracy among them.
         """
-        config, lines = self._run.config, []
+        config = self._run.config
+        lines = [
+            f"not compared with {stored.name}: no accuracy gate ran, and there was no speedup to compare; run a test "
+            "marked whisperq_accuracy too, such as suites/test_accuracy.py"
+            for stored in self._run.history.stored
+            if not self._collector.compared(stored)
+        ]
         if config.report:
             lines.append(self._report(config.report))
-        if config.save and self._replaces_accepted(config.save):
-            lines.append(f"not saved: {config.save} is compared with, and this run ended {self._document['verdict']}")
+        if config.save and (why := self._why_kept(config.save)):
+            lines.append(f"not saved: {config.save} is compared with, and {why}")
         elif config.save:
             documents.write(self._document, config.save, "--whisperq-save")
             lines.append(f"saved {config.save}; compare a later run with --whisperq-compare {config.save}")
         if config.export and self._collector.is_cut:
-            lines.append("not exported: the run was cut short, and gates may be missing")
+            lines.append("not exported: the run was cut short, or tests could not be collected: gates may be missing")
         elif config.export:
             lines += export(self._collector, self._document, config.export)
         return lines
 
-    def _replaces_accepted(self, save: Path) -> bool:
-        accepted = {path.resolve() for path in self._run.config.compare}
-        return save.resolve() in accepted and self._document["verdict"] != Verdict.PASS.value
+    def _why_kept(self, save: Path) -> str:
+        """Return why this run does not replace a file that it is compared with; "" for any other file."""
+        files = zip(self._run.config.compare, self._run.history.stored, strict=True)
+        stored = next((run for path, run in files if path.resolve() == save.resolve()), None)
+        if stored is None:
+            return ""
+        if self._document["verdict"] != Verdict.PASS.value:
+            return f"this run ended {self._document['verdict']}"
+        for gate in self._document["gates"]:
+            if gate["verdict"] not in (Verdict.PASS.value, documents.REPORTED):
+                own = gate["judgement"]
+                return f"{own['gate']}/{own['candidate']} ended {gate['verdict']}, waived until {gate['waived_until']}"
+        compared = self._collector.compared(stored)
+        has_accuracy = any(one.gate == "accuracy" and one.checks for one in stored.judgements)
+        is_enough = "accuracy" in compared or (compared and not has_accuracy)
+        return "" if is_enough else "no accuracy gate of this run was"
 
     def _report(self, folder: Path) -> str:
         document = self._document

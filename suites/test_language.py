@@ -2,11 +2,12 @@
 
 import pytest
 
+from pytest_whisperq.plugin.gating import Gate
 from pytest_whisperq.workbench import Model
 
 
-@pytest.mark.whisperq_language
-def test_language(whisperq_candidate: Model) -> None:
+def test_language(whisperq_gate: Gate, whisperq_candidate: Model) -> None:
     """The candidate hears the languages that the baseline hears."""
     if not whisperq_candidate.is_multilingual:
-        pytest.skip("an English-only model detects no language")
+        pytest.skip("whisperq language gate does not apply: an English-only model detects no language")
+    whisperq_gate.language()

@@ -11,10 +11,21 @@ from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.reporting import judgements_of
 from pytest_whisperq.publish import Publisher
+from pytest_whisperq.verdict import Judgement
 from pytest_whisperq.waivers import covering
 
-_GATE = re.compile(r"whisperq \w+ gate: ")
-"""What a failure begins with that is a verdict."""
+_VERDICT = re.compile(
+    r"whisperq \w+ gate: "  # `report.text.explain`
+    r"|whisperq \w+ gate of .+ INCONCLUSIVE: "  # `report.text.doubt`
+    r"|\w+/\S+ (FAIL|INCONCLUSIVE), waived until "  # `Waiver.excuse`
+)
+"""What a failure, a skip or an expected failure begins with that is a verdict."""
+
+_INAPPLICABLE = re.compile(r"whisperq \w+ gate does not apply: ")
+"""What the skip of a packaged suite begins with that has nothing to demand of a candidate."""
+
+_PREFIX = re.compile(r"^([\w.]+\.)?(Failed|Skipped|XFailed): ")
+"""What pytest puts before a reason."""
 
 
 class Publishing:
@@ -24,8 +35,15 @@ class Publishing:
         self._config = config
         self._gated: dict[str, list[Gated]] = {}
         self._broken: dict[str, Broken] = {}
+        self._uncollected: list[Broken] = []
         self._lines: list[str] = []
         self._error = ""
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember what could not be collected; a run may go on without it, as every run under xdist does."""
+        if report.failed:
+            broken = Broken(test=report.nodeid, candidate="", outcome="not collected", message="see the terminal")
+            self._uncollected.append(broken)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what was judged; what a rerun repeats replaces what came before."""
@@ -40,7 +58,7 @@ class Publishing:
                 for judgement, waiver in zip(found, waivers, strict=True)
             ]
         candidate = self._candidate(test)
-        if candidate and not report.passed and not self._is_explained(report, judged=bool(found)):
+        if candidate and not report.passed and not self._is_explained(report, found):
             message = self._message(report)
             self._broken[test] = Broken(test=test, candidate=candidate, outcome=outcome, message=message)
         elif report.when == "call":
@@ -52,9 +70,15 @@ class Publishing:
         found = [one for one in state.gate_config(self._config).candidates if one.id in parameters]
         return str(max(found, key=lambda one: len(one.id))) if found else ""
 
-    def _is_explained(self, report: pytest.TestReport, *, judged: bool) -> bool:
-        """Whether a test that did not pass did not because of a verdict, and not of an error or of its own body."""
-        return judged and (report.skipped or _GATE.match(self._first_line(report)) is not None)
+    def _is_explained(self, report: pytest.TestReport, judged: list[Judgement]) -> bool:
+        """Whether a test that did not pass did not because of a verdict, and not of an error or of its own body.
+
+        Where gates only reported, or none applies, nothing was demanded, and a skip says so.
+        """
+        line = self._first_line(report)
+        if report.skipped and not any(judgement.checks for judgement in judged):
+            return bool(judged) or _INAPPLICABLE.match(line) is not None
+        return bool(judged) and _VERDICT.match(line) is not None
 
     def _message(self, report: pytest.TestReport) -> str:
         """Return the first line of why a test ended without a verdict; it may quote what was said."""
@@ -64,7 +88,8 @@ class Publishing:
     def _first_line(report: pytest.TestReport) -> str:
         text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
         crash = getattr(getattr(report.longrepr, "reprcrash", None), "message", text)
-        return (str(crash).strip().splitlines() or [""])[0].removeprefix("Failed: ")  # pytest.fail's own prefix
+        line = (str(crash).strip().splitlines() or [""])[0]
+        return _PREFIX.sub("", line)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write everything; what cannot be written turns the run red."""
@@ -77,8 +102,9 @@ class Publishing:
             return
         try:
             run = state.gate_run(config)
-            is_cut = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
-            collector = Collector(run, gated, list(self._broken.values()), is_cut=bool(is_cut))
+            is_stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
+            broken = [*self._uncollected, *self._broken.values()]
+            collector = Collector(run, gated, broken, is_cut=bool(is_stopped or self._uncollected))
             self._lines = Publisher(collector).publish()
         except WhisperqError as error:
             self._error = str(error)

@@ -1,5 +1,6 @@
 """A run held against saved ones: the last accepted, and an anchor that ten small losses do not move."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -155,7 +156,7 @@ def test_two_runs_over_other_recordings_are_refused_with_the_reason(
 
 def test_a_run_without_transcripts_cannot_be_compared(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.record(60, int8=same)
-    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_size\ndef test_it(): pass\n")
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_size(max_ratio=2)\ndef test_it(): pass\n")
     project.run("--whisperq-save=size.json")
     path = str(project.pytester.path / "size.json")
     assert main(["compare", path, path]) == 2
@@ -174,6 +175,69 @@ def test_a_run_that_failed_does_not_replace_the_accepted_one(project: Project) -
     project.record(int8=same)
     project.run(*both)
     assert path.read_text() != before
+
+
+WAIVER = '[[waiver]]\nid = "accuracy/scripted:int8"\nreason = "known"\nexpires = 2999-01-01\n'
+SIZE = "\n@pytest.mark.whisperq_size(max_ratio=2)\ndef test_size(): pass\n"
+PARITY = "import pytest\n\n@pytest.mark.whisperq_parity\ndef test_parity(): pass\n"
+
+
+def test_a_failure_that_is_waived_does_not_replace_the_accepted_run(project: Project) -> None:
+    saved(project, "accepted.json", same)
+    path = project.pytester.path / "accepted.json"
+    before = path.read_text()
+    project.record(int8=losing(60))
+    project.pytester.makepyfile(GATE + SIZE)
+    (project.pytester.path / "waivers.toml").write_text(WAIVER)
+    both = ("--whisperq-compare=accepted.json", "--whisperq-save=accepted.json", "--whisperq-report=out")
+    result = project.run(*both, "--whisperq-waivers=waivers.toml")
+    assert result.ret == pytest.ExitCode.OK
+    # Its gates but the waived one passed.
+    assert json.loads((project.pytester.path / "out" / "report.json").read_text())["verdict"] == "PASS"
+    expected = "accuracy/scripted:int8 ended FAIL, waived until 2999-01-01"
+    result.stdout.fnmatch_lines([f"*not saved: accepted.json is compared with, and {expected}"])
+    assert path.read_text() == before
+
+
+def test_a_run_without_an_accuracy_gate_says_that_it_was_not_compared(project: Project) -> None:
+    saved(project, "accepted.json", same)
+    path = project.pytester.path / "accepted.json"
+    before = path.read_text()
+    project.pytester.makepyfile(PARITY)
+    only_compared = project.run("--whisperq-compare=accepted.json")
+    only_compared.stdout.fnmatch_lines(["*whisperq: not compared with accepted.json:*"])
+    result = project.run("--whisperq-compare=accepted.json", "--whisperq-save=accepted.json")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        [
+            "*whisperq: not compared with accepted.json: no accuracy gate ran, and there was no speedup to compare; *",
+            "*whisperq: not saved: accepted.json is compared with, and no accuracy gate of this run was",
+        ]
+    )
+    assert path.read_text() == before
+    project.run("--whisperq-compare=accepted.json", "--whisperq-save=other.json")
+    assert (project.pytester.path / "other.json").exists()
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_speedups_stand_for_a_run_that_has_nothing_else(project: Project) -> None:
+    project.record(12, int8=same)
+    script = json.loads((project.model / "scripted.json").read_text())
+    for precision, seconds in (("float32", 0.04), ("int8", 0.01)):
+        script[precision]["seconds"] = {"encoder": seconds, "token": 0.002}
+    (project.model / "scripted.json").write_text(json.dumps(script))
+    project.pytester.makepyfile(
+        'import pytest\n\n@pytest.mark.whisperq_speedup(stage="encoder")\ndef test_ratio(): pass\n\n'
+        "@pytest.mark.whisperq_accuracy(max_drop=90)\ndef test_accuracy(): pass\n"
+    )
+    project.run("--whisperq-timing-budget=6", "--whisperq-save=both.json")
+    speed = ("--whisperq-timing-budget=6", "-k", "test_ratio")
+    project.run(*speed, "--whisperq-save=speed.json")
+    result = project.run(*speed, "--whisperq-compare=speed.json,both.json", "--whisperq-save=speed.json")
+    result.stdout.no_fnmatch_line("*not compared with*")
+    result.stdout.fnmatch_lines(["*over that of*", "*whisperq: saved speed.json*"])
+    result = project.run(*speed, "--whisperq-compare=both.json", "--whisperq-save=both.json")
+    result.stdout.fnmatch_lines(["*not saved: both.json is compared with, and no accuracy gate of this run was"])
 
 
 def test_characters_are_not_compared_with_words(project: Project) -> None:

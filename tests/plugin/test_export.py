@@ -17,7 +17,7 @@ import pytest
 def test_accuracy():
     pass
 
-@pytest.mark.whisperq_size
+@pytest.mark.whisperq_size(max_ratio=2)
 def test_size():
     pass
 """
@@ -58,9 +58,12 @@ def test_what_did_not_pass_stays_where_it_is_and_the_reason_is_said(project: Pro
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("@pytest.mark.whisperq_size\ndef test_it(): pass", "no accuracy gate judged it"),
+        ("@pytest.mark.whisperq_size(max_ratio=2)\ndef test_it(): pass", "no accuracy gate judged it"),
         ("@pytest.mark.whisperq_accuracy\ndef test_it(): assert False", "*test_it*failed without a verdict"),
-        (f"{GOOD}def test_other(whisperq_gate):\n    whisperq_gate.size()\n    assert False", "*test_other*failed"),
+        (
+            f"{GOOD}def test_other(whisperq_gate):\n    whisperq_gate.size(max_ratio=2)\n    assert False",
+            "*test_other*failed",
+        ),
         (
             f"{GOOD}@pytest.mark.skip\n@pytest.mark.whisperq_memory\ndef test_other(): pass",
             "*test_other*skipped without a verdict",
@@ -80,7 +83,9 @@ def test_a_run_that_was_cut_short_exports_nothing(project: Project) -> None:
     project.pytester.makepyfile(GATES)
     both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
     result = project.run("--whisperq-export=models", both, "-x")
-    result.stdout.fnmatch_lines(["*not exported: the run was cut short, and gates may be missing*"])
+    result.stdout.fnmatch_lines(
+        ["*not exported: the run was cut short, or tests could not be collected: gates may be missing*"]
+    )
     assert not (project.pytester.path / "models").exists()
 
 
@@ -129,6 +134,34 @@ def test_a_later_export_replaces_the_earlier_one_whole(project: Project, exporte
     assert [path.name for path in exported.parent.iterdir()] == ["scripted-int8"]
 
 
+def test_an_earlier_export_stays_where_a_later_one_cannot_take_its_place(
+    project: Project, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        # The new copy alone: neither the earlier one on its way aside, nor on its way back.
+        if Path(target).name == exported.name and not self.name.endswith(".old"):
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    result = project.run("--whisperq-export=models")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*whisperq: --whisperq-export: cannot write *scripted-int8: Permission denied*"])
+    assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
+    assert [path.name for path in exported.parent.iterdir()] == ["scripted-int8"]
+
+
+@pytest.mark.parametrize("left", ["scripted.json", CERTIFICATE])
+def test_what_a_killed_export_left_is_no_model(exported: Path, left: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (exported.parent / ".scripted-int8.x1y2z3").mkdir()
+    (exported.parent / ".scripted-int8.x1y2z3" / left).write_text("{}")
+    assert main(["verify", str(exported.parent)]) == 0
+    assert "x1y2z3" not in capsys.readouterr().out
+
+
 def test_a_sound_copy_is_verified(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(exported)]) == 0
     assert "scripted:int8: sound, as it was gated" in capsys.readouterr().out
@@ -171,6 +204,23 @@ def test_another_environment_is_named_and_is_no_damage(exported: Path, capsys: p
 def test_what_is_no_export_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path)]) == 2
     assert "is no exported model, it has no whisperq-gate.json" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path / "nowhere")]) == 2
     (tmp_path / CERTIFICATE).write_text("{}")
     assert main(["verify", str(tmp_path)]) == 2
     assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("candidate", None), ("files", []), ("files", None), ("model", {"versions": []}), ("gates", [{"checks": [1]}])],
+)
+def test_a_record_that_lacks_something_is_damaged(
+    exported: Path, key: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate = json.loads((exported / CERTIFICATE).read_text())
+    certificate[key] = value
+    if value is None:
+        del certificate[key]
+    (exported / CERTIFICATE).write_text(json.dumps(certificate))
+    assert main(["verify", str(exported)]) == 2
+    assert "whisperq-gate.json: is damaged (" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def test_what_broke_off_is_in_the_report_and_makes_it_fail(project: Project) -> 
         """
         import pytest
 
-        @pytest.mark.whisperq_size
+        @pytest.mark.whisperq_size(max_ratio=2)
         def test_size():
             pass
 
@@ -82,12 +82,66 @@ def test_a_body_that_fails_after_its_gate_passed_makes_the_report_fail(project: 
 def test_a_gate_that_breaks_off_beside_one_that_passes_is_in_the_report(project: Project) -> None:
     project.record(int8=same)
     project.pytester.makepyfile(
-        "import pytest\n\n@pytest.mark.whisperq_size\n@pytest.mark.whisperq_longform\ndef test_it(): pass\n"
+        "import pytest\n\n@pytest.mark.whisperq_size(max_ratio=2)\n@pytest.mark.whisperq_longform\ndef test_it(): pass"
     )
     project.run("--whisperq-report=out")
     found = report(project)
     assert found["verdict"] == "FAIL"
     assert found["broken"][0]["message"].startswith("whisperq: whisperq_longform: scripted hears 30 s and no more")
+
+
+def test_a_gate_that_is_skipped_beside_one_that_passes_is_in_the_report(request: pytest.FixtureRequest) -> None:
+    project = Project(request, ("-n2",))
+    project.record(int8=same)
+    project.pytester.makepyfile(
+        "import pytest\n\n@pytest.mark.whisperq_size(max_ratio=2)\n@pytest.mark.whisperq_speedup\ndef test_it(): pass\n"
+    )
+    project.run("--whisperq-report=out")
+    found = report(project)
+    assert [gate["verdict"] for gate in found["gates"]] == ["PASS"]
+    (broken,) = found["broken"]
+    assert broken["outcome"] == "skipped"
+    assert broken["message"].startswith("whisperq: speed is not timed while 2 xdist workers share the processor")
+
+
+def test_a_test_that_skips_itself_after_a_gate_passed_is_in_the_report(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(
+        "import pytest\n\ndef test_it(whisperq_gate):\n    whisperq_gate.size(max_ratio=2)\n    pytest.skip('tired')\n"
+    )
+    project.run("--whisperq-report=out")
+    (broken,) = report(project)["broken"]
+    assert (broken["outcome"], broken["message"]) == ("skipped", "tired")
+
+
+UNDECIDED = "import pytest\n\n@pytest.mark.whisperq_accuracy(max_drop=0.1)\ndef test_it(): pass\n"
+WAIVER = '[[waiver]]\nid = "accuracy/scripted:int8"\nreason = "known"\nexpires = 2999-01-01\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "outcome"),
+    [
+        (UNDECIDED, "--whisperq-on-inconclusive=skip", "skipped"),
+        (UNDECIDED, "--whisperq-waivers=waivers.toml", "xfailed"),
+        (UNDECIDED.replace("@", "@pytest.mark.xfail\n@"), "--whisperq-on-inconclusive=fail", "xfailed"),
+        (
+            "import pytest\n\ndef test_it(whisperq_gate):\n    whisperq_gate.report('size')\n    pytest.skip('shown')",
+            "--whisperq-on-inconclusive=fail",
+            "skipped",
+        ),
+    ],
+    ids=["doubt", "waiver", "xfail", "report"],
+)
+def test_what_ended_by_its_verdict_is_not_listed_as_broken(
+    project: Project, text: str, option: str, outcome: str
+) -> None:
+    project.record(60, int8=same)
+    project.pytester.makepyfile(text)
+    (project.pytester.path / "waivers.toml").write_text(WAIVER)
+    project.run("--whisperq-report=out", option)
+    found = report(project)
+    assert [gate["outcome"] for gate in found["gates"]] == [outcome]
+    assert found["broken"] == []
 
 
 def test_a_run_that_was_cut_short_did_not_pass(project: Project) -> None:
@@ -100,6 +154,21 @@ def test_a_run_that_was_cut_short_did_not_pass(project: Project) -> None:
     found = report(project)
     assert (found["cut_short"], found["verdict"]) == (True, "INCONCLUSIVE")
     assert "cut short" in (project.pytester.path / "out" / "summary.md").read_text()
+
+
+def test_a_file_that_cannot_be_collected_may_hold_gates_that_fail(any_project: Project) -> None:
+    any_project.record(int8=same)
+    any_project.pytester.makepyfile(test_accuracy=GATES, test_parity="import nothing_of_that_name")
+    # Under xdist a run goes on anyway.
+    result = any_project.run("--whisperq-report=out", "--whisperq-export=models", "--continue-on-collection-errors")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    found = report(any_project)
+    assert {gate["verdict"] for gate in found["gates"]} == {"PASS"}
+    assert (found["cut_short"], found["verdict"]) == (True, "INCONCLUSIVE")
+    summary = (any_project.pytester.path / "out" / "summary.md").read_text()
+    assert "**test\\_parity.py** not collected: see the terminal" in summary
+    result.stdout.fnmatch_lines(["*not exported: *tests could not be collected: gates may be missing*"])
+    assert not (any_project.pytester.path / "models").exists()
 
 
 def test_a_run_that_extends_reports_on_what_was_judged(project: Project) -> None:
