@@ -40,7 +40,7 @@ class GateConfig:
     max_divergence: float
     max_catastrophes: float
     min_language_agreement: float
-    max_size_ratio: float
+    max_size_ratio: float | None
     max_memory_ratio: float
     min_speedup: float | None
     timing_budget: float
@@ -154,10 +154,10 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
 
 def paths_of(config: GateConfig) -> tuple[str, ...]:
     """Return what a user named that may be a folder of this machine, and has no place in what others read."""
-    return (
-        *(config.model, config.baseline_model, config.corpus, config.long_form, config.calibration),
-        str(config.cache_dir),
-    )
+    names = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
+    whole = (name.rpartition("@")[0] for name in names if "@" in name)  # less the split of a corpus
+    files = (config.cache_dir, config.merge_profile, config.waivers, *config.compare)
+    return (*names, *whole, *(str(path) for path in files if path))
 
 
 def _file(values: Mapping[str, Any], name: str) -> Path | None:

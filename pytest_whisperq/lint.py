@@ -13,6 +13,7 @@ from pytest_whisperq.calibration import load_calibration_set
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.measure import catastrophe
 from pytest_whisperq.measure.power import plan
 from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
 from pytest_whisperq.normalize import Normalizer
@@ -175,11 +176,15 @@ def _too_small(
     spoken = [sound for sound in sounds if sound.item.is_speech]
     lengths = [len(normalizer(sound.item.reference, sound.item.language).split()) for sound in spoken]
     power = plan(lengths, [sound.item.cluster or sound.digest for sound in spoken], confidence=config.confidence)
-    if config.max_drop > power.at_best:
-        return
-    needed = power.needed(config.max_drop, best=True)
-    least = f"at least {needed} are needed" if needed else "no corpus can"
-    yield Finding(
-        where=corpus.name,
-        message=f"{len(spoken)} utterances of speech cannot certify max_drop={config.max_drop:g}; {least}",
-    )
+    beyond = []
+    if config.max_drop <= power.at_best:
+        needed = power.needed(config.max_drop, best=True)
+        beyond.append(
+            f"max_drop={config.max_drop:g} ({f'at least {needed} are needed' if needed else 'no corpus can'})"
+        )
+    clean = catastrophe.least(config.max_catastrophes, config.confidence)
+    if len(sounds) < clean:
+        beyond.append(f"max_catastrophes={config.max_catastrophes:g} (at least {clean} are needed)")
+    if beyond:
+        size = f"{len(sounds)} utterances, {len(spoken)} of speech,"
+        yield Finding(where=corpus.name, message=f"{size} cannot certify {' and '.join(beyond)}")

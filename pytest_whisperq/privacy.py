@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,30 @@ def without_tokens(text: str) -> str:
     return _TOKEN.sub(_HIDDEN, text)
 
 
-def shareable(text: str) -> str:
-    """Return ``text`` without tokens, and with ``~`` for the home directory, which every option of a path takes too."""
+def shareable(text: str, here: Path | None = None) -> str:
+    """Return ``text`` without tokens, and with ``~`` for the home directory, which every option of a path takes too.
+
+    What lies ``here``, in the directory that a user works in, is named from there.
+    """
+    return without_tokens(_shortened(text, {**_home(), **_below(here)}))
+
+
+def _home() -> dict[str, str]:
     home = Path.home()
-    return without_tokens(text.replace(str(home), "~") if len(home.parts) > 1 else text)
+    return {str(one): "~" for one in (home, home.resolve()) if len(one.parts) > 1}
+
+
+def _below(here: Path | None) -> dict[str, str]:
+    return {f"{here}{os.sep}": ""} if here and len(here.parts) > 1 else {}
+
+
+def _shortened(text: str, shorter: Mapping[str, str]) -> str:
+    """Replace paths, the longest first, where one begins, and the home directory where its name ends, too."""
+    for long, short in sorted(shorter.items(), key=lambda row: -len(row[0])):
+        if long in text:
+            ends = r"(?![\w-]|\.\w)" if short == "~" else ""
+            text = re.sub(rf"(?<![\w.~-]){re.escape(long)}{ends}", short.replace("\\", r"\\"), text)
+    return text
 
 
 def scrubber(typed: Iterable[str]) -> Callable[[Any], Any]:
@@ -33,27 +53,21 @@ def scrubber(typed: Iterable[str]) -> Callable[[Any], Any]:
     ``typed`` are the paths that a user named: of those outside of the working directory only the last part stays. The
     home directory becomes ``~``, and what lies in the working directory is named from there.
     """
-    here, home = Path.cwd(), Path.home()
+    here = Path.cwd()
     shorter: dict[str, str] = {}
     for name in typed:
         path = Path(name).expanduser()
         whole = (here / path).resolve()
         is_below = whole != here and whole.is_relative_to(here) and len(here.parts) > 1
         if (path.is_absolute() or ".." in path.parts) and not is_below and whole.name:
-            for spelling in {name, str(path), str(whole)}:
+            for spelling in {name.rstrip(os.sep), str(path), str(whole)}:
                 shorter[spelling] = whole.name
-    if len(here.parts) > 1:
-        shorter[f"{here}{os.sep}"] = ""
-    if len(home.parts) > 1:
-        shorter[str(home)] = "~"
-    longest_first = sorted(shorter.items(), key=lambda row: -len(row[0]))
+    shorter |= {**_below(here), **_home()}
 
     def scrub(value: Any) -> Any:
         if isinstance(value, str):
-            for long, short in longest_first:
-                value = value.replace(long, short)
             # File names need not be valid text, but JSON has to be.
-            return without_tokens(value).encode("utf-8", "replace").decode()
+            return without_tokens(_shortened(value, shorter)).encode("utf-8", "replace").decode()
         if isinstance(value, float) and not isfinite(value):
             return None
         if isinstance(value, dict):

@@ -6,16 +6,18 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median, quantiles
 
 from pytest_whisperq import audio
 from pytest_whisperq._files import replace_text
 from pytest_whisperq.audio_index import ClipFacts
+from pytest_whisperq.backends import check_installed, get_backend
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import Corpus, categories
 from pytest_whisperq.corpus.manifest import METADATA_NAMES, read_text, recordings_in
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.errors import CorpusError, MissingDependency
 from pytest_whisperq.measure.power import plan
 from pytest_whisperq.preflight import forecast
 from pytest_whisperq.report.document import corpus_digest
@@ -35,10 +37,13 @@ def test_release() -> None:
 '''
 _INI = """[pytest]
 # Every option: pytest --help. A path is relative to this file.
-whisperq_backend = openvino
+whisperq_backend = {backend}
 whisperq_model = whisperq-micro
 whisperq_corpus = metadata.csv
 """
+_BACKENDS = ("openvino", "ctranslate2", "faster-whisper", "transformers")
+"""What a starter gates, the first that is installed."""
+
 _OPTION = "corpus init"
 
 
@@ -66,7 +71,7 @@ def start(directory: Path) -> list[str]:
         writer.writerow([path.relative_to(directory).as_posix(), text, "", ""])
     replace_text(directory / METADATA_NAMES[0], table.getvalue(), _OPTION)
     written = [METADATA_NAMES[0]]
-    for name, content in (("test_release.py", _TESTS), ("pytest.ini", _INI)):
+    for name, content in (("test_release.py", _TESTS), ("pytest.ini", _INI.format(backend=_backend()))):
         if not (directory / name).exists():
             replace_text(directory / name, content, _OPTION)
             written.append(name)
@@ -76,6 +81,14 @@ def start(directory: Path) -> list[str]:
     lines.append(f"check it: python -m pytest_whisperq corpus lint {directory}")
     lines.append(f"name your model in pytest.ini, then gate it: pytest {directory}")
     return lines
+
+
+def _backend() -> str:
+    for name in _BACKENDS:
+        with suppress(MissingDependency):
+            check_installed(get_backend(name))
+            return name
+    return "ctranslate2"  # as the documentation installs
 
 
 def card(config: GateConfig) -> str:

@@ -20,7 +20,7 @@ from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.measure import timing
 from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
-from pytest_whisperq.report.document import SCHEMA, StoredRun
+from pytest_whisperq.report.document import SCHEMA, StoredRun, rows_digest
 from pytest_whisperq.spec import ModelSpec, SourceModel
 from pytest_whisperq.transcribe import TranscriptSet
 
@@ -100,28 +100,29 @@ def make_stored() -> MakeStored:
             "compute_type": "int8",
             "versions": {},
         }
+        rows = [
+            {
+                "id": f"{one}.wav",
+                "clip": f"sound of {one}",
+                "said": "",
+                "cluster": one,
+                "length": words,
+                "errors": {model: list(found)[number] for model, found in errors.items()},
+            }
+            for number, one in enumerate(names)
+        ]
         document: dict[str, Any] = {
             "schema": SCHEMA,
             "redacted": False,
             "verdict": "PASS",
             "settings": {"normalizer": "identity (1)", "metric": "wer"},
-            "corpus": {"digest": ",".join(sorted(names))},
+            "corpus": {"digest": rows_digest(rows)},
             "environment": {"python": "3", "platform": "x", "cpu": "x86_64", "threads": 2, "versions": {"torch": "1"}},
             "models": {
                 one: {**model, "role": "candidate" if number else "baseline"} for number, one in enumerate(errors)
             },
             "gates": [],
-            "utterances": [
-                {
-                    "id": f"{one}.wav",
-                    "clip": f"sound of {one}",
-                    "said": "",
-                    "cluster": one,
-                    "length": words,
-                    "errors": {model: list(found)[number] for model, found in errors.items()},
-                }
-                for number, one in enumerate(names)
-            ],
+            "utterances": rows,
         }
         for path, value in (changes or {}).items():
             *folders, last = path.split(".")

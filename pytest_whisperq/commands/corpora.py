@@ -10,7 +10,7 @@ from pytest_whisperq.commands import add, add_options, given, named
 from pytest_whisperq.config import resolve
 from pytest_whisperq.errors import ConfigError
 
-_LINTED_WITH = named("calibration", "normalizer", "max-drop", "confidence")
+_LINTED_WITH = named("calibration", "normalizer", "max-drop", "max-catastrophes", "confidence")
 _DESCRIBED_WITH = named("normalizer", "max-drop", "confidence", "cache-dir")
 
 

@@ -1,12 +1,17 @@
 """Part of a corpus: a smaller one that still looks like the whole, or what an English-only model can hear."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from unicodedata import normalize
 
 from pytest_whisperq.corpus.types import Corpus, Utterance
 from pytest_whisperq.errors import CorpusError
+
+_FEW = 5
+"""Letters that are in longer words by chance."""
 
 
 def only_english(corpus: Corpus, model: str) -> Corpus:
@@ -37,10 +42,22 @@ def categories(utterances: Sequence[Utterance], share: float = 0.5) -> dict[str,
 
 
 def only_categories(corpus: Corpus) -> Corpus:
-    """Return a corpus without columns that may hold what was said: those with another value in each tenth row."""
-    kept = {"language", "kind", "noise", *categories(corpus.utterances, 0.1)}
+    """Return a corpus without columns that may hold what was said.
+
+    Those have another value in each tenth row, or in any row what its reference says, in whatever spelling.
+    """
+    spoken = {column for item in corpus.speech for column, value in item.slices if _says(value, item.reference)}
+    kept = {"language", "kind", *({"noise", *categories(corpus.utterances, 0.1)} - spoken)}
     items = (replace(u, slices=tuple(row for row in u.slices if row[0] in kept)) for u in corpus.utterances)
     return replace(corpus, utterances=tuple(items))
+
+
+def _says(value: str, reference: str) -> bool:
+    """Whether a value holds a reference, by its letters; one of few has to stand apart: noisy does not say "no"."""
+    own, said = (re.findall(r"[^\W_]+", normalize("NFKD", text.casefold())) for text in (value, reference))
+    letters = "".join(said)
+    inside = letters in "".join(own) if len(letters) > _FEW else f" {' '.join(said)} " in f" {' '.join(own)} "
+    return bool(letters) and (inside or letters == "".join(own))
 
 
 def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:

@@ -4,6 +4,7 @@ import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor, log, log1p
 
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.corpus.spacing import without_spaces
@@ -153,6 +154,11 @@ def binomial(hits: int, count: int, confidence: float) -> Interval:
         confidence=confidence,
         clusters=count,
     )
+
+
+def least(limit: float, confidence: float) -> int:
+    """Return how many utterances, none of them wrecked, bound the rate below ``limit``."""
+    return 1 if limit >= 1 else floor(log(1 - confidence) / log1p(-limit)) + 1
 
 
 def _upper(hits: int, count: int, alpha: float) -> float:

@@ -156,7 +156,8 @@ class Gate:
             pytest.skip("; ".join(map(doubt, held)))
         replay = replay_command(self._item)
         shown = [(self._redacted(one), waiver) for one, waiver in bad]
-        texts = [shareable(explain(one, replay, waiver.terms if waiver else "")) for one, waiver in shown]
+        here = self._item.config.invocation_params.dir
+        texts = [shareable(explain(one, replay, waiver.terms if waiver else ""), here) for one, waiver in shown]
         if held:
             pytest.fail("\n\n".join(texts), pytrace=False)
         # The test goes on: what comes after a waived gate has to hold all the same.

@@ -15,7 +15,7 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for
-from pytest_whisperq.privacy import scrubber, without_tokens
+from pytest_whisperq.privacy import scrubber, shareable, without_tokens
 from pytest_whisperq.waivers import Waiver, read_waivers
 
 _CONFIG = pytest.StashKey[GateConfig]()
@@ -84,9 +84,9 @@ def scrub(config: pytest.Config) -> Callable[[Any], Any]:
 
 
 def leaves_something(config: pytest.Config) -> bool:
-    """Whether the run is to leave a report, a stored run or exported models behind."""
+    """Whether the run is to leave a report, a stored run or exported models behind, or to be held against one."""
     resolved = gate_config(config)
-    return any((resolved.report, resolved.save, resolved.export))
+    return any((resolved.report, resolved.save, resolved.export, resolved.compare))
 
 
 def header(config: pytest.Config) -> list[str]:
@@ -104,4 +104,4 @@ def header(config: pytest.Config) -> list[str]:
     lines = [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
     if known := waivers(config):
         lines.append(f"whisperq: waivers {resolved.waivers}: {', '.join(waiver.id for waiver in known)}")
-    return lines
+    return [shareable(line, config.invocation_params.dir) for line in lines]

@@ -86,8 +86,6 @@ def difference(old: StoredRun, new: StoredRun) -> str:
         return f"the normalizer changed: {old.normalizer}, now {new.normalizer}"
     if old.metric != new.metric:
         return f"what is counted changed: {old.metric}, now {new.metric}"
-    if old.document["corpus"]["digest"] == new.document["corpus"]["digest"]:
-        return ""
     before, after = old.heard, new.heard
     added, gone = after.keys() - before.keys(), before.keys() - after.keys()
     edited = {key for key in before.keys() & after.keys() if before[key].said != after[key].said}
@@ -100,6 +98,8 @@ def difference(old: StoredRun, new: StoredRun) -> str:
         )
         if keys
     ]
+    if not parts and old.document["corpus"]["digest"] == new.document["corpus"]["digest"]:
+        return ""
     return f"the corpus changed: {'; '.join(parts) or 'recordings in which nobody speaks'}"
 
 

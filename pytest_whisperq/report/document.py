@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.error_rate import Metric, count_errors, count_length
 from pytest_whisperq.measure.pairs import as_compared
 from pytest_whisperq.normalize import Normalizer
-from pytest_whisperq.privacy import text_digest
+from pytest_whisperq.privacy import shareable, text_digest
 from pytest_whisperq.transcribe import Known
 from pytest_whisperq.verdict import Judgement
 
@@ -111,8 +111,12 @@ def said_digest(item: Utterance) -> str:
 
 def corpus_digest(corpus: Corpus, facts: Mapping[str, ClipFacts]) -> str:
     """Return the identity of a corpus: its sounds and what it says about them, in whatever order, files or names."""
-    rows = sorted((facts[item.id].digest, said_digest(item)) for item in corpus.utterances)
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return rows_digest({"clip": facts[item.id].digest, "said": said_digest(item)} for item in corpus.utterances)
+
+
+def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the identity of the corpus whose utterances are ``rows`` of a document."""
+    return hashlib.sha256(json.dumps(sorted((row["clip"], row["said"]) for row in rows)).encode()).hexdigest()
 
 
 def utterance_rows(
@@ -128,7 +132,7 @@ def utterance_rows(
 
     A model that did not hear an utterance is not in its texts and errors. Redacted, digests stand for all texts.
     """
-    hidden = text_digest if redact else str
+    hidden = text_digest if redact else str  # utterances may be clustered by what is said
     rows = []
     for item in corpus.utterances:
         texts = {name: model.texts[item.id] for name, model in known.items() if item.id in model.texts}
@@ -145,7 +149,7 @@ def utterance_rows(
                 "seconds": round(facts[item.id].seconds, 3),
                 "language": item.language,
                 "kind": item.kind,
-                "cluster": item.cluster or facts[item.id].digest,
+                "cluster": hidden(item.cluster) if item.cluster else facts[item.id].digest,
                 "slices": dict(item.slices),
                 "reference": hidden(item.reference),
                 "texts": {name: hidden(text) for name, text in texts.items()},
@@ -178,16 +182,27 @@ def read(path: Path, option: str) -> StoredRun:
     try:
         _ = run.normalizer, run.metric, run.judgements, run.heard, run.models(CANDIDATE), data["environment"]["cpu"]
         _ = data["corpus"]["digest"], data["environment"]["versions"], data["verdict"], data["redacted"]
+        is_whole = rows_digest(data["utterances"]) == data["corpus"]["digest"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ConfigError(f"{option}: {path} is damaged ({type(error).__name__}: {error}); {_SAVE_AGAIN}") from error
+    if not is_whole:
+        raise ConfigError(f"{option}: {path} is damaged (its utterances are not those of its digest); {_SAVE_AGAIN}")
     if not run.heard:
         raise ConfigError(f"{option}: {path} holds no utterance with words, so that nothing can be compared with it")
     return run
 
 
 def read_all(paths: Sequence[Path], option: str) -> tuple[StoredRun, ...]:
-    """Read several documents, each named by its file, or by its path where two files have one name."""
-    names = [path.name for path in paths]
-    return tuple(
-        replace(read(path, option), name=path.name if names.count(path.name) == 1 else str(path)) for path in paths
-    )
+    """Read several documents, each named by its file; where names clash by its folder too, and then by its number.
+
+    No longer a part of the path: names go into reports.
+    """
+    files = [path.name for path in paths]
+    names = [name if files.count(name) == 1 else _with_folder(path) for path, name in zip(paths, files, strict=True)]
+    numbered = [name if names.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(names, 1)]
+    return tuple(replace(read(path, option), name=name) for path, name in zip(paths, numbered, strict=True))
+
+
+def _with_folder(path: Path) -> str:
+    folder = Path(shareable(str(path.parent))).name
+    return f"{folder}/{path.name}" if folder else path.name

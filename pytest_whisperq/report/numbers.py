@@ -1,5 +1,6 @@
 """Figures as people read them: the same in the terminal, in Markdown and in HTML."""
 
+from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING
 
 from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement
@@ -11,21 +12,46 @@ KEEP = {"below": "stay below", "above": "stay above", "at": "be exactly"}
 COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 """Of verdicts, on a terminal."""
 
+NARROWEST = 40
+"""Columns of the narrowest terminal that tables are drawn for."""
+
 SIGNS = {"below": "<", "above": ">", "at": "="}
 
 
 def console(file: IO[str], width: int, *, colour: bool) -> "Console":
-    """Return what tables are drawn on: a terminal of so many columns, with colours or without."""
+    """Return what tables are drawn on: a terminal of so many columns, with colours or without.
+
+    Texts are drawn as they are: brackets in names of slices and files are no markup.
+    """
     from rich.console import Console
 
     return Console(
         file=file,
-        width=width,
+        width=max(width, NARROWEST),
         force_terminal=colour,
         no_color=not colour,
         highlight=False,
+        markup=False,
+        emoji=False,
         legacy_windows=False,
     )
+
+
+def fitting(needed: Sequence[int], always: Sequence[int], first: Sequence[int], width: int) -> list[int]:
+    """Return the columns that have room side by side, in their order: ``always`` these, then the ``first`` to be had.
+
+    ``needed`` is the room of each, in characters.
+    """
+    kept = list(always)
+    for column in dict.fromkeys((*first, *range(len(needed)))):
+        if column not in kept and sum(needed[one] for one in (*kept, column)) <= width:
+            kept.append(column)
+    return sorted(kept)
+
+
+def left_out(headings: Iterable[str]) -> str:
+    """Return the line that names the columns for which a terminal has no room."""
+    return f"no room for: {', '.join(headings)}"
 
 
 def rates(judgement: Judgement) -> tuple[str, float, float] | None:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_whisperq.report.numbers import COLOURS, console, number, rates
+from pytest_whisperq.report.numbers import COLOURS, console, fitting, left_out, number, rates
 from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement, Verdict
 
 _FIRST = ("drop", "CER drop", "WER, %", "CER, %")
@@ -93,33 +93,25 @@ def _times(figure: Figure) -> str:
 def overview_table(table: Overview, *, width: int, colour: bool) -> str:
     """Return the table for a terminal of so many columns; where it is narrow, as many of the headings as fit.
 
-    Candidate, error rates, drop and verdict come first; the tables above have the rest.
+    Candidate, error rates, drop and verdict come first; a last line names the others.
     """
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     text = io.StringIO()
-    screen = console(text, max(width, 60), colour=colour)
+    screen = console(text, width, colour=colour)
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    kept = _fitting(table, screen.width)
-    for column in kept:
-        shown.add_column(table.headings[column], overflow="fold", no_wrap=table.headings[column] == "verdict")
-    for row in ([own[column] for column in kept] for own in table.rows):
-        colour_of = COLOURS.get(row[-1].partition(" ")[0], "")
-        verdict = f"[{colour_of}]{row[-1]}[/]" if colour_of else row[-1]
-        shown.add_row(*map(escape, row[:-1]), verdict)
-    screen.print(shown)
-    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
-
-
-def _fitting(table: Overview, width: int) -> list[int]:
-    """Return the columns that have room side by side, in their order."""
     needed = [max(map(len, cells)) + _GAP for cells in zip(table.headings, *table.rows, strict=True)]
     last = len(needed) - 1
     first = [table.headings.index(heading) for heading in _FIRST if heading in table.headings]
-    kept: list[int] = [0, last]
-    for column in dict.fromkeys((*first, *range(1, last))):
-        if column not in kept and sum(needed[one] for one in (*kept, column)) <= width:
-            kept.append(column)
-    return sorted(kept)
+    kept = fitting(needed, (0, last), first, screen.width)
+    for column in kept:
+        shown.add_column(table.headings[column], overflow="fold", no_wrap=column == last)
+    for row in table.rows:
+        verdict = Text(row[-1], COLOURS.get(row[-1].partition(" ")[0], ""))
+        shown.add_row(*(row[column] for column in kept[:-1]), verdict)
+    screen.print(shown)
+    if missing := [heading for column, heading in enumerate(table.headings) if column not in kept]:
+        screen.print(left_out(missing))
+    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))

@@ -1,7 +1,10 @@
 """Judgements as text: the summary table at the end of a run, and what a failing gate says."""
 
+from __future__ import annotations
+
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_whisperq.gates import Outcome
 from pytest_whisperq.measure.intervals import Interval
@@ -12,6 +15,8 @@ from pytest_whisperq.report.numbers import (
     bounds,
     console,
     figure_cells,
+    fitting,
+    left_out,
     limit,
     number,
     rates,
@@ -19,6 +24,13 @@ from pytest_whisperq.report.numbers import (
     title,
 )
 from pytest_whisperq.verdict import Judgement, Score, Verdict
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_GAP = 2  # between columns
+_ROOMY = 80  # from here on, columns are as wide in every table
+_STYLES = {**COLOURS, "waived": "yellow"}
 
 
 def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
@@ -98,47 +110,76 @@ def summary_table(
     """Return the table at the end of a run: under each candidate, one row a check.
 
     ``tests`` names the test of each judgement; shown where one gate was asked for by several tests. ``waived`` has the
-    day until which each is waived, or an empty text.
+    day until which each is waived, or an empty text. A last line names columns that a narrow terminal has no room for.
     """
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
     text = io.StringIO()
-    screen = console(text, max(width, 80), colour=colour)
+    screen = console(text, width, colour=colour)
     by_candidate: dict[str, list[tuple[str, Judgement, str]]] = {}
     none = [""] * len(judgements)
     for test, judgement, until in zip(tests or none, judgements, waived or none, strict=True):
-        by_candidate.setdefault(judgement.candidate, []).append((escape(test), judgement, until))
+        by_candidate.setdefault(judgement.candidate, []).append((test, judgement, until))
+    missing: dict[str, None] = {}
     for name, named in by_candidate.items():
         own = [judgement for _, judgement, _ in named]
-        several = len({judgement.gate for judgement in own}) < len({test for test, _, _ in named})
-        screen.print(_heading(own).replace(name, f"[bold]{name}[/]", 1))
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        levels = {check.confidence for judgement in own for check in judgement.checks if check.confidence is not None}
-        level = f"{100 * levels.pop():g}% bounds" if len(levels) == 1 else "bounds"
-        headings = ("measured", "value", level, "limit", "verdict")
-        for heading, room in zip(headings, (16, 16, 18, 7, 12), strict=True):
-            table.add_column(heading, no_wrap=heading != "measured", min_width=room, overflow="fold")
-        previous = ""
-        shown = {check.name for judgement in own for check in judgement.checks}
-        latest = {figure.name: figure for judgement in own for figure in judgement.figures}  # on the most rounds
-        for test, judgement, until in named:
-            if several and test != previous:
-                table.add_row(f"[dim]{test}[/]")
-            previous = test
-            for row in _rows(judgement):
-                table.add_row(*row)
-            for name in (figure.name for figure in judgement.figures if figure.name not in shown):
-                table.add_row(name, *figure_cells(latest[name]))
-                shown.add(name)  # gates share what they measure
-            if until:
-                table.add_row("waived until", until, "", "", "[yellow]waived[/]")
+        before, bold, after = _heading(own).partition(name)
+        screen.print(Text.assemble(before, (bold, "bold"), after))
+        table, lost = _table(own, _all_rows(named), screen.width)
+        missing |= dict.fromkeys(lost)
         screen.print(table)
         for judgement in own:
             for note in judgement.notes:
-                screen.print(f"{judgement.gate}: {escape(note)}")
+                screen.print(f"{judgement.gate}: {note}")
+    if missing:
+        screen.print(left_out(missing))
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
+
+
+def _all_rows(named: Sequence[tuple[str, Judgement, str]]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of one candidate; a single cell is the name of a test, where one gate is of several."""
+    own = [judgement for _, judgement, _ in named]
+    several = len({judgement.gate for judgement in own}) < len({test for test, _, _ in named})
+    previous = ""
+    shown = {check.name for judgement in own for check in judgement.checks}
+    latest = {figure.name: figure for judgement in own for figure in judgement.figures}  # on the most rounds
+    for test, judgement, until in named:
+        if several and test != previous:
+            yield (test,)
+        previous = test
+        yield from _rows(judgement)
+        for name in (figure.name for figure in judgement.figures if figure.name not in shown):
+            yield (name, *figure_cells(latest[name]), "", "")
+            shown.add(name)  # gates share what they measure
+        if until:
+            yield ("waived until", until, "", "", "waived")
+
+
+def _table(own: Sequence[Judgement], found: Iterable[tuple[str, ...]], width: int) -> tuple[Table, list[str]]:
+    """Return the table of one candidate, and the headings of what there is no room for; bounds stay before limits."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(found)
+    levels = {check.confidence for judgement in own for check in judgement.checks if check.confidence is not None}
+    level = f"{100 * levels.pop():g}% bounds" if len(levels) == 1 else "bounds"
+    headings = ("measured", "value", level, "limit", "verdict")
+    room: tuple[int, ...] = (16, 16, 18, 7, 12)
+    if width < _ROOMY:  # names are folded, figures are not
+        cells = zip(headings, *(row for row in rows if len(row) > 1), strict=True)
+        room = (room[0], *(max(map(len, column)) for column in list(cells)[1:]))
+    kept = fitting([one + _GAP for one in room], (0, 1, 4), (2, 3), width)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in kept:
+        least = room[column] if column or width >= _ROOMY else 0
+        table.add_column(headings[column], no_wrap=column > 0, min_width=least, overflow="fold")
+    for row in rows:
+        if len(row) == 1:
+            table.add_row(Text(row[0], "dim"))
+        else:
+            table.add_row(*(row[column] for column in kept[:-1]), Text(row[-1], _STYLES.get(row[-1], "")))
+    return table, [heading for column, heading in enumerate(headings) if column not in kept]
 
 
 def _heading(judgements: Sequence[Judgement]) -> str:
@@ -158,7 +199,7 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
             number(check, check.value),
             bounds(check).rpartition(": ")[2],
             limit(check),
-            f"[{COLOURS[check.verdict.value]}]{check.verdict.value}[/]",
+            check.verdict.value,
         )
         for check in judgement.checks
     ]

@@ -1,17 +1,23 @@
 """The main job on real models, as users run it."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 
 from pytest_whisperq import embedded, load_corpus, run_gates
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.report.document import CANDIDATE, read
+from pytest_whisperq.starter import start
 from pytest_whisperq.verdict import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +102,50 @@ def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_pat
     done = run_pytest(*arguments, f"--whisperq-cache-dir={cache_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "corpus recordings" in done.stdout
+
+
+def test_two_real_backends_leave_four_sound_files_behind(cache_dir: Path, tmp_path: Path) -> None:
+    options = [
+        *("-p", "no:hypothesispytest", "-k", "accuracy", "--whisperq-max-utterances=60", "--whisperq-max-drop=20"),
+        *("--whisperq-backend=openvino,ctranslate2", "--whisperq-precision=int8", f"--whisperq-cache-dir={cache_dir}"),
+        *("--whisperq-report=out", "--junitxml=out/junit.xml"),
+    ]
+    done = run_pytest(str(ROOT / "suites"), *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    page, found, junit, text = (
+        (tmp_path / "out" / name).read_text(encoding="utf-8")
+        for name in ("report.html", "report.json", "junit.xml", "summary.md")
+    )
+    run = read(tmp_path / "out" / "report.json", "--whisperq-compare")
+    schema = (resources.files("pytest_whisperq.report") / "schema.json").read_text(encoding="utf-8")
+    jsonschema.validate(json.loads(found), json.loads(schema))
+    candidates = ["openvino:int8", "ctranslate2:int8"]
+    assert (run.models(CANDIDATE), run.document["verdict"]) == (candidates, "PASS")
+    assert all(size > 0 for size in (model["size"] for model in run.document["models"].values()))
+    judged = [json.loads(node.attrib["value"]) for node in ElementTree.fromstring(junit).iter("property")]
+    assert [one["candidate"] for one in judged] == candidates
+    for name in candidates:
+        assert f"| {name} |" in text
+        assert f"<td>{name}</td>" in page
+    assert page.count("<tr data-candidate") == 2 * len(run.document["utterances"]) == 120
+    assert page.count("</svg>") == 2  # slices of both
+    assert page.rstrip().endswith("</html>")
+    for private in (str(tmp_path), str(cache_dir), str(ROOT)):
+        assert private not in page + found + text + " ".join(json.dumps(one) for one in judged)
+
+
+def test_recordings_of_ones_own_are_gated_as_the_starter_writes_it(cache_dir: Path, tmp_path: Path) -> None:
+    """Not a word of ``pytest.ini`` is changed: the backend in it has to be one that is installed."""
+    for item in load_corpus().utterances[:12]:
+        assert item.audio.path
+        shutil.copy(item.audio.path, tmp_path)
+        (tmp_path / item.audio.path.name).with_suffix(".txt").write_text(item.reference or "…", encoding="utf-8")
+    start(tmp_path)
+    done = run_pytest(str(tmp_path), f"--whisperq-cache-dir={cache_dir}", cwd=tmp_path)
+    # A dozen recordings certify nothing, and all three gates were there to say so.
+    assert "INCONCLUSIVE" in done.stdout
+    assert "12 utterances" in done.stdout
+    assert "MissingDependency" not in done.stdout + done.stderr
 
 
 def test_a_broken_torchvision_is_one_clear_error(tmp_path: Path) -> None:

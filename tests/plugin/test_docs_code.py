@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from scripted_project import Project, same
 
+from pytest_whisperq.config import resolve
+from pytest_whisperq.measure.catastrophe import least
+from pytest_whisperq.measure.power import plan
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GATED = [
@@ -27,3 +31,16 @@ def test_a_documented_test_gates_and_passes(project: Project, text: str) -> None
     result = project.run("--whisperq-timing-budget=1")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*drop, points *PASS"])
+
+
+def test_as_many_recordings_as_the_documentation_asks_for_certify_the_default_limits() -> None:
+    config = resolve({})
+    wrecks = least(config.max_catastrophes, config.confidence)
+    drop = plan([6] * 200, [""] * 200, confidence=config.confidence).needed(config.max_drop, best=True)
+    own, pipeline = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("own-audio.md", "ci.md"))
+    assert (
+        f"{drop} certify a drop of one point, and {wrecks} the {config.max_catastrophes:.0%}".replace("%", " %") in own
+    )
+    sizes = re.findall(r"--whisperq-max-utterances (\d+)", pipeline)
+    assert sizes
+    assert all(int(size) >= wrecks for size in sizes)

@@ -140,6 +140,12 @@ def test_an_edited_transcript_is_named(make_stored: MakeStored) -> None:
     )
 
 
+def test_what_counts_in_one_run_only_is_named_though_the_digests_are_the_same(make_stored: MakeStored) -> None:
+    old, new = (make_stored("a.json", {"base": [0] * 9, "int8": [0] * 9}) for _ in range(2))
+    new.document["utterances"][3]["errors"] = None
+    assert compare(old, new).refused == "the corpus changed: 1 recordings gone (3.wav)"
+
+
 def test_a_recording_that_is_listed_twice_is_two_rows(make_stored: MakeStored) -> None:
     run = make_stored("a.json", {"base": [0, 1], "int8": [1, 2]}, ids=["x", "x"])
     assert [one.errors for one in run.heard.values()] == [{"base": 0, "int8": 1}, {"base": 1, "int8": 2}]

@@ -8,7 +8,7 @@ import pytest
 from pytest_whisperq import candidates, config
 from pytest_whisperq.backends import Backend
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.config import GateConfig, resolve
+from pytest_whisperq.config import GateConfig, paths_of, resolve
 from pytest_whisperq.errors import ConfigError, MissingDependency
 
 
@@ -224,3 +224,20 @@ def test_an_unknown_backend_names_its_option(options: dict[str, str], opening: s
 
 def test_spaces_around_a_pair_do_not_matter() -> None:
     assert pairs(candidate="scripted : int8 , scripted: float32") == ["scripted:int8", "scripted:float32"]
+
+
+def test_what_may_be_a_folder_of_this_machine_is_known_whatever_option_named_it() -> None:
+    named = {
+        "model": "/a/model",
+        "baseline": "scripted@/a/base",
+        "corpus": "/a/data@test",
+        "long_form": "/a/long",
+        "calibration": "/a/set",
+        "cache_dir": "/a/cache",
+        "merge_profile": "/a/p.json",
+        "waivers": "/a/w.toml",
+        "compare": "/a/old.json,/a/older.json",
+    }
+    found = paths_of(resolved(**named))
+    folders = ("base", "cache", "data", "long", "model", "old.json", "older.json", "p.json", "set", "w.toml")
+    assert {f"/a/{name}" for name in folders} <= set(found)

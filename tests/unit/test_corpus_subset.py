@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import Corpus, Utterance, only_english, subset
+from pytest_whisperq.corpus import Corpus, Utterance, only_categories, only_english, subset
 from pytest_whisperq.errors import CorpusError
 
 
@@ -108,3 +108,50 @@ def test_a_corpus_without_english_is_none_for_an_english_only_model() -> None:
     french = Corpus(name="appels", utterances=(*spoken("fr", "fr").utterances, *silent))
     with pytest.raises(CorpusError, match=r"appels has no utterance in English, and small\.en is English-only"):
         only_english(french, "small.en")
+
+
+def labelled(references: list[str], **columns: list[str]) -> Corpus:
+    """Utterances that say the references over and over, with what ``columns`` have for each, twenty times."""
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    items = (
+        Utterance(
+            id=str(n),
+            where="",
+            audio=AudioSource(label=str(n)),
+            reference=references[n % len(references)],
+            slices=tuple(rows[n % len(rows)].items()),
+        )
+        for n in range(20 * len(rows))
+    )
+    return Corpus(name="commands", utterances=tuple(items))
+
+
+@pytest.mark.parametrize(
+    ("reference", "value"),
+    [
+        ("turn on the light", "Turn on the light!"),
+        ("turn on the light", "TurnOnTheLight"),
+        ("light on", "intent:lightOn"),
+        ("turn on the light", "cmd 7 (turn-on-the-light)"),
+        ("yes", "Yes."),
+        ("yes", "answer: yes"),
+        ("stop", "S.T.O.P."),
+        ("un café", "Un cafe\N{COMBINING ACUTE ACCENT}"),
+        ("de l'été", "De l\N{RIGHT SINGLE QUOTATION MARK}ete"),
+        ("今日は", "今日は。"),
+    ],
+)
+def test_a_column_that_says_what_was_said_is_no_category(reference: str, value: str) -> None:
+    """Twenty commands in hundreds of recordings have few texts."""
+    whole = labelled([reference, "another"], raw=[value, "-"], line=["1", "2"])
+    assert {column for item in only_categories(whole).utterances for column, _ in item.slices} == {"line"}
+
+
+def test_columns_that_say_something_else_stay() -> None:
+    whole = labelled(["no", "I'm", "..."], noise=["noisy", "clean", "..."], line=["mine", "time", "home"])
+    assert only_categories(whole) == whole
+
+
+def test_what_a_column_is_called_does_not_make_it_one() -> None:
+    whole = labelled(["music off", "lights on"], noise=["music off", "lights on"], language=["en", "en"])
+    assert {column for item in only_categories(whole).utterances for column, _ in item.slices} == {"language"}

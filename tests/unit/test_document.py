@@ -9,7 +9,7 @@ import pytest
 
 from pytest_whisperq.errors import ConfigError, StoreError
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.report.document import StoredRun, corpus_digest, read, utterance_rows, write
+from pytest_whisperq.report.document import StoredRun, corpus_digest, read, read_all, rows_digest, utterance_rows, write
 
 MakeStored = Callable[..., StoredRun]
 
@@ -22,8 +22,29 @@ def test_a_document_is_read_back(tmp_path: Path, make_stored: MakeStored) -> Non
     assert found.models("candidate") == ["int8"]
 
 
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["old/report.json", "new/report.json"], ["old/report.json", "new/report.json"]),
+        (["report.json", "new/report.json"], ["report.json", "new/report.json"]),
+        (["a/b/report.json", "c/b/report.json"], ["b/report.json (1)", "b/report.json (2)"]),
+        (["~/report.json", "~/b/report.json"], ["~/report.json", "b/report.json"]),
+        (["a/old.json", "b/new.json"], ["old.json", "new.json"]),
+    ],
+)
+def test_runs_whose_files_have_one_name_are_told_apart_and_not_by_their_whole_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_stored: MakeStored, paths: list[str], names: list[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home" / "alice"))
+    monkeypatch.chdir(tmp_path)
+    expanded = [Path(path).expanduser() for path in paths]
+    for path in expanded:
+        write(make_stored("x", {"base": [0]}).document, path, "--whisperq-save")
+    assert [run.name for run in read_all(expanded, "--whisperq-compare")] == names
+
+
 def change(data: dict[str, Any], path: str, value: object) -> None:
-    *folders, last = path.split(".")
+    *folders, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     place: Any = data
     for folder in folders:
         place = place[folder]
@@ -42,16 +63,29 @@ def change(data: dict[str, Any], path: str, value: object) -> None:
         ("utterances", 3, "damaged"),
         ("gates", [{}], "damaged"),
         ("corpus", None, "damaged"),
-        ("utterances", [], "holds no utterance with words"),
+        ("utterances", [], r"damaged \(its utterances are not those of its digest\); save the run again"),
+        ("utterances.0.said", "edited", "damaged"),
+        ("utterances.1.clip", "another sound", "damaged"),
+        ("utterances.1.clip", 7, r"damaged \(TypeError"),
+        ("utterances.0", None, "damaged"),
+        ("corpus.digest", "of another run", "damaged"),
     ],
 )
 def test_what_is_no_report_is_named_with_what_to_do(
     tmp_path: Path, make_stored: MakeStored, path: str, value: object, message: str
 ) -> None:
-    data = json.loads(json.dumps(make_stored("x", {"base": [0]}).document))
+    data = json.loads(json.dumps(make_stored("x", {"base": [0, 1]}).document))
     change(data, path, value)
     (tmp_path / "run.json").write_text(json.dumps(data))
     with pytest.raises(ConfigError, match=rf"^--whisperq-compare: .*run\.json .*{message}"):
+        read(tmp_path / "run.json", "--whisperq-compare")
+
+
+def test_a_run_in_which_nobody_speaks_compares_with_nothing(tmp_path: Path, make_stored: MakeStored) -> None:
+    data = make_stored("x", {"base": [0]}).document
+    data["utterances"][0]["errors"] = None
+    write(data, tmp_path / "run.json", "--whisperq-save")
+    with pytest.raises(ConfigError, match=r"run\.json holds no utterance with words"):
         read(tmp_path / "run.json", "--whisperq-compare")
 
 
@@ -111,9 +145,19 @@ def test_redacted_rows_hold_counts_and_no_word(run: GateRun) -> None:
     assert hidden[0]["texts"]["base"] == hidden[0]["texts"]["int8"] != hidden[1]["texts"]["base"]
 
 
+def test_clusters_that_are_named_for_what_is_said_are_redacted_too(
+    start_run: Callable[..., GateRun], tmp_path: Path, make_corpus: Any
+) -> None:
+    make_corpus(tmp_path / "corpus", ["one", "one", "two"], {"cluster": ["say one", "say one", "say two"]})
+    first, second, third = rows(start_run(), redact=True)
+    assert first["cluster"] == second["cluster"] != third["cluster"]
+    assert "say" not in json.dumps([first, second, third])
+
+
 def test_the_digest_of_a_corpus_minds_words_and_sounds_and_neither_order_nor_names(run: GateRun) -> None:
     digest = corpus_digest(run.corpus, run.facts)
     backwards = type(run.corpus)(name="other", utterances=run.corpus.utterances[::-1])
     assert corpus_digest(backwards, run.facts) == digest
     shorter = type(run.corpus)(name="other", utterances=run.corpus.utterances[1:])
     assert corpus_digest(shorter, run.facts) != digest
+    assert rows_digest(rows(run, redact=False)) == rows_digest(rows(run, redact=True)) == digest

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from importlib import resources
@@ -17,6 +18,7 @@ from pytest_whisperq.collect import Broken, Collector, Gated
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report.html import render, utterance_table, worst
 from pytest_whisperq.report.markdown import LONGEST, escape, summary
+from pytest_whisperq.verdict import Check, Figure, Judgement, Series, Verdict
 
 EVIL = '</pre></script><script>alert("1")</script><img src=x onerror=alert(2)>'
 SCHEMA = json.loads((resources.files("pytest_whisperq.report") / "schema.json").read_text(encoding="utf-8"))
@@ -121,6 +123,54 @@ def test_the_page_has_every_section_and_marks_what_failed(document: Callable[...
             assert attributes["aria-labelledby"] in identifiers
 
 
+def judged(gate: str, candidate: str, series: Sequence[Series], *figures: Figure) -> dict[str, Any]:
+    check = Check(
+        name=f"{gate} check",
+        value=2.0,
+        limit=1.0,
+        keep="above",
+        lower=1.5,
+        upper=2.5,
+        confidence=0.95,
+        unit="times",
+        verdict=Verdict.PASS,
+        reason="",
+    )
+    judgement = Judgement(
+        gate=gate, candidate=candidate, baseline="", checks=(check,), figures=figures, series=tuple(series)
+    )
+    return {"test": gate, "outcome": "passed", "verdict": "PASS", "waived_until": "", "judgement": judgement.to_dict()}
+
+
+def test_errors_against_speed_rounds_and_streams_are_drawn(document: Callable[..., Any]) -> None:
+    found = document(gates=("accuracy",))
+    rounds = Series(name="pipeline speedup", over="round", points=tuple((float(n), 2 + n / 10) for n in range(1, 8)))
+    lags = [
+        Series(name=name, over="seconds of the stream", points=tuple((0.5 * n, late + n / 9) for n in range(count)))
+        for name, late, count in (("first shown", 0.5, 11), ("committed", 1.5, 13))
+    ]
+    rtfx = Figure(name="RTFx", value=40.0, baseline=20.0)
+    found["gates"] += [
+        judged("speedup", "scripted:int8", [rounds], rtfx),
+        judged("streaming", "scripted:int8", lags),
+    ]
+    found = json.loads(json.dumps(found))  # as it is read back
+    jsonschema.validate(found, SCHEMA)
+    page = Page(render(found))
+    circles = Counter(attributes.get("class") for tag, attributes in page.elements if tag == "circle")
+    assert (circles["bubble"], circles["series0"], circles["series1"]) == (1, 7 + 11, 13)
+    labels = {attributes.get("aria-label") for tag, attributes in page.elements if tag == "svg"}
+    assert labels >= {"scripted:int8: speedup", "scripted:int8: streaming"}
+    assert any(label and label.startswith("Error rate against speed") for label in labels)
+    (bubble,) = [text for text in page.texts if "times real time, " in text]
+    assert re.fullmatch(r"scripted:int8: \d+\.\d\d % wrong, 40 times real time, \d+\.\d MB", bubble)
+    level = [a for _, a in page.elements if a.get("class") == "zero" and a["y1"] == a["y2"]]
+    assert len(level) == 1  # as fast as the baseline
+    for text in ("first shown", "committed", "seconds of the stream", "round", "2.7"):
+        assert any(text in part for part in page.texts), text
+    assert not any("was measured" in part for part in page.texts)
+
+
 def test_the_table_has_three_aligned_texts_the_largest_loss_first(document: Callable[..., Any]) -> None:
     rows = utterance_table(document("one two"))
     assert len(rows) == 12
@@ -165,7 +215,7 @@ def test_the_worst_utterances_are_those_that_lost_most(document: Callable[..., A
 
 
 def test_the_summary_shows_the_table_and_why(document: Callable[..., Any]) -> None:
-    text = summary(document("one two"))
+    text = summary(document("one two", max_size_ratio="2"))
     assert text.startswith("## ❌ whisperq: FAIL\n\n| candidate |")
     assert "| scripted:int8 | int8 |" in text
     assert "- **accuracy/scripted:int8** " in text

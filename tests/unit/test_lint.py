@@ -14,6 +14,7 @@ import soxr
 
 from pytest_whisperq.config import resolve
 from pytest_whisperq.lint import Finding, lint
+from pytest_whisperq.measure.catastrophe import binomial, least
 from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
 
 RATE = 16_000
@@ -47,7 +48,7 @@ def write(folder: Path, rows: Sequence[Row]) -> Path:
 
 @pytest.fixture
 def good(tmp_path: Path) -> list[Row]:
-    """The rows of forty recordings with nothing wrong, enough for a limit of five points."""
+    """The rows of forty recordings with nothing wrong, enough for limits of five points and of 10 %."""
     (tmp_path / "calls").mkdir()
     rows = []
     for number in range(40):
@@ -62,7 +63,13 @@ def look(folder: Path, **options: str) -> list[Finding]:
         calibration.mkdir()
         soundfile.write(calibration / "a.wav", voice(9999), RATE)
         write(calibration, [("a.wav", "calibrated on", "")])
-    typed = {"corpus": str(folder), "calibration": str(calibration), "max_drop": "5", **options}
+    typed = {
+        "corpus": str(folder),
+        "calibration": str(calibration),
+        "max_drop": "5",
+        "max_catastrophes": "0.1",
+        **options,
+    }
     return lint(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
 
 
@@ -100,13 +107,35 @@ def test_twelve_faults_are_twelve_findings(tmp_path: Path, good: list[Row]) -> N
     ]
     nonspeech = ("noise.wav", "", "nonspeech")  # whose text is empty, as it has to be
     rows = [*good, nonspeech, *((name, text, kind) for name, text, kind, _ in planted)]
-    found = look(write(folder, rows), max_drop="0.01")
+    found = look(write(folder, rows), max_drop="0.01", max_catastrophes="0.02")
     assert len(found) == 12
 
     for name, _, _, message in planted:
         own = [str(one) for one in found if re.search(message, str(one)) and name in str(one)]
         assert len(own) == 1, (name, [str(one) for one in found])
-    assert found[-1].message.startswith("47 utterances of speech cannot certify max_drop=0.01; ")
+    assert re.fullmatch(
+        r"48 utterances, 47 of speech, cannot certify max_drop=0\.01 \(at least \d{5} are needed\) "
+        r"and max_catastrophes=0\.02 \(at least 149 are needed\)",
+        found[-1].message,
+    )
+
+
+def test_too_few_for_a_share_of_wrecks_are_named_though_they_certify_the_drop(tmp_path: Path, good: list[Row]) -> None:
+    folder = write(tmp_path / "calls", good)
+    assert look(folder, max_catastrophes="0.073") == []
+    (found,) = look(folder, max_catastrophes="0.072")
+    assert (
+        found.message == "40 utterances, 40 of speech, cannot certify max_catastrophes=0.072 (at least 41 are needed)"
+    )
+
+
+@pytest.mark.parametrize("limit", [0.005, 0.02, 0.05, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_as_many_as_are_said_to_be_needed_are(limit: float, confidence: float) -> None:
+    needed = least(limit, confidence)
+    below = [binomial(0, count, confidence).upper or 1.0 for count in (needed, needed - 1)]
+    assert below[0] < limit
+    assert below[1] >= limit
 
 
 @pytest.mark.parametrize(

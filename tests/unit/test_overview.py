@@ -65,13 +65,22 @@ def test_candidates_that_were_measured_differently_share_a_table(judged: list[Ju
 def test_a_narrow_terminal_shows_what_matters_most_without_folding(judged: list[Judgement]) -> None:
     table = overview(judged)
     wide = overview_table(table, width=160, colour=False).splitlines()
-    narrow = overview_table(table, width=80, colour=False).splitlines()
+    *narrow, empty, line = overview_table(table, width=80, colour=False).splitlines()
     assert len(wide) == len(narrow) == 4  # nothing, headings, a rule, a row
+    assert (empty, line) == ("", "no room for: exact match, divergence")
     assert "divergence" in wide[1]
     assert "divergence" not in narrow[1]
     for heading in ("candidate", "WER, %", "drop", "verdict"):
         assert heading in narrow[1]
     assert max(map(len, narrow)) <= 80
+
+
+@pytest.mark.parametrize("width", [40, 50, 60])
+def test_no_row_is_wider_than_its_terminal(judged: list[Judgement], width: int) -> None:
+    lines = overview_table(overview(judged), width=width, colour=False).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "verdict" in lines[1]
+    assert "exact match" in " ".join(lines[5:])
 
 
 def test_colour_is_only_on_request(judged: list[Judgement]) -> None:
@@ -92,5 +101,10 @@ def test_brackets_in_names_are_no_markup() -> None:
         verdict=Verdict.PASS,
         reason="",
     )
-    table = overview([Judgement(gate="size", candidate="a:[red]b", baseline="", checks=(check,))])
-    assert "a:[red]b" in overview_table(table, width=100, colour=False)
+    judgements = [
+        Judgement(gate="streaming", candidate=name, baseline="", checks=(replace(check, name="[/b]"),))
+        for name in ("a:[red]b", "a:[/b]")
+    ]
+    shown = overview_table(overview(judgements), width=100, colour=False)
+    for name in ("a:[red]b", "a:[/b]", "streaming [/b]"):
+        assert name in shown

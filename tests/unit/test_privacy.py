@@ -33,6 +33,32 @@ def test_the_home_of_a_user_is_written_as_every_option_takes_it(monkeypatch: pyt
     assert shareable("/a/b") == "/a/b"
 
 
+def test_only_whole_names_are_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/al")
+    kept = "/home/alice/calls, /home/al-2, /home/al_b, /home/al.bak and /mnt/home/al/calls"
+    assert shareable(kept) == kept
+    assert scrubber(())(kept) == kept
+    assert shareable("in /home/al. Look at '/home/al', file:///home/al/a and --x=/home/al/b") == (
+        "in ~. Look at '~', file://~/a and --x=~/b"
+    )
+
+
+def test_what_lies_where_one_works_is_named_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/al")
+    here = Path("/home/al/work")
+    text = "(/home/al/work/calls/metadata.csv:3) --whisperq-model /data/home/al/work/m /home/al/model /home/al/work"
+    assert shareable(text, here) == "(calls/metadata.csv:3) --whisperq-model /data/home/al/work/m ~/model ~/work"
+    assert shareable("/mnt/calls", Path("/")) == "/mnt/calls"
+
+
+def test_a_folder_is_named_by_its_last_part_however_it_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scrub = scrubber(["/mnt/acme/calls/"])
+    assert scrub(["/mnt/acme/calls/metadata.csv:3", "/mnt/acme/calls/"]) == ["calls/metadata.csv:3", "calls/"]
+
+
 def test_folders_of_this_machine_go_and_names_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here, away = tmp_path / "here", tmp_path / "acme" / "calls"
     here.mkdir()

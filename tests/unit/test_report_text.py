@@ -1,13 +1,15 @@
 """What a failing gate says, and the table at the end of a run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pytest_whisperq import normalize
-from pytest_whisperq.gates import Outcome, judge_accuracy, judge_parity
+from pytest_whisperq.gates import Outcome, judge_accuracy, judge_parity, judge_slices
 from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.report.text import dependence, explain, summary_table
 
 Pairs = Callable[..., PairedTexts]
@@ -138,14 +140,34 @@ def test_the_table_is_plain_without_colour_and_keeps_no_trailing_blanks(texts: P
     assert "\x1b[1;31mFAIL" in summary_table([accuracy(texts).judgement], width=100, colour=True)
 
 
-@pytest.mark.parametrize("width", [20, 80, 200])
-def test_no_terminal_is_too_narrow_for_figures_and_verdicts(width: int, texts: PairedTexts) -> None:
+@pytest.mark.parametrize(
+    ("width", "missing"),
+    [(20, "95% bounds, limit"), (50, "95% bounds"), (60, "limit"), (79, ""), (80, ""), (200, "")],
+)
+def test_no_terminal_is_too_narrow_for_figures_and_verdicts(width: int, missing: str, texts: PairedTexts) -> None:
     outcome = accuracy(texts, drop_type="accuracy-ratio")
     table = summary_table([outcome.judgement, parity(texts).judgement], width=width, colour=False)
     assert table.count("FAIL") == 3
     assert "+12.50" in table
     assert "0.00 → 12.50" in table
-    assert "…" in table
+    assert max(map(len, table.splitlines())) <= max(width, 40)
+    assert table.partition("no room for: ")[2] == missing
+    assert ("…" in table) == ("bounds" not in missing)
+
+
+def test_names_in_brackets_are_no_markup(make_pairs: Pairs) -> None:
+    """A corpus may call a noise ``[noise]``, or ``[/b]``, which closes what nobody has opened; and a test its input."""
+    noises = ["[noise]", "[/b]", ":car:", "[red]"]
+    slices = [{"noise": noises[number % 4]} for number in range(800)]
+    texts = make_pairs(["a bb c d"] * 800, slices=slices)
+    whole = accuracy(texts, max_drop=9.0)
+    limit = AccuracyLimit(max_drop=9.0, metric="wer", drop_type="absolute", bounds="score", seed=0)
+    judged = judge_slices(whole, texts, limit, confidence=0.95).judgement
+    judged = replace(judged, compute_type="[int8]", candidate="own:[/x]")
+    table = summary_table([judged, judged], tests=["test_[/a]", "test_[b]"], width=100, colour=False)
+    for name in (*noises, "own:[/x], runs [int8]", "test_[/a]", "test_[b]"):
+        assert name in table
+    assert "\x1b[1mown:[/x]" in summary_table([judged], width=100, colour=True)
 
 
 def test_candidates_are_kept_apart(texts: PairedTexts, make_pairs: Pairs) -> None:

@@ -1,13 +1,16 @@
 """From a folder of recordings to a corpus, and to its card."""
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import soxr  # noqa: F401 - pytester forgets what is imported within it first, and this aborts when it is loaded again
 
+from pytest_whisperq import _lazy
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.corpus import load_corpus
 from pytest_whisperq.errors import CorpusError
@@ -43,11 +46,29 @@ def test_a_starter_runs_as_soon_as_its_texts_are_there(
     assert len(start(folder)) == 3  # nothing to fill in
     assert len(load_corpus(folder).utterances) == 3
     make_script(folder / "model", folder, {"float32": None, "int8": None})
-    ini = (folder / "pytest.ini").read_text().replace("openvino", "scripted").replace("whisperq-micro", "model")
+    ini = re.sub("whisperq_backend = .*", "whisperq_backend = scripted", (folder / "pytest.ini").read_text())
+    ini = ini.replace("whisperq-micro", "model")
     (folder / "pytest.ini").write_text(f"{ini}whisperq_baseline = scripted\nwhisperq_cache_dir = cache\n")
     result = pytester.runpytest_subprocess(str(folder), "-p", "no:cacheprovider")
     # Three recordings certify nothing: what a gate says of them is that it cannot tell.
     result.stdout.fnmatch_lines(["*whisperq accuracy gate: INCONCLUSIVE*", "*3 utterances*"])
+
+
+@pytest.mark.parametrize(
+    ("absent", "backend"),
+    [
+        ([], "openvino"),
+        (["openvino", "faster_whisper"], "ctranslate2"),
+        (["nncf", "ctranslate2", "faster_whisper"], "transformers"),
+        (["torch", "ctranslate2", "faster_whisper", "openvino"], "ctranslate2"),
+    ],
+)
+def test_a_starter_gates_what_is_installed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, absent: list[str], backend: str
+) -> None:
+    monkeypatch.setattr(_lazy, "missing", lambda modules: [name for name in modules if name in absent])
+    start(folder)
+    assert f"whisperq_backend = {backend}\n" in (folder / "pytest.ini").read_text()
 
 
 def test_nothing_is_ever_replaced(folder: Path) -> None:
@@ -90,9 +111,12 @@ def test_lint_counts_its_findings_in_the_exit_code(
     tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_corpus(tmp_path / "calls", ["one"] * 140)
-    assert main(["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5"]) == 0
+    arguments = ["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5", "--max-catastrophes"]
+    assert main([*arguments, "0.02"]) == 1
+    assert "(at least 149 are needed)" in capsys.readouterr().out
+    assert main([*arguments, "0.03"]) == 0
     (tmp_path / "calls" / "clip0003.wav").unlink()
-    assert main(["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5"]) == 1
+    assert main([*arguments, "0.03"]) == 1
     shown = capsys.readouterr().out
     assert "metadata.csv:5: the audio file 'clip0003.wav' does not exist" in shown
     assert shown.endswith(f"1 finding in {tmp_path / 'calls'}\n")
@@ -101,7 +125,7 @@ def test_lint_counts_its_findings_in_the_exit_code(
 def test_the_suite_lints_the_corpus_of_a_run(
     pytester: pytest.Pytester, tmp_path: Path, make_corpus: Callable[..., Path]
 ) -> None:
-    make_corpus(tmp_path / "calls", ["one"] * 140)
+    make_corpus(tmp_path / "calls", ["one"] * 150)
     suite = Path(__file__).parents[2] / "suites" / "corpus.py"
     options = [f"--whisperq-corpus={tmp_path / 'calls'}", "--whisperq-max-drop=5", "-p", "no:cacheprovider"]
     pytester.runpytest(suite, *options).assert_outcomes(passed=1)

@@ -1,0 +1,89 @@
+"""What a run may not tell: what was said, where it is asked not to, and where a user keeps things."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_project import GATES, Project, same, wrecked
+
+
+def test_a_few_commands_said_often_are_no_slices_of_redacted_runs(
+    project: Project, make_corpus: Any, make_script: Any
+) -> None:
+    """Of sixty recordings of six commands, a column with their texts has as few values as one that sorts them."""
+    commands = ["Kettle on", "Kettle off", "Open the shutters", "Abracadabra", "Lights please", "Good grief"] * 10
+    columns = {
+        "raw_transcription": [f"{text}!" for text in commands],
+        "intent": [text.upper().replace(" ", "_") for text in commands],
+        "cluster": commands,
+        "line": [f"line {number % 2}" for number in range(60)],
+    }
+    make_corpus(project.corpus, [text.lower() for text in commands], columns)
+    make_script(project.model, project.corpus, {"float32": None, "int8": ["nothing of it"] * 60})
+    project.pytester.makepyfile(GATES.replace("whisperq_accuracy", 'whisperq_accuracy(max_drop=9, per="slice")'))
+    result = project.run("--whisperq-report=out", "--whisperq-save=run.json", "--whisperq-redact", "--junitxml=j.xml")
+    root = project.pytester.path
+    files = [*(root / "out").iterdir(), root / "run.json", root / "j.xml"]
+    for text in (result.stdout.str(), *(path.read_text() for path in files)):
+        for word in ("kettle", "shutters", "abracadabra", "please", "grief"):
+            assert word not in text.lower()
+    assert '"line": "line 1"' in (root / "run.json").read_text()
+
+
+@pytest.fixture
+def away(project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Recordings of which every second is wrecked, outside of the directory that tests are run in."""
+    project.record(60, int8=wrecked)
+    project.pytester.makepyfile(GATES)
+    monkeypatch.setenv("HOME", str(project.pytester.path / "home"))
+    found = tmp_path_factory.mktemp("customers") / "acme"
+    project.corpus.rename(found)
+    return found
+
+
+def test_the_terminal_finds_clips_and_properties_tell_of_no_folder(project: Project, away: Path) -> None:
+    result = project.run(f"--whisperq-corpus={away}", "--junitxml=junit.xml", "--whisperq-early-stop=false")
+    result.stdout.fnmatch_lines(
+        [f"*clip00??.wav  +2  ({away}/metadata.csv:*)", f"*replay: * --whisperq-corpus {away} *"]
+    )
+    found = [node.attrib["value"] for node in ElementTree.parse(project.pytester.path / "junit.xml").iter("property")]
+    assert len(found) == 2
+    assert not any(str(away.parent) in value for value in found)
+
+
+def test_what_lies_where_one_works_is_named_from_there_also_if_an_ini_file_names_it(project: Project) -> None:
+    project.record(60, int8=wrecked)
+    project.pytester.makepyfile(GATES)
+    project.pytester.makeini(
+        "[pytest]\nwhisperq_corpus = calls\nwhisperq_model = model\nwhisperq_waivers = waivers.toml\n"
+    )
+    (project.pytester.path / "waivers.toml").write_text(
+        '[[waiver]]\nid = "size/scripted:int8"\nreason = "y"\nexpires = 2999-01-01\n'
+    )
+    result = project.pytester.runpytest(
+        *("--whisperq-backend=scripted", "--whisperq-baseline=scripted", "--whisperq-cache-dir=cache"),
+        *("-p", "no:xdist", "--whisperq-early-stop=false"),
+    )
+    result.stdout.fnmatch_lines(
+        ["whisperq: * of model against *; corpus calls; *", "whisperq: waivers waivers.toml: size/*"]
+    )
+    result.stdout.fnmatch_lines(["*clip00??.wav  +2  (calls/metadata.csv:*)"])
+    assert str(project.pytester.path) not in "\n".join(
+        line for line in result.outlines if line.startswith(("whisperq:", "  "))
+    )
+
+
+def test_saved_runs_of_one_name_are_told_apart_by_their_folders(project: Project) -> None:
+    root = project.pytester.path
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    project.run("--whisperq-save=old/report.json")
+    project.run("--whisperq-save=new/report.json")
+    both = f"--whisperq-compare={root}/old/report.json,{root}/new/report.json"
+    project.run(both, "--whisperq-report=out", "--junitxml=junit.xml")
+    for path in (*(root / "out").iterdir(), root / "junit.xml"):
+        assert f"{root}/" not in path.read_text()
+    for path in (root / "out" / "report.json", root / "junit.xml"):
+        assert "drop since old/report.json" in path.read_text()
+        assert "drop since new/report.json" in path.read_text()
