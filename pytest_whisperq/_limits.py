@@ -43,8 +43,8 @@ LIMITS: tuple[Option, ...] = (
         name="max-size-ratio",
         metavar="RATIO",
         parse=_typed.number(0, 100, "a ratio above 0, such as 0.5", never=0),
-        default="1.1",
-        help="size: largest tolerated share of the baseline's bytes on disk",
+        help="size: largest tolerated share of the baseline's bytes on disk (default: 0.5 for a precision of 8 bits or "
+        "fewer, such as int8, 1.1 for others)",
     ),
     Option(
         name="max-memory-ratio",

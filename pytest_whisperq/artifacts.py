@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from pytest_whisperq._files import cache_error, replace_text, sha256
 from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, code_digest, get_backend
-from pytest_whisperq.environment import peak_memory, reset_peak_memory, versions
+from pytest_whisperq.environment import cpu_features, peak_memory, reset_peak_memory, versions
 from pytest_whisperq.errors import BuildError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
@@ -65,7 +65,10 @@ class ArtifactStore:
         self._calibrate = calibration
 
     def key(self, spec: ModelSpec) -> str:
-        """Return the address of a model: all that decides its bytes, down to library versions and its base."""
+        """Return the address of a model: all that decides its bytes, down to library versions and its base.
+
+        And to the processor: what calibration hears, and how weights are rounded, is up to its kernels.
+        """
         backend = get_backend(spec.backend)
         base = self._base(backend, spec)
         calibration = self._calibration(backend, spec)
@@ -76,6 +79,7 @@ class ArtifactStore:
             "precision": spec.precision,
             "calibration": calibration.identity if calibration else None,
             "versions": versions(backend.distributions),
+            "cpu": cpu_features(),
             "code": code_digest(backend),
             "base": self.key(base) if base else None,
         }
@@ -228,6 +232,7 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path) -> dict[str, Any
         "source": spec.source.name,
         "source_identity": spec.source.identity,
         "versions": versions(backend.distributions),
+        "cpu": cpu_features(),
         "identity": identity,
         "files": files,
     }

@@ -1,5 +1,6 @@
 """The gates on what a model costs: bytes on disk, memory and time; and on whether it repeats itself."""
 
+import re
 from functools import cached_property
 
 from pytest_whisperq import gates
@@ -17,8 +18,17 @@ DETERMINISM_CLIPS = 32
 MEMORY_RUNS = 3
 """Fresh processes whose peaks the memory gate compares, for each of the two models."""
 
+SHORT_SIZE, DEFAULT_SIZE = 0.5, 1.1
+"""Share of the baseline's bytes that a precision of 8 bits or fewer, or any other, may take if nothing else is said."""
+
 DEFAULT_SPEEDUP = 1.0
 """What a candidate has to be faster than by more than chance, where nothing else is said."""
+
+
+def is_short(precision: str) -> bool:
+    """Whether a precision stores weights in 8 bits or fewer, by the number in its name: ``int8-ptq``, ``nf4``."""
+    bits = re.search(r"\d+", precision)
+    return bits is not None and int(bits[0]) <= 8
 
 
 class CostGates(Workbench):
@@ -26,11 +36,9 @@ class CostGates(Workbench):
 
     def size(self, candidate: Candidate, *, max_ratio: float | None = None) -> gates.Outcome:
         """Judge the bytes on disk against the baseline's."""
-        return gates.judge_size(
-            self.baseline.artifact,
-            self.model(candidate).artifact,
-            max_ratio=self.config.max_size_ratio if max_ratio is None else max_ratio,
-        )
+        default = SHORT_SIZE if is_short(candidate.precision) else DEFAULT_SIZE
+        limit = next((one for one in (max_ratio, self.config.max_size_ratio) if one is not None), default)
+        return gates.judge_size(self.baseline.artifact, self.model(candidate).artifact, max_ratio=limit)
 
     def memory(self, candidate: Candidate, *, max_ratio: float | None = None) -> gates.Outcome:
         """Judge the peak memory of loading and decoding one batch, in fresh processes, against the baseline's."""

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_whisperq import audio
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
@@ -11,6 +11,10 @@ from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.corpus.longform import LongRecording
 from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _Said = TypeVar("_Said", Hypothesis, TimedText)
 
@@ -112,6 +116,10 @@ class Decoder:
             self.progress(f"{spec} decodes with timestamps", len(said), len(corpus.utterances))
         return artifact, transcriber, said
 
+    def hears_long(self, spec: ModelSpec) -> bool:
+        """Load a model and return whether it hears more than one window."""
+        return _long(self.load(self.store.get(spec))) is not None
+
     def long(self, spec: ModelSpec, recordings: Sequence[LongRecording]) -> tuple[Artifact, Transcriber, list[str]]:
         """Return artifact and transcriber of a model, and what it says in recordings of any length.
 
@@ -119,7 +127,7 @@ class Decoder:
         """
         artifact = self.store.intact(spec)
         transcriber = self.load(artifact)
-        hear = getattr(transcriber, "transcribe_long", None)
+        hear = _long(transcriber)
         if hear is None:
             raise ConfigError(f"whisperq_longform: {spec.backend} hears 30 s and no more; gate another backend with it")
         texts = []
@@ -134,3 +142,7 @@ class Decoder:
                 raise DecodeError(f"{spec} failed on the long recording {recording.audio.label}: {error}") from error
         self.progress(f"{spec} decodes long recordings", len(recordings), len(recordings))
         return artifact, transcriber, texts
+
+
+def _long(transcriber: Transcriber) -> Callable[["NDArray[np.float32]", str | None], str] | None:
+    return getattr(transcriber, "transcribe_long", None)

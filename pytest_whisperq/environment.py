@@ -12,21 +12,45 @@ _KERNEL_FLAGS = (
 )
 
 
-def cpu_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+_PROCESS, _CGROUP = Path("/proc/self"), Path("/sys/fs/cgroup")
+
+
+def cpu_groups(process: Path = _PROCESS, cgroup: Path = _CGROUP) -> list[Path]:
+    """Return the folders of the control group a process is in and of all around it; any of them may have a quota.
+
+    Source: cgroups(7): ``/proc/PID/cgroup`` has a line ``0::/PATH`` for version 2, and ``N:CONTROLLERS:/PATH`` for the
+    folder of a controller of version 1. What a container shows as its root is always among them.
+    """
+    try:
+        lines = [line.split(":", 2) for line in (process / "cgroup").read_text().splitlines()]
+    except OSError:
+        lines = []
+    found = []
+    for root, controller in ((cgroup, ""), (cgroup / "cpu", "cpu")):
+        paths = [path for _, controllers, path in lines if controller in controllers.split(",")]
+        parts = [part for part in "".join(paths[:1]).split("/") if part]
+        if ".." in parts:  # outside of what this container shows
+            parts = []
+        found += [root.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
+    return found
+
+
+def cpu_quota(process: Path = _PROCESS, cgroup: Path = _CGROUP) -> int:
     """Return how many processors this process may really use, at least 1.
 
-    The smaller of the scheduling affinity and the container's quota: runtimes that size their thread pool by the host's
-    processor count inside a small container slow down by an order of magnitude (cgroup v2 ``cpu.max``: "quota period";
-    version 1 has a file for each, and -1 for no quota).
+    The smallest of the scheduling affinity and the quotas of its control groups: runtimes that size their thread pool
+    by the host's processor count inside a small container slow down by an order of magnitude (version 2 has
+    ``cpu.max``: "quota period"; version 1 a file for each, and -1 for no quota).
     """
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
-        try:
-            quota, period = (int(word) for file in files for word in (cgroup / file).read_text().split())
-            return max(1, min(affinity, quota // period)) if quota > 0 else affinity
-        except (OSError, ValueError, ZeroDivisionError):  # not this version, or "max"
-            continue
-    return max(1, affinity)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for group in cpu_groups(process, cgroup):
+        for files in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+            try:
+                quota, period = (int(word) for file in files for word in (group / file).read_text().split())
+                allowed = min(allowed, quota // period) if quota > 0 else allowed
+            except (OSError, ValueError, ZeroDivisionError):  # not this version, or "max"
+                continue
+    return max(1, allowed)
 
 
 def versions(distributions: tuple[str, ...]) -> dict[str, str]:
@@ -51,7 +75,7 @@ def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return " ".join([platform.machine(), *(flag for flag in _KERNEL_FLAGS if flag in flags)])
 
 
-def reset_peak_memory(process: Path = Path("/proc/self")) -> bool:
+def reset_peak_memory(process: Path = _PROCESS) -> bool:
     """Forget the peak of this process's resident memory, so that the next one can be read; False where it cannot be.
 
     Source: proc(5), ``clear_refs`` with 5.
@@ -63,7 +87,7 @@ def reset_peak_memory(process: Path = Path("/proc/self")) -> bool:
     return True
 
 
-def peak_memory(process: Path = Path("/proc/self")) -> int | None:
+def peak_memory(process: Path = _PROCESS) -> int | None:
     """Return the peak resident memory of this process in bytes (``VmHWM``); None where the system does not say."""
     try:
         lines = (process / "status").read_text().splitlines()

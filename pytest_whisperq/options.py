@@ -51,7 +51,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="BACKEND[:PRECISION][@MODEL]",
         parse=_typed.text,
         default="transformers:float32",
-        help="what candidates are judged against",
+        help="what candidates are judged against, but by speedup and longform (the same backend at float32, where it "
+        "has it) and streaming (the same model offline)",
     ),
     Option(
         name="corpus",
@@ -178,8 +179,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="N",
         parse=_typed.whole(0, "a whole number, 0 or more"),
         default="0",
-        help="seed of subsets, of the order in which a candidate is heard and of sign-flips; the same seed gives the "
-        "same verdict",
+        help="seed of subsets, of the order in which a candidate is heard, of sign-flips and of what is timed in which "
+        "order; the same seed gives the same verdict, but of speed and memory, which are measured anew",
     ),
     Option(
         name="cache-dir",

@@ -11,17 +11,7 @@ from pytest_whisperq import audio
 from pytest_whisperq.backends import Clip, _whisper
 from pytest_whisperq.corpus import Utterance, subset
 from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
-from pytest_whisperq.measure.timing import (
-    LOOKS,
-    SHORTEST,
-    Round,
-    Timing,
-    Work,
-    error_at,
-    first_kept,
-    measure,
-    rounds,
-)
+from pytest_whisperq.measure.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.workbench import Workbench
 
@@ -38,8 +28,8 @@ CLIPS = 4
 REPLAYED = 32
 """Tokens that a model of random weights is made to say about a clip: about ten seconds of speech."""
 
-REPORTED = 2
-"""The look up to which a stage is timed that is not gated but reported."""
+REPORTED = 20
+"""Undisturbed rounds up to which a stage is timed that is not gated but reported."""
 
 LOADED = 3
 """Models kept in memory: a candidate and the two baselines it may be held against."""
@@ -174,13 +164,13 @@ class Stopwatch:
         done, config = self._done.setdefault(pair, []), self._run.config
         budget = config.timing_budget if is_clear else config.timing_budget / 4
         error = 1 - config.confidence
-        for number, size in enumerate(LOOKS, 1):
+        for number, size in enumerate(looks(self._clips(baseline, stage)), 1):
             # A report takes all that a gate has timed, and asks for little more by itself.
-            self._advance(pair, size if is_clear or number <= REPORTED else 0, budget)
+            self._advance(pair, size if is_clear or size <= REPORTED else 0, budget)
             # Not those beyond, which another gate may have asked for because it liked or disliked what it saw.
             found = measure(first_kept(done, size), confidence=1 - error_at(number, error))
             is_over = self._spent[pair] >= budget and len(first_kept(done, size)) == len(done)
-            is_over = is_over or (is_clear is None and number >= REPORTED and len(first_kept(done, size)) == len(done))
+            is_over = is_over or (is_clear is None and size >= REPORTED and len(first_kept(done, size)) == len(done))
             if is_over or (is_clear is not None and is_clear(found)):
                 break
         return replace(found, speedup=replace(found.speedup, confidence=config.confidence))
@@ -216,8 +206,10 @@ class Stopwatch:
                     work(number % len(said))
         last = time.perf_counter() - start
         repeats = max(1, round(SHORTEST / max(last, 1e-4)))
-        clips = 1 if stage == "encoder" else len(said)
-        return rounds(first, second, clips=clips, seed=self._run.config.seed, repeats=repeats)
+        return rounds(first, second, clips=self._clips(baseline, stage), seed=self._run.config.seed, repeats=repeats)
+
+    def _clips(self, baseline: ModelSpec, stage: Stage) -> int:
+        return 1 if stage == "encoder" else len(self.said(baseline))
 
     def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
         """Return what a model does in a round of a stage."""

@@ -1,12 +1,24 @@
 """Does the candidate keep up after the first 30 seconds? Limit: --whisperq-max-drop, on --whisperq-long-form.
 
 Not part of a plain run of the suites: it decodes recordings of minutes. Run ``pytest suites/longform.py``, or
-``--pyargs pytest_whisperq.suites.longform``.
+``--pyargs pytest_whisperq.suites.longform``. A backend that hears 30 s and no more fails if it was asked for by name,
+and is skipped as one of all.
 """
 
 import pytest
 
+from pytest_whisperq.plugin.gating import Gate, plain_errors
+from pytest_whisperq.workbench import Model
 
-@pytest.mark.whisperq_longform
-def test_longform() -> None:
+
+def test_longform(whisperq_gate: Gate, whisperq_candidate: Model, pytestconfig: pytest.Config) -> None:
     """On recordings of minutes the accuracy drop against the same backend at float32 stays below the limit."""
+    name = whisperq_candidate.spec.backend
+    asked = pytestconfig.getoption("whisperq_backend") or pytestconfig.getini("whisperq_backend")
+    names = [word.strip() for word in (asked.split(",") if isinstance(asked, str) else asked)]
+    if "all" in names and name not in names:
+        with plain_errors():
+            hears = whisperq_candidate.run.decoder.hears_long(whisperq_candidate.spec)
+        if not hears:
+            pytest.skip(f"whisperq longform gate does not apply: {name} hears 30 s and no more, and was not named")
+    whisperq_gate.longform()

@@ -1,6 +1,10 @@
 """What a compiled OpenVINO model really executes, read back from the compiled model, not from what was asked for."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from pytest_whisperq.errors import DecodeError
 
 _NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 _WEIGHTS = {
@@ -13,7 +17,7 @@ _WEIGHTS = {
     "i8": "int8",
     "u8": "int8",
 }
-"""Element type of stored weights → what it is called, the shortest first."""
+"""Element type of stored weights, 8 bits or less → what it is called."""
 _MATRIX = ("FullyConnected", "MatMul", "Convolution")
 """The layers that do the arithmetic of a Whisper; everything else moves, adds or normalizes."""
 _FEW = 1024
@@ -31,14 +35,15 @@ def parts(model: Any) -> dict[str, Any]:
     return found if stateful else {**found, "decoder with past": model.decoder_with_past}
 
 
-def read_back(model: Any) -> tuple[str, str]:
+def read_back(model: Any, pinned: Mapping[str, str]) -> tuple[str, str]:
     """Return (compute type, operations) of a compiled ``OVModelForSpeechSeq2Seq``.
 
     The compute type names the arithmetic of encoder and decoder, and the storage of their weights where that is
-    shorter; operations say how many of the matrix layers of each part multiply in 8 bits. A part counts as int8 when
-    most of them do.
+    shorter; operations say how many of the matrix layers of each part multiply in 8 bits, how many of its weight
+    matrices are stored so, and the properties ``pinned``. A part counts as int8 when most of its layers are. Raises
+    `DecodeError` where a property is not what it was pinned to.
     """
-    found, shares = [], []
+    found, shares, held = [], [], dict[str, str]()
     for name, part in parts(model).items():
         part.compile()
         request = part.request  # optimum keeps the compiled model for the encoder, its request for the decoder
@@ -48,13 +53,29 @@ def read_back(model: Any) -> tuple[str, str]:
         # Once compiled, this is the runtime's answer: asked for f16 where it has none, it says bf16.
         answer = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         arithmetic = _NAMES.get(answer, answer)
-        weights = _shortest_weights(part.model)
+        weights, stored = _stored_weights(part.model)
         if 2 * short > len(layers):
             found.append(f"int8_{arithmetic}")
         else:
             found.append(f"{arithmetic} on {weights} weights" if weights else arithmetic)
-        shares.append(f"{name} {short} of {len(layers)} matrix layers in int8")
+        shares += [f"{name} {short} of {len(layers)} matrix layers in int8", *stored]
+        held |= _held(compiled, pinned)
+    shares += [f"{name} {value}" for name, value in held.items()]
     return " + ".join(dict.fromkeys(found)), ", ".join(shares)
+
+
+def _held(compiled: Any, pinned: Mapping[str, str]) -> dict[str, str]:
+    """Return the pinned properties that a compiled model has, as it says them."""
+    found = {}
+    for name in pinned.keys() & set(compiled.get_property("SUPPORTED_PROPERTIES")):
+        value = compiled.get_property(name)
+        found[name] = value.to_string() if hasattr(value, "to_string") else str(value)
+        if found[name] != pinned[name]:
+            raise DecodeError(
+                f"OpenVINO was told {name}={pinned[name]} and executes {found[name]}: its figures would be those of "
+                "another model; install a version of openvino that keeps to it"
+            )
+    return dict(sorted(found.items()))
 
 
 def _multiplies_in_int8(layer: Any) -> bool:
@@ -67,11 +88,21 @@ def _property(layer: Any, name: str) -> str:
     return str(value.astype(str) if hasattr(value, "astype") else value)
 
 
-def _shortest_weights(model: Any) -> str:
-    """Return the shortest type that weights are stored in, int8 or shorter: ``int4``, ``nf4``, ``fp8``; or nothing."""
-    types = {
-        op.get_element_type().to_string()
+def _stored_weights(model: Any) -> tuple[str, list[str]]:
+    """Return what most weight matrices are stored in (``int4``, ``nf4``, ``fp8``) and how many are, type by type.
+
+    Nothing where most are float, and "mixed" where no type has more than half.
+    """
+    stored = Counter(
+        _WEIGHTS.get(op.get_element_type().to_string(), "")
         for op in model.get_ops()
-        if op.get_type_name() == "Constant" and len(op.shape) >= 2 and op.get_byte_size() >= _FEW
-    }
-    return next((name for stored, name in _WEIGHTS.items() if stored in types), "")
+        if op.get_type_name() == "Constant" and _is_matrix(op.shape) and op.get_byte_size() >= _FEW
+    )
+    total = stored.total()
+    shares = [f"{count} of {total} weight matrices in {name}" for name, count in stored.most_common() if name]
+    return next((name for name, count in stored.items() if 2 * count > total), "mixed" if total else ""), shares
+
+
+def _is_matrix(shape: Sequence[int]) -> bool:
+    """Whether a constant of this shape is one: scales and zero points have one value a row, or a group, of one."""
+    return len(shape) >= 2 and shape[-1] > 1 and sum(size > 1 for size in shape) >= 2

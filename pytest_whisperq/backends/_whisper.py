@@ -164,15 +164,8 @@ class FrontEnd:
             start = end
         words: list[Word] = []
         for begun, end, group in groups:
-            text = self.tokenizer.decode(group).strip()
-            foreign = spaced or text.isascii()  # a name in Latin letters is one word in any language
-            parts = [text] if foreign else list("".join(text.split()))
-            share = (end - begun) / max(len(parts), 1)
-            words += [
-                Word(start=begun + share * number, end=begun + share * (number + 1), text=part)
-                for number, part in enumerate(parts)
-                if part
-            ]
+            word = Word(start=begun, end=end, text=self.tokenizer.decode(group).strip())
+            words += ([word] if word.text else []) if spaced else characters(word)
         return tuple(words)
 
     def hypotheses(self, sequences: Sequence[Sequence[int]], detected: Sequence[str | None]) -> list[Hypothesis]:
@@ -208,6 +201,18 @@ def copy_front_end(source: Path, directory: Path) -> None:
         WhisperProcessor.from_pretrained(source).feature_extractor.save_pretrained(directory)
     if not (directory / "tokenizer.json").is_file():
         WhisperTokenizer.from_pretrained(source).save_pretrained(directory)
+
+
+def characters(word: Word) -> list[Word]:
+    """Part a word into its characters, which share its time evenly; one in Latin letters stays whole, "" is none."""
+    # A name in Latin letters is one word in any language.
+    parts = [word.text] if word.text.isascii() else list("".join(word.text.split()))
+    share = (word.end - word.start) / max(len(parts), 1)
+    return [
+        Word(start=word.start + share * number, end=word.start + share * (number + 1), text=part)
+        for number, part in enumerate(parts)
+        if part
+    ]
 
 
 def timestamps_after(no_timestamps: int) -> range:

@@ -67,6 +67,7 @@ class CTranslate2Backend(Backend):
 
     def load(self, precision: str, directory: Path, threads: int) -> "CTranslate2Transcriber":
         """Load without conversion at load time: "default" runs what is stored, where the processor can."""
+        check_precision(self, precision)
         return CTranslate2Transcriber(directory, threads)
 
 

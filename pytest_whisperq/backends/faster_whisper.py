@@ -9,7 +9,7 @@ vocabularies.
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,7 @@ class FasterWhisperBackend(Backend):
 
     def load(self, precision: str, directory: Path, threads: int) -> "FasterWhisperTranscriber":
         """Load without conversion, as CTranslate2 itself does."""
+        check_precision(self, precision)
         return FasterWhisperTranscriber(directory, threads)
 
 
@@ -131,8 +132,10 @@ class FasterWhisperTranscriber:
 
     def prepare(self, clip: Clip) -> "NDArray[np.float32]":
         """Return faster-whisper's own log-mel features; see `Staged`."""
-        pad = _lazy.require("faster_whisper.audio", extra="faster-whisper", purpose=_PURPOSE).pad_or_trim
-        padded: NDArray[np.float32] = pad(self._model.feature_extractor(clip.samples))
+        return self._padded(self._model.feature_extractor(clip.samples))
+
+    def _padded(self, features: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        padded: NDArray[np.float32] = self._library.audio.pad_or_trim(features)
         return padded
 
     def encode(self, features: "NDArray[np.float32]") -> Any:
@@ -198,17 +201,34 @@ class FasterWhisperTranscriber:
             "no_speech_threshold": None,
         }
 
-    def _one(self, clip: Clip) -> Hypothesis:
-        detected = self._model.detect_language(clip.samples)[0] if self._model.model.is_multilingual else None
-        segments, _ = self._model.transcribe(
-            clip.samples,
-            language=clip.language or detected,
+    @cached_property
+    def _options(self) -> Any:
+        """What its ``transcribe`` makes of the options: it decodes nothing until one asks for segments."""
+        import numpy as np
+
+        _, info = self._model.transcribe(
+            np.zeros(0, np.float32),
+            language="en",
             beam_size=1,
             without_timestamps=True,
             # No max_new_tokens: CTranslate2 would halve it; left alone, the limit is MAX_NEW_TOKENS as everywhere.
             **{**self._repeatable, "suppress_tokens": [*self._suppressed, *self._timestamps]},
         )
-        found = list(segments)  # it decodes as one asks
+        return info.transcription_options
+
+    def _one(self, clip: Clip) -> Hypothesis:
+        """Decode one clip as its ``transcribe`` does, which would encode it once more to detect the language."""
+        model = self._model
+        features = model.feature_extractor(clip.samples)
+        heard = model.encode(self._padded(features[..., :-1]))  # the last frame is none of the clip's
+        detected = model.model.detect_language(heard)[0][0][0].strip("<|>") if model.model.is_multilingual else None
+        tokenizer = self._library.tokenizer.Tokenizer(
+            model.hf_tokenizer,
+            model.model.is_multilingual,
+            task="transcribe",
+            language=(clip.language or detected) if detected else "en",
+        )
+        found = list(model.generate_segments(features, tokenizer, replace(self._options), False, heard))
         text = " ".join(segment.text.strip() for segment in found)
         tokens = tuple(token for segment in found for token in segment.tokens)
         return Hypothesis(text=text.strip(), tokens=tokens, language=detected)

@@ -104,6 +104,7 @@ class OpenVINOBackend(Backend):
 
     def load(self, precision: str, directory: Path, threads: int) -> "OpenVINOTranscriber":
         """Load and compile with the pinned hints."""
+        check_precision(self, precision)
         return OpenVINOTranscriber(directory, threads, _HINTS.get(precision, "f32"))
 
 
@@ -132,7 +133,7 @@ class OpenVINOTranscriber(_generate.Stages):
         self._front_end = _whisper.FrontEnd(directory)
         options = {**_options(hint), "INFERENCE_NUM_THREADS": threads}
         self._model = _model_class().from_pretrained(directory, ov_config=options)
-        self.compute_type, self.operations = _openvino_graph.read_back(self._model)
+        self.compute_type, self.operations = _openvino_graph.read_back(self._model, _PINNED)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""

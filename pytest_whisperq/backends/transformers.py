@@ -68,6 +68,7 @@ class TransformersBackend(Backend):
 
     def load(self, precision: str, directory: Path, threads: int) -> "TransformersTranscriber":
         """Load a model in the type it was stored in."""
+        check_precision(self, precision)
         return TransformersTranscriber(directory, threads, dynamic=precision == _DYNAMIC)
 
 

@@ -9,7 +9,7 @@ from pytest_whisperq.backends import promised
 from pytest_whisperq.gates.footprint import judgement_of
 from pytest_whisperq.gates.judging import Outcome, judge
 from pytest_whisperq.measure.intervals import Interval
-from pytest_whisperq.measure.timing import CONTROL_CONFIDENCE, Timing, needed
+from pytest_whisperq.measure.timing import CONTROL_CONFIDENCE, Timing, enough
 from pytest_whisperq.verdict import TIMES, Check, Figure, Series, Verdict
 
 
@@ -55,12 +55,13 @@ def speed_check(stage: str, timing: Timing, min_ratio: float, budget: float) -> 
     name = f"{stage} speedup"
     check = judge(name, found, min_ratio, keep="above", unit=TIMES, utterances=len(timing.rounds))
     more = f"raise --whisperq-timing-budget ({budget:g} s)"
-    least = needed(len({one.clip for one in timing.rounds}))
-    if len(timing.rounds) < least:
+    least, fewest = enough(len(timing.kept)), min(timing.kept.values())
+    if fewest < least:
         lost = sum(timing.discarded.values())
         disturbed = f", {lost} were disturbed ({', '.join(timing.discarded)})" if lost else ""
         quiet = "; time on a quieter machine, or with fewer --whisperq-threads" if lost else ""
-        reason = f"{len(timing.rounds)} undisturbed rounds, {least} are needed{disturbed}; {more}{quiet}"
+        where = f" of one of {len(timing.kept)} clips" if len(timing.kept) > 1 else ""
+        reason = f"{fewest} undisturbed rounds{where}, {least} are needed{disturbed}; {more}{quiet}"
         return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
     if not timing.is_steady:
         low, high = timing.control.lower, timing.control.upper

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_whisperq.environment import cpu_groups
+
 MAX_WAIT = 0.25
 """Tolerated waiting of any of this process's threads for a processor, as a share of the time that passed.
 
@@ -24,8 +26,8 @@ class ProcessorState:
     """What the system counts, at one moment; None or empty where it does not say.
 
     ``waits``: thread → nanoseconds it was ready and had no processor (``schedstat``); ``throttled``: how often the
-    cgroup's quota stopped it (``cpu.stat``); ``steal`` and ``total``: ticks of all processors (``/proc/stat``);
-    ``frequency``: mean clock of those this process may use, in kHz.
+    quota of a control group that this process is in stopped it (``cpu.stat``); ``steal`` and ``total``: ticks of all
+    processors (``/proc/stat``); ``frequency``: mean clock of those this process may use, in kHz.
     """
 
     waits: Mapping[str, int] = field(default_factory=dict)
@@ -40,7 +42,7 @@ class ProcessorState:
         steal, total = _ticks(proc / "stat")
         return cls(
             waits=_waits(proc / "self" / "task"),
-            throttled=_throttled(system / "fs" / "cgroup"),
+            throttled=_throttled(cpu_groups(proc / "self", system / "fs" / "cgroup")),
             steal=steal,
             total=total,
             frequency=_frequency(system / "devices" / "system" / "cpu"),
@@ -55,11 +57,18 @@ def contention(before: ProcessorState, after: ProcessorState, seconds: float) ->
         return "other processes had the processor"
     if before.throttled is not None and after.throttled is not None and after.throttled > before.throttled:
         return "the container's processor quota was used up"
-    if before.steal is not None and after.steal is not None and before.total is not None and after.total is not None:
-        passed = after.total - before.total
-        if after.steal - before.steal > max(MAX_STEAL * passed, 1):  # one tick may be of the time before
-            return "the host gave the processors to others"
-    return ""
+    return robbed([(before, after)])
+
+
+def robbed(runs: Sequence[tuple[ProcessorState, ProcessorState]]) -> str:
+    """Return in words that the host took time from runs, taken together, between two states each; "" if it did not.
+
+    A run alone may be so short that the one tick it is allowed is a tenth of it.
+    """
+    stolen = sum((after.steal or 0) - (before.steal or 0) for before, after in runs)
+    passed = sum((after.total or 0) - (before.total or 0) for before, after in runs)
+    is_more = stolen > max(MAX_STEAL * passed, 1)  # one tick may be of the time before
+    return "the host gave the processors to others" if is_more else ""
 
 
 def uneven(states: Sequence[ProcessorState]) -> str:
@@ -90,15 +99,16 @@ def _waits(tasks: Path) -> dict[str, int]:
     return found
 
 
-def _throttled(cgroup: Path) -> int | None:
-    """Source: Documentation/admin-guide/cgroup-v2.rst; version 1 has the same line in the folder of its controller."""
-    for stat in (cgroup / "cpu.stat", cgroup / "cpu" / "cpu.stat"):
+def _throttled(groups: Sequence[Path]) -> int | None:
+    """Source: Documentation/admin-guide/cgroup-v2.rst; version 1 has the same line."""
+    counts: list[int] = []
+    for group in groups:
         try:
-            lines = stat.read_text().splitlines()
-            return next(int(line.split()[1]) for line in lines if line.startswith("nr_throttled"))
-        except (OSError, ValueError, IndexError, StopIteration):
+            lines = (group / "cpu.stat").read_text().splitlines()
+            counts += [int(line.split()[1]) for line in lines if line.startswith("nr_throttled")]
+        except (OSError, ValueError, IndexError):  # the root of version 2 has none
             continue
-    return None
+    return sum(counts) if counts else None
 
 
 def _ticks(stat: Path) -> tuple[int | None, int | None]:

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, floor, log, sqrt
 
-from pytest_whisperq.measure.contention import ProcessorState, contention, uneven
+from pytest_whisperq.measure.contention import ProcessorState, contention, robbed, uneven
 from pytest_whisperq.measure.intervals import Interval
 
 MIN_ROUNDS, PER_CLIP = 5, 4
-"""Fewer undisturbed rounds than this bound nothing; nor do fewer to each of several clips."""
+"""Fewer undisturbed rounds of a single clip bound nothing; nor do fewer of any of several clips."""
 
 LOOKS = (10, 20, 40, 80, 160, 320, 640, 1280)
 """After so many undisturbed rounds it is seen whether the verdict is clear; and once more when the budget is spent."""
@@ -73,11 +73,15 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """What some rounds say: the speedup, the control's, and how many rounds were kept and discarded, by reason."""
+    """What some rounds say: the speedup, the control's, and how many rounds were kept and discarded, by reason.
+
+    ``kept``: clip → its undisturbed rounds, 0 for one whose rounds were all disturbed.
+    """
 
     speedup: Interval
     control: Interval
     rounds: tuple[Round, ...]
+    kept: Mapping[int, int]
     discarded: Mapping[str, int]
 
     @property
@@ -106,17 +110,18 @@ def rounds(
     while True:
         order = [("baseline", baseline), ("control", baseline), ("candidate", candidate), ("again", candidate)]
         draw.shuffle(order)
-        seconds, why, ends = {}, "", []
+        seconds, why, runs = {}, "", []
         for name, work in order:
             settle()
             before, start = state(), clock()
             for _ in range(repeats):
                 work(number % clips)
             passed = max(clock() - start, 1e-9)
-            ends.append(state())
-            why = why or contention(before, ends[-1], passed)
+            runs.append((before, state()))
+            why = why or contention(*runs[-1], passed)
             seconds[name] = passed / repeats
-        yield Round(clip=number % clips, **seconds, disturbed=why or uneven(ends))
+        why = why or robbed(runs) or uneven([after for _, after in runs])
+        yield Round(clip=number % clips, **seconds, disturbed=why)
         number += 1
 
 
@@ -138,9 +143,14 @@ def error_at(look: int, error: float) -> float:
     return error / (look * (look + 1))
 
 
-def needed(clips: int) -> int:
-    """Return how many undisturbed rounds it takes for any bound."""
-    return max(MIN_ROUNDS, PER_CLIP * clips if clips > 1 else 0)
+def enough(clips: int) -> int:
+    """Return how many undisturbed rounds of each clip it takes for any bound."""
+    return PER_CLIP if clips > 1 else MIN_ROUNDS
+
+
+def looks(clips: int) -> tuple[int, ...]:
+    """Return those of `LOOKS` that can be clear: one at fewer rounds than bound anything would spend error for it."""
+    return tuple(size for size in LOOKS if size >= clips * enough(clips))
 
 
 def first_kept(done: Sequence[Round], size: int) -> Sequence[Round]:
@@ -154,42 +164,51 @@ def first_kept(done: Sequence[Round], size: int) -> Sequence[Round]:
 
 
 def measure(done: Sequence[Round], *, confidence: float) -> Timing:
-    """Return what rounds say, without those that were disturbed; bounds are None with fewer than `MIN_ROUNDS`."""
-    kept = tuple(one for one in done if not one.disturbed)
+    """Return what rounds say, without those that were disturbed.
+
+    Bounds are None unless each clip, heard undisturbed or not, has `enough` rounds; so is the value where one has none.
+    """
+    left = tuple(one for one in done if not one.disturbed)
     why = [one.disturbed for one in done if one.disturbed]
-    clips = [one.clip for one in kept]
+    clips = [one.clip for one in left]
+    kept = {clip: clips.count(clip) for clip in sorted({one.clip for one in done})}
     return Timing(
-        speedup=_ratio([one.gain for one in kept], clips, confidence),
-        control=_ratio([one.drift for one in kept], clips, CONTROL_CONFIDENCE),
-        rounds=kept,
+        speedup=_ratio([one.gain for one in left], clips, kept, confidence),
+        control=_ratio([one.drift for one in left], clips, kept, CONTROL_CONFIDENCE),
+        rounds=left,
+        kept=kept,
         discarded={reason: why.count(reason) for reason in dict.fromkeys(why)},
     )
 
 
-def _ratio(logs: Sequence[float], clips: Sequence[int], confidence: float) -> Interval:
-    """Return exp of the mean of ``logs`` over clips, which count alike, and its bounds.
+def _ratio(logs: Sequence[float], clips: Sequence[int], kept: Mapping[int, int], confidence: float) -> Interval:
+    """Return exp of the mean of ``logs`` over clips, which count alike, and its bounds; ``kept`` counts each clip's.
 
-    Each clip takes a degree of freedom. Bounds hold as they should (simulated: 94 to 96 of 100 at 95 %, one clip or
-    four, 10 to 40 rounds, normal noise, t noise of three degrees, or a tenth of the rounds eight deviations off).
+    Each clip takes a degree of freedom. Bounds hold as they should (simulated: 94 to 96 of 100 at 95 %, one clip, two
+    or four, 10 to 80 rounds, as many of each or up to seven times as many of one, normal noise or t noise of three
+    degrees; 92 to 96 where a tenth of the rounds are eight deviations off).
     """
     import numpy as np
     from scipy.special import stdtrit
 
-    count, several = len(logs), sorted(set(clips))
-    if not count:
-        return Interval(value=None, lower=None, upper=None, confidence=confidence, clusters=0)
+    count = len(logs)
+    if not all(kept.values()) or not count:
+        return Interval(value=None, lower=None, upper=None, confidence=confidence, clusters=count)
     values, of = np.asarray(logs, np.float64), np.asarray(clips)
-    typical = {clip: float(np.median(values[of == clip])) for clip in several}
+    typical = {clip: float(np.median(values[of == clip])) for clip in kept}
     rest = values - np.array([typical[clip] for clip in clips])
     cut = floor(TRIMMED * count)
     left = np.sort(rest)[cut : count - cut]
     rest = np.clip(rest, left[0], left[-1])
-    mean = float(np.mean([typical[clip] + rest[of == clip].mean() for clip in several]))
-    if count < needed(len(several)):
+    mean = float(np.mean([typical[clip] + rest[of == clip].mean() for clip in kept]))
+    if min(kept.values()) < enough(len(kept)):
         return Interval(value=exp(mean), lower=None, upper=None, confidence=confidence, clusters=count)
     # Medians lie nearer to their clips' values than the truth does.
-    squares = float((rest**2).sum()) * (count / (count + 1 - len(several))) ** 2
-    half = float(stdtrit(len(left) - len(several), confidence)) * sqrt(squares / (len(left) * (len(left) - 1)))
+    squares = float((rest**2).sum()) * (count / (count + 1 - len(kept))) ** 2
+    # A round weighs 1 / (clips * rounds of its clip); 1 where every clip has as many.
+    uneven_by = count * sum(1 / own for own in kept.values()) / len(kept) ** 2
+    half = float(stdtrit(len(left) - len(kept), confidence))
+    half *= sqrt(uneven_by * squares / (len(left) * (len(left) - 1)))
     return Interval(
         value=exp(mean), lower=exp(mean - half), upper=exp(mean + half), confidence=confidence, clusters=count
     )

@@ -1,7 +1,7 @@
 """What the plugin costs beside bare loops: ``python tests/benchmarks/harness_cost.py [--clips N] [--backend NAME]``.
 
 Decoding: a corpus through the plugin (audio checked and digested, weights verified, transcripts written) against a
-bare batched loop over the same backend, both loading the model, in interleaved rounds. Gate: a whole parity and
+bare batched loop over the library itself, both loading the model, in interleaved rounds. Gate: a whole parity and
 accuracy gate against the procedure of the notebooks: decode all clips with the original, then with the quantized model,
 one by one, time encoder, decoder and pipeline of each in a pass of its own, then score; each in fresh processes, in
 turns. Models are built beforehand, transcripts are not.
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,67 @@ def start(cache: Path, clips: int, **options: str) -> GateRun:
 
 
 def bare(run: GateRun, spec: ModelSpec) -> None:
-    """Decode the corpus of a run as one would without the plugin."""
-    config = run.config
+    """Decode the corpus of a run as one would with the library alone, told the language."""
+    directory, threads, batch = run.store.get(spec).directory, run.config.threads, run.config.decode_batch
     with quiet_libraries():
-        model = get_backend(spec.backend).load(spec.precision, run.store.get(spec).directory, config.threads)
+        from transformers import WhisperFeatureExtractor, WhisperTokenizer
+
+        extractor, tokenizer = (one.from_pretrained(directory) for one in (WhisperFeatureExtractor, WhisperTokenizer))
+        decode = LIBRARIES[spec.backend](directory, threads, tokenizer)
         items = run.corpus.utterances
-        for first in range(0, len(items), config.decode_batch):
-            batch = items[first : first + config.decode_batch]
-            model.transcribe([Clip(samples=audio.load(item.audio), language=item.language) for item in batch])
+        for chosen in (items[first : first + batch] for first in range(0, len(items), batch)):
+            sounds = [audio.load(item.audio) for item in chosen]
+            features = extractor(sounds, sampling_rate=audio.SAMPLE_RATE, return_tensors="pt").input_features
+            said = decode(features, [item.language or "en" for item in chosen])
+            tokenizer.batch_decode(said, skip_special_tokens=True)
+
+
+Decode = Callable[[Any, list[str]], Any]
+"""What a library makes of features, shape (clips, mels, 3000), and languages: ids."""
+
+
+def with_ctranslate2(directory: Path, threads: int, tokenizer: Any) -> Decode:
+    """Batch after batch through CTranslate2, without timestamps."""
+    import ctranslate2
+
+    model = ctranslate2.models.Whisper(str(directory), device="cpu", intra_threads=threads)
+    ids = tokenizer.convert_tokens_to_ids
+    first = ids("<|notimestamps|>") + 1
+
+    def decode(features: Any, languages: list[str]) -> Any:
+        prompts = [
+            ids(["<|startoftranscript|>", f"<|{one}|>", "<|transcribe|>", "<|notimestamps|>"]) for one in languages
+        ]
+        heard = model.encode(ctranslate2.StorageView.from_array(features.numpy()))
+        found = model.generate(heard, prompts, beam_size=1, suppress_tokens=[-1, *range(first, first + 1501)])
+        return [one.sequences_ids[0] for one in found]
+
+    return decode
+
+
+def with_generate(directory: Path, threads: int, tokenizer: Any, *, openvino: bool = False) -> Decode:
+    """Batch after batch through transformers' ``generate``, or Optimum's."""
+    import torch
+    from transformers import WhisperForConditionalGeneration
+
+    if openvino:
+        from optimum.intel import OVModelForSpeechSeq2Seq
+
+        hints = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        model: Any = OVModelForSpeechSeq2Seq.from_pretrained(directory, ov_config=hints)
+    else:
+        torch.set_num_threads(threads)
+        model = WhisperForConditionalGeneration.from_pretrained(directory, dtype="auto")
+    return lambda features, languages: model.generate(
+        features.to(model.dtype), language=languages, task="transcribe", max_new_tokens=224
+    )
+
+
+LIBRARIES: dict[str, Callable[[Path, int, Any], Decode]] = {
+    "ctranslate2": with_ctranslate2,
+    "openvino": partial(with_generate, openvino=True),
+    "transformers": with_generate,
+}
 
 
 def decoding(cache: Path, clips: int, options: dict[str, str]) -> str:
@@ -169,6 +223,8 @@ def main() -> None:
     parser.add_argument("--gated", default="openvino:int8-ptq")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.backend.partition(":")[0] not in LIBRARIES or args.backend == "transformers:int8-dynamic":
+        parser.error(f"--backend: {args.backend} cannot be run by its library alone; one of {', '.join(LIBRARIES)} can")
     if args.one:
         procedure(args.one[0], Path(args.one[1]), args.clips, args.gated)
         return

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from pytest_whisperq import audio, embedded
-from pytest_whisperq.backends import BUILT_IN, Clip, get_backend, in_all
+from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
@@ -59,9 +60,24 @@ def test_a_precision_this_machine_lacks_is_an_error_unless_the_fallback_is_allow
 def test_calibrated_int8_multiplies_in_8_bits_and_weight_only_int8_does_not(gate_run: Callable[..., GateRun]) -> None:
     run = gate_run(candidate="openvino:int8-ptq,openvino:int8")
     calibrated, weights = (run.model(candidate).transcripts.operations for candidate in run.config.candidates)
-    counts = [[int(number) for number in re.findall(r"(\d+) of", text)] for text in (calibrated, weights)]
+    counts = [
+        [int(number) for number in re.findall(r"(\d+) of \d+ matrix layers", text)] for text in (calibrated, weights)
+    ]
     assert min(counts[0]) > 5
     assert counts[1] == [0, 0]
+    assert weights.endswith("DYNAMIC_QUANTIZATION_GROUP_SIZE 0, KV_CACHE_PRECISION f32")
+
+
+def test_a_runtime_that_does_not_keep_to_what_it_was_told_is_refused(
+    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = gate_run(candidate="openvino:float32")
+    artifact = run.model(run.config.candidates[0]).artifact
+    read_back = _openvino_graph.read_back
+    other = {"KV_CACHE_PRECISION": "u8"}
+    monkeypatch.setattr(_openvino_graph, "read_back", lambda model, pinned: read_back(model, {**pinned, **other}))
+    with pytest.raises(DecodeError, match="OpenVINO was told KV_CACHE_PRECISION=u8 and executes f32"):
+        run.decoder.load(artifact)
 
 
 def test_a_text_does_not_depend_on_its_neighbours(gate_run: Callable[..., GateRun]) -> None:
@@ -97,6 +113,28 @@ def bent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows[known["<|1.00|>"]] = 1.5 * rows[known["<|endoftext|>"]]
     save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
     return directory
+
+
+@pytest.mark.parametrize("language", ["en", None])
+def test_faster_whisper_encodes_a_clip_once_and_says_what_its_own_transcribe_says(
+    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch, language: str | None
+) -> None:
+    run = gate_run(candidate="faster-whisper:int8")
+    artifact = run.model(run.config.candidates[0]).artifact
+    transcriber: Any = get_backend("faster-whisper").load("int8", artifact.directory, 1)
+    chosen = [audio.load(item.audio) for item in run.corpus.speech[:6]]
+    model, calls = transcriber._model, list[Any]()
+    encode = model.encode
+    for samples in (*chosen, np.zeros(0, np.float32)):
+        options = {**transcriber._repeatable, "suppress_tokens": [*transcriber._suppressed, *transcriber._timestamps]}
+        found, _ = model.transcribe(samples, language=language, beam_size=1, without_timestamps=True, **options)
+        own = " ".join(part.text.strip() for part in found)
+        monkeypatch.setattr(model, "encode", lambda features: calls.append(encode(features)) or calls[-1])
+        (said,) = transcriber.transcribe([Clip(samples=samples, language=language)])
+        monkeypatch.undo()
+        assert said.text == own.strip()
+        assert said.language == (model.detect_language(samples)[0] if len(samples) else said.language)
+    assert len(calls) == 7
 
 
 def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., GateRun]) -> None:

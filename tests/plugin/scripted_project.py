@@ -59,6 +59,7 @@ class Project:
             "--whisperq-baseline=scripted",
             "--whisperq-corpus=calls",
             "--whisperq-cache-dir=cache",
+            "--whisperq-max-size-ratio=1.1",  # a script is as long whatever the precision
             *self._arguments,
             *arguments,
         )

@@ -90,13 +90,24 @@ def test_determinism_takes_a_number_of_repeats(repeats: str, project: Project) -
     result.stderr.fnmatch_lines(["*repeats must be a whole number from 2 to 100 (got *"])
 
 
-def test_the_packaged_language_gate_skips_an_english_only_model_and_says_why(project: Project) -> None:
+SUITES = Path(__file__).parents[2] / "suites"
+
+
+def test_the_packaged_language_gate_demands_nothing_of_an_english_only_model(project: Project) -> None:
     project.record(int8=same)
     (project.model / "generation_config.json").write_text('{"is_multilingual": false}')
-    suite = Path(__file__).parents[2] / "suites" / "test_language.py"
-    result = project.run("-rs", str(suite))
-    result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*an English-only model detects no language*"])
+    suites = map(str, (SUITES / "test_language.py", SUITES / "test_accuracy.py"))
+    result = project.run("--whisperq-report=out", "--whisperq-export=models", *suites)
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*whisperq: exported models/scripted-int8; *"])
+    assert "did not pass" not in (project.pytester.path / "out" / "summary.md").read_text()
+
+
+def test_the_packaged_language_gate_gates_a_multilingual_model(project: Project) -> None:
+    project.record(int8=same)
+    result = project.run(str(SUITES / "test_language.py"), "--whisperq-min-language-agreement=0.9")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*language* 90 *PASS*"])
 
 
 TIMES = """
@@ -191,3 +202,15 @@ def test_calls_that_stay_whole_pass_when_they_are_enough(project: Project) -> No
     few = project.run("--whisperq-max-utterances=100")
     few.assert_outcomes(failed=1)
     few.stdout.fnmatch_lines(["*INCONCLUSIVE: 0 of 100 utterances; * certify 2.95 % at best; 149 without one would *"])
+
+
+@pytest.mark.parametrize(("asked", "outcome"), [("all", "skipped"), ("scripted", "failed"), ("all,scripted", "failed")])
+def test_the_packaged_longform_gate_skips_what_hears_30_s_unless_it_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, asked: str, outcome: str
+) -> None:
+    monkeypatch.setattr("pytest_whisperq.candidates.in_all", lambda: ("scripted",))
+    project.record(4, int8=same)
+    options = (f"--whisperq-backend={asked}", "--whisperq-precision=int8")
+    result = project.run("-rsf", *options, str(SUITES / "longform.py"))
+    result.assert_outcomes(**{outcome: 1})
+    result.stdout.fnmatch_lines(["*scripted hears 30 s and no more*"])

@@ -36,7 +36,7 @@ def test_a_model_is_built_once_however_often_asked_for(
     assert not leftovers(tmp_path)
 
 
-def test_the_address_depends_on_source_backend_precision_and_versions(
+def test_the_address_depends_on_source_backend_precision_versions_and_processor(
     store: ArtifactStore, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = ModelSpec(backend="scripted", precision="float32", source=spec.source)
@@ -45,7 +45,11 @@ def test_the_address_depends_on_source_backend_precision_and_versions(
     keys = [store.key(spec), store.key(other), store.key(changed)]
     monkeypatch.setattr(artifacts, "versions", lambda names: {"toolkit": "2.0"})
     keys.append(store.key(spec))
-    assert len(set(keys)) == 4
+    monkeypatch.setattr(artifacts, "cpu_features", lambda: "x86_64 avx2 avx512_vnni")
+    keys.append(store.key(spec))
+    assert len(set(keys)) == 5
+    record = json.loads((store.get(spec).directory.parent / "artifact.json").read_text(encoding="utf-8"))
+    assert record["cpu"] == "x86_64 avx2 avx512_vnni"
 
 
 def test_where_the_source_lies_does_not_matter(tmp_path: Path, store: ArtifactStore, spec: ModelSpec) -> None:

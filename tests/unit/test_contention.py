@@ -35,6 +35,18 @@ def test_the_first_version_of_cgroups_counts_in_another_place(tmp_path: Path) ->
     assert ProcessorState.read(tmp_path, tmp_path / "sys").throttled == 6
 
 
+def test_the_quotas_of_all_groups_around_the_process_count(tmp_path: Path) -> None:
+    """As under ``systemd-run --scope -p CPUQuota=…``: the root tells of no quota at all."""
+    group = tmp_path / "sys/fs/cgroup/user.slice/run-1.scope"
+    group.mkdir(parents=True)
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/cgroup").write_text("0::/user.slice/run-1.scope\n")
+    (tmp_path / "sys/fs/cgroup/cpu.stat").write_text("usage_usec 5\n")
+    (group / "cpu.stat").write_text("nr_periods 9\nnr_throttled 4\n")
+    (group.parent / "cpu.stat").write_text("nr_periods 9\nnr_throttled 2\n")
+    assert ProcessorState.read(tmp_path, tmp_path / "sys").throttled == 6
+
+
 def test_a_system_that_tells_nothing_disturbs_nothing(tmp_path: Path) -> None:
     found = ProcessorState.read(tmp_path, tmp_path)
     assert found == ProcessorState()

@@ -23,7 +23,7 @@ class Counting(Backend):
     defect = ""
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
-        if self.defect not in ("unknown precision", "late refusal"):
+        if self.defect not in ("unknown to build", "late refusal"):
             check_precision(self, precision)
         if self.defect == "late refusal" and precision not in self.precisions:
             raise ZeroDivisionError
@@ -32,6 +32,8 @@ class Counting(Backend):
         (directory / "weights").write_text(text)
 
     def load(self, precision: str, directory: Path, threads: int) -> "Counter":
+        if self.defect != "unknown to load":
+            check_precision(self, precision)
         if self.defect in ("move", "source"):
             assert Path((directory / "weights").read_text()).exists()
         return Counter((directory / "weights").read_text() if self.defect == "build" else "", self.defect)
@@ -96,7 +98,8 @@ def test_a_sound_backend_passes(check: Callable[[Subject], None], tmp_path: Path
         ("generator", checks.check_determinism, "answers with generator, not with a list"),
         ("late refusal", checks.check_unknown_precision, "until it fails with ZeroDivisionError"),
         ("long", checks.check_long_audio, "beside a clip of 30 seconds, it says ''"),
-        ("unknown precision", checks.check_unknown_precision, "builds and loads 'no-such-precision' without complaint"),
+        ("unknown to build", checks.check_unknown_precision, "builds 'no-such-precision' without complaint"),
+        ("unknown to load", checks.check_unknown_precision, "loads 'no-such-precision' without complaint"),
         ("build", checks.check_build_is_reproducible, "built again, it says '"),
         ("count", checks.check_determinism, "answered 4 clips with 5 hypotheses"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.environment import cpu_features, cpu_quota, peak_memory, reset_peak_memory, versions
+from pytest_whisperq.environment import cpu_features, cpu_groups, cpu_quota, peak_memory, reset_peak_memory, versions
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def eight_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_quota_of_the_container_counts_not_the_host(tmp_path: Path, content: str, expected: int) -> None:
     (tmp_path / "cpu.max").write_text(content, encoding="utf-8")
-    assert cpu_quota(tmp_path) == expected
+    assert cpu_quota(tmp_path, tmp_path) == expected
 
 
 @pytest.mark.parametrize(("quota", "expected"), [("300000", 3), ("-1", 8), ("50000", 1), ("1600000", 8)])
@@ -37,16 +37,42 @@ def test_the_quota_of_the_first_version_of_cgroups_counts_too(tmp_path: Path, qu
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu/cpu.cfs_quota_us").write_text(f"{quota}\n")
     (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
-    assert cpu_quota(tmp_path) == expected
+    assert cpu_quota(tmp_path, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "around", "expected"), [("300000 100000", "max 100000", 3), ("max 100000", "200000 100000", 2)]
+)
+def test_the_quota_of_any_group_around_the_process_counts(tmp_path: Path, own: str, around: str, expected: int) -> None:
+    (tmp_path / "cgroup").write_text("0::/user.slice/run-1.scope\n")
+    (tmp_path / "user.slice/run-1.scope").mkdir(parents=True)
+    (tmp_path / "user.slice/cpu.max").write_text(around)
+    (tmp_path / "user.slice/run-1.scope/cpu.max").write_text(own)
+    (tmp_path / "cpu.max").write_text("400000 100000")
+    assert cpu_quota(tmp_path, tmp_path) == expected
+
+
+def test_the_first_version_s_own_group_is_that_of_its_controller(tmp_path: Path) -> None:
+    (tmp_path / "cgroup").write_text("4:memory:/elsewhere\n2:cpu,cpuacct:/slurm/job_1\n0::/\n")
+    group = tmp_path / "cpu/slurm/job_1"
+    group.mkdir(parents=True)
+    (group / "cpu.cfs_quota_us").write_text("200000\n")
+    (group / "cpu.cfs_period_us").write_text("100000\n")
+    assert cpu_quota(tmp_path, tmp_path) == 2
+
+
+def test_a_group_outside_of_the_container_is_not_sought(tmp_path: Path) -> None:
+    (tmp_path / "cgroup").write_text("0::/../../other\n")
+    assert cpu_groups(tmp_path, tmp_path / "root") == [tmp_path / "root", tmp_path / "root/cpu"]
 
 
 def test_without_a_cgroup_the_affinity_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cpu_quota(tmp_path) == 8
+    assert cpu_quota(tmp_path, tmp_path) == 8
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    assert cpu_quota(tmp_path) == 3
+    assert cpu_quota(tmp_path, tmp_path) == 3
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert cpu_quota(tmp_path) == 1
+    assert cpu_quota(tmp_path, tmp_path) == 1
 
 
 def test_versions_tell_the_absent_from_the_installed() -> None:

@@ -1,6 +1,7 @@
 """Gates on size, memory and repetition: what is counted, and when it passes."""
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from pytest_whisperq import audio, load_corpus
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.corpus import Corpus
+from pytest_whisperq.costs import is_short
 from pytest_whisperq.errors import DecodeError
 from pytest_whisperq.gates import judge_determinism, judge_memory, judge_size
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
+from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec, SourceModel
 from pytest_whisperq.verdict import Verdict
 
@@ -58,6 +61,36 @@ def test_memory_is_bounded_by_the_extremes_of_the_processes(own: list[int], limi
 
 def decoded(*texts: str) -> list[Hypothesis]:
     return [Hypothesis(text=text, tokens=tuple(map(ord, text))) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("precision", "short"),
+    [
+        *((name, True) for name in ("int8", "int8-ptq", "int8-float32", "int4-sym", "int2-sym", "nf4", "fp8-e4m3")),
+        *((name, False) for name in ("float32", "bfloat16", "float16", "int16", "mixed")),
+    ],
+)
+def test_precisions_of_eight_bits_or_fewer_are_told_by_their_names(precision: str, short: bool) -> None:
+    assert is_short(precision) is short
+
+
+@pytest.mark.parametrize(
+    ("candidate", "option", "marker", "limit"),
+    [
+        ("scripted:int8", None, None, 0.5),
+        ("scripted:float32", None, None, 1.1),
+        ("scripted:int8", "0.9", None, 0.9),
+        ("scripted:int8", "0.9", 0.7, 0.7),
+    ],
+)
+def test_eight_bits_have_to_be_half_as_large_unless_another_limit_is_given(
+    start_run: Callable[..., GateRun], candidate: str, option: str | None, marker: float | None, limit: float
+) -> None:
+    baseline = "scripted:int8" if candidate == "scripted:float32" else "scripted:float32"
+    run = start_run(candidate=candidate, max_size_ratio=option, baseline=baseline)
+    (check,) = run.size(run.config.candidates[0], max_ratio=marker).judgement.checks
+    assert check.limit == limit
+    assert check.verdict is (Verdict.PASS if limit > 1 else Verdict.FAIL)  # a script is as long whatever the precision
 
 
 def test_one_clip_that_differs_is_proof(tmp_path: Path, make_corpus: object) -> None:

@@ -30,7 +30,7 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     assert values["allow-fallback"] is False
     assert values["baseline"] == "transformers:float32"
     assert {name for name, value in values.items() if value is None} == {
-        *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers"),
+        *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers", "max-size-ratio"),
         *("threads", "cache-dir", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
     }
 

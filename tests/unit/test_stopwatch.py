@@ -1,12 +1,13 @@
 """Speed gates on scripted models whose stages take the time they are told: what is timed, how often, what it says."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_whisperq import stopwatch
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.decode import Decoder
@@ -268,6 +269,35 @@ def test_a_baseline_that_beats_itself_lets_nothing_pass_or_fail() -> None:
     assert check.reason.startswith("the baseline against itself is 1.20 … 1.20 times as fast: timing cannot be trusted")
     assert check.lower is not None
     assert check.lower > 1.5  # it would have passed
+
+
+def test_a_clip_without_undisturbed_rounds_lets_nothing_pass() -> None:
+    why = ("", "", "", "the quota")
+    rounds = [
+        Round(clip=n % 4, baseline=1.0, control=1.0, candidate=0.5, again=0.5, disturbed=why[n % 4]) for n in range(40)
+    ]
+    check = speed_check("pipeline", measure(rounds, confidence=0.95), 1.5, 20.0)
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.reason.startswith("0 undisturbed rounds of one of 4 clips, 4 are needed, 10 were disturbed (the quota")
+
+
+def test_the_first_look_at_four_clips_has_all_that_a_first_look_may_spend(
+    timed: Callable[..., None], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed(encoder=4.0, decoder=4.0)
+    confidences: list[float] = []
+
+    def watched(done: Sequence[Round], *, confidence: float) -> Timing:
+        confidences.append(confidence)
+        return measure(done, confidence=confidence)
+
+    monkeypatch.setattr(stopwatch, "measure", watched)
+    run = start_run(timing_budget="60")
+    pair = run.baseline_spec, run.spec(run.config.candidates[0])
+    found = run._speed._watch.time(*pair, "pipeline", is_clear=lambda timing: timing.speedup.lower is not None)
+    assert len(found.rounds) == 20
+    assert confidences == pytest.approx([0.975])  # half of the error at 95 %
+    assert len(run._speed._watch.time(*pair, "decoder").rounds) == 20  # for a report
 
 
 @pytest.mark.parametrize(

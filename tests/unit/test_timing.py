@@ -10,7 +10,7 @@ import pytest
 
 from pytest_whisperq.measure import timing
 from pytest_whisperq.measure.contention import ProcessorState
-from pytest_whisperq.measure.timing import LOOKS, Round, Work, error_at, first_kept, measure, rounds
+from pytest_whisperq.measure.timing import LOOKS, Round, Work, error_at, first_kept, looks, measure, rounds
 
 
 class Clock:
@@ -131,6 +131,16 @@ def test_what_disturbs_one_run_disturbs_its_round() -> None:
     assert one.disturbed == "other processes had the processor"
 
 
+@pytest.mark.parametrize(("stolen", "why"), [(1, "the host gave the processors to others"), (0, "")])
+def test_a_tick_from_every_run_is_too_much_for_a_round(stolen: int, why: str) -> None:
+    """Runs of 50 ms on two processors: ten ticks each, of which one alone proves nothing."""
+    states = iter([ProcessorState(steal=stolen * (n // 2 + n % 2), total=10 * n) for n in range(8)])
+    clock = Clock()
+    work = clock.work("work", 1.0)
+    (one,) = islice(rounds(work, work, 1, 0, clock=lambda: clock.now, state=lambda: next(states)), 1)
+    assert one.disturbed == why
+
+
 def test_a_round_whose_runs_are_clocked_unevenly_does_not_count() -> None:
     states = iter([ProcessorState(frequency=clock) for clock in (2e6, 2e6, 2e6, 3e6, 2e6, 2e6, 2e6, 2e6)])
     clock = Clock()
@@ -144,6 +154,29 @@ def test_each_of_several_clips_needs_its_rounds(clips: int, least: int) -> None:
     done = [of(0.1 + 0.01 * n, clip=n % clips) for n in range(least)]
     assert measure(done, confidence=0.95).speedup.lower is not None
     assert measure(done[:-1], confidence=0.95).speedup.lower is None
+
+
+def test_a_clip_whose_rounds_are_all_disturbed_is_not_left_out() -> None:
+    """Twice as fast on three clips; on the fourth, which the host always interrupts, ten times as slow."""
+    done = [of(math.log(0.1 if n % 4 == 3 else 2), clip=n % 4, disturbed="x" if n % 4 == 3 else "") for n in range(40)]
+    found = measure(done, confidence=0.95)
+    assert (found.speedup.value, found.speedup.lower, found.control.lower) == (None, None, None)
+    assert dict(found.kept) == {0: 10, 1: 10, 2: 10, 3: 0}
+    seen = [of(one.gain, clip=one.clip) if number < 12 else one for number, one in enumerate(done)]
+    assert measure(seen, confidence=0.95).speedup.value is not None  # three rounds of the fourth
+    assert measure(seen, confidence=0.95).speedup.lower is None
+
+
+def test_bounds_hold_where_most_rounds_are_of_one_clip() -> None:
+    draw, held = np.random.default_rng(5), Counter[bool]()
+    for _ in range(1500):
+        done = [of(draw.standard_normal(), clip=clip) for clip in (*[0] * 28, *[1, 2, 3] * 4)]
+        found = measure(done, confidence=0.95).speedup
+        assert found.lower is not None
+        assert found.upper is not None
+        held[found.lower < 1.0] += 1
+        held[found.upper > 1.0] += 1
+    assert 0.935 < held[True] / 3000 < 0.965
 
 
 def test_a_look_sees_its_own_rounds_and_none_beyond() -> None:
@@ -161,6 +194,11 @@ def test_fewer_than_five_rounds_bound_nothing(count: int, bounded: bool) -> None
 def test_a_control_that_is_faster_than_itself_is_not_steady() -> None:
     assert not measure([of(0.0, drift=0.2 + 0.001 * n) for n in range(10)], confidence=0.95).is_steady
     assert measure([of(0.0, drift=0.2 * (-1) ** n) for n in range(10)], confidence=0.95).is_steady
+
+
+@pytest.mark.parametrize(("clips", "first"), [(1, 10), (2, 10), (3, 20), (4, 20), (8, 40)])
+def test_no_look_comes_before_there_can_be_bounds(clips: int, first: int) -> None:
+    assert looks(clips) == LOOKS[LOOKS.index(first) :]
 
 
 def test_all_looks_together_spend_the_error_once() -> None:
