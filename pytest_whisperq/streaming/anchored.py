@@ -53,7 +53,6 @@ class TimeAnchoredMerge:
         self._origin: int | None = None  # where the first window starts: there is no sound before it
         self._left = self._right = LONG_AGO  # the latest start and end of a window
         self._begun = LONG_AGO  # where the sound begins that has been heard without a gap
-        self._known_from = LONG_AGO  # from here to the latest end all sound has been in the inside of some window
         self._over = False
 
     @property
@@ -83,7 +82,7 @@ class TimeAnchoredMerge:
             chunk.end if chunk.final else chunk.end - self._guard,
         )
         if chunk.start > self._right:  # the stream begins, or sound is lost
-            self._begun, self._known_from = chunk.start, inner[0]
+            self._begun = chunk.start
         self._vote(chunk, window, inner)
         if chunk.words:
             self._windows.setdefault(window, set()).add(said)
@@ -107,6 +106,11 @@ class TimeAnchoredMerge:
         """Windows that end here or earlier say nothing about what is still open."""
         closed = self._slots[self._closed - 1].start if self._closed else LONG_AGO
         return max(closed - 2 * self._tolerance, self._passed)
+
+    @property
+    def _known_from(self) -> int:
+        """From here to the latest end all sound has been in the inside of some window, or at its end."""
+        return self._begun if self._begun == self._origin else self._begun + self._guard
 
     @property
     def _passed(self) -> int:

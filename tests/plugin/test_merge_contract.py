@@ -23,7 +23,8 @@ def run(pytester: pytest.Pytester):
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["plain", "n2"])
 def test_a_merge_that_keeps_it_passes(run, workers: tuple[str, ...]) -> None:
-    run("merger=LocalAgreement, level='text'", *workers).assert_outcomes(passed=11)
+    chosen = ("-k", "I1- or I14", *workers)  # all of them are run in property/test_merges.py
+    run("merger=LocalAgreement, level='text'", *chosen).assert_outcomes(passed=2, deselected=0 if workers else 9)
 
 
 def test_a_failure_is_the_shortest_counterexample_and_nothing_else(run) -> None:

@@ -36,7 +36,7 @@ def anchored(profile: StreamProfile) -> TimeAnchoredMerge:
     return TimeAnchoredMerge(profile, numbers=english_tens)
 
 
-@parametrize_merge_checks(TimeAnchoredMerge, examples=300)
+@parametrize_merge_checks(TimeAnchoredMerge, examples=100)
 def test_the_merge_as_it_is_made_keeps_what_it_does_not_waive(check: Callable[[], None]) -> None:
     check()
 

@@ -241,6 +241,19 @@ def test_an_empty_window_that_comes_again_takes_nothing_back() -> None:
     assert one.push(empty).tentative == shown
 
 
+def test_where_the_first_window_comes_second_its_beginning_is_known_all_the_same() -> None:
+    one = merge(votes=1)
+    for seq, start, end, words in (
+        (1, 0, 600, ()),
+        (0, 0, 300, ()),
+        (2, 20, 1200, (at(30, "thanks"),)),
+        (3, 500, 2500, ()),
+    ):
+        one.push(Chunk(seq, start, end, words))
+    one.flush()
+    assert one.committed == ()
+
+
 def test_the_first_window_may_come_second_and_be_empty() -> None:
     """It says where sound begins, so that a window can deny what was heard there at the end of another."""
     one = merge(votes=1)
