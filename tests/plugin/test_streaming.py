@@ -1,5 +1,6 @@
 """The streaming gate as users meet it: the marker, the packaged suite, the fixture."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_a_model_that_streams_badly_fails_and_shows_where(streamed: Project, mon
     result.stdout.fnmatch_lines(["*whisperq streaming gate: *", "*gap: +90.00 points (must stay below 60)*"])
     result.stdout.fnmatch_lines(["*worst * utterances (words):*", "*offline    *", "*streamed   *"])
     result.assert_outcomes(failed=1, deselected=1)
+
+
+def test_the_documented_test_gates_what_it_says(streamed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    page = (Path(__file__).parents[2] / "docs" / "streaming.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    streamed.pytester.makepyfile(f"import pytest\n{text}")
+    result = streamed.run("--whisperq-long-form=call.jsonl", "--whisperq-on-inconclusive=skip")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines_random(["*gap, points*+0.00*< 2*", "*retractions,*= 0*PASS*", "*RTF, %*< 50*"])
 
 
 def test_the_suite_runs_by_name(streamed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
