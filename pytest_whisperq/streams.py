@@ -207,8 +207,7 @@ class Streams:
                 if aligner:
                     told = Clip(samples=clip.samples, language=clip.language or said.language)
                     said = aligner.align(told, said.tokens or said.text)  # a backend need not tell tokens
-            language = recording.language or getattr(said, "language", None)
-            words = tuple(_milliseconds(_characters(said, language), start))
+            words = tuple(_milliseconds(_characters(said, recording.language), start))
             chunks.append(Chunk(number, start, end, words, final=number + 1 == len(spans)))
             self._run.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
         return Heard(chunks=tuple(chunks), took=tuple(took))
