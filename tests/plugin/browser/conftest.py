@@ -28,7 +28,7 @@ def browser() -> Iterator[Any]:
     options.binary_location = str(shutil.which(CHROMIUM))
     for argument in (
         *("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"),
-        "--autoplay-policy=no-user-gesture-required",
+        *("--autoplay-policy=no-user-gesture-required", "--disable-audio-output"),  # a sound card may be absent or hang
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
