@@ -8,7 +8,7 @@ from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
 from pytest_whisperq.backends import Calibration, Clip, TimedText, get_backend
 from pytest_whisperq.backends._whisper import generation_config
-from pytest_whisperq.calibration import load_calibration_set, make_calibration
+from pytest_whisperq.calibration import load_calibration_set, make_calibration, refuse_overlap
 from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_categories, only_english, subset
@@ -208,8 +208,11 @@ class Workbench:
 
     @cached_property
     def long_form(self) -> Corpus:
-        """The utterances of the long recordings, in their order."""
-        return self._heard(load_long_form(self.config.long_form))
+        """The utterances of the long recordings, in their order; raises `CorpusError` if any was calibrated on."""
+        corpus = self._heard(load_long_form(self.config.long_form))
+        if self.calibrates:
+            refuse_overlap(self.calibration_set, self._probe(self.calibration_set), self._probe(corpus))
+        return corpus
 
     def long_texts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says in the long recordings, cut where their utterances part; decoded once a run."""

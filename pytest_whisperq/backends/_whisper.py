@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
-from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, Word
 from pytest_whisperq.corpus.spacing import is_spaced
 from pytest_whisperq.errors import BuildError
@@ -79,10 +78,11 @@ class FrontEnd:
 
     def features(self, clips: Sequence[Clip]) -> "NDArray[np.float32]":
         """Return log-mel features, shape (clips, mels, 3000), each clip padded to the model's 30 s window."""
-        samples = [clip.samples for clip in clips]
-        features = self.extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="np").input_features
-        result: NDArray[np.float32] = features.astype("float32")
-        return result
+        import numpy as np
+
+        from pytest_whisperq.backends._features import log_mel
+
+        return np.stack([log_mel(self.extractor, clip.samples) for clip in clips])
 
     def attention_mask(self, clips: Sequence[Clip]) -> "NDArray[np.int64]":
         """Return which frames of `features` are not padding, shape (clips, 3000)."""

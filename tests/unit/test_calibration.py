@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ramp_model import write_recording
 
 from pytest_whisperq.artifacts import ArtifactStore
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
@@ -146,3 +147,14 @@ def builds_with(monkeypatch: pytest.MonkeyPatch) -> list[Calibration | None]:
 def test_a_set_that_is_not_there_is_blamed_on_its_own_option(typed: str) -> None:
     with pytest.raises(WhisperqError, match=f"^--whisperq-calibration: '{typed}' "):
         load_calibration_set(typed)
+
+
+def test_spans_of_the_long_recordings_are_refused_too(
+    tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = str(write_recording(tmp_path))
+    options = {"long_form": listing, "calibration": listing}
+    assert start_run(**options).long_form.utterances  # nothing in the run is calibrated
+    monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
+    with pytest.raises(CorpusError, match=r"--whisperq-calibration: .* clips are evaluated on too"):
+        _ = start_run(**options).long_form
