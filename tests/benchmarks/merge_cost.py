@@ -1,14 +1,15 @@
 """What a push costs, and whether it depends on the length of the stream: ``python tests/benchmarks/merge_cost.py``.
 
-Windows of 75 words (25 s at three words a second) every second. Medians of three passes each; the ratio of ten hours to
+Windows of 75 words (25 s at three words a second) every second. Medians of three streams; the ratio of ten hours to
 ten minutes is the promise, microseconds are this machine's.
 """
 
 import argparse
+import itertools
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pytest_whisperq.streaming import Chunk, LocalAgreement, Merger, StreamProfile, TimeAnchoredMerge, Word
 
@@ -31,15 +32,28 @@ def chunks(seconds: int, seed: int) -> Iterator[Chunk]:
         yield Chunk(seq, first, end, tuple(heard))
 
 
-def micros(merge: Merger, seconds: int, seed: int) -> float:
+def micros(merge: Merger, stream: Iterable[Chunk]) -> float:
     """Return the mean cost of a push, in microseconds."""
     spent, count = 0, 0
-    for chunk in chunks(seconds, seed):
+    for chunk in stream:
         begun = time.perf_counter_ns()
         merge.push(chunk)
         spent += time.perf_counter_ns() - begun
         count += 1
     return spent / count / 1000
+
+
+def compared(make: Callable[[StreamProfile], Merger], hours: float, seed: int) -> tuple[float, float, Merger]:
+    """Return the mean cost of a push in streams of ten minutes, and in a long one, and the merge of the long one.
+
+    An hour of the long one and a short one by turns, so that a machine that grows slower is so for both.
+    """
+    merge, long, short = make(PROFILE), [], []
+    stream = chunks(int(hours * 3600), seed)
+    for chunk in stream:
+        long.append(micros(merge, itertools.chain([chunk], itertools.islice(stream, 3599))))
+        short.append(micros(make(PROFILE), chunks(600, seed)))
+    return statistics.fmean(short), statistics.fmean(long), merge
 
 
 def main() -> None:
@@ -49,16 +63,11 @@ def main() -> None:
     hours = parser.parse_args().hours
     print(f"| merge | 10 minutes, µs a push | {hours:g} hours | ratio | state after |\n|---|---|---|---|---|")
     for make in (TimeAnchoredMerge, LocalAgreement):
-        short, long = [], []
-        for seed in range(3):
-            short.append(statistics.median(micros(make(PROFILE), 600, seed) for _ in range(5)))
-            merge = make(PROFILE)
-            long.append(micros(merge, int(hours * 3600), seed))
-        ratio = statistics.median(b / a for a, b in zip(short, long, strict=True))
-        print(
-            f"| {make.__name__} | {statistics.median(short):.0f} | {statistics.median(long):.0f} | {ratio:.2f} "
-            f"| {merge.state_size} |"
-        )
+        found = [compared(make, hours, seed) for seed in range(3)]
+        short, long = (statistics.median(each) for each in zip(*((a, b) for a, b, _ in found), strict=True))
+        ratio = statistics.median(long / short for short, long, _ in found)
+        state = max(merge.state_size for *_, merge in found)
+        print(f"| {make.__name__} | {short:.0f} | {long:.0f} | {ratio:.2f} | {state} |")
 
 
 if __name__ == "__main__":

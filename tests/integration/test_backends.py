@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pytest_whisperq import audio, embedded
 from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
@@ -135,6 +136,30 @@ def test_faster_whisper_encodes_a_clip_once_and_says_what_its_own_transcribe_say
         assert said.text == own.strip()
         assert said.language == (model.detect_language(samples)[0] if len(samples) else said.language)
     assert len(calls) == 7
+
+
+def test_faster_whisper_keeps_numpys_threads_off_the_encoders_processors(
+    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = gate_run(candidate="faster-whisper:int8")
+    artifact = run.model(run.config.candidates[0]).artifact
+    transcriber: Any = get_backend("faster-whisper").load("int8", artifact.directory, 1)
+    encode, seen = transcriber._model.encode, set[int]()
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    def watched(features: Any) -> Any:
+        seen.update(threads())
+        return encode(features)
+
+    monkeypatch.setattr(transcriber._model, "encode", watched)
+    clip = Clip(samples=audio.load(run.corpus.speech[0].audio), language="en")
+    with threadpool_limits(2, user_api="blas"):
+        transcriber.transcribe([clip])
+        transcriber.transcribe_words(clip)
+        assert seen == {1}
+        assert threads() == {2}  # other tests of the same process have theirs back
 
 
 def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., GateRun]) -> None:
