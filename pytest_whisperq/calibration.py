@@ -23,14 +23,20 @@ def load_calibration_set(location: str) -> Corpus:
     return speech
 
 
-def refuse_overlap(corpus: Corpus, facts: dict[str, ClipFacts], evaluated: dict[str, ClipFacts]) -> None:
-    """Raise `CorpusError` listing the clips of the calibration set ``corpus`` that are evaluated on too, by sound."""
+def refuse_overlap(
+    corpus: Corpus, facts: dict[str, ClipFacts], evaluated: dict[str, ClipFacts], option: str = "--whisperq-corpus"
+) -> None:
+    """Raise `CorpusError` listing the clips of the calibration set ``corpus`` that are evaluated on too, by sound.
+
+    ``facts`` are those of the calibration set, ``evaluated`` those of what ``option`` names.
+    """
     sounds = {fact.digest for fact in evaluated.values()}
     if shared := [item.id for item in corpus.utterances if facts[item.id].digest in sounds]:
         more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
         raise CorpusError(
             f"--whisperq-calibration: {len(shared)} of {len(corpus.utterances)} clips are evaluated on too, which "
-            f"flatters the quantized model: {', '.join(shared[:_SHOWN])}{more}. Take them out of one of the two sets."
+            f"flatters the quantized model: {', '.join(shared[:_SHOWN])}{more}. "
+            f"Take them out of one of the two sets, this or {option}."
         )
 
 

@@ -12,6 +12,7 @@ from pytest_whisperq.calibration import load_calibration_set, make_calibration, 
 from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_categories, only_english, subset
+from pytest_whisperq.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import WhisperqError
@@ -211,7 +212,8 @@ class Workbench:
         """The utterances of the long recordings, in their order; raises `CorpusError` if any was calibrated on."""
         corpus = self._heard(load_long_form(self.config.long_form))
         if self.calibrates:
-            refuse_overlap(self.calibration_set, self._probe(self.calibration_set), self._probe(corpus))
+            chosen = self.calibration_set
+            refuse_overlap(chosen, self._probe(chosen), self._probe(corpus), LONG_FORM_OPTION)
         return corpus
 
     def long_texts(self, spec: ModelSpec) -> TranscriptSet:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def log_mel(extractor: Any, samples: "NDArray[np.float32]") -> "NDArray[np.float32]":
     """Return the features of a clip, shape (mels, 3000), padded to the model's window.
 
-    ``extractor`` is a `WhisperFeatureExtractor`, which transforms all of the window. Only frames that hear the clip
-    differ from the next, so that as many and one of silence are made, and this one fills the rest: bit for bit the
-    same. One clip at a time, lest the length of another decide how many frames are made.
+    ``extractor`` is a `WhisperFeatureExtractor`, which by itself transforms all of the window. All frames of the
+    silence behind a clip are equal: one of them is made, and fills the rest, bit for bit the same. One clip at a time:
+    batches are padded to their longest clip, and a clip's features should not depend on its neighbours.
     """
     hop, asked = int(extractor.hop_length), dict[str, Any]()
     length = hop * -(-(len(samples) + 2 * extractor.n_fft) // hop)

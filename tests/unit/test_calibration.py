@@ -70,7 +70,9 @@ def test_clips_that_are_evaluated_on_are_refused_by_name(
     chosen: Corpus, tmp_path: Path, make_corpus: Callable[..., Path]
 ) -> None:
     evaluated = load_corpus(make_corpus(tmp_path / "calls", ["one", "zero"]))  # clip0000 and clip0001 sound alike
-    with pytest.raises(CorpusError, match=r"2 of 3 clips are evaluated on too.*clip0000\.wav, clip0001\.wav\. Take"):
+    with pytest.raises(
+        CorpusError, match=r"2 of 3 clips are evaluated on too.*clip0000\.wav, clip0001\.wav\. Take.*--whisperq-corpus"
+    ):
         make_calibration(chosen, facts(chosen, tmp_path), facts(evaluated, tmp_path), ALPHAS)
 
 
@@ -156,5 +158,7 @@ def test_spans_of_the_long_recordings_are_refused_too(
     options = {"long_form": listing, "calibration": listing}
     assert start_run(**options).long_form.utterances  # nothing in the run is calibrated
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
-    with pytest.raises(CorpusError, match=r"--whisperq-calibration: .* clips are evaluated on too"):
+    with pytest.raises(
+        CorpusError, match=r"--whisperq-calibration: .* clips are evaluated on too.*--whisperq-long-form"
+    ):
         _ = start_run(**options).long_form
