@@ -32,8 +32,6 @@ from pytest_whisperq.measure.timing import measure, rounds
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec
 
-ROUNDS = 10
-
 
 def start(cache: Path, clips: int, **options: str) -> GateRun:
     """Return a run that has built its models and decoded nothing."""
@@ -111,8 +109,8 @@ LIBRARIES: dict[str, Callable[[Path, int, Any], Decode]] = {
 }
 
 
-def decoding(cache: Path, clips: int, options: dict[str, str]) -> str:
-    """Return how much longer the plugin takes to decode, with bounds."""
+def decoding(cache: Path, clips: int, count: int, options: dict[str, str]) -> str:
+    """Return how much longer the plugin takes to decode, with the bounds that ``count`` rounds give."""
     first = start(cache, clips, **options)
     spec = first.spec(first.config.candidates[0])
 
@@ -120,7 +118,7 @@ def decoding(cache: Path, clips: int, options: dict[str, str]) -> str:
         start(cache, clips, **options).transcripts(spec)
 
     # A machine's other users disturb rounds of seconds nearly always; the order and the t test have to do.
-    done = islice(rounds(lambda _: bare(first, spec), through_the_plugin, 1, 0, state=ProcessorState), ROUNDS)
+    done = islice(rounds(lambda _: bare(first, spec), through_the_plugin, 1, 0, state=ProcessorState), count)
     found = measure(list(done), confidence=0.95).speedup
     low, value, high = (100 * (1 / part - 1) for part in (found.upper, found.value, found.lower) if part)
     return f"{value:+.1f} % ({low:+.1f} … {high:+.1f})"
@@ -218,6 +216,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--threads", default="auto", help="of decoding")
     parser.add_argument("--backend", default="ctranslate2:int8")
     parser.add_argument("--sizes", nargs="*", default=["whisperq-micro", "random:whisper-tiny"])
     parser.add_argument("--gated", default="openvino:int8-ptq")
@@ -232,8 +232,8 @@ def main() -> None:
         cache = Path(folder)
         for model in args.sizes:
             clips = args.clips if model == "whisperq-micro" else max(args.clips // 4, 5)
-            options = {"candidate": args.backend, "baseline": args.backend, "model": model}
-            longer = decoding(cache, clips, options)
+            pair = {"candidate": args.backend, "baseline": args.backend}
+            longer = decoding(cache, clips, args.rounds, {**pair, "model": model, "threads": args.threads})
             print(f"{model}, {clips} clips on {args.backend}: the plugin takes {longer} longer", flush=True)
         start(cache, args.clips, candidate=args.gated)
         gating(cache, args.clips, args.gated)
