@@ -70,11 +70,11 @@ class TimeAnchoredMerge:
         if self._over:
             raise RuntimeError("the stream was flushed; begin a new one with a new merge")
         window = (chunk.start, chunk.end)
-        if chunk.seq == 0 and chunk.start < chunk.end:
-            self._origin = chunk.start
         said = hash((chunk.words, chunk.final))
         is_known = said in self._windows.get(window, ())
         is_late = chunk.end <= self._floor() or (not chunk.words and chunk.end <= self._right)
+        if chunk.seq == 0 and chunk.start < chunk.end:  # not before: it would make itself late
+            self._origin = chunk.start
         if chunk.end == chunk.start or is_known or is_late:
             return Update((), self._tentative())
         inner = (
@@ -136,10 +136,9 @@ class TimeAnchoredMerge:
             if place >= 0:
                 position = max(position, place + 1)
                 # What earlier windows had in their inside, and only ends have heard, is not there.
-                if place < self._closed or self._slots[place].secure or not word.retold:
+                if place >= self._closed and (self._slots[place].secure or not word.retold):
                     found.add(place)
-                    if place >= self._closed:
-                        self._slots[place].hear(window, word)
+                    self._slots[place].hear(window, word)
             elif not word.retold:
                 slot = Slot(word.start, word.end, word.key)
                 slot.hear(window, word)

@@ -115,3 +115,47 @@ def test_the_last_window_is_heard_however_little_it_is_longer_than_the_one_befor
     one.push(Chunk(0, 0, 750, (at(400),)))
     one.push(Chunk(1, 0, 790, (at(400), at(650, "it")), True))
     assert join(one.committed) == "so it"
+
+
+def test_a_window_that_says_nothing_and_comes_late_takes_nothing_away() -> None:
+    """It has what an end alone has heard yet in its inside."""
+    one = merge()
+    one.push(Chunk(1, 1000, 4000, (at(1100),)))
+    one.push(Chunk(2, 800, 3000))
+    assert said(one) == "so"
+
+
+def test_the_first_window_may_be_short_and_come_when_others_are_past_it() -> None:
+    one = merge()
+    one.push(Chunk(1, 300, 3300, (at(700, "it"),)))
+    one.push(Chunk(2, 1000, 3700, (at(2000, "then"),)))
+    one.push(Chunk(0, 0, 900, (at(400),)))
+    assert said(one) == "so it then"
+
+
+def test_what_an_end_has_invented_holds_nothing_up_once_a_window_has_it_in_its_inside() -> None:
+    """Two windows agree on "then"; one alone could tell that nothing was said before it."""
+    one = merge()
+    one.push(Chunk(0, 0, 2000, (at(500), at(1850, "invented"))))
+    one.push(Chunk(1, 0, 2500, (at(500), at(1985, "then"))))
+    one.push(Chunk(2, 1700, 4000, (at(1985, "then"),)))
+    assert join(one.committed) == "so then"
+
+
+def test_a_word_comes_behind_its_neighbour_though_an_invented_one_goes() -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 1000, (at(900, "invented", 50),)))
+    one.push(Chunk(1, 800, 3800, (at(1100, "a", 50), at(1500, "c"), at(1800, "d"))))
+    one.push(Chunk(2, 0, 1300, (at(1100, "a", 50), at(1200, "b", 50))))
+    assert said(one) == "a b c d"
+
+
+@pytest.mark.parametrize(("start", "text"), [(5220, "so"), (5219, "it so")])
+def test_behind_lost_sound_what_the_first_window_knew_is_not_taken_from_the_beginning_of_the_next(
+    start: int, text: str
+) -> None:
+    one = merge()
+    one.push(Chunk(0, 0, 2000))
+    one.push(Chunk(5, 5000, 8000, (at(6000),)))
+    one.push(Chunk(6, 5100, 8100, (at(start, "it"), at(6000))))
+    assert said(one) == text

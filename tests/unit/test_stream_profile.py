@@ -1,11 +1,14 @@
-"""What a merge may count on: which profiles are refused, and with which words."""
+"""What a merge may count on: which profiles are refused, and with which words; profiles as files."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
 from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming import StreamProfile, required_overlap
+from pytest_whisperq.streaming.overlap import load_profile, save_profile
 
 
 def test_what_a_merge_counts_on_unless_it_is_told() -> None:
@@ -66,3 +69,51 @@ def test_equal_words_may_be_as_close_as_their_times_are_exact(jitter: int, close
         exact = "after 1 ms and its time may be 0 ms off: .* exact to 0 ms"
     with pytest.raises(StreamError, match=exact):
         StreamProfile(jitter=jitter, repeat_spacing=closest - 1).check()
+
+
+def test_a_profile_comes_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    profile = StreamProfile(edge=450, jitter=160, longest_word=1560, repeat_spacing=962)
+    save_profile(profile, path)
+    assert load_profile(path, "--option") == profile
+
+
+def test_what_a_profile_leaves_out_is_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text('{"edge": 100}')
+    assert load_profile(path, "--option") == StreamProfile(edge=100)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        ("{", "is not JSON"),
+        ("[1]", "holds no JSON object"),
+        ('{"hops": 1}', "unknown key 'hops'; valid: window, hop, edge"),
+        ('{"hop": 0.5}', "hop must be a whole number (got 0.5)"),
+        ('{"hop": true}', "hop must be a whole number (got True)"),
+        ('{"hop": 0}', "hop is 0; a stream needs 1 or more"),
+        ('{"window": 1500}', "no merge can be right"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_names_option_and_file(tmp_path: Path, text: str | None, told: str) -> None:
+    path = tmp_path / "profile.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(StreamError) as caught:
+        load_profile(path, "--whisperq-merge-profile")
+    assert str(caught.value).startswith(f"--whisperq-merge-profile: {path}")
+    assert told in str(caught.value)
+
+
+def test_a_profile_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(StreamError, match=r"nowhere.*cannot be written"):
+        save_profile(StreamProfile(), tmp_path / "nowhere" / "profile.json")
+
+
+def test_a_profile_is_readable_by_people(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    save_profile(StreamProfile(), path)
+    assert json.loads(path.read_text())["window"] == 6000
+    assert path.read_text().count("\n") > 5
