@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,7 @@ def ratio(pair: str, size: str, args: argparse.Namespace) -> Iterator[dict[str, 
             "stage": stage,
             "ratio": [found.speedup.lower, found.speedup.value, found.speedup.upper],
             "rounds": len(found.rounds),
+            "timed": [astuple(one)[:-1] for one in found.rounds],
             "discarded": dict(found.discarded),
             "threads": run.config.threads,
         }
