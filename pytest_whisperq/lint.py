@@ -14,6 +14,7 @@ from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.measure import catastrophe
+from pytest_whisperq.measure.intervals import independent
 from pytest_whisperq.measure.power import plan
 from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
 from pytest_whisperq.normalize import Normalizer
@@ -175,7 +176,7 @@ def _too_small(
     """Say that no candidate could pass, however good: counted on the rows that a run could use."""
     spoken = [sound for sound in sounds if sound.item.is_speech]
     lengths = [len(normalizer(sound.item.reference, sound.item.language).split()) for sound in spoken]
-    power = plan(lengths, [sound.item.cluster or sound.digest for sound in spoken], confidence=config.confidence)
+    power = plan(lengths, [_cluster(sound) for sound in spoken], confidence=config.confidence)
     beyond = []
     if config.max_drop <= power.at_best:
         needed = power.needed(config.max_drop, best=True)
@@ -183,8 +184,12 @@ def _too_small(
             f"max_drop={config.max_drop:g} ({f'at least {needed} are needed' if needed else 'no corpus can'})"
         )
     clean = catastrophe.least(config.max_catastrophes, config.confidence)
-    if len(sounds) < clean:
-        beyond.append(f"max_catastrophes={config.max_catastrophes:g} (at least {clean} are needed)")
+    if independent([_cluster(sound) for sound in sounds]) < clean:
+        beyond.append(f"max_catastrophes={config.max_catastrophes:g} (at least {clean} independent ones are needed)")
     if beyond:
         size = f"{len(sounds)} utterances, {len(spoken)} of speech,"
         yield Finding(where=corpus.name, message=f"{size} cannot certify {' and '.join(beyond)}")
+
+
+def _cluster(sound: _Sound) -> str:
+    return sound.item.cluster or sound.digest

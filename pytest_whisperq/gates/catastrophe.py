@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, log
+from math import ceil
 
 from pytest_whisperq.gates.judging import Evidence, Outcome, judge, judgement_on
-from pytest_whisperq.measure.catastrophe import KINDS, CatastropheMeasurement, Wreck, measure_catastrophes
+from pytest_whisperq.measure.catastrophe import KINDS, CatastropheMeasurement, Wreck, least, measure_catastrophes
 from pytest_whisperq.measure.error_rate import align
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.verdict import Check, Verdict
@@ -35,17 +35,22 @@ def judge_catastrophe(texts: PairedTexts, *, max_rate: float, confidence: float,
 
 
 def _check(found: CatastropheMeasurement, max_rate: float, confidence: float) -> Check:
-    count = found.rate.clusters
+    count, aside = found.at_risk, found.left_aside
     check = judge("new wrecks", found.rate, max_rate, keep="below", unit="of utterances", utterances=count)
     if found.rate.value is None:
-        return check
+        reason = f"the baseline itself wrecks all {aside} utterances: none is left to judge; check model and language"
+        return replace(check, reason=reason) if aside else check
     kinds = Counter(kind for wreck in found.wrecks for kind in wreck.kinds)
     listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
     reason = f"{len(found.wrecks)} of {count} utterances{f' ({listed})' if listed else ''}"
+    if aside:
+        reason += f", {aside} that the baseline wrecks left aside"
     if check.verdict is Verdict.INCONCLUSIVE:
-        needed = ceil(log(1 - confidence) / log(1 - max_rate)) if max_rate < 1 else count
-        least = f"{count} utterances without a wreck certify {100 * found.best:.2f} % at best"
-        reason += f"; {least}; {needed} without one would certify the limit"
+        alike = found.rate.clusters
+        worth = f", which share clusters and are worth {alike} independent ones," if alike < count else ""
+        needed = ceil(least(max_rate, confidence) * count / max(alike, 1))
+        reason += f"; {count} utterances{worth} without a wreck certify {100 * found.best:.2f} % at best"
+        reason += f"; {needed} without one would certify the limit"
     return replace(check, reason=reason)
 
 

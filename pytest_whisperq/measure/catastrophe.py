@@ -9,7 +9,7 @@ from math import floor, log, log1p
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.corpus.spacing import without_spaces
 from pytest_whisperq.measure.error_rate import Metric, count_errors
-from pytest_whisperq.measure.intervals import Interval
+from pytest_whisperq.measure.intervals import Interval, independent
 from pytest_whisperq.measure.pairs import PairedTexts
 
 EMPTY, LOOP, LENGTH, TRUNCATED, LANGUAGE, NONSPEECH = KINDS = (
@@ -39,12 +39,18 @@ class Wreck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatastropheMeasurement:
-    """New wrecks among all utterances, non-speech included, and the share of speech that is no worse than before."""
+    """New wrecks among the utterances that could be wrecked, and the share of speech that is no worse than before.
+
+    Those ``at_risk`` are all, non-speech included, but those that the baseline wrecks already (``left_aside``).
+    ``best`` is the bound without a single wreck: what so many utterances can certify at most.
+    """
 
     wrecks: tuple[Wreck, ...]
     rate: Interval
     no_regression: Interval
     best: float
+    at_risk: int
+    left_aside: int
 
 
 def wrecked(reference: str, hypothesis: str, *, spaced: bool = True) -> tuple[str, ...]:
@@ -91,17 +97,18 @@ def _lost_at_the_end(reference: str, hypothesis: str) -> int:
 
 
 def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> CatastropheMeasurement:
-    """Find the wrecks that are new and bound their rate exactly (Clopper and Pearson, Biometrika 1934).
-
-    ``best`` is the bound without a single wreck: what so many utterances can certify at most.
-    """
-    wrecks, no_worse = [], 0
+    """Find the wrecks that are new and bound their rate exactly (Clopper and Pearson, Biometrika 1934)."""
+    wrecks: list[Wreck] = []
+    at_risk: list[str] = []
+    no_worse = 0
     for pair in texts.pairs:
         spaced = pair.utterance.is_spaced
         before, after = (wrecked(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate))
         expected = pair.utterance.language or pair.baseline_language
         if pair.candidate_language not in (None, expected) and pair.baseline_language in (None, expected):
             after = (*after, LANGUAGE)
+        if not before:
+            at_risk.append(pair.cluster)
         if after and not before:
             wrecks.append(
                 Wreck(
@@ -116,43 +123,52 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
         reference, *heard = pair.compared(metric)
         base, own = (count_errors(reference, text, metric).errors for text in heard)
         no_worse += own <= base
-    silent = list(_on_non_speech(texts))
-    wrecks += [wreck for wreck in silent if wreck.candidate and not wreck.baseline]
-    count, speech = len(texts.pairs) + len(silent), len(texts.pairs)
+    silent = _on_non_speech(texts)
+    at_risk += [cluster for cluster, wreck in silent if not wreck.baseline]
+    wrecks += [wreck for _, wreck in silent if wreck.candidate and not wreck.baseline]
     return CatastropheMeasurement(
         wrecks=tuple(wrecks),
-        rate=binomial(len(wrecks), count, confidence),
-        no_regression=binomial(no_worse, speech, confidence),
-        best=binomial(0, count, confidence).upper or 1.0,
+        rate=binomial(len(wrecks), len(at_risk), confidence, independent(at_risk)),
+        no_regression=binomial(no_worse, len(texts.pairs), confidence, independent(texts.clusters)),
+        best=binomial(0, len(at_risk), confidence, independent(at_risk)).upper or 1.0,
+        at_risk=len(at_risk),
+        left_aside=len(texts.pairs) + len(silent) - len(at_risk),
     )
 
 
-def _on_non_speech(texts: PairedTexts) -> list[Wreck]:
-    rows = zip(texts.corpus.utterances, texts.baseline.texts, texts.candidate.texts, strict=True)
+def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Wreck]]:
+    """Return what is said about each clip in which nobody speaks, with its cluster."""
+    said = (texts.baseline.clips, texts.baseline.texts, texts.candidate.texts)
     return [
-        Wreck(
-            utterance=item,
-            kinds=(NONSPEECH,),
-            reference="",
-            baseline=texts.normalizer(base, item.language),
-            candidate=texts.normalizer(own, item.language),
+        (
+            item.cluster or clip,
+            Wreck(
+                utterance=item,
+                kinds=(NONSPEECH,),
+                reference="",
+                baseline=texts.normalizer(base, item.language),
+                candidate=texts.normalizer(own, item.language),
+            ),
         )
-        for item, base, own in rows
+        for item, clip, base, own in zip(texts.corpus.utterances, *said, strict=True)
         if not item.is_speech
     ]
 
 
-def binomial(hits: int, count: int, confidence: float) -> Interval:
-    """Return the share ``hits / count`` with exact one-sided bounds, each at ``confidence``; None without a trial."""
+def binomial(hits: int, count: int, confidence: float, worth: float | None = None) -> Interval:
+    """Return the share ``hits / count`` with exact one-sided bounds, each at ``confidence``; None without a trial.
+
+    ``worth``: of how many independent trials the bounds are, if not of ``count`` (`intervals.independent`).
+    """
     if not count:
         return Interval(value=None, lower=None, upper=None, confidence=confidence, clusters=0)
-    alpha = 1 - confidence
+    alpha, trials = 1 - confidence, count if worth is None else worth
     return Interval(
         value=hits / count,
-        lower=1 - _upper(count - hits, count, alpha),
-        upper=_upper(hits, count, alpha),
+        lower=1 - _upper(trials * (1 - hits / count), trials, alpha),
+        upper=_upper(trials * (hits / count), trials, alpha),
         confidence=confidence,
-        clusters=count,
+        clusters=int(trials),
     )
 
 
@@ -161,8 +177,8 @@ def least(limit: float, confidence: float) -> int:
     return 1 if limit >= 1 else floor(log(1 - confidence) / log1p(-limit)) + 1
 
 
-def _upper(hits: int, count: int, alpha: float) -> float:
+def _upper(hits: float, count: float, alpha: float) -> float:
     """Return the probability at which so few hits have a chance of ``alpha``."""
     from scipy.special import betaincinv
 
-    return 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - alpha))
+    return 1.0 if hits >= count else float(betaincinv(hits + 1, count - hits, 1 - alpha))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_whisperq.gates import judge_catastrophe
 from pytest_whisperq.measure.catastrophe import binomial, measure_catastrophes, wrecked
+from pytest_whisperq.measure.intervals import independent
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.verdict import Verdict
 
@@ -93,7 +94,8 @@ def test_only_new_wrecks_count_and_silence_that_speaks_is_one(make_pairs: MakePa
         (texts.corpus.utterances[3].id, ("length", "truncated tail")),
         (texts.corpus.utterances[4].id, ("text on non-speech",)),
     ]
-    assert found.rate.value == pytest.approx(3 / 7)
+    assert (found.at_risk, found.left_aside) == (5, 2)
+    assert found.rate.value == pytest.approx(3 / 5)
     assert found.no_regression.value == pytest.approx(2 / 4)
 
 
@@ -123,6 +125,64 @@ def test_a_planted_rate_is_covered() -> None:
     rng = np.random.default_rng(0)
     uppers = [binomial(int(hits), 100, 0.95).upper or 0 for hits in rng.binomial(100, 0.03, 400)]
     assert np.mean(np.array(uppers) >= 0.03) >= 0.95
+
+
+@pytest.mark.parametrize("alike", [1.0, 0.0], ids=["all or none of a cluster", "each by itself"])
+def test_a_planted_rate_is_covered_where_utterances_share_clusters(alike: float) -> None:
+    """120 clusters of one to seven; as many independent utterances would have too narrow a bound."""
+    rng = np.random.default_rng(0)
+    sizes = np.resize([1, 1, 1, 2, 4, 7], 120)
+    names = [str(number) for number, size in enumerate(sizes) for _ in range(size)]
+    worth = independent(names)
+    assert 50 < worth < 120
+    hits = rng.binomial(1, 0.05, (1000, 120)) @ sizes if alike else rng.binomial(len(names), 0.05, 1000)
+    covered, naive = (
+        np.mean([(binomial(int(one), len(names), 0.95, trials).upper or 0) >= 0.05 for one in hits])
+        for trials in (worth, None)
+    )
+    assert covered >= 0.94
+    assert naive < 0.9 or not alike
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "c"]), min_size=1, max_size=50))
+def test_no_more_is_independent_than_there_are_clusters(names: list[str]) -> None:
+    groups = names.count("") + len({name for name in names if name})
+    assert 1 <= independent(names) <= groups + 1e-9
+    assert independent(["one"] * 5) == 1
+    assert independent(["", "", *"abc"]) == 5
+
+
+def test_copies_certify_no_more_than_one_of_each(make_pairs: MakePairs) -> None:
+    """Fifty clips that are there three times are not 150."""
+    clips = [f"sound{number % 50}" for number in range(150)]
+    (check,) = judge_catastrophe(
+        make_pairs([TEXT] * 150, clips=clips), max_rate=0.02, confidence=0.95, seed=0
+    ).judgement.checks
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.upper == binomial(0, 50, 0.95).upper
+    assert check.reason == (
+        "0 of 150 utterances; 150 utterances, which share clusters and are worth 50 independent ones, without a wreck "
+        "certify 5.82 % at best; 447 without one would certify the limit"
+    )
+
+
+def test_silence_that_is_there_twice_is_one_piece_of_evidence(make_pairs: MakePairs) -> None:
+    texts = make_pairs([""] * 20, clips=[f"noise{number % 10}" for number in range(20)], kinds=["nonspeech"] * 20)
+    assert measure_catastrophes(texts, confidence=0.95).rate.upper == binomial(0, 10, 0.95).upper
+
+
+def test_a_baseline_that_wrecks_everything_leaves_nothing_to_judge(make_pairs: MakePairs) -> None:
+    texts = make_pairs([TEXT] * 200, baseline=[""] * 200, candidate=[""] * 200)
+    (check,) = judge_catastrophe(texts, max_rate=0.02, confidence=0.95, seed=0).judgement.checks
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.reason.startswith("the baseline itself wrecks all 200 utterances")
+
+
+def test_what_the_baseline_wrecks_is_left_aside_and_told(make_pairs: MakePairs) -> None:
+    texts = make_pairs([TEXT] * 200, baseline=[""] * 20 + [TEXT] * 180)
+    (check,) = judge_catastrophe(texts, max_rate=0.02, confidence=0.95, seed=0).judgement.checks
+    assert check.upper == binomial(0, 180, 0.95).upper
+    assert check.reason == "0 of 180 utterances, 20 that the baseline wrecks left aside"
 
 
 @pytest.mark.parametrize(

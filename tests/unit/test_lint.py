@@ -115,7 +115,7 @@ def test_twelve_faults_are_twelve_findings(tmp_path: Path, good: list[Row]) -> N
         assert len(own) == 1, (name, [str(one) for one in found])
     assert re.fullmatch(
         r"48 utterances, 47 of speech, cannot certify max_drop=0\.01 \(at least \d{5} are needed\) "
-        r"and max_catastrophes=0\.02 \(at least 149 are needed\)",
+        r"and max_catastrophes=0\.02 \(at least 149 independent ones are needed\)",
         found[-1].message,
     )
 
@@ -125,7 +125,8 @@ def test_too_few_for_a_share_of_wrecks_are_named_though_they_certify_the_drop(tm
     assert look(folder, max_catastrophes="0.073") == []
     (found,) = look(folder, max_catastrophes="0.072")
     assert (
-        found.message == "40 utterances, 40 of speech, cannot certify max_catastrophes=0.072 (at least 41 are needed)"
+        found.message == "40 utterances, 40 of speech, cannot certify max_catastrophes=0.072 "
+        "(at least 41 independent ones are needed)"
     )
 
 

@@ -113,7 +113,7 @@ def test_lint_counts_its_findings_in_the_exit_code(
     make_corpus(tmp_path / "calls", ["one"] * 140)
     arguments = ["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5", "--max-catastrophes"]
     assert main([*arguments, "0.02"]) == 1
-    assert "(at least 149 are needed)" in capsys.readouterr().out
+    assert "(at least 149 independent ones are needed)" in capsys.readouterr().out
     assert main([*arguments, "0.03"]) == 0
     (tmp_path / "calls" / "clip0003.wav").unlink()
     assert main([*arguments, "0.03"]) == 1
