@@ -12,10 +12,13 @@ REPOSITORY_FILES = re.compile(r"\[([^\]]+)\]\((?:fixtures|tests)/[^)]*\)")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fill in ``<!-- options -->``, ``<!-- markers -->`` and ``<!-- readme: SECTION -->``."""
-    markdown = markdown.replace("<!-- options -->", options_table())
-    markdown = markdown.replace("<!-- markers -->", markers_list())
-    return re.sub(r"<!-- readme: (.*?) -->", lambda match: readme_section(match[1]), markdown)
+    """Fill in ``<!-- options -->``, ``<!-- markers -->`` and ``<!-- readme: SECTION -->``.
+
+    The rest of such a line is for those who read the page in the repository, and goes.
+    """
+    markdown = re.sub(r"<!-- options -->.*", lambda _: options_table(), markdown)
+    markdown = re.sub(r"<!-- markers -->.*", lambda _: markers_list(), markdown)
+    return re.sub(r"<!-- readme: (.*?) -->.*", lambda match: readme_section(match[1]), markdown)
 
 
 def options_table() -> str:
