@@ -5,6 +5,7 @@ what vanishes while one looks is passed over, and nothing is removed that was no
 """
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ from pytest_whisperq.random_model import made_here
 
 _DAY = 86_400.0
 _BUILD, _RANDOM = ".build-", "random"
+_OURS = {
+    "artifacts": re.compile(r"[0-9a-f]{32}|\.build-[0-9a-f]{32}-\w+"),
+    "transcripts": re.compile(r"[0-9a-f]{32}\.jsonl"),
+    _RANDOM: re.compile(r"(\.build-)?(whisper|distil)-[\w.-]+-\d+\.\d+[^-]*-\d+-\d+(-\w+)?"),
+}
+"""How what we make is called, by folder: any directory may be named as a cache, and other projects have such folders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +50,7 @@ def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
 
     A model that is being built at this moment is left out.
     """
-    folders = (("artifacts", "*"), ("transcripts", "*.jsonl"), (_RANDOM, "*"))
-    for path in (path for folder, pattern in folders for path in _oldest_first(root / folder, pattern)):
+    for path in (path for folder, ours in _OURS.items() for path in _oldest_first(root / folder, ours)):
         if path.name.startswith(_BUILD):
             with _unused(root, path) as free:
                 entry = _look(root, path, verify=verify) if free else None
@@ -80,9 +86,11 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _oldest_first(folder: Path, pattern: str) -> list[Path]:
+def _oldest_first(folder: Path, ours: re.Pattern[str]) -> list[Path]:
     times: list[tuple[float, Path]] = []
-    for path in folder.glob(pattern):
+    for path in folder.glob("*"):
+        if not ours.fullmatch(path.name):
+            continue
         try:
             times.append((path.stat().st_mtime, path))
         except FileNotFoundError:

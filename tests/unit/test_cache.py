@@ -210,3 +210,14 @@ def test_random_checkpoints_are_listed_and_those_of_another_torch_are_pruned(roo
         assert [entry.path.name for entry in cache.prune(root)] == [old]
     assert [entry.path.name for entry in cache.prune(root)] == [killed]
     assert [path.name for path in (root / "random").iterdir()] == [own]
+
+
+def test_what_others_keep_in_folders_of_such_names_is_left_alone(tmp_path: Path) -> None:
+    """A project is taken for a cache: its models and transcripts are not ours to call damaged."""
+    theirs = [tmp_path / name for name in ("artifacts/model_v1/model.bin", "transcripts/train.jsonl", "random/exp-1/x")]
+    for path in theirs:
+        path.parent.mkdir(parents=True)
+        path.write_text("theirs")
+    assert list(cache.entries(tmp_path)) == []
+    assert list(cache.prune(tmp_path, older_than=0)) == []
+    assert all(path.read_text() == "theirs" for path in theirs)
