@@ -16,6 +16,8 @@ class Option(NamedTuple):  # a third of the time that making a dataclass takes, 
     help: str
     default: str | None = None
     is_path: bool = False
+    is_path_after_at: bool = False
+    """Only what follows an @ is a path, as in ``BACKEND@MODEL``."""
     is_switch: bool = False
     """Typed without a value on the command line, as true or false in an ini file."""
     creates: bool = False

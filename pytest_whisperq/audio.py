@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 """Samples per second of everything a Whisper model hears."""
 
+_UNKNOWN = 2**62
+"""From here on a number of frames is how libsndfile says that a file does not tell."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSource:
@@ -103,14 +106,17 @@ def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSourc
     try:
         with soundfile.SoundFile(file) as sound:
             rate = int(sound.samplerate)
-            start, stop = _span(sound.frames, rate, source)
-            sound.seek(start)
-            return sound.read(stop - start, dtype="float32", always_2d=True), rate
+            if sound.frames < _UNKNOWN:
+                start, stop = _span(sound.frames, rate, source)
+                sound.seek(start)
+                return sound.read(stop - start, dtype="float32", always_2d=True), rate
+            problem = "its header does not say how long it is, as of a FLAC file that was written to a pipe"
     except soundfile.LibsndfileError as error:
-        file.seek(0)
-        samples, rate = _decode_av(file, source, str(error))
-        start, stop = _span(samples.shape[0], rate, source)
-        return samples[start:stop], rate
+        problem = str(error)
+    file.seek(0)
+    samples, rate = _decode_av(file, source, problem)
+    start, stop = _span(samples.shape[0], rate, source)
+    return samples[start:stop], rate
 
 
 def _decode_av(

@@ -27,7 +27,7 @@ _OURS = {
     "transcripts": re.compile(r"[0-9a-f]{32}\.jsonl"),
     _RANDOM: re.compile(r"(\.build-)?(whisper|distil)-[\w.-]+-\d+\.\d+[^-]*-\d+-\d+(-\w+)?"),
 }
-"""How what we make is called, by folder: any directory may be named as a cache, and other projects have such folders."""
+"""How what we make is called, by folder: any directory may be named as a cache, and others have such folders too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="BACKEND[:PRECISION][@MODEL]",
         parse=_typed.text,
         default="transformers:float32",
+        is_path=True,
+        is_path_after_at=True,
         help="what candidates are judged against, but by speedup and longform (the same backend at float32, where it "
         "has it) and streaming (the same model offline)",
     ),

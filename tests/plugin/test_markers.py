@@ -1,5 +1,6 @@
 """Where a gate marker stands, and what several of them mean together."""
 
+import os
 import subprocess
 import sys
 
@@ -82,6 +83,25 @@ def test_ini_paths_are_relative_to_the_ini_file(project: Project) -> None:
     done = subprocess.run([sys.executable, "-m", "pytest"], cwd=below, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert (project.pytester.path / ".cache" / "artifacts").is_dir()
+
+
+def test_ini_paths_that_are_a_part_of_a_value_or_a_home_are_found_from_anywhere(project: Project) -> None:
+    project.record(int8=same)
+    root = project.pytester.path
+    (root / "sets").mkdir()
+    project.corpus.rename(root / "sets" / "calls")
+    project.pytester.makeini(
+        "[pytest]\nwhisperq_backend = scripted\nwhisperq_baseline = scripted@model\n"
+        "whisperq_corpus = sets@calls\nwhisperq_model = model\nwhisperq_cache_dir = ~/cache\n"
+    )
+    below = project.pytester.mkdir("below")
+    (below / "test_it.py").write_text("def test_it(whisperq_gate):\n    whisperq_gate.parity()\n")
+    environment = {**os.environ, "HOME": str(root / "home"), "USERPROFILE": str(root / "home")}
+    command = [sys.executable, "-m", "pytest"]
+    done = subprocess.run(command, cwd=below, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert (root / "home" / "cache" / "artifacts").is_dir()
+    assert not list(root.rglob("~"))
 
 
 def test_a_build_that_fails_is_tried_once_for_all_gates(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,19 @@ def test_m4a_is_read_through_pyav() -> None:
     assert 0.25 < np.sqrt(np.mean(samples[4_000:12_000] ** 2)) < 0.45
 
 
+def test_a_flac_file_that_does_not_say_how_long_it_is_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What writes to a pipe cannot go back to put the number of samples into the header."""
+    samples = np.sin(np.arange(8000, dtype=np.float32))
+    piped = bytearray(audio.as_flac(samples))
+    piped[21] &= 0xF0
+    piped[22:26] = bytes(4)
+    heard = audio.load(AudioSource(label="piped.flac", data=bytes(piped), offset=0.1, seconds=0.2))
+    np.testing.assert_allclose(heard, samples[1600:4800], atol=1e-4)
+    monkeypatch.setattr(_lazy, "missing", lambda modules: modules)
+    with pytest.raises(CorpusError, match=r"piped\.flac: not readable .*does not say how long it is"):
+        audio.load(AudioSource(label="piped.flac", data=bytes(piped)))
+
+
 def test_without_pyav_the_install_line_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lazy, "missing", lambda modules: list(modules))
     with pytest.raises(CorpusError, match=r'a\.wav: not readable as wav.*pip install "pytest-whisperq\[data\]"'):
