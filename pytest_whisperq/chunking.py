@@ -63,8 +63,8 @@ def compare(
                 begun = time.perf_counter()
                 text = ways[mode](samples, recording.language)
                 took[mode] = time.perf_counter() - begun
-                said[mode] = bench.normalizer(text, recording.language)
-        reference = bench.normalizer(" ".join(item.reference for item in recording.utterances), recording.language)
+                said[mode] = bench.long_normalizer(text, recording.language)
+        reference = bench.long_normalizer(" ".join(item.reference for item in recording.utterances), recording.language)
         if metric == "cer" and not recording.utterances[0].is_spaced:
             reference, said = without_spaces(reference), {mode: without_spaces(text) for mode, text in said.items()}
         yield Comparison(

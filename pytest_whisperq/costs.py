@@ -3,7 +3,8 @@
 import re
 from functools import cached_property
 
-from pytest_whisperq import gates
+from pytest_whisperq import audio, gates
+from pytest_whisperq.backends import Clip
 from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.corpus import subset
 from pytest_whisperq.history import History
@@ -72,7 +73,8 @@ class CostGates(Workbench):
 
     def _peaks(self, model: Model) -> MemoryMeasurement:
         if model.spec not in self._memory:
-            clips = self.clips(self.config.decode_batch)
+            chosen = subset(self.corpus, self.config.decode_batch, self.config.seed).utterances
+            clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in chosen]
             self._progress(f"{model.spec} runs {MEMORY_RUNS} times in a process of its own", 0, 0)
             artifact = self.store.intact(model.spec)
             found = measure_memory(artifact, clips, self.config.threads, MEMORY_RUNS)

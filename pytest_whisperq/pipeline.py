@@ -177,7 +177,7 @@ class GateRun(CostGates):
         baseline = self.unquantized(spec, "longform")
         metric = metric or self.config.metric or choose_metric(self.long_form)
         heard = self.long_texts(baseline), self.long_texts(spec)
-        texts = pair_texts(self.long_form, self.normalizer, *heard, is_normalized=True)
+        texts = pair_texts(self.long_form, self.long_normalizer, *heard, is_normalized=True)
         # Under its own normalizer only: it is normalized texts that are cut where utterances part.
         outcome = gates.judge_accuracy(
             texts,

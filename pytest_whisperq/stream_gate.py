@@ -81,7 +81,7 @@ class StreamGate(Streams):
         """Return what the streams of a model came to under a merge that counts on ``profile``."""
         run, streamed = self._run, self.streamed(spec, profile)
         both = streamed.offline, streamed.transcripts
-        texts = pair_texts(run.long_form, run.normalizer, *both, is_normalized=True)
+        texts = pair_texts(run.long_form, run.long_normalizer, *both, is_normalized=True)
         ideal, aware = (self._lags(streamed, computing=counted) for counted in (False, True))
         return StreamedWords(
             texts=texts,

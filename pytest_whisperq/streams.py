@@ -18,6 +18,7 @@ from pytest_whisperq.corpus.spacing import is_spaced
 from pytest_whisperq.errors import CorpusError, DecodeError, StreamError, WhisperqError
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.longform import share_out
+from pytest_whisperq.measure.pairs import refuse_wordless
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join, key
 from pytest_whisperq.streaming.overlap import load_profile
@@ -64,17 +65,14 @@ class Streams:
     @cached_property
     def recordings(self) -> list[LongRecording]:
         """The long recordings; raises `CorpusError` for what could not be aligned with them, or with anything."""
-        corpus, normalizer = self._run.long_form, self._run.normalizer
-        if not corpus.utterances:
-            raise CorpusError(f"--whisperq-long-form: nobody speaks in {corpus.name}; there is nothing to stream")
+        corpus = self._run.long_form
         for item in corpus.utterances:
             if (item.audio.seconds or 0.0) > WINDOW:
                 raise CorpusError(
                     f"{item.where}: an utterance of {item.audio.seconds:.1f} s; to know when its words are said it may "
                     f"last {WINDOW:g} s: split it"
                 )
-            if not normalizer(item.reference, item.language):
-                raise CorpusError(f"{item.where}: nothing is left of {item.reference!r} under {normalizer}")
+        refuse_wordless(corpus, self._run.long_normalizer)
         return whole(corpus)
 
     @cached_property
@@ -152,7 +150,7 @@ class Streams:
         shares = [
             share
             for recording, own in zip(self.recordings, events, strict=True)
-            for share in share_out(recording, join(own[-1].committed), self._run.normalizer)
+            for share in share_out(recording, join(own[-1].committed), self._run.long_normalizer)
         ]
         streamed = replace(offline, texts=tuple(shares))
         return Streamed(offline=offline, transcripts=streamed, heard=heard, events=events)
@@ -175,8 +173,8 @@ class Streams:
             hear = words or (lambda clip: transcriber.transcribe([clip])[0])
             heard = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
             items = self._run.long_form.utterances
-            texts = [self._run.normalizer(self._whole(spec, item, hear), item.language) for item in items]
-            self._heard[spec] = heard_apart(artifact, transcriber, self._run.long_form, texts), heard
+            texts = [self._run.long_normalizer(self._whole(spec, item, hear), item.language) for item in items]
+            self._heard[spec] = heard_apart(artifact, transcriber, [item.id for item in items], texts), heard
         return self._heard[spec]
 
     def _whole(self, spec: ModelSpec, item: Utterance, hear: Callable[[Clip], Any]) -> str:
@@ -214,7 +212,7 @@ class Streams:
 
     def normalize(self, recording: LongRecording) -> Callable[[str], str]:
         """Return the run's normalizer for the language of a recording."""
-        normalizer = self._run.normalizer
+        normalizer = self._run.long_normalizer
         return lambda text: normalizer(text, recording.language)
 
 

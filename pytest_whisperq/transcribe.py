@@ -70,14 +70,19 @@ class Known:
     languages: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def heard_apart(artifact: Artifact, transcriber: Transcriber, corpus: Corpus, texts: Sequence[str]) -> TranscriptSet:
-    """Return texts that came about in another way than a `TranscriptCache` decodes, and stay out of it."""
+def heard_apart(
+    artifact: Artifact, transcriber: Transcriber, clips: Sequence[str], texts: Sequence[str]
+) -> TranscriptSet:
+    """Return texts that came about in another way than a `TranscriptCache` decodes, and stay out of it.
+
+    ``clips`` are digests, or names where every utterance has a cluster, which says better what is independent.
+    """
     return TranscriptSet(
         spec=artifact.spec,
         artifact=artifact,
         compute_type=transcriber.compute_type,
         operations=getattr(transcriber, "operations", ""),
-        clips=tuple(item.id for item in corpus.utterances),
+        clips=tuple(clips),
         texts=tuple(texts),
         languages=(None,) * len(texts),
     )

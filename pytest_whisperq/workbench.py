@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from pytest_whisperq import audio, normalize
+from pytest_whisperq import normalize
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
-from pytest_whisperq.backends import Calibration, Clip, TimedText, get_backend
-from pytest_whisperq.backends._whisper import generation_config
+from pytest_whisperq.backends import Calibration, TimedText, get_backend
 from pytest_whisperq.calibration import load_calibration_set, make_calibration, refuse_overlap
 from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_categories, only_english, subset
+from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_categories, subset
 from pytest_whisperq.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
@@ -20,19 +19,16 @@ from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric
-from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.measure.pairs import PairedTexts, pair_texts, refuse_wordless
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.random_model import find_source
 from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.taught import hearable, is_multilingual
 from pytest_whisperq.transcribe import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
 
 
 def silent(stage: str, done: int, total: int) -> None:
     """Show nothing."""
-
-
-def _is_multilingual(source: SourceModel) -> bool:
-    return bool(generation_config(source.directory).get("is_multilingual", True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +47,7 @@ class Model:
     @property
     def is_multilingual(self) -> bool:
         """Whether it knows several languages; an English-only model detects none."""
-        return _is_multilingual(self.spec.source)
+        return is_multilingual(self.spec.source)
 
     @property
     def artifact(self) -> Artifact:
@@ -117,11 +113,7 @@ class Workbench:
         return subset(self._heard(load_calibration_set(config.calibration)), config.calibration_samples, config.seed)
 
     def _heard(self, corpus: Corpus) -> Corpus:
-        """Leave out the languages that a model of the run was never taught."""
-        for model in (self.source, self.baseline_source):
-            if not _is_multilingual(model):
-                return only_english(corpus, model.name)
-        return corpus
+        return hearable(corpus, (self.source, self.baseline_source))
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -141,8 +133,13 @@ class Workbench:
 
     @cached_property
     def normalizer(self) -> Normalizer:
-        """The normalizer asked for, or the one for the corpus's languages."""
-        return normalize.get(normalize.choose(self.config.normalizer, self.corpus))
+        """The normalizer asked for, or the one for the languages of the whole corpus, however little of it is heard."""
+        return normalize.get(normalize.choose(self.config.normalizer, self.whole_corpus))
+
+    @cached_property
+    def long_normalizer(self) -> Normalizer:
+        """The normalizer asked for, or the one for the languages of the long recordings."""
+        return normalize.get(normalize.choose(self.config.normalizer, self.long_form))
 
     @cached_property
     def metric(self) -> Metric:
@@ -219,14 +216,16 @@ class Workbench:
     def long_texts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says in the long recordings, cut where their utterances part; decoded once a run."""
         if spec not in self._long:
+            refuse_wordless(self.long_form, self.long_normalizer)
             recordings = whole(self.long_form)
             artifact, transcriber, texts = self.decoder.long(spec, recordings)
             shares = [
                 share
                 for found, text in zip(recordings, texts, strict=True)
-                for share in share_out(found, text, self.normalizer)
+                for share in share_out(found, text, self.long_normalizer)
             ]
-            self._long[spec] = heard_apart(artifact, transcriber, self.long_form, shares)
+            clips = [item.id for item in self.long_form.utterances]
+            self._long[spec] = heard_apart(artifact, transcriber, clips, shares)
         return self._long[spec]
 
     def timed(self, spec: ModelSpec) -> tuple[TranscriptSet, list[TimedText]]:
@@ -234,13 +233,9 @@ class Workbench:
         if spec not in self._timed:
             artifact, transcriber, said = self.decoder.timed(spec, self.corpus)
             texts = [" ".join(segment.text for segment in text.segments) for text in said]
-            self._timed[spec] = heard_apart(artifact, transcriber, self.corpus, texts), said
+            clips = [self.facts[item.id].digest for item in self.corpus.utterances]
+            self._timed[spec] = heard_apart(artifact, transcriber, clips, texts), said
         return self._timed[spec]
-
-    def clips(self, count: int) -> list[Clip]:
-        """Return the audio of a seeded, stratified subset of the corpus."""
-        chosen = subset(self.corpus, count, self.config.seed).utterances
-        return [Clip(samples=audio.load(item.audio), language=item.language) for item in chosen]
 
     def texts(self, candidate: Candidate) -> PairedTexts:
         """Return baseline and candidate transcripts side by side."""

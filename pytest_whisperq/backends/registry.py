@@ -1,12 +1,13 @@
 """Which backends there are: the built-in ones, those of installed packages, and those a conftest registers."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module, metadata, util
 from operator import attrgetter
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
@@ -88,15 +89,32 @@ def get_backend(name: str, option: str = "backend") -> "Backend":
     return _checked(name, factory)
 
 
-def in_file(name: str, source: Path, qualified: str) -> "Backend":
-    """Return the backend whose class ``qualified`` is written in the file ``source``, as another process finds it."""
-    spec = util.spec_from_file_location(source.stem, source)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"backend {name!r}: {source} cannot be imported")
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: type[Backend] = attrgetter(qualified)(module)
+def in_file(name: str, source: Path, module: str, qualified: str) -> "Backend":
+    """Return the backend whose class ``qualified`` is written in the file ``source``, as another process finds it.
+
+    By the name of its ``module``, where that is the file's here too: it may be a part of a package.
+    """
+    found: type[Backend] = attrgetter(qualified)(import_module(module) if _is_at(module, source) else _alone(source))
     return _checked(name, found)
+
+
+def _is_at(module: str, source: Path) -> bool:
+    try:
+        spec = util.find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None and Path(spec.origin) == source
+
+
+def _alone(source: Path) -> ModuleType:
+    """Import a file that no name leads to: of several conftest.py only one is ``conftest``."""
+    name = f"_whisperq_backend_{source.stem}"  # not its own, which may be a library's
+    spec = util.spec_from_file_location(name, source)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{source} cannot be imported")
+    sys.modules[name] = module = util.module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 def source_of(backend: "Backend") -> Path:

@@ -29,9 +29,11 @@ def load_long_form(location: str = EMBEDDED) -> Corpus:
     """Read the embedded long recordings, or a manifest whose rows are spans (``offset``, ``duration``) of long files.
 
     Utterances come file by file, in the order of their times, those of one 30 s window in one cluster. Raises
-    `CorpusError` for a row without a span, and for a file whose rows name several languages.
+    `CorpusError` for a row without a span, for a file whose rows name several languages, and where nobody speaks.
     """
     corpus = _embedded() if location == EMBEDDED else load_corpus(location, OPTION)
+    if not corpus.speech:
+        raise CorpusError(f"{OPTION}: nobody speaks in {corpus.name}; there is nothing to transcribe")
     languages: dict[str, str | None] = {}
     for item in corpus.speech:
         if item.audio.path is None or item.audio.seconds is None:

@@ -51,8 +51,14 @@ def read_manifest(path: Path, on_error: OnError = refuse) -> list[Utterance]:
 
 
 def recordings_in(directory: Path) -> list[Path]:
-    """Return the recordings in a folder and below, by their names."""
-    return sorted(path for path in directory.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    """Return the recordings in a folder and below, by their names; raise `CorpusError` for one that is not UTF-8."""
+    found = sorted(path for path in directory.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    for path in found:
+        try:
+            path.name.encode()
+        except UnicodeEncodeError as error:
+            raise CorpusError(f"{directory}: the name {path.name!a} is not UTF-8; rename the file") from error
+    return found
 
 
 def read_sidecars(directory: Path, on_error: OnError = refuse) -> list[Utterance]:

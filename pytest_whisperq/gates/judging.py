@@ -78,6 +78,17 @@ def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, 
     )
 
 
+def unless_lost(check: Check, rate: float | None, who: str = "the baseline") -> Check:
+    """Return a check that does not pass where what it is held against gets everything wrong, at an error ``rate``."""
+    if check.verdict is not Verdict.PASS or rate is None or rate < 1.0:
+        return check
+    reason = (
+        f"{who} itself gets {rate:.0%} wrong: it does not transcribe this corpus, and keeping up with it proves "
+        "nothing; check model and language"
+    )
+    return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
+
+
 def _undecided(value: float, good: float, limit: float, sign: int, utterances: int) -> str:
     room, width = sign * (limit - value), abs(good - value)
     if room == 0:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
+from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.measure.accuracy import AccuracyMeasurement, Bounds, DropType, measure_accuracy
 from pytest_whisperq.measure.error_rate import COUNTED, Metric, align
 from pytest_whisperq.measure.language import measure_language
 from pytest_whisperq.measure.pairs import Pair, PairedTexts
 from pytest_whisperq.measure.parity import measure_parity
 from pytest_whisperq.normalize import Normalizer
-from pytest_whisperq.verdict import Check, Score, Verdict
+from pytest_whisperq.verdict import Check, Score
 
 
 def judge_accuracy(
@@ -67,13 +67,7 @@ def judge_accuracy(
 def _drop_check(found: AccuracyMeasurement, metric: Metric, max_drop: float, utterances: int) -> Check:
     name = "drop" if metric == "wer" else f"{metric.upper()} drop"
     check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=utterances)
-    if check.verdict is Verdict.PASS and found.baseline_rate is not None and found.baseline_rate >= 1.0:
-        reason = (
-            f"the baseline itself gets {found.baseline_rate:.0%} wrong: it does not transcribe this corpus, and "
-            "keeping up with it proves nothing; check model and language"
-        )
-        check = replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
-    return check
+    return unless_lost(check, found.baseline_rate)
 
 
 def judge_parity(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.gates.judging import Outcome, judge, judgement_on
+from pytest_whisperq.gates.judging import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.gates.quality import worst_utterances
 from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measure.error_rate import COUNTED, ErrorCount, Metric
@@ -69,8 +69,9 @@ def judge_streaming(
         measure_accuracy(one.texts, metric=metric, drop_type="absolute", confidence=confidence)
         for one in (candidate, baseline)
     )
+    gap = judge("gap", own.drop, limits.wer_gap, keep="below", unit=own.unit, utterances=len(candidate.texts.pairs))
     checks = [
-        judge("gap", own.drop, limits.wer_gap, keep="below", unit=own.unit, utterances=len(candidate.texts.pairs)),
+        unless_lost(gap, own.baseline_rate, "the candidate offline"),
         _lag_check(candidate, limits.commit_lag, confidence),
         _retraction_check(candidate.retractions, limits.retractions),
     ]

@@ -41,6 +41,7 @@ def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repe
         request = {
             "backend": artifact.spec.backend,
             "source": str(source_of(backend)),
+            "module": type(backend).__module__,
             "class": type(backend).__qualname__,
             "precision": artifact.spec.precision,
             "directory": str(artifact.directory),
@@ -80,7 +81,7 @@ def _main() -> None:
     with np.load(request["clips"], allow_pickle=False) as arrays:
         samples = [arrays[f"clip{number}"] for number in range(len(request["languages"]))]
     clips = [Clip(samples=s, language=code) for s, code in zip(samples, request["languages"], strict=True)]
-    backend = in_file(request["backend"], Path(request["source"]), request["class"])
+    backend = in_file(request["backend"], Path(request["source"]), request["module"], request["class"])
     with _whisper.quiet_libraries():
         transcriber = backend.load(request["precision"], Path(request["directory"]), request["threads"])
         transcriber.transcribe(clips)

@@ -81,10 +81,7 @@ def pair_texts(
         if not reference and leave_out_empty:
             continue
         if not reference:
-            raise CorpusError(
-                f"{item.where}: nothing is left of the transcript {item.reference!r} under the normalizer "
-                f"{normalizer}; write out what is said, or choose another with --whisperq-normalizer"
-            )
+            raise _wordless(item, normalizer)
         pairs.append(
             Pair(
                 utterance=item,
@@ -97,3 +94,17 @@ def pair_texts(
             )
         )
     return PairedTexts(corpus=corpus, normalizer=normalizer, baseline=baseline, candidate=candidate, pairs=tuple(pairs))
+
+
+def refuse_wordless(corpus: Corpus, normalizer: Normalizer) -> None:
+    """Raise `CorpusError` for a reference of which the normalizer leaves nothing: before anything is decoded."""
+    for item in corpus.speech:
+        if not normalizer(item.reference, item.language):
+            raise _wordless(item, normalizer)
+
+
+def _wordless(item: Utterance, normalizer: Normalizer) -> CorpusError:
+    return CorpusError(
+        f"{item.where}: nothing is left of the transcript {item.reference!r} under the normalizer {normalizer}; write "
+        "out what is said, or choose another with --whisperq-normalizer"
+    )

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 
 from pytest_whisperq.backends import Segment, TimedText, Word
 from pytest_whisperq.measure.intervals import Interval, bound_ratio
+from pytest_whisperq.measure.streaming import percentile
 
 _NEVER = float("inf")  # the shift of a time that has no counterpart
 
@@ -83,15 +83,10 @@ def measure_drift(
             better=(0.0, average),
             confidence=confidence,
         ),
-        median=_nearest_rank(every, 0.5),
-        percentile95=_nearest_rank(every, 0.95),
+        median=percentile(every, 0.5),
+        percentile95=percentile(every, 0.95),
         count=len(every),
     )
-
-
-def _nearest_rank(ordered: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` of all do not exceed; 0 of none."""
-    return ordered[ceil(share * len(ordered) - 1e-9) - 1] if ordered else 0.0
 
 
 def timed_pairs(

@@ -20,6 +20,7 @@ from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords
 from pytest_whisperq.plugin.reporting import PROPERTY
 from pytest_whisperq.privacy import shareable
 from pytest_whisperq.report.text import doubt, explain
+from pytest_whisperq.spec import unknown
 from pytest_whisperq.verdict import Verdict
 from pytest_whisperq.waivers import Waiver, covering
 from pytest_whisperq.workbench import Model
@@ -137,6 +138,8 @@ class Gate:
         if gate == "speedup":
             refuse_company(self._item)
         with plain_errors(redact=self._run.config.redact):
+            if f"whisperq_{gate}" not in MARKERS:
+                raise unknown("whisperq_gate.report: unknown gate", gate, [marker.gate for marker in MARKERS.values()])
             check_keywords(MARKERS[f"whisperq_{gate}"], limits, f"whisperq_gate.{gate}")
             outcome = self._run.judge(gate, self._candidate.candidate, **limits)
         if not demand:

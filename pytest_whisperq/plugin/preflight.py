@@ -7,6 +7,7 @@ import pytest
 
 from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.measure.pairs import refuse_wordless
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
@@ -31,6 +32,7 @@ def check(config: pytest.Config) -> None:
         _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts, run.history.stored
         if run.calibrates:
             _ = run.calibration
+        refuse_wordless(run.whole_corpus, run.normalizer)
     except WhisperqError as error:
         raise pytest.UsageError(without_tokens(str(error))) from error
 

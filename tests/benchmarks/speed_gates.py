@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -161,10 +162,9 @@ def worker(args: argparse.Namespace) -> None:
                 out.write(json.dumps({**each, "restart": args.restart}) + "\n")
 
     if args.mode == "ratios":
-        for size in args.sizes:
-            for pair in PAIRS:
-                if not any((r["pair"], r["size"], r["seed"]) == (pair, size, args.restart) for r in known):
-                    note({"stages": list(ratio(pair, size, args))})
+        for size, pair in product(args.sizes, args.pairs):
+            if not any((r["pair"], r["size"], r["seed"]) == (pair, size, args.restart) for r in known):
+                note({"stages": list(ratio(pair, size, args))})
         return
     done = {record["seed"] for record in known}
     todo = [seed for seed in range(args.restart, GATES[args.mode][0], RESTARTS) if seed not in done]
@@ -210,12 +210,18 @@ def main() -> None:
     parser.add_argument("--threads", default="1", help="of each model, of ratios")
     parser.add_argument("--no-spin", action="store_true", help="another core is busy already")
     parser.add_argument("--restart", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--pairs", nargs="+", default=PAIRS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.restart is not None:
         worker(args)
         return
-    for restart in range(3 if args.mode == "ratios" else RESTARTS):
-        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--restart", str(restart)], check=True)
+    again = [sys.executable, __file__, *sys.argv[1:], "--restart"]
+    if args.mode == "ratios":  # restarts of one pair follow each other: a machine that changes does so for all three
+        for size, pair, restart in product(args.sizes, PAIRS, range(3)):
+            subprocess.run([*again, str(restart), "--sizes", size, "--pairs", pair], check=True)
+    else:
+        for restart in range(RESTARTS):
+            subprocess.run([*again, str(restart)], check=True)
     report(args.results, args.mode)
 
 

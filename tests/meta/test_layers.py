@@ -13,7 +13,7 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_lazy", "_files", "_limits", "_outputs", "_typed", "options", "privacy"),
     ("audio", "corpus", "embedded", "environment", "normalize", "spec", "streaming", "verdict"),
-    ("backends", "artifacts", "audio_index", "calibration", "decode", "random_model", "transcribe"),
+    ("backends", "artifacts", "audio_index", "calibration", "decode", "random_model", "taught", "transcribe"),
     ("measure",),
     ("candidates", "config", "gates", "report"),
     ("workbench", "cache", "early", "stopwatch", "waivers"),

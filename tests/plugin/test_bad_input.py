@@ -147,3 +147,20 @@ def test_a_missing_backend_is_skipped_with_the_install_line_under_all(project: P
     result = project.pytester.runpytest_subprocess("-p", "block", "--whisperq-backend=all", "-rs", "-k", "openvino")
     result.assert_outcomes(skipped=2, deselected=6)
     result.stdout.fnmatch_lines(['*pip install "pytest-whisperq[[]openvino]"*'])
+
+
+def test_a_transcript_of_which_nothing_is_left_is_named_before_anything_is_decoded(gated: Project) -> None:
+    metadata = gated.corpus / "metadata.csv"
+    lines = metadata.read_text().splitlines()
+    name, _, language = lines[-1].split(",")
+    metadata.write_text("\n".join([*lines[:-1], f"{name},[laughs],{language}"]))
+    assert_usage_error(gated.run(), "metadata.csv:31: nothing is left of the transcript '[laughs]'")
+    assert not gated.transcript_files()
+
+
+def test_a_gate_that_does_not_exist_is_named_and_those_that_do(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile("def test_it(whisperq_gate):\n    whisperq_gate.report('wer')\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*whisperq_gate.report: unknown gate 'wer'*accuracy*speedup*"])

@@ -140,3 +140,30 @@ def test_memory_of_a_silent_fallback_is_not_gated(project: Project) -> None:
     result = project.run(*options, "--whisperq-allow-fallback")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["mine:int8 → float32; *"])
+
+
+RELATIVE = "from .engine import Base\n" + SILENT_ABOUT_LANGUAGE.replace("(ScriptedBackend)", "(Base)")
+DATACLASS = """from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class Settings:
+    beams: int = 1
+
+"""
+
+
+@pytest.mark.parametrize("is_package", [True, False], ids=["a package", "dataclasses in a conftest"])
+def test_memory_of_a_backend_that_needs_its_module_is_measured(project: Project, is_package: bool) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_memory\ndef test_memory():\n    pass\n")
+    if is_package:
+        package = project.pytester.mkpydir("product")
+        (package / "engine.py").write_text("from pytest_whisperq.backends.scripted import ScriptedBackend as Base\n")
+        (package / "backend.py").write_text(RELATIVE.partition("def pytest_whisperq_backends")[0])
+        project.pytester.makeconftest(
+            "from product.backend import Mine\n\ndef pytest_whisperq_backends():\n    return {'mine': Mine}\n"
+        )
+    else:
+        project.pytester.makeconftest(DATACLASS + SILENT_ABOUT_LANGUAGE)
+    project.run("--whisperq-backend=mine", "--whisperq-baseline=mine").assert_outcomes(passed=1)

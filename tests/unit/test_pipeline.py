@@ -1,5 +1,7 @@
 """The product without pytest: options in, judgements out, every model built and decoded once."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,3 +153,36 @@ def test_mapsswe_is_refused_where_it_cannot_be_meant(
     with pytest.raises(ConfigError, match=f"--whisperq-bounds: mapsswe {problem}"):
         run.accuracy(run.config.candidates[0], **limits)
     assert not decoded
+
+
+def test_however_little_is_heard_the_normalizer_is_that_of_the_whole_corpus(
+    tmp_path: Path, make_corpus: Any, start_run: StartRun
+) -> None:
+    make_corpus(tmp_path / "corpus", ["number"] * 39 + ["नमस्ते"], {"language": ["en"] * 39 + ["hi"]})
+    few = start_run(max_utterances="5")
+    assert few.corpus.languages == {"en"}
+    assert few.normalizer.name == start_run().normalizer.name == "by-language"
+
+
+def test_long_recordings_have_the_normalizer_of_their_own_languages(
+    tmp_path: Path, wide: Path, start_run: StartRun
+) -> None:
+    sound = next(wide.glob("*.wav"))
+    row = {"audio": sound.name, "text": "नमस्ते दुनिया", "language": "hi", "offset": 0.0, "duration": 0.05}
+    (wide / "long.jsonl").write_text(json.dumps(row))
+    run = start_run(long_form=str(wide / "long.jsonl"))
+    assert (run.normalizer.name, run.long_normalizer.name) == ("whisper-english", "by-language")
+    assert run.long_normalizer("नमस्ते", "hi") == "नमस्ते"
+
+
+def test_times_of_copies_of_a_recording_are_one_piece_of_evidence(
+    tmp_path: Path, make_corpus: Any, start_run: StartRun
+) -> None:
+    corpus = make_corpus(tmp_path / "corpus", ["one", "two"])
+    shutil.copy(corpus / "clip0000.wav", corpus / "copy.wav")
+    with (corpus / "metadata.csv").open("a") as file:
+        file.write("copy.wav,one\n")
+    run = start_run()
+    heard, _ = run.timed(run.baseline_spec)
+    assert heard.clips == run.transcripts(run.baseline_spec).clips
+    assert len(set(heard.clips)) == 2

@@ -1,6 +1,7 @@
 """From a folder of recordings to a corpus, and to its card."""
 
 import csv
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -133,3 +134,15 @@ def test_the_suite_lints_the_corpus_of_a_run(
     result = pytester.runpytest(suite, *options)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*clip0003.wav: the file is empty*"])
+
+
+def test_a_name_that_is_not_utf_8_is_told_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")).write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system has names in Unicode only")
+    assert main(["corpus", "init", str(tmp_path)]) == 2
+    assert "the name 'caf\\udce9.wav' is not UTF-8; rename the file" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == 1

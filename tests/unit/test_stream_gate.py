@@ -188,7 +188,7 @@ def test_words_of_a_language_without_spaces_are_its_characters(
     ("row", "told"),
     [
         ('"text": "", "kind": "nonspeech"', "--whisperq-long-form: nobody speaks in .*call.jsonl"),
-        ('"text": "...", "language": "en"', "call.jsonl:1: nothing is left of '...' under"),
+        ('"text": "[laughs]", "language": "en"', r"call.jsonl:1: nothing is left of the transcript '\[laughs\]' under"),
     ],
 )
 def test_recordings_with_nothing_to_hold_words_against_are_refused(

@@ -1,5 +1,6 @@
 """The verdict of the streaming gate, on streams with a planted gap, lag, retraction and load."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,12 @@ def test_no_word_committed_is_no_pass() -> None:
     found = check(judged(silent), "late words")
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.reason == "no word was committed"
+
+
+def test_streaming_as_badly_as_offline_is_no_pass_where_offline_everything_is_wrong() -> None:
+    deaf = streamed()
+    pairs = tuple(replace(pair, baseline="", candidate="") for pair in deaf.texts.pairs)
+    found = check(judged(replace(deaf, texts=replace(deaf.texts, pairs=pairs))), "gap")
+    assert found.value == 0.0
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.reason.startswith("the candidate offline itself gets 100% wrong: it does not transcribe this corpus")

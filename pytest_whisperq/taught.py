@@ -1,0 +1,31 @@
+"""Which languages the checkpoints of a run were taught, and what of a corpus they can hear."""
+
+from collections.abc import Iterable
+
+from pytest_whisperq.backends._whisper import generation_config
+from pytest_whisperq.corpus import Corpus, only_english
+from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.spec import SourceModel
+
+
+def is_multilingual(source: SourceModel) -> bool:
+    """Whether a checkpoint knows several languages; an English-only one is told none and detects none."""
+    return bool(generation_config(source.directory).get("is_multilingual", True))
+
+
+def hearable(corpus: Corpus, sources: Iterable[SourceModel]) -> Corpus:
+    """Return a corpus without the languages that an English-only checkpoint was never taught.
+
+    Raises `CorpusError` for a language of which a multilingual one has no token: every decoder would fail on it.
+    """
+    for source in sources:
+        if not is_multilingual(source):
+            return only_english(corpus, source.name)
+        known = generation_config(source.directory).get("lang_to_id") or {}
+        for item in corpus.utterances:
+            if known and item.language and f"<|{item.language}|>" not in known:
+                raise CorpusError(
+                    f"{item.where}: {source.name} does not know the language {item.language!r}; write Whisper's code "
+                    "for it (such as en, no, jw), or leave it empty and the model detects it"
+                )
+    return corpus
