@@ -38,6 +38,8 @@ def read_manifest(path: Path, on_error: OnError = refuse) -> list[Utterance]:
     for line, row in rows:
         where = f"{path}:{line}"
         try:
+            if isinstance(row, str):
+                raise CorpusError(f"{where}: {row}")
             item = utterance(row, where=where, root=root)
             if item.id in first_seen:
                 first = first_seen[item.id]
@@ -103,7 +105,8 @@ def read_text(path: Path) -> str:
         raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield each row with its line, or what is wrong with it; raise where what follows cannot be read either."""
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
@@ -112,17 +115,16 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         reader.fieldnames = names
         for row in reader:
             if None in row or None in row.values():
-                raise CorpusError(
-                    f"{path}:{reader.line_num}: has {'more' if None in row else 'fewer'} fields than the header's "
-                    f"{len(names)}; put text that contains a comma in double quotes"
-                )
-            yield reader.line_num, row
+                many = f"has {'more' if None in row else 'fewer'} fields than the header's {len(names)}"
+                yield reader.line_num, f"{many}; put text that contains a comma in double quotes"
+            else:
+                yield reader.line_num, row
     except csv.Error as error:
         line = reader.reader.line_num  # the reader's own number is that of the last good row
         raise CorpusError(f"{path}:{line}: is not valid CSV ({error})") from error
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -132,9 +134,6 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             problem = str(error)
             if isinstance(error, json.JSONDecodeError):
                 problem = f"{error.msg} at column {error.colno}"
-            raise CorpusError(
-                f"{path}:{number}: is not valid JSON ({problem}); a manifest holds one JSON object on each line"
-            ) from error
-        if not isinstance(row, dict):
-            raise CorpusError(f"{path}:{number}: must be a JSON object (got {type(row).__name__})")
-        yield number, row
+            yield number, f"is not valid JSON ({problem}); a manifest holds one JSON object on each line"
+        else:
+            yield number, row if isinstance(row, dict) else f"must be a JSON object (got {type(row).__name__})"

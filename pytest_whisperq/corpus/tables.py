@@ -1,5 +1,6 @@
 """Tables that carry their audio: parquet files, directories saved by datasets, and hub data sets."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from pytest_whisperq.corpus.types import Utterance
 from pytest_whisperq.errors import CorpusError
 
 _DATASET_MARKS = ("dataset_dict.json", "state.json")
+_SHARD = re.compile(r"(.+?)(-\d+-of-\d+)?")
+_SPLITS = ("train", "validation", "valid", "val", "dev", "test", "eval")
 
 
 def is_dataset_directory(directory: Path) -> bool:
@@ -30,6 +33,17 @@ def read_parquet(*paths: Path) -> list[Utterance]:
             raise CorpusError(f"{path}: is not a readable parquet file ({first_line(error)})") from error
         utterances += _utterances(rows, f"{path}", path.parent)
     return _unique(utterances)
+
+
+def shards(directory: Path, split: str | None) -> list[Path]:
+    """Return the parquet files of a folder: of one split, where their names tell several, as in the hub's data sets."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(directory.glob("*.parquet")):
+        name, shard = _SHARD.fullmatch(path.stem).groups()  # type: ignore[union-attr]
+        found.setdefault(name if shard or name in _SPLITS else "", []).append(path)
+    if not any(found) or (split is None and len(found) == 1):
+        return [] if split else next(iter(found.values()), [])
+    return found[_chosen(split, list(found), str(directory))]
 
 
 def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance]:
@@ -63,11 +77,14 @@ def _split(data: Any, split: str | None, name: str) -> Any:
         if split is not None:
             raise CorpusError(f"{name}: has no splits, so @{split} names nothing; drop it")
         return data
-    splits = list(data.keys())
+    return data[_chosen(split, list(data.keys()), name)]
+
+
+def _chosen(split: str | None, splits: list[str], name: str) -> str:
     chosen = split or ("test" if "test" in splits else splits[0] if len(splits) == 1 else None)
     if chosen not in splits:
         raise CorpusError(f"{name}: choose a split with {name}@SPLIT; it has: {', '.join(splits)}")
-    return data[chosen]
+    return chosen
 
 
 def _dataset_rows(datasets: Any, data: Any, name: str, root: Path) -> list[Utterance]:

@@ -62,6 +62,37 @@ def test_a_bad_row_is_named_by_its_number(tmp_path: Path) -> None:
         load_corpus(path)
 
 
+def shard(folder: Path, stem: str, *texts: str) -> None:
+    folder.mkdir(exist_ok=True)
+    rows = [row(0.1 + 0.1 * number, text) for number, text in enumerate(texts)]
+    parquet.write_table(pa.Table.from_pylist(rows), folder / f"{stem}.parquet")
+
+
+def test_of_a_folder_with_splits_one_is_read_as_of_the_hubs(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for stem, text in (("train-00000-of-00001", "learnt"), ("test-00000-of-00002", "a"), ("test-00001-of-00002", "b")):
+        shard(data, stem, text)
+    assert [item.reference for item in load_corpus(data).utterances] == ["a", "b"]
+    assert [item.reference for item in load_corpus(f"{data}@train").utterances] == ["learnt"]
+    with pytest.raises(CorpusError, match=r"choose a split with .*@SPLIT; it has: test, train"):
+        load_corpus(f"{data}@dev")
+
+
+def test_splits_of_which_none_is_obvious_have_to_be_named(tmp_path: Path) -> None:
+    for stem in ("train", "validation"):
+        shard(tmp_path, stem, stem)
+    with pytest.raises(CorpusError, match=r"choose a split with .*@SPLIT; it has: train, validation"):
+        load_corpus(tmp_path)
+    assert [item.reference for item in load_corpus(f"{tmp_path}@validation").utterances] == ["validation"]
+
+
+def test_a_folder_of_one_split_is_all_of_it_and_a_folder_may_be_a_split(tmp_path: Path) -> None:
+    shard(tmp_path, "train-00000-of-00001", "learnt")
+    shard(tmp_path / "test", "0", "heard")
+    assert [item.reference for item in load_corpus(tmp_path).utterances] == ["learnt"]
+    assert [item.reference for item in load_corpus(f"{tmp_path}@test").utterances] == ["heard"]
+
+
 def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR1 not really PAR1")
     with pytest.raises(CorpusError, match=r"t\.parquet: is not a readable parquet file"):

@@ -180,10 +180,36 @@ def test_a_corpus_that_is_none_is_one_finding(tmp_path: Path) -> None:
     assert "has more fields than the header's 2" in found.message
 
 
+@pytest.mark.parametrize(
+    ("name", "rows", "broken"),
+    [
+        ("bad.csv", "file_name,text\ngone.wav,one\nalso.wav,one,two\nmore.wav,one\n", "has more fields"),
+        (
+            "bad.jsonl",
+            '{"audio": "gone.wav", "text": "one"}\n[1]\n{"audio": "more.wav", "text": "one"}\n',
+            "JSON object",
+        ),
+        (
+            "bad.jsonl",
+            '{"audio": "gone.wav", "text": "one"}\n{\n{"audio": "more.wav", "text": "one"}\n',
+            "not valid JSON",
+        ),
+    ],
+)
+def test_a_row_that_is_none_is_a_finding_and_those_behind_it_are_read(
+    tmp_path: Path, name: str, rows: str, broken: str
+) -> None:
+    (tmp_path / name).write_text(rows)
+    found = [one.message for one in look(tmp_path / name)]
+    assert [what in message for what, message in zip(("gone.wav", broken, "more.wav"), found, strict=False)] == [
+        True
+    ] * 3
+
+
 def test_what_ended_the_reading_is_a_finding_too(tmp_path: Path) -> None:
-    (tmp_path / "bad.csv").write_text("file_name,text\ngone.wav,one\nalso.wav,one,two\nmore.wav,one\n")
+    (tmp_path / "bad.csv").write_text('file_name,text\ngone.wav,one\n"also.wav"x,one\n')
     found = look(tmp_path / "bad.csv")
-    assert ["does not exist" in found[0].message, "has more fields" in found[1].message] == [True, True]
+    assert ["does not exist" in found[0].message, "is not valid CSV" in found[1].message] == [True, True]
 
 
 def test_sidecars_without_recordings_and_recordings_without_sidecars(tmp_path: Path) -> None:
