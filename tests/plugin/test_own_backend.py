@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from scripted_project import Project, same
 
+from pytest_whisperq import embedded
 from pytest_whisperq.backends import registry
+from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend
 
 DOCS = Path(__file__).parents[2] / "docs" / "own-backend.md"
 BLOCKS = re.findall(r"^```(python|toml)\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-BACKEND, HOOK, ENTRY_POINT, CONTRACT = (text for _, text in BLOCKS)
+BACKEND, HOOK, ENTRY_POINT, CONVERTED, CONTRACT = (text for _, text in BLOCKS)
 GATE = """
 import pytest
 
@@ -167,3 +169,23 @@ def test_memory_of_a_backend_that_needs_its_module_is_measured(project: Project,
     else:
         project.pytester.makeconftest(DATACLASS + SILENT_ABOUT_LANGUAGE)
     project.run("--whisperq-backend=mine", "--whisperq-baseline=mine").assert_outcomes(passed=1)
+
+
+def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("ctranslate2")
+    folder = pytester.path / re.search(r'Path\("(.*?)"\)', CONVERTED)[1]  # type: ignore[index]
+    folder.parent.mkdir()
+    source = embedded.model_directory("whisperq-micro")
+    CTranslate2Backend().build("int8", source, folder, None)
+    (folder / "config.json").write_text((folder / "config.json").read_text() + "\n")
+    pytester.makeconftest(CONVERTED)
+    pytester.makepyfile(GATE)
+    options = [option.replace("rounded", "deployed") for option in OPTIONS]
+    result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int8")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["deployed:int8, runs int8_float32; *"])
+    (weights,) = (pytester.path / "cache" / "artifacts").rglob("model.bin")
+    for name in ("config.json", "model.bin"):
+        assert weights.with_name(name).read_bytes() == (folder / name).read_bytes()
+    result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int16")
+    assert "deployed:int16 was asked for but 'int8_float32' executes here" in result.stdout.str()
