@@ -2,6 +2,7 @@
 
 import os
 import platform
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -53,12 +54,17 @@ def cpu_quota(process: Path = _PROCESS, cgroup: Path = _CGROUP) -> int:
     return max(1, allowed)
 
 
+@cache
+def _version(name: str) -> str:
+    return metadata.version(name)  # reads a file of hundreds of lines each time
+
+
 def versions(distributions: tuple[str, ...]) -> dict[str, str]:
     """Return the installed version of each distribution; "absent" where there is none."""
     found = {}
     for name in distributions:
         try:
-            found[name] = metadata.version(name)
+            found[name] = _version(name)
         except metadata.PackageNotFoundError:
             found[name] = "absent"
     return found
