@@ -69,9 +69,9 @@ def _read_file(path: Path, option: str, on_error: OnError) -> list[Utterance]:
 def _read_directory(directory: Path, split: str | None, option: str, on_error: OnError) -> list[Utterance]:
     if tables.is_dataset_directory(directory):
         return tables.read_dataset_directory(directory, split)
-    parquet = tables.shards(directory, split) if not (split and (directory / split).is_dir()) else []
-    if split is not None and not parquet:
-        return _read_directory(directory / split, None, option, on_error)
+    if split is not None:
+        parquet = [] if (directory / split).is_dir() else tables.shards(directory, split)
+        return tables.read_parquet(*parquet) if parquet else _read_directory(directory / split, None, option, on_error)
     if not directory.is_dir():
         raise CorpusError(f"{option}: {directory} does not exist")
     listed = [directory / name for name in manifest.METADATA_NAMES if (directory / name).is_file()]
@@ -79,7 +79,7 @@ def _read_directory(directory: Path, split: str | None, option: str, on_error: O
         raise CorpusError(f"{directory}: has both {' and '.join(p.name for p in listed)}; keep one of them")
     if listed:
         return manifest.read_manifest(listed[0], on_error)
-    if parquet:
+    if parquet := tables.shards(directory, None):
         return tables.read_parquet(*parquet)
     if nested := sorted(p.parent.name for name in manifest.METADATA_NAMES for p in directory.glob(f"*/{name}")):
         raise CorpusError(
