@@ -1,8 +1,8 @@
-"""How often speed gates err, and what they say at true sizes: ``tests/benchmarks/speed_gates.py aa|slow|ratios``.
+"""How often speed gates err: ``python tests/benchmarks/speed_gates.py aa|slow``.
 
 ``aa``: 200 gates of a model against itself at a limit of 0.95. ``slow``: 100 gates of a model that takes 10 % longer at
 a limit of 1.0. In both a second process keeps another core busy, gates of ``aa`` take about ten seconds, and a gate's
-seed draws its orders and clips. ``ratios``: int8 over float32 in every stage, at the sizes of whisper-tiny and base.
+seed draws its orders and clips.
 
 Each is spread over process restarts and adds to a file of results, one line a gate: killed, it goes on where it was.
 """
@@ -14,9 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, replace
-from itertools import product
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +38,6 @@ LAST_ROUND = 1.0
 
 FEWER = 2
 """Clips that take turns in ``aa``: four need more rounds of a pipeline for any bound than ten seconds have."""
-
-PAIRS = ("ctranslate2:int8", "openvino:int8-ptq")
 
 
 class Planted(Stopwatch):
@@ -79,7 +75,9 @@ def gate(mode: str, seed: int, cache: str) -> dict[str, Any]:
     _, limit, budget = GATES[mode]
     stage = STAGES[seed % len(STAGES)]
     budget -= LAST_ROUND if stage == "pipeline" else 0
-    run = _run(cache, candidate="ctranslate2:float32", threads="1", timing_budget=str(budget), seed=str(seed))
+    typed = {"cache_dir": cache, "candidate": "ctranslate2:float32", "threads": "1"}
+    typed |= {"timing_budget": str(budget), "seed": str(seed)}
+    run = GateRun(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
     spec = run.spec(run.config.candidates[0])
     watch = Planted(run, SLOWDOWN, CLIPS) if mode == "slow" else Planted(run, 1.0, FEWER)
 
@@ -100,34 +98,6 @@ def gate(mode: str, seed: int, cache: str) -> dict[str, Any]:
         "control": [timing.control.lower, timing.control.upper],
         "seconds": time.perf_counter() - start,
     }
-
-
-def ratio(pair: str, size: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Time every stage of a candidate against its float32, until the budget of each is spent."""
-    options = {"model": f"random:whisper-{size}", "timing_budget": str(args.budget), "calibration_samples": "8"}
-    run = _run(args.cache, candidate=pair, seed=str(args.restart), threads=args.threads, **options)
-    candidate = run.spec(run.config.candidates[0])
-    baseline = replace(candidate, precision="float32")
-    watch = Stopwatch(run)
-    for stage in STAGES:
-        found = watch.time(baseline, candidate, stage, is_clear=lambda timing: False)
-        yield {
-            "mode": "ratios",
-            "seed": args.restart,
-            "pair": pair,
-            "size": size,
-            "stage": stage,
-            "ratio": [found.speedup.lower, found.speedup.value, found.speedup.upper],
-            "rounds": len(found.rounds),
-            "timed": [astuple(one)[:-1] for one in found.rounds],
-            "discarded": dict(found.discarded),
-            "threads": run.config.threads,
-        }
-
-
-def _run(cache: str, **options: str) -> GateRun:
-    typed = {"cache_dir": cache, **options}
-    return GateRun(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
 
 
 def _spin() -> None:
@@ -158,14 +128,8 @@ def worker(args: argparse.Namespace) -> None:
 
     def note(record: dict[str, Any]) -> None:
         with args.results.open("a", encoding="utf-8") as out:
-            for each in record.get("stages", [record]):
-                out.write(json.dumps({**each, "restart": args.restart}) + "\n")
+            out.write(json.dumps({**record, "restart": args.restart}) + "\n")
 
-    if args.mode == "ratios":
-        for size, pair in product(args.sizes, args.pairs):
-            if not any((r["pair"], r["size"], r["seed"]) == (pair, size, args.restart) for r in known):
-                note({"stages": list(ratio(pair, size, args))})
-        return
     done = {record["seed"] for record in known}
     todo = [seed for seed in range(args.restart, GATES[args.mode][0], RESTARTS) if seed not in done]
 
@@ -179,14 +143,6 @@ def worker(args: argparse.Namespace) -> None:
 def report(file: Path, mode: str) -> None:
     """Print what the file says."""
     known = _known(file, mode)
-    if mode == "ratios":
-        print("| model | candidate | stage | speedup over float32, each restart | spread |\n|---|---|---|---|---|")
-        for size, pair, stage in dict.fromkeys((r["size"], r["pair"], r["stage"]) for r in known):
-            own = [r["ratio"] for r in known if (r["size"], r["pair"], r["stage"]) == (size, pair, stage)]
-            told = ", ".join("none" if None in one else f"{one[1]:.2f} ({one[0]:.2f} … {one[2]:.2f})" for one in own)
-            values = [one[1] for one in own if one[1]]
-            print(f"| {size} | {pair} | {stage} | {told} | ±{50 * (max(values) / min(values) - 1):.1f} % |")
-        return
     verdicts = Counter(record["verdict"] for record in known)
     size, failed = len(known), verdicts["FAIL"]
     bound = 1.0 if failed == size else float(betaincinv(failed + 1, size - failed, 0.95))
@@ -202,26 +158,17 @@ def report(file: Path, mode: str) -> None:
 def main() -> None:
     """Start the restarts one after the other, then report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=[*GATES, "ratios"])
+    parser.add_argument("mode", choices=list(GATES))
     parser.add_argument("--results", type=Path, default=Path("speed_gates.jsonl"))
     parser.add_argument("--cache", default=".tox/.whisperq-cache", help="where models are built")
-    parser.add_argument("--sizes", nargs="+", default=["tiny", "base"])
-    parser.add_argument("--budget", type=float, default=30.0, help="seconds a stage, of ratios")
-    parser.add_argument("--threads", default="1", help="of each model, of ratios")
     parser.add_argument("--no-spin", action="store_true", help="another core is busy already")
     parser.add_argument("--restart", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--pairs", nargs="+", default=PAIRS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.restart is not None:
         worker(args)
         return
-    again = [sys.executable, __file__, *sys.argv[1:], "--restart"]
-    if args.mode == "ratios":  # restarts of one pair follow each other: a machine that changes does so for all three
-        for size, pair, restart in product(args.sizes, PAIRS, range(3)):
-            subprocess.run([*again, str(restart), "--sizes", size, "--pairs", pair], check=True)
-    else:
-        for restart in range(RESTARTS):
-            subprocess.run([*again, str(restart)], check=True)
+    for restart in range(RESTARTS):
+        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--restart", str(restart)], check=True)
     report(args.results, args.mode)
 
 
