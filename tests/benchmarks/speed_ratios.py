@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pytest_whisperq.config import resolve
-from pytest_whisperq.measure.timing import Round, measure
+from pytest_whisperq.measure.timing import Round, measure, settle
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.stopwatch import STAGES, Stage, Stopwatch
@@ -58,7 +58,9 @@ def serve(args: argparse.Namespace) -> None:
     for line in sys.stdin:
         if stage := line.strip():
             done = watch.begin(replace(candidate, precision="float32"), candidate, stage)
-        answers.write(json.dumps({} if stage else asdict(next(done))) + "\n")
+        told = {} if stage else asdict(next(done))
+        settle()  # threads that spin for a while would disturb the process whose turn it is
+        answers.write(json.dumps(told) + "\n")
         answers.flush()
 
 
