@@ -101,7 +101,7 @@ def in_turns(restarts: list[Restart], stage: Stage, seconds: float) -> list[list
 
 def time_pair(size: str, pair: str, args: argparse.Namespace) -> None:
     """Time every stage that is not in the file yet."""
-    stages = [stage for stage in STAGES if not _found(args.results, size, pair, stage)]
+    stages = [stage for stage in args.stages if not _found(args.results, size, pair, stage)]
     restarts = [Restart(size, pair, number) for number in range(RESTARTS) if stages]
     for stage in stages:
         timed = in_turns(restarts, stage, RESTARTS * args.budget)
@@ -133,10 +133,11 @@ def _found(file: Path, size: str, pair: str, stage: str) -> list[dict[str, Any]]
 def report(args: argparse.Namespace) -> None:
     """Print what the file says."""
     print("| model | candidate | stage | speedup over float32, each process | spread |\n|---|---|---|---|---|")
-    for size, pair, stage in product(args.sizes, args.pairs, STAGES):
+    for size, pair, stage in product(args.sizes, args.pairs, args.stages):
         found = _found(args.results, size, pair, stage)
         ratios = [one["ratio"] for one in found]
-        told = ", ".join(f"{value:.2f} ({low or 0:.2f} … {high or 0:.2f})" for low, value, high in ratios if value)
+        bounds = [f" ({low:.2f} … {high:.2f})" if low and high else "" for low, _, high in ratios]
+        told = ", ".join(f"{value:.2f}{own}" for (_, value, _), own in zip(ratios, bounds, strict=True) if value)
         values = [value for _, value, _ in ratios if value]
         print(f"| {size} | {pair} | {stage} | {told} | ±{50 * (max(values) / min(values) - 1):.1f} % |")
 
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--cache", default=".tox/.whisperq-cache", help="where models are built")
     parser.add_argument("--sizes", nargs="+", default=SIZES)
     parser.add_argument("--pairs", nargs="+", default=PAIRS)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--budget", type=float, default=60.0, help="seconds of each process for each stage")
     parser.add_argument("--threads", default="1", help="of each model")
     parser.add_argument("--restart", type=int, help=argparse.SUPPRESS)
