@@ -189,3 +189,10 @@ def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(pytester: pytest
         assert weights.with_name(name).read_bytes() == (folder / name).read_bytes()
     result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int16")
     assert "deployed:int16 was asked for but 'int8_float32' executes here" in result.stdout.str()
+
+
+def test_a_backend_in_a_file_that_no_name_leads_to_has_its_module(tmp_path: Path) -> None:
+    """Dataclasses look theirs up."""
+    source = tmp_path / "conftest.py"
+    source.write_text(DATACLASS + SILENT_ABOUT_LANGUAGE)
+    assert registry.in_file("mine", source, "surely_not_installed.conftest", "Mine").name == "mine"
