@@ -111,7 +111,7 @@ def _alone(source: Path) -> ModuleType:
     name = f"_whisperq_backend_{source.stem}"  # not its own, which may be a library's
     spec = util.spec_from_file_location(name, source)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"{source} cannot be imported")
+        raise ConfigError(f"the backend in {source} cannot be imported; write it in a .py file")
     sys.modules[name] = module = util.module_from_spec(spec)  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module

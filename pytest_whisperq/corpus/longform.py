@@ -33,7 +33,7 @@ def load_long_form(location: str = EMBEDDED) -> Corpus:
     """
     corpus = _embedded() if location == EMBEDDED else load_corpus(location, OPTION)
     if not corpus.speech:
-        raise CorpusError(f"{OPTION}: nobody speaks in {corpus.name}; there is nothing to transcribe")
+        raise CorpusError(f"{OPTION}: nobody speaks in {corpus.name}; list utterances with what is said in them")
     languages: dict[str, str | None] = {}
     for item in corpus.speech:
         if item.audio.path is None or item.audio.seconds is None:
