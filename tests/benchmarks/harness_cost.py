@@ -118,8 +118,11 @@ def decoding(cache: Path, clips: int, count: int, options: dict[str, str]) -> st
         start(cache, clips, **options).transcripts(spec)
 
     # A machine's other users disturb rounds of seconds nearly always; the order and the t test have to do.
-    done = islice(rounds(lambda _: bare(first, spec), through_the_plugin, 1, 0, state=ProcessorState), count)
-    found = measure(list(done), confidence=0.95).speedup
+    done = []
+    for one in islice(rounds(lambda _: bare(first, spec), through_the_plugin, 1, 0, state=ProcessorState), count):
+        done.append(one)
+        print(f"round {len(done)} of {count}: {one}", file=sys.stderr, flush=True)
+    found = measure(done, confidence=0.95).speedup
     low, value, high = (100 * (1 / part - 1) for part in (found.upper, found.value, found.lower) if part)
     return f"{value:+.1f} % ({low:+.1f} … {high:+.1f})"
 
