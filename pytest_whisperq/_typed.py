@@ -18,6 +18,8 @@ class Option(NamedTuple):  # a third of the time that making a dataclass takes, 
     is_path: bool = False
     is_path_after_at: bool = False
     """Only what follows an @ is a path, as in ``BACKEND@MODEL``."""
+    has_splits: bool = False
+    """Names a corpus, of which @SPLIT may name a part."""
     is_switch: bool = False
     """Typed without a value on the command line, as true or false in an ini file."""
     creates: bool = False

@@ -22,12 +22,16 @@ from pytest_whisperq.random_model import made_here
 
 _DAY = 86_400.0
 _BUILD, _RANDOM = ".build-", "random"
+_UNFINISHED, _UNREADABLE = "unfinished build", "damaged entry"
 _OURS = {
     "artifacts": re.compile(r"[0-9a-f]{32}|\.build-[0-9a-f]{32}-\w+"),
     "transcripts": re.compile(r"[0-9a-f]{32}\.jsonl"),
     _RANDOM: re.compile(r"(\.build-)?(whisper|distil)-[\w.-]+-\d+\.\d+[^-]*-\d+-\d+(-\w+)?"),
 }
-"""How what we make is called, by folder: any directory may be named as a cache, and others have such folders too."""
+"""How what we make is called, by folder: any directory may be named as a cache, and others have such folders too.
+
+What bears such a name, and does not say itself what it is, is ours if the lock that we made for it is there.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +55,13 @@ def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
     A model that is being built at this moment is left out.
     """
     for path in (path for folder, ours in _OURS.items() for path in _oldest_first(root / folder, ours)):
-        if path.name.startswith(_BUILD):
+        is_ours = _lock(root, path).exists()
+        if is_ours and path.name.startswith(_BUILD):
             with _unused(root, path) as free:
                 entry = _look(root, path, verify=verify) if free else None
         else:
             entry = _look(root, path, verify=verify)
-        if entry:
+        if entry and (is_ours or entry.name not in (_UNFINISHED, _UNREADABLE)):
             yield entry
 
 
@@ -98,17 +103,21 @@ def _oldest_first(folder: Path, ours: re.Pattern[str]) -> list[Path]:
     return [path for _, path in sorted(times)]
 
 
-@contextmanager
-def _unused(root: Path, path: Path) -> Iterator[bool]:
-    """Hold the lock under which an entry is written; False when a run holds it."""
+def _lock(root: Path, path: Path) -> Path:
+    """Return the lock under which an entry is written."""
     stem = path.name.removeprefix(_BUILD)
     if path.parent.name != _RANDOM:  # whose names have hyphens
         stem = stem.partition("-")[0].removesuffix(".jsonl")
     elif path.name.startswith(_BUILD):
         stem = stem.rpartition("-")[0]
-    suffix = ".transcripts.lock" if path.suffix == ".jsonl" else ".lock"
+    return root / "locks" / f"{stem}{'.transcripts.lock' if path.suffix == '.jsonl' else '.lock'}"
+
+
+@contextmanager
+def _unused(root: Path, path: Path) -> Iterator[bool]:
+    """Hold the lock of an entry; False when a run holds it."""
     try:
-        with FileLock(root / "locks" / f"{stem}{suffix}", timeout=0):
+        with FileLock(_lock(root, path), timeout=0):
             yield True
     except Timeout:
         yield False
@@ -135,7 +144,7 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
 def _inspect_random(path: Path) -> tuple[str, str]:
     """Return the name of a checkpoint of random weights and, unless a run would use it, the reason."""
     if path.name.startswith(_BUILD):
-        return "unfinished build", "left behind by a build that was killed"
+        return _UNFINISHED, "left behind by a build that was killed"
     here = made_here()
     name = f"random checkpoint {path.name}"
     return name, "" if path.name.endswith(here) else "made by another version of torch or pytest-whisperq"
@@ -144,13 +153,13 @@ def _inspect_random(path: Path) -> tuple[str, str]:
 def _inspect_model(path: Path) -> tuple[str, str]:
     """Return a model's name and, unless a run could use it, the reason."""
     if path.name.startswith(_BUILD):
-        return "unfinished build", "left behind by a build that was killed"
+        return _UNFINISHED, "left behind by a build that was killed"
     try:
         record = json.loads((path / "artifact.json").read_text(encoding="utf-8"))
         name = f"{record['backend']}:{record['precision']} of {record['source']}"
         schema, built_with = record["schema"], dict(record["versions"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "damaged entry", "damaged: its record cannot be read"
+        return _UNREADABLE, "damaged: its record cannot be read"
     here = versions(tuple(built_with))
     # What is not installed here may be used from another environment.
     changed = [
@@ -169,5 +178,5 @@ def _inspect_transcripts(root: Path, path: Path) -> tuple[str, str]:
         header = json.loads(first)
         name, artifact = f"transcripts of {header['model']}", str(header["artifact"])
     except (ValueError, KeyError, TypeError):
-        return "transcripts", "damaged: they do not say of which model"
+        return _UNREADABLE, "damaged: it does not say of which model these transcripts are"
     return name, "" if (root / "artifacts" / artifact).is_dir() else "their model is no longer in the cache"

@@ -62,6 +62,7 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.text,
         default="embedded",
         is_path=True,
+        has_splits=True,
         help="recordings with transcripts: an audiofolder, a .csv, .jsonl or .json manifest, parquet, a datasets "
         "directory or a hub id OWNER/NAME[:CONFIG][@SPLIT]",
     ),
@@ -87,6 +88,7 @@ OPTIONS: tuple[Option, ...] = (
         parse=_typed.text,
         default="embedded",
         is_path=True,
+        has_splits=True,
         help="recordings on which int8-ptq measures activations, in any form a corpus has; none may be evaluated on",
     ),
     Option(

@@ -10,6 +10,7 @@ from typing import Any
 
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN")
 _TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
+_QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 _HIDDEN = "***"
 
 
@@ -19,6 +20,11 @@ def without_tokens(text: str) -> str:
         if len(secret := os.environ.get(name, "").strip()) >= 8:  # a shorter one would blank out words
             text = text.replace(secret, _HIDDEN)
     return _TOKEN.sub(_HIDDEN, text)
+
+
+def unquoted(text: str) -> str:
+    """Return a message without what stands between quotes: a transcript, perhaps."""
+    return _QUOTED.sub("…", text)
 
 
 def shareable(text: str, here: Path | None = None) -> str:

@@ -120,9 +120,11 @@ def _alone(source: Path) -> ModuleType:
 def source_of(backend: "Backend") -> Path:
     """Return the file that a backend's class is written in."""
     own = type(backend)
-    # By its functions, if it has any: of several conftest.py only the last is known by the module's name.
-    functions = (value for value in vars(own).values() if inspect.isfunction(value))
-    return Path(inspect.getfile(next(functions, own)))
+    # By its functions, if it has any: of several conftest.py only the last is known by the module's name. What
+    # decorates a function may be written elsewhere.
+    functions = (inspect.unwrap(value) for value in vars(own).values() if inspect.isfunction(value))
+    files = (inspect.getfile(one) for one in functions if one.__qualname__.startswith(f"{own.__qualname__}."))
+    return Path(next((file for file in files if not file.startswith("<")), "") or inspect.getfile(own))
 
 
 def code_digest(backend: "Backend") -> str:

@@ -52,14 +52,20 @@ def read_manifest(path: Path, on_error: OnError = refuse) -> list[Utterance]:
     return utterances
 
 
-def recordings_in(directory: Path) -> list[Path]:
-    """Return the recordings in a folder and below, by their names; raise `CorpusError` for one that is not UTF-8."""
-    found = sorted(path for path in directory.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-    for path in found:
+def recordings_in(directory: Path, on_error: OnError = refuse) -> list[Path]:
+    """Return the recordings in a folder and below, by their names; a name that is not UTF-8 raises `CorpusError`.
+
+    Or, told to ``on_error``, it is left out.
+    """
+    found = []
+    for path in sorted(path for path in directory.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES):
+        name = str(path.relative_to(directory))
         try:
-            path.name.encode()
-        except UnicodeEncodeError as error:
-            raise CorpusError(f"{directory}: the name {path.name!a} is not UTF-8; rename the file") from error
+            name.encode()
+        except UnicodeEncodeError:
+            on_error(CorpusError(f"{directory}: the name {name!a} is not UTF-8; rename it"))
+        else:
+            found.append(path)
     return found
 
 
@@ -68,7 +74,7 @@ def read_sidecars(directory: Path, on_error: OnError = refuse) -> list[Utterance
     root = directory.resolve()
     utterances = []
     taken: dict[Path, Path] = {}
-    for path in recordings_in(root):
+    for path in recordings_in(root, on_error):
         try:
             utterances.append(_beside(path, root, taken))
         except CorpusError as error:

@@ -13,8 +13,7 @@ from pytest_whisperq.corpus.types import Utterance
 from pytest_whisperq.errors import CorpusError
 
 _DATASET_MARKS = ("dataset_dict.json", "state.json")
-_SHARD = re.compile(r"(.+?)(-\d+-of-\d+)?")
-_SPLITS = ("train", "validation", "valid", "val", "dev", "test", "eval")
+_SHARD = re.compile(r"(.+?)-\d+-of-\d+|(train|validation|valid|val|dev|test|eval)(?:[-._ ]?\d+)?")
 
 
 def is_dataset_directory(directory: Path) -> bool:
@@ -36,13 +35,25 @@ def read_parquet(*paths: Path) -> list[Utterance]:
 
 
 def shards(directory: Path, split: str | None) -> list[Path]:
-    """Return the parquet files of a folder: of one split, where their names tell several, as in the hub's data sets."""
+    """Return the parquet files of a folder: of one split, where their names tell several, as in the hub's data sets.
+
+    Raises `CorpusError` where the names of some tell one and those of others none, for these would go unheard.
+    """
     found: dict[str, list[Path]] = {}
     for path in sorted(directory.glob("*.parquet")):
-        name, shard = _SHARD.fullmatch(path.stem).groups()  # type: ignore[union-attr]
-        found.setdefault(name if shard or name in _SPLITS else "", []).append(path)
-    if not any(found) or (split is None and len(found) == 1):
-        return [] if split else next(iter(found.values()), [])
+        named = _SHARD.fullmatch(path.stem)
+        found.setdefault((named[1] or named[2]) if named else "", []).append(path)
+    unnamed = found.pop("", [])
+    if not found:
+        return [] if split else unnamed
+    if unnamed and split is None:
+        files = ", ".join(path.name for path in unnamed)
+        raise CorpusError(
+            f"{directory}: of some parquet files the names tell a split ({', '.join(found)}), of others they do not "
+            f"({files}); rename or move these, or choose a split with {directory}@SPLIT"
+        )
+    if split is None and len(found) == 1:
+        return next(iter(found.values()))
     return found[_chosen(split, list(found), str(directory))]
 
 

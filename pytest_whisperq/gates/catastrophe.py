@@ -46,9 +46,8 @@ def _check(found: CatastropheMeasurement, max_rate: float, confidence: float) ->
     if aside:
         reason += f", {aside} that the baseline wrecks left aside"
     if check.verdict is Verdict.INCONCLUSIVE:
-        alike = found.rate.clusters
-        worth = f", which share clusters and are worth {alike} independent ones," if alike < count else ""
-        needed = ceil(least(max_rate, confidence) * count / max(alike, 1))
+        worth = f", which share clusters and are worth {found.worth} independent ones," if found.worth < count else ""
+        needed = ceil(least(max_rate, confidence) * count / found.worth)
         reason += f"; {count} utterances{worth} without a wreck certify {100 * found.best:.2f} % at best"
         reason += f"; {needed} without one would certify the limit"
     return replace(check, reason=reason)

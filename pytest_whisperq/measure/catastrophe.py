@@ -3,13 +3,13 @@
 import itertools
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import floor, log, log1p
+from dataclasses import dataclass, replace
+from math import ceil, floor, log, log1p
 
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.corpus.spacing import without_spaces
 from pytest_whisperq.measure.error_rate import Metric, count_errors
-from pytest_whisperq.measure.intervals import Interval, independent
+from pytest_whisperq.measure.intervals import Interval, distinct, independent
 from pytest_whisperq.measure.pairs import PairedTexts
 
 EMPTY, LOOP, LENGTH, TRUNCATED, LANGUAGE, NONSPEECH = KINDS = (
@@ -42,7 +42,8 @@ class CatastropheMeasurement:
     """New wrecks among the utterances that could be wrecked, and the share of speech that is no worse than before.
 
     Those ``at_risk`` are all, non-speech included, but those that the baseline wrecks already (``left_aside``).
-    ``best`` is the bound without a single wreck: what so many utterances can certify at most.
+    They are ``worth`` so many independent ones, and ``best`` is the bound without a single wreck: what they can certify
+    at most.
     """
 
     wrecks: tuple[Wreck, ...]
@@ -50,6 +51,7 @@ class CatastropheMeasurement:
     no_regression: Interval
     best: float
     at_risk: int
+    worth: int
     left_aside: int
 
 
@@ -97,10 +99,11 @@ def _lost_at_the_end(reference: str, hypothesis: str) -> int:
 
 
 def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> CatastropheMeasurement:
-    """Find the wrecks that are new and bound their rate exactly (Clopper and Pearson, Biometrika 1934)."""
+    """Find the wrecks that are new and bound their rate (Clopper and Pearson, Biometrika 1934; `clustered`)."""
     wrecks: list[Wreck] = []
+    hit: list[str] = []
     at_risk: list[str] = []
-    no_worse = 0
+    no_worse: list[str] = []
     for pair in texts.pairs:
         spaced = pair.utterance.is_spaced
         before, after = (wrecked(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate))
@@ -110,6 +113,7 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
         if not before:
             at_risk.append(pair.cluster)
         if after and not before:
+            hit.append(pair.cluster)
             wrecks.append(
                 Wreck(
                     utterance=pair.utterance,
@@ -122,16 +126,18 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
         metric: Metric = "wer" if spaced else "cer"
         reference, *heard = pair.compared(metric)
         base, own = (count_errors(reference, text, metric).errors for text in heard)
-        no_worse += own <= base
+        if own <= base:
+            no_worse.append(pair.cluster)
     silent = _on_non_speech(texts)
+    spoken_over = [(cluster, wreck) for cluster, wreck in silent if wreck.candidate and not wreck.baseline]
     at_risk += [cluster for cluster, wreck in silent if not wreck.baseline]
-    wrecks += [wreck for _, wreck in silent if wreck.candidate and not wreck.baseline]
     return CatastropheMeasurement(
-        wrecks=tuple(wrecks),
-        rate=binomial(len(wrecks), len(at_risk), confidence, independent(at_risk)),
-        no_regression=binomial(no_worse, len(texts.pairs), confidence, independent(texts.clusters)),
-        best=binomial(0, len(at_risk), confidence, independent(at_risk)).upper or 1.0,
+        wrecks=(*wrecks, *(wreck for _, wreck in spoken_over)),
+        rate=clustered([*hit, *(cluster for cluster, _ in spoken_over)], at_risk, confidence),
+        no_regression=clustered(no_worse, texts.clusters, confidence),
+        best=binomial(0, independent(at_risk), confidence).upper or 1.0,
         at_risk=len(at_risk),
+        worth=int(independent(at_risk)),
         left_aside=len(texts.pairs) + len(silent) - len(at_risk),
     )
 
@@ -155,21 +161,36 @@ def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Wreck]]:
     ]
 
 
-def binomial(hits: int, count: int, confidence: float, worth: float | None = None) -> Interval:
+def binomial(hits: float, count: float, confidence: float) -> Interval:
     """Return the share ``hits / count`` with exact one-sided bounds, each at ``confidence``; None without a trial.
 
-    ``worth``: of how many independent trials the bounds are, if not of ``count`` (`intervals.independent`).
+    Neither need be a whole number: the bounds are quantiles of beta distributions, which know parts.
     """
     if not count:
         return Interval(value=None, lower=None, upper=None, confidence=confidence, clusters=0)
-    alpha, trials = 1 - confidence, count if worth is None else worth
     return Interval(
         value=hits / count,
-        lower=1 - _upper(trials * (1 - hits / count), trials, alpha),
-        upper=_upper(trials * (hits / count), trials, alpha),
+        lower=1 - _upper(count - hits, count, 1 - confidence),
+        upper=_upper(hits, count, 1 - confidence),
         confidence=confidence,
-        clusters=int(trials),
+        clusters=ceil(count),
     )
+
+
+def clustered(hit: Sequence[str], clusters: Sequence[str], confidence: float) -> Interval:
+    """Return the share of utterances that are ``hit`` (their clusters), of all (theirs), with one-sided bounds.
+
+    Exact where each is its own cluster. Else they count for what they are worth together (`intervals.independent`), and
+    where clusters differ in size, a large one that is hit alone would look like many: the lower bound is no higher than
+    that of the clusters in which any is hit, each a trial (simulated: holds in 95 of 100 corpora and more).
+    """
+    worth, groups = independent(clusters), len(set(distinct(clusters)))
+    share = len(hit) / len(clusters) if clusters else 0.0
+    found = binomial(worth * share, worth, confidence)
+    whole = binomial(len(set(distinct(hit))), groups, confidence)
+    if found.lower is None or whole.lower is None:
+        return found
+    return replace(found, lower=min(found.lower, whole.lower), clusters=groups)
 
 
 def least(limit: float, confidence: float) -> int:

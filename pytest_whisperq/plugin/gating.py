@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
-from pytest_whisperq.privacy import shareable
+from pytest_whisperq.privacy import shareable, unquoted
 from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.spec import unknown
 from pytest_whisperq.verdict import Verdict
@@ -28,9 +27,6 @@ from pytest_whisperq.workbench import Model
 _WAIVED = pytest.StashKey[dict[str, str]]()
 """What is excused in a test: one line a gate, and all that the gate has to say."""
 
-
-_QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
-"""What stands between quotes in a message: a transcript, perhaps."""
 
 _OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
 """Options of which nothing is left when one gate is run again: it would replace the run's report by its own."""
@@ -45,7 +41,7 @@ def plain_errors(*, redact: bool = False) -> Iterator[None]:
     try:
         yield
     except WhisperqError as error:
-        text = _QUOTED.sub("…", str(error)) if redact else str(error)
+        text = unquoted(str(error)) if redact else str(error)
         raise pytest.fail.Exception(f"whisperq: {shareable(text)}", pytrace=False) from None
 
 

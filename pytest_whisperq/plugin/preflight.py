@@ -2,6 +2,9 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +15,7 @@ from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.preflight import forecast, power_of
-from pytest_whisperq.privacy import without_tokens
+from pytest_whisperq.privacy import unquoted, without_tokens
 from pytest_whisperq.waivers import refuse_expired, today
 
 NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
@@ -26,6 +29,7 @@ def check(config: pytest.Config) -> None:
 
     So does a waiver that has expired: only here, for a run without gates may do without it.
     """
+    refuse_passed_over(config)
     run = state.gate_run(config)
     try:
         refuse_expired(state.waivers(config), today())
@@ -34,7 +38,38 @@ def check(config: pytest.Config) -> None:
             _ = run.calibration
         refuse_wordless(run.whole_corpus, run.normalizer)
     except WhisperqError as error:
-        raise pytest.UsageError(without_tokens(str(error))) from error
+        text = unquoted(str(error)) if run.config.redact else str(error)
+        raise pytest.UsageError(without_tokens(text)) from None
+
+
+def refuse_passed_over(config: pytest.Config) -> None:
+    """Raise `pytest.UsageError` for what is named beside a folder that it lies in, where pytest collects one of both.
+
+    pytest 9 passes over a file whose name is not that of a test module, as most suites that are asked for by name;
+    earlier ones over the rest of the folder. Neither says so, and a gate that is passed over is a gate that is green.
+    """
+    named = [(argument, _named(argument, config)) for argument in config.args]
+    for argument, path in named:
+        is_found = path.is_dir() or any(fnmatch(path.name, pattern) for pattern in config.getini("python_files"))
+        if pytest.version_tuple >= (9,) and is_found:
+            continue
+        if folder := next((other for other, above in named if above in path.parents), None):
+            raise pytest.UsageError(
+                f"{argument} lies in {folder}, and pytest collects only one of them when both are named: give each a "
+                "run of its own"
+            )
+
+
+def _named(argument: str, config: pytest.Config) -> Path:
+    """Return the file or folder of an argument."""
+    name = argument.partition("::")[0]
+    path = config.invocation_params.dir / name
+    if config.getoption("pyargs") and not path.exists():
+        with contextlib.suppress(ImportError, ValueError):
+            spec = find_spec(name)
+            if spec and spec.origin:
+                return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+    return path
 
 
 def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:

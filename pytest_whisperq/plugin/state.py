@@ -54,14 +54,17 @@ def _ini_values(config: pytest.Config) -> dict[str, str | None]:
 
 def _beside(inipath: Path, text: str, option: Option) -> str:
     """Return a path relative to the ini file, unless it is none: an embedded model or a hub id is not there."""
-    folder, (head, at, tail) = inipath.parent, text.rpartition("@")
+    folder = inipath.parent
     if text.startswith("~"):  # a home, wherever the file is
         return text
     if option.is_path_after_at:
-        return f"{head}@{folder / tail}" if at and (folder / tail).exists() else text
+        head, _, tail = text.partition("@")
+        return f"{head}@{folder / tail}" if tail and (folder / tail).exists() else text
     if option.creates or (folder / text).exists():
         return str(folder / text)
-    return f"{folder / head}@{tail}" if head and (folder / head).exists() else text  # a corpus and its split
+    head, _, split = text.rpartition("@")
+    is_part = option.has_splits and head and (folder / head).exists()
+    return f"{folder / head}@{split}" if is_part else text
 
 
 def waivers(config: pytest.Config) -> tuple[Waiver, ...]:

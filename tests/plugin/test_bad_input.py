@@ -164,3 +164,46 @@ def test_a_gate_that_does_not_exist_is_named_and_those_that_do(project: Project)
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*whisperq_gate.report: unknown gate 'wer'*accuracy*speedup*"])
+
+
+def test_what_a_redacted_run_refuses_quotes_no_transcript(gated: Project) -> None:
+    """Whisper's normalizers leave nothing of what stands in brackets: it may be just what nobody shall read."""
+    metadata = gated.corpus / "metadata.csv"
+    lines = metadata.read_text().splitlines()
+    name, _, language = lines[-1].split(",")
+    metadata.write_text("\n".join([*lines[:-1], f"{name},(Mr Smith hangs up),{language}"]))
+    result = gated.run("--whisperq-redact")
+    assert_usage_error(result, "metadata.csv:31: nothing is left of the transcript … under the normalizer")
+    assert "Smith" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.parametrize("order", [("gates", "gates/slow.py"), ("gates/slow.py::test_parity", "gates")])
+def test_a_file_that_pytest_would_pass_over_beside_its_folder_is_no_green_run(
+    any_project: Project, order: tuple[str, str]
+) -> None:
+    any_project.record(60, int8=same)
+    folder = any_project.pytester.mkdir("gates")
+    for name in ("test_quick.py", "slow.py"):
+        (folder / name).write_text(GATES)
+    (other,) = (name for name in order if name != "gates")
+    assert_usage_error(any_project.run(*order), f"{other} lies in gates, and pytest collects only one of them")
+    assert any_project.run("gates/slow.py", "gates/test_quick.py", "--collect-only", "-q").ret == pytest.ExitCode.OK
+
+
+def test_a_module_that_pytest_would_pass_over_beside_its_package_is_told_too(project: Project) -> None:
+    project.record(60, int8=same)
+    package = project.pytester.mkpydir("gates")
+    for name in ("test_quick.py", "slow.py"):
+        (package / name).write_text(GATES)
+    project.pytester.syspathinsert()
+    assert_usage_error(project.run("--pyargs", "gates", "gates.slow"), "gates.slow lies in gates, and pytest collects")
+
+
+def test_a_test_module_may_be_named_beside_its_folder(project: Project) -> None:
+    project.record(60, int8=same)
+    folder = project.pytester.mkdir("gates")
+    (folder / "test_quick.py").write_text(GATES)
+    if pytest.version_tuple >= (9,):
+        project.run("gates", "gates/test_quick.py", "-k", "parity", "--whisperq-min-exact-match=0.5").assert_outcomes(
+            passed=1, deselected=1
+        )

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from scripted_project import GATES, Project, same, slipping
 
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.errors import BuildError
+from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.plugin import state
 
 
 def write(project: Project, text: str) -> None:
@@ -102,6 +105,29 @@ def test_ini_paths_that_are_a_part_of_a_value_or_a_home_are_found_from_anywhere(
     assert done.returncode == 0, done.stdout
     assert (root / "home" / "cache" / "artifacts").is_dir()
     assert not list(root.rglob("~"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("model", "openai/whisper-small@main", "openai/whisper-small@main"),  # a revision, whatever lies here
+        ("model", "openai/whisper-small", "{}/openai/whisper-small"),
+        ("corpus", "sets@calls", "{}/sets@calls"),
+        ("corpus", "v2@calls", "v2@calls"),
+        ("calibration", "sets@calls", "{}/sets@calls"),
+        ("baseline", "transformers@sets", "transformers@{}/sets"),
+        ("baseline", "transformers:float32@sets@2", "transformers:float32@{}/sets@2"),
+        ("baseline", "transformers@openai/whisper-tiny@sets", "transformers@openai/whisper-tiny@sets"),
+        ("baseline", "transformers:float32@", "transformers:float32@"),
+    ],
+)
+def test_an_ini_value_is_taken_apart_as_it_is_when_it_is_used(
+    tmp_path: Path, option: str, value: str, expected: str
+) -> None:
+    for folder in ("openai/whisper-small", "sets", "sets@2"):
+        (tmp_path / folder).mkdir(parents=True)
+    (declared,) = (one for one in OPTIONS if one.name == option)
+    assert state._beside(tmp_path / "pytest.ini", value, declared) == expected.format(tmp_path)
 
 
 def test_a_build_that_fails_is_tried_once_for_all_gates(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,8 +187,30 @@ def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(pytester: pytest
     (weights,) = (pytester.path / "cache" / "artifacts").rglob("model.bin")
     for name in ("config.json", "model.bin"):
         assert weights.with_name(name).read_bytes() == (folder / name).read_bytes()
-    result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int16")
-    assert "deployed:int16 was asked for but 'int8_float32' executes here" in result.stdout.str()
+    # Speed and streaming are held against the backend's own float32, which is no copy of what is deployed.
+    result = pytester.runpytest_subprocess(
+        *options, "--whisperq-precision=int8", "--whisperq-baseline=deployed:float32"
+    )
+    result.assert_outcomes(passed=1)
+    CTranslate2Backend().build("int16", source, pytester.path / "other", None)
+    pytester.makeconftest(CONVERTED.replace(str(folder.relative_to(pytester.path)), "other"))
+    result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int8")
+    assert re.search("deployed:int8 was asked for but 'int16\\w*' executes here", result.stdout.str())
+
+
+def test_a_backend_is_looked_for_where_it_is_written_not_where_its_decorators_are(tmp_path: Path) -> None:
+    """Else an edited one would be taken for the one that was built before."""
+    source = tmp_path / "conftest.py"
+    source.write_text(
+        "from contextlib import contextmanager\n\nimport pytest\n\n"
+        "from pytest_whisperq.backends.scripted import ScriptedBackend\n\n\n"
+        "class Mine(ScriptedBackend):\n"
+        '    name = "mine"\n\n'
+        "    @contextmanager\n    def opened(self):\n        yield\n\n"
+        "    renamed = pytest.register_assert_rewrite\n\n"
+        "    def load(self, *given):\n        return super().load(*given)\n"
+    )
+    assert registry.source_of(registry.in_file("mine", source, "surely_not_installed.conftest", "Mine")) == source
 
 
 def test_a_backend_in_a_file_that_no_name_leads_to_has_its_module(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from filelock import FileLock
@@ -94,6 +95,7 @@ def test_a_model_of_another_layout_is_outdated(root: Path, built: Artifact) -> N
 def test_a_killed_build_is_left_over_but_one_that_is_running_is_not(root: Path, built: Artifact) -> None:
     aside = root / "artifacts" / f".build-{'0' * 32}-abc"
     (aside / "model").mkdir(parents=True)
+    assert list(cache.prune(root)) == []  # whose it is, nobody can tell
     with FileLock(root / "locks" / f"{'0' * 32}.lock"):
         assert list(cache.prune(root)) == []
     assert [entry.path for entry in cache.prune(root)] == [aside]
@@ -200,6 +202,7 @@ def test_random_checkpoints_are_listed_and_those_of_another_torch_are_pruned(roo
         (root / "random" / name).mkdir(parents=True)
         (root / "random" / name / "model.safetensors").write_bytes(b"12345")
     (root / "locks").mkdir()
+    (root / "locks" / f"whisper-tiny{made_here()}.lock").touch()  # as whoever made it did
     found = {entry.path.name: (entry.size, entry.problem) for entry in cache.entries(root, verify=True)}
     assert found == {
         own: (5, ""),
@@ -214,10 +217,18 @@ def test_random_checkpoints_are_listed_and_those_of_another_torch_are_pruned(roo
 
 def test_what_others_keep_in_folders_of_such_names_is_left_alone(tmp_path: Path) -> None:
     """A project is taken for a cache: its models and transcripts are not ours to call damaged."""
-    theirs = [tmp_path / name for name in ("artifacts/model_v1/model.bin", "transcripts/train.jsonl", "random/exp-1/x")]
+    theirs = [
+        tmp_path / name
+        for name in (
+            *("artifacts/model_v1/model.bin", "transcripts/train.jsonl", "random/exp-1/x"),
+            *(f"artifacts/{uuid4().hex}/run.json", f"transcripts/{uuid4().hex}.jsonl"),
+            *(f"artifacts/.build-{uuid4().hex}-1/x", "random/.build-whisper-tiny-1.0-1-1-x/x"),
+        )
+    ]
     for path in theirs:
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("theirs")
-    assert list(cache.entries(tmp_path)) == []
-    assert list(cache.prune(tmp_path, older_than=0)) == []
+    for _ in range(2):  # what is looked at does not become ours by that
+        assert list(cache.entries(tmp_path)) == []
+        assert list(cache.prune(tmp_path, older_than=0)) == []
     assert all(path.read_text() == "theirs" for path in theirs)

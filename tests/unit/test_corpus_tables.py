@@ -93,6 +93,31 @@ def test_a_folder_of_one_split_is_all_of_it_and_a_folder_may_be_a_split(tmp_path
     assert [item.reference for item in load_corpus(f"{tmp_path}@test").utterances] == ["heard"]
 
 
+@pytest.mark.parametrize(
+    "names", [("train_0", "test_0"), ("train.0000", "test.0000"), ("train-1", "test"), ("train1", "test1")]
+)
+def test_splits_that_are_numbered_in_other_ways_are_not_mixed(tmp_path: Path, names: tuple[str, str]) -> None:
+    for stem, text in zip(names, ("learnt", "heard"), strict=True):
+        shard(tmp_path, stem, text)
+    assert [item.reference for item in load_corpus(tmp_path).utterances] == ["heard"]
+
+
+def test_files_whose_names_tell_no_split_are_all_read(tmp_path: Path) -> None:
+    for stem in ("monday", "tuesday-2", "tests"):
+        shard(tmp_path, stem, stem)
+    assert [item.reference for item in load_corpus(tmp_path).utterances] == ["monday", "tests", "tuesday-2"]
+
+
+@pytest.mark.parametrize("split", ["test", "train-00000-of-00001"])
+def test_files_that_tell_no_split_beside_one_that_does_do_not_go_unheard(tmp_path: Path, split: str) -> None:
+    for stem in ("monday", split):
+        shard(tmp_path, stem, stem)
+    name = split.partition("-")[0]
+    with pytest.raises(CorpusError, match=rf"tell a split \({name}\).*\(monday\.parquet\).*@SPLIT"):
+        load_corpus(tmp_path)
+    assert [item.reference for item in load_corpus(f"{tmp_path}@{name}").utterances] == [split]
+
+
 def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR1 not really PAR1")
     with pytest.raises(CorpusError, match=r"t\.parquet: is not a readable parquet file"):

@@ -108,6 +108,14 @@ def test_a_card_says_what_there_is_and_what_nobody_knows(
     assert main([*arguments, "--output", str(tmp_path)]) == 2
 
 
+def test_a_card_is_of_any_language_whatever_the_embedded_model_knows(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_corpus(tmp_path / "calls", ["早晨", "多謝"], {"language": ["yue", "zh"]})
+    assert main(["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]) == 0
+    assert "| yue | 1 |" in capsys.readouterr().out
+
+
 def test_lint_counts_its_findings_in_the_exit_code(
     tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,5 +152,23 @@ def test_a_name_that_is_not_utf_8_is_told_before_anything_is_written(
     except OSError:
         pytest.skip("this file system has names in Unicode only")
     assert main(["corpus", "init", str(tmp_path)]) == 2
-    assert "the name 'caf\\udce9.wav' is not UTF-8; rename the file" in capsys.readouterr().err
+    assert "the name 'caf\\udce9.wav' is not UTF-8; rename it" in capsys.readouterr().err
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_so_is_a_folder_of_such_a_name_and_lint_reads_on_behind_it(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system has names in Unicode only")
+    (folder / "a.wav").write_bytes(b"")
+    (tmp_path / "b.wav").write_bytes(b"")
+    for command in ("init", "lint"):
+        assert main(["corpus", command, str(tmp_path)]) != 0
+        shown = capsys.readouterr()
+        assert "the name 'caf\\udce9/a.wav' is not UTF-8; rename it" in shown.out + shown.err
+    assert "b.wav: has no transcript" in shown.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.wav", folder.name]
