@@ -204,6 +204,6 @@ def test_a_test_module_may_be_named_beside_its_folder(project: Project) -> None:
     folder = project.pytester.mkdir("gates")
     (folder / "test_quick.py").write_text(GATES)
     if pytest.version_tuple >= (9,):
-        project.run("gates", "gates/test_quick.py", "-k", "parity", "--whisperq-min-exact-match=0.5").assert_outcomes(
-            passed=1, deselected=1
-        )
+        project.run(
+            "gates", "gates/test_quick.py::test_parity", "-k", "parity", "--whisperq-min-exact-match=0.5"
+        ).assert_outcomes(passed=1, deselected=1)

@@ -205,9 +205,9 @@ def test_a_backend_is_looked_for_where_it_is_written_not_where_its_decorators_ar
         "from contextlib import contextmanager\n\nimport pytest\n\n"
         "from pytest_whisperq.backends.scripted import ScriptedBackend\n\n\n"
         "class Mine(ScriptedBackend):\n"
-        '    name = "mine"\n\n'
-        "    @contextmanager\n    def opened(self):\n        yield\n\n"
+        '    name = "mine"\n'
         "    renamed = pytest.register_assert_rewrite\n\n"
+        "    @contextmanager\n    def opened(self):\n        yield\n\n"
         "    def load(self, *given):\n        return super().load(*given)\n"
     )
     assert registry.source_of(registry.in_file("mine", source, "surely_not_installed.conftest", "Mine")) == source
