@@ -1,4 +1,4 @@
-"""Two things every stage does with files: digest one, and replace one so that a reader never sees half of it."""
+"""What every stage does with files: digest one, and replace one so that a reader never sees half of it."""
 
 import hashlib
 import os
@@ -12,6 +12,12 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def to_disk(path: Path) -> None:
+    """Have a file's bytes on the disk when this returns: a rename may be there sooner than what it names."""
+    with path.open("r+b" if os.name == "nt" else "rb") as file:  # Windows flushes only what may be written
+        os.fsync(file.fileno())
 
 
 def user_path(text: str, option: str) -> Path:

@@ -7,7 +7,6 @@ in ``artifacts/.build-KEY-…`` and renamed into place: a build killed at any mo
 import errno
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from pytest_whisperq._files import cache_error, replace_text, sha256
+from pytest_whisperq._files import cache_error, replace_text, sha256, to_disk
 from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, code_digest, get_backend
 from pytest_whisperq.environment import cpu_features, peak_memory, reset_peak_memory, versions
 from pytest_whisperq.errors import BuildError, WhisperqError
@@ -216,8 +215,7 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path) -> dict[str, Any
     """Digest a finished build, and get every byte of it to disk before it is published."""
     files = {}
     for path in sorted(p for p in directory.rglob("*") if p.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        to_disk(path)
         files[path.relative_to(directory).as_posix()] = (path.stat().st_size, sha256(path))
     weights = sorted(
         p.relative_to(directory).as_posix() for pattern in backend.weights for p in directory.glob(pattern)

@@ -77,7 +77,7 @@ def native_rate(source: AudioSource) -> int | None:
     try:
         with source.open() as file:
             return int(soundfile.info(file).samplerate)
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: .raw has no header, and soundfile wants to be told
         return None
 
 
@@ -113,6 +113,8 @@ def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSourc
             problem = "its header does not say how long it is, as of a FLAC file that was written to a pipe"
     except soundfile.LibsndfileError as error:
         problem = str(error)
+    except TypeError as error:  # soundfile wants to be told what a file called .raw holds
+        raise CorpusError(f"{source.label}: .raw says neither rate nor format; convert it to wav") from error
     file.seek(0)
     samples, rate = _decode_av(file, source, problem)
     start, stop = _span(samples.shape[0], rate, source)

@@ -86,8 +86,12 @@ def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) 
     return values
 
 
-def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None = None) -> GateConfig:
+def resolve(
+    cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None = None, *, workers: int = 1
+) -> GateConfig:
     """Resolve options typed on the command line over ini values over defaults (keys: ``whisperq_max_drop`` …).
+
+    Unless told otherwise, ``workers`` share the processor quota.
 
     Raises `ConfigError` naming the option, or `MissingDependency` for a backend that was named but is not installed.
     """
@@ -139,7 +143,7 @@ def resolve(cli: Mapping[str, str | None], ini: Mapping[str, str | None] | None 
         early_stop=values["early-stop"],
         bounds=values["bounds"],
         confidence=values["confidence"],
-        threads=values["threads"] or _default_threads(),
+        threads=values["threads"] or _default_threads(workers),
         decode_batch=values["decode-batch"],
         seed=values["seed"],
         cache_dir=cache_directory(values["cache-dir"]),
@@ -164,10 +168,13 @@ def _file(values: Mapping[str, Any], name: str) -> Path | None:
     return user_path(values[name], f"--whisperq-{name}") if values[name] else None
 
 
-def _default_threads() -> int:
-    """Share the processor quota among xdist workers: two models spinning on the same cores run ten times slower."""
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") or "1")
-    return max(1, cpu_quota() // workers)
+def _default_threads(workers: int) -> int:
+    """Share the processor quota among xdist workers: two models spinning on the same cores run ten times slower.
+
+    A process that was started by a worker does not know how many there are but from its environment.
+    """
+    around = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") or "1")
+    return max(1, cpu_quota() // max(workers, around))
 
 
 def cache_directory(typed: str | None) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq import environment
-from pytest_whisperq._files import first_line, output_error, replace_text, sha256
+from pytest_whisperq._files import first_line, output_error, replace_text, sha256, to_disk
 from pytest_whisperq.artifacts import is_sound
 from pytest_whisperq.collect import Collector
 from pytest_whisperq.errors import ConfigError
@@ -26,7 +25,8 @@ _OPTION = "--whisperq-export"
 def export(collector: Collector, document: Mapping[str, Any], directory: Path) -> list[str]:
     """Copy every candidate that passed into ``directory``; return a line for each, with the reason where it is refused.
 
-    Raises `StoreError` where nothing can be written; what was exported before then still stands.
+    Raises `StoreError` where nothing can be written, `ConfigError` where something else stands in the way; what was
+    exported before then still stands.
     """
     run, lines = collector.run, []
     for candidate in run.config.candidates:
@@ -38,12 +38,21 @@ def export(collector: Collector, document: Mapping[str, Any], directory: Path) -
             lines.append(f"not exported: {name}: {reason}")
             continue
         target = directory / candidate.id
+        if not _is_free(target):
+            raise ConfigError(f"{_OPTION}: {target} is no exported model; move it away, or name another folder")
         try:
             _copy(run.store.get(collector.specs[name]).directory, target, _certificate(document, name))
         except OSError as error:
             raise output_error(target, _OPTION, error) from error
         lines.append(f"exported {target}; before deployment: python -m pytest_whisperq verify {target}")
     return lines
+
+
+def _is_free(target: Path) -> bool:
+    """Whether an export may take this place: nothing is there, or an earlier export."""
+    if target.is_dir():
+        return (target / CERTIFICATE).is_file() or not any(target.iterdir())
+    return not target.exists()
 
 
 def refusal(document: Mapping[str, Any], name: str) -> str:
@@ -91,8 +100,7 @@ def _copy(source: Path, target: Path, certificate: Mapping[str, Any]) -> None:
         shutil.copytree(source, aside, dirs_exist_ok=True)
         files = {path.relative_to(aside).as_posix(): path for path in sorted(aside.rglob("*")) if path.is_file()}
         for path in files.values():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            to_disk(path)
         whole = {**certificate, "files": {name: sha256(path) for name, path in files.items()}}
         replace_text(aside / CERTIFICATE, json.dumps(whole, ensure_ascii=False, indent=1) + "\n", _OPTION)
         if target.exists():

@@ -88,7 +88,9 @@ class History:
             if before is None:
                 continue
             machine = stored.document["environment"]
-            if (machine["cpu"], machine["threads"]) != (cpu_features(), threads):
+            if stored.checkpoint(judgement.candidate) != self._run.source.identity:
+                notes.append(f"not compared with {stored.name}: measured on another checkpoint")
+            elif (machine["cpu"], machine["threads"]) != (cpu_features(), threads):
                 notes.append(
                     f"not compared with {stored.name}: measured on {machine['cpu']}, {machine['threads']} threads"
                 )

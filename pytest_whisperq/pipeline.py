@@ -105,6 +105,9 @@ class GateRun(CostGates):
             outcome = gates.overrule(outcome, Verdict.FAIL, self.early.why_failed(part))
         extend = gates.judge_slices if per == "slice" and part is None else gates.name_worst_slices
         outcome = extend(outcome, texts, limit, confidence=self.config.confidence)
+        if per == "slice" and (columns := self.corpus.withheld):
+            note = f"not judged by {', '.join(columns)}, left out by --whisperq-redact"
+            outcome = replace(outcome, judgement=replace(outcome.judgement, notes=(*outcome.judgement.notes, note)))
         return outcome if part is not None else self.history.accuracy(outcome, texts, limit)
 
     def parity(

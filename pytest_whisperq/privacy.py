@@ -65,9 +65,11 @@ def scrubber(typed: Iterable[str]) -> Callable[[Any], Any]:
         path = Path(name).expanduser()
         whole = (here / path).resolve()
         is_below = whole != here and whole.is_relative_to(here) and len(here.parts) > 1
-        if (path.is_absolute() or ".." in path.parts) and not is_below and whole.name:
-            for spelling in {name.rstrip(os.sep), str(path), str(whole)}:
-                shorter[spelling] = whole.name
+        if is_below or not whole.name:
+            continue
+        is_far = path.is_absolute() or ".." in path.parts  # else a link, in the working directory, to somewhere else
+        for spelling in {name.rstrip(os.sep), str(path), str(whole)} if is_far else {str(whole)}:
+            shorter[spelling] = whole.name
     shorter |= {**_below(here), **_home()}
 
     def scrub(value: Any) -> Any:

@@ -152,12 +152,14 @@ class TranscriptCache:
     def _path(self, artifact: Artifact) -> Path:
         """Return the file of a model's transcripts, by all that decides what it says.
 
-        Not by the precision it was asked for: of two that come to the same weights and run them in the same type (int8
-        and int8-float32 of CTranslate2), one is decoded for both.
+        Not by the precision it was asked for, in our backends: of two that come to the same weights and run them in the
+        same type (int8 and int8-float32 of CTranslate2), one is decoded for both. Others may load them differently.
         """
         spec = artifact.spec
         backend = get_backend(spec.backend)
-        model = [spec.backend, spec.source.identity, code_digest(backend), artifact.identity, promised(spec)]
+        code = code_digest(backend)
+        model = [spec.backend, spec.source.identity, code, artifact.identity, promised(spec)]
+        model += [spec.precision] if code else []
         recipe = [*model, DECODING, versions(backend.distributions), cpu_features()]
         return self._root / f"{hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]}.jsonl"
 

@@ -43,9 +43,9 @@ class Waiver:
         """Until when it holds, and why."""
         return f"waived until {self.expires}: {self.reason}"
 
-    def covers(self, judgement: Judgement, test: str) -> bool:
-        """Whether this is about that judgement in the test of that node id."""
-        return self.id == judgement.id and self.test in ("", test)
+    def covers(self, identity: str, test: str) -> bool:
+        """Whether this is about the judgement of that `Judgement.id` in the test of that node id."""
+        return self.id == identity and self.test in ("", test)
 
     def excuse(self, judgement: Judgement) -> str:
         """Say in a line what is excused, until when, and why."""
@@ -145,7 +145,7 @@ def covering(waivers: Iterable[Waiver], judgement: Judgement, test: str) -> Waiv
     """Return the waiver that excuses a judgement of the test with that node id; a `Verdict.PASS` needs none."""
     if judgement.verdict is Verdict.PASS:
         return None
-    return next((waiver for waiver in waivers if waiver.covers(judgement, test)), None)
+    return next((waiver for waiver in waivers if waiver.covers(judgement.id, test)), None)
 
 
 def settle(
@@ -160,7 +160,7 @@ def settle(
     idle: list[str] = []
     errors: list[str] = []
     for waiver in waivers:
-        met = [(test, judgement) for test, judgement in judged if waiver.covers(judgement, test)]
+        met = [(test, judgement) for test, judgement in judged if waiver.covers(judgement.id, test)]
         tests = sorted({test for test, _ in met})
         if len(tests) > 1:
             errors.append(f"{waiver.where}: several tests judge it; say which is meant: {_or(tests)}")

@@ -8,10 +8,12 @@ import pytest
 
 from pytest_whisperq import GateConfig
 from pytest_whisperq.lint import lint
+from pytest_whisperq.privacy import unquoted
 
 
 def test_corpus(whisperq_config: GateConfig) -> None:
     """Nothing is wrong with any recording, transcript or row, and there are enough for the limit in force."""
-    found = lint(whisperq_config)
+    found = [str(finding) for finding in lint(whisperq_config)]
     if found:
-        pytest.fail("\n".join(map(str, found)), pytrace=False)
+        shown = map(unquoted, found) if whisperq_config.redact else found
+        pytest.fail("\n".join(shown), pytrace=False)

@@ -32,13 +32,19 @@ def only_english(corpus: Corpus, model: str) -> Corpus:
 def categories(utterances: Sequence[Utterance], share: float = 0.5) -> dict[str, set[str]]:
     """Return the columns that sort utterances into groups, with their values: several, but not one for nearly each row.
 
-    At most ``share`` of the rows may have a value of their own. What is left out is text, names or numbers.
+    At most ``share`` of the rows may have a value of their own. What is left out is text, names or numbers. One value
+    is enough in a column that other rows leave empty, if there are enough of it.
     """
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, list[str]] = defaultdict(list)
     for item in utterances:
         for column, value in item.slices:
-            found[column].add(value)
-    return {name: values for name, values in found.items() if 1 < len(values) <= max(2, share * len(utterances))}
+            found[column].append(value)
+    return {name: set(rows) for name, rows in found.items() if _sorts(rows, len(utterances), share)}
+
+
+def _sorts(rows: Sequence[str], count: int, share: float) -> bool:
+    several = len(set(rows))
+    return 1 < several <= max(2, share * count) if len(rows) == count else several <= share * len(rows)
 
 
 def only_categories(corpus: Corpus) -> Corpus:
@@ -49,7 +55,8 @@ def only_categories(corpus: Corpus) -> Corpus:
     spoken = {column for item in corpus.speech for column, value in item.slices if _says(value, item.reference)}
     kept = {"language", "kind", *({"noise", *categories(corpus.utterances, 0.1)} - spoken)}
     items = (replace(u, slices=tuple(row for row in u.slices if row[0] in kept)) for u in corpus.utterances)
-    return replace(corpus, utterances=tuple(items))
+    withheld = {column for item in corpus.utterances for column, _ in item.slices} - kept
+    return replace(corpus, utterances=tuple(items), withheld=tuple(sorted(withheld)))
 
 
 def _says(value: str, reference: str) -> bool:
@@ -83,4 +90,4 @@ def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:
         ranked = sorted(items, key=lambda item: order(item.id))
         places += [((index + start) / len(items), key, item.id) for index, item in enumerate(ranked)]
     chosen = {name for _, _, name in sorted(places)[:size]}
-    return Corpus(name=corpus.name, utterances=tuple(u for u in corpus.utterances if u.id in chosen))
+    return replace(corpus, utterances=tuple(u for u in corpus.utterances if u.id in chosen))

@@ -74,7 +74,7 @@ def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
     repository, _, config = name.partition(":")
     try:
         data = datasets.load_dataset(repository, config or None)
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:  # of datasets, of the hub, or of what carries its requests
         raise CorpusError(
             f"{option}: no file or directory {name!r}, and the hub could not provide it "
             f"({first_line(error)}). Check the spelling and the connection, or give a local directory."

@@ -39,10 +39,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Utterances under a name; never empty."""
+    """Utterances under a name; never empty. ``withheld`` names the columns that were taken from them."""
 
     name: str
     utterances: tuple[Utterance, ...]
+    withheld: tuple[str, ...] = ()
 
     @property
     def speech(self) -> tuple[Utterance, ...]:

@@ -22,11 +22,13 @@ def judge_since(outcome: Outcome, stored: StoredRun, now: StoredRun, *, max_drop
     only = known if len(stored.named(CANDIDATE)) == 1 else []
     then = only[0] if only and judgement.candidate not in known else judgement.candidate
     name = f"drop since {stored.name}" + ("" if then == judgement.candidate else f" ({then})")
-    why = difference(stored, now)
+    why, remedy = difference(stored, now), "accept a new run with --whisperq-save"
+    if stored.metric != now.metric:  # a run is saved in one metric, whatever markers count
+        remedy = f"to compare it, save a run with --whisperq-metric {now.metric}"
     if not why and then not in known:
         why = f"{stored.name} has no candidate {then} that heard all of the corpus; it has {', '.join(known) or 'none'}"
     check = (
-        _refused(name, max_drop, confidence, why)
+        _refused(name, max_drop, confidence, f"not compared: {why}; {remedy}")
         if why
         else _check(name, stored, now, (then, judgement.candidate), max_drop, confidence)
     )
@@ -49,7 +51,7 @@ def _check(
     return judge(name, drop, max_drop, keep="below", unit=DROP_UNITS["absolute"], utterances=len(after))
 
 
-def _refused(name: str, limit: float, confidence: float, why: str) -> Check:
+def _refused(name: str, limit: float, confidence: float, reason: str) -> Check:
     return Check(
         name=name,
         value=None,
@@ -60,5 +62,5 @@ def _refused(name: str, limit: float, confidence: float, why: str) -> Check:
         confidence=confidence,
         unit=DROP_UNITS["absolute"],
         verdict=Verdict.INCONCLUSIVE,
-        reason=f"not compared: {why}; accept a new run with --whisperq-save",
+        reason=reason,
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pytest_whisperq.gates.judging import Outcome, judge
+from pytest_whisperq.gates.judging import Outcome, judge, unless_lost
 from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measure.pairs import PairedTexts
@@ -84,6 +84,7 @@ def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
 def _check(part: Slice, limit: AccuracyLimit, confidence: float, strict: float) -> Check:
     found, size = _measured(part, limit, confidence, strict), len(part.texts.pairs)
     check = judge(part.name, found.drop, limit.max_drop, keep="below", unit=found.unit, utterances=size)
+    check = unless_lost(check, found.baseline_rate)
     return replace(check, reason=f"{check.reason}; {size} utterances, lower bound at {100 * strict:.4g}%")
 
 

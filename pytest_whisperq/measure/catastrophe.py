@@ -107,8 +107,9 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
     for pair in texts.pairs:
         spaced = pair.utterance.is_spaced
         before, after = (wrecked(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate))
-        expected = pair.utterance.language or pair.baseline_language
-        if pair.candidate_language not in (None, expected) and pair.baseline_language in (None, expected):
+        # Told a language, a model writes in it, whatever it takes the sound for.
+        heard_as = None if pair.utterance.language else pair.baseline_language
+        if heard_as and pair.candidate_language not in (None, heard_as):
             after = (*after, LANGUAGE)
         if not before:
             at_risk.append(pair.cluster)

@@ -10,10 +10,10 @@ reaches 1/α with a chance of at most α (Ville). The null falls when it does. B
 Two things are declared, for no test of a mean does without a bound of what may outweigh the rest (Bahadur and Savage,
 1956):
 
-- The cap. The largest bet is 1/C, C a quarter of the words of an average cluster. A bet is exact as long as no cluster
-  lets the candidate mend more than 1/λ errors of the baseline; a cluster that does takes all that the bet has won. With
-  r + M·d of the worst cluster as the cap, a broken candidate is known after a quarter of a corpus with large clusters
-  instead of a tenth.
+- The cap. The largest bet is 1/C, C a quarter of the words of an average cluster and what the limit allows in the
+  worst one, M·max Σd. A bet is exact as long as no cluster lets the candidate mend more errors of the baseline than
+  that quarter; a cluster that does takes all that the bet has won. With r + M·d of the worst cluster as the cap, a
+  broken candidate is known after a quarter of a corpus with large clusters instead of a tenth.
 - The grant. Where the baseline says more wrong words than the reference has words, as a loop does, a candidate may mend
   a hundred errors in one clip. This surplus of all clips is granted to every candidate in advance, spread evenly.
 
@@ -25,6 +25,7 @@ elsewhere, it is failed in 15 of 100 corpora: those that hold fewer loops than t
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_whisperq.measure.accuracy import Bounds, DropType
@@ -86,9 +87,10 @@ class BettingTest:
         self.rejected = False
 
     @classmethod
-    def against(cls, baseline: Sequence[ErrorCount], clusters: int, alpha: float) -> "BettingTest":
-        """Return the test whose cap and grant follow from what the baseline said about so many clusters."""
-        cap = sum(found.length for found in baseline) / clusters / 4
+    def against(cls, baseline: Sequence[ErrorCount], allowed: Sequence[float], alpha: float) -> "BettingTest":
+        """Return the test whose cap and grant follow from the baseline and from the errors ``allowed`` a cluster."""
+        clusters = len(allowed)
+        cap = sum(found.length for found in baseline) / clusters / 4 + max(0.0, max(allowed))
         grant = sum(max(found.errors - found.length, 0) for found in baseline) / clusters
         return cls(cap=cap, grant=grant, alpha=alpha)
 
@@ -124,7 +126,8 @@ class EarlyFail:
         self._heard: list[str] = []
         self._stop: int | None = None
         if self._possible:
-            self._test = BettingTest.against(self._baseline, len(self._ends), self._alpha)
+            allowed = [sum(map(self._allowed, self._baseline[start:end])) for start, end in pairwise((0, *self._ends))]
+            self._test = BettingTest.against(self._baseline, allowed, self._alpha)
 
     def after(self, texts: Sequence[str]) -> int | None:
         """Return after how many utterances, whole clusters, the test fails the candidate; None while it does not.
@@ -146,7 +149,10 @@ class EarlyFail:
     def _contrast(self, index: int, text: str) -> float:
         base, pair = self._baseline[index], self._texts.pairs[index]
         own = self._count(pair, self._texts.normalizer(text, pair.utterance.language))
-        return own.errors - base.errors - self._limit.max_drop / 100 * self._denominator(base)
+        return own.errors - base.errors - self._allowed(base)
+
+    def _allowed(self, base: ErrorCount) -> float:
+        return self._limit.max_drop / 100 * self._denominator(base)
 
     def _count(self, pair: Pair, text: str) -> ErrorCount:
         reference, _, heard = replace(pair, candidate=text).compared(self._limit.metric)

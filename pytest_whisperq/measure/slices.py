@@ -21,7 +21,7 @@ class Slice:
 
 
 def slices_of(texts: PairedTexts) -> list[Slice]:
-    """Return every slice, by column and value. A column of which all utterances have one value slices nothing."""
+    """Return every slice, by column and value. A column in which all utterances have one value slices nothing."""
     columns: dict[str, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
     for pair in texts.pairs:
         for column, value in pair.utterance.slices:
@@ -29,6 +29,6 @@ def slices_of(texts: PairedTexts) -> list[Slice]:
     return [
         Slice(name=f"{column}={value}", texts=replace(texts, pairs=tuple(pairs)))
         for column, values in sorted(columns.items())
-        if len(values) > 1
+        if len(values) > 1 or sum(map(len, values.values())) < len(texts.pairs)
         for value, pairs in sorted(values.items())
     ]

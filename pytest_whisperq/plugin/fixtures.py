@@ -26,7 +26,7 @@ def whisperq_corpus(pytestconfig: pytest.Config) -> "Corpus":
     """The evaluation corpus: utterances with reference and slices."""
     from pytest_whisperq.plugin import gating, state
 
-    with gating.plain_errors():
+    with gating.plain_errors(redact=state.gate_config(pytestconfig).redact):
         return state.gate_run(pytestconfig).corpus
 
 
@@ -56,7 +56,7 @@ def whisperq_build(pytestconfig: pytest.Config) -> "Callable[[str, str], Artifac
     from pytest_whisperq.plugin import gating, state
 
     def build(backend: str, precision: str) -> "Artifact":
-        with gating.plain_errors():
+        with gating.plain_errors(redact=state.gate_config(pytestconfig).redact):
             return state.gate_run(pytestconfig).build(backend, precision)
 
     return build

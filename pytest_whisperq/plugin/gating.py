@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +16,19 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
+from pytest_whisperq.plugin.timing import company, untimed
 from pytest_whisperq.privacy import shareable, unquoted
 from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.spec import unknown
-from pytest_whisperq.verdict import Verdict
+from pytest_whisperq.verdict import Judgement, Verdict
 from pytest_whisperq.waivers import Waiver, covering
 from pytest_whisperq.workbench import Model
 
 _WAIVED = pytest.StashKey[dict[str, str]]()
 """What is excused in a test: one line a gate, and all that the gate has to say."""
+
+_DOUBTS = pytest.StashKey[list[str]]()
+"""Why a test ends as skipped, should all the rest of it hold."""
 
 
 _OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
@@ -110,29 +113,31 @@ class Gate:
 
     def _single(self, gate: str, limits: dict[str, Any]) -> Outcome:
         __tracebackhide__ = True
+        if gate == "speedup" and (reason := untimed(self._item)):
+            self._item.stash.setdefault(_DOUBTS, []).append(reason)
+            return self._without(reason)
         return self._settle([self.judge(gate, limits)])[0]
 
     def report(self, gate: str, **limits: Any) -> Outcome:
         """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
         __tracebackhide__ = True
+        if gate == "speedup" and (reason := untimed(self._item)):
+            outcome = self._without(reason)
+            self._record(outcome)
+            return outcome
         return self.judge(gate, limits, demand=False)
 
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
-        """Run several gates and fail once, with the reasons of all that did not pass.
-
-        Speed comes last where it cannot be timed, or a skip for it would hide what the others found.
-        """
+        """Run several gates and fail once, with the reasons of all that did not pass; speed where it can be timed."""
         __tracebackhide__ = True
         apart = [pair for pair in gates if pair[0] == "speedup"] if company(self._item) else []
         self._settle([self.judge(gate, limits) for gate, limits in gates if (gate, limits) not in apart])
         for gate, limits in apart:
-            self.judge(gate, limits)
+            self._single(gate, limits)
 
     def judge(self, gate: str, limits: dict[str, Any], *, demand: bool = True) -> Outcome:
         """Measure and judge one gate, and record the judgement on the test's report; ``demand`` a verdict of it."""
         __tracebackhide__ = True
-        if gate == "speedup":
-            refuse_company(self._item)
         with plain_errors(redact=self._run.config.redact):
             if f"whisperq_{gate}" not in MARKERS:
                 raise unknown("whisperq_gate.report: unknown gate", gate, [marker.gate for marker in MARKERS.values()])
@@ -140,9 +145,17 @@ class Gate:
             outcome = self._run.judge(gate, self._candidate.candidate, **limits)
         if not demand:
             outcome = replace(outcome, judgement=outcome.judgement.reported())
+        self._record(outcome)
+        return outcome
+
+    def _record(self, outcome: Outcome) -> None:
         judged = state.scrub(self._item.config)(outcome.judgement.to_dict())
         self._item.user_properties.append((PROPERTY, json.dumps(judged)))
-        return outcome
+
+    def _without(self, reason: str) -> Outcome:
+        """Return the outcome of a speed gate that was not timed: no figures, and the reason."""
+        name = str(self._candidate.spec)
+        return Outcome(judgement=Judgement(gate="speedup", candidate=name, baseline="", checks=(), notes=(reason,)))
 
     def _settle(self, outcomes: list[Outcome]) -> list[Outcome]:
         __tracebackhide__ = True
@@ -150,16 +163,17 @@ class Gate:
         if not bad:
             return outcomes
         held = [one.judgement for one, waiver in bad if not waiver]
-        undecided = all(judgement.verdict is Verdict.INCONCLUSIVE for judgement in held)
-        if held and undecided and self._run.config.on_inconclusive == "skip":
-            pytest.skip("; ".join(map(doubt, held)))
+        is_skipped = self._run.config.on_inconclusive == "skip" and not any(
+            judgement.verdict is Verdict.FAIL for judgement in held
+        )
         replay = replay_command(self._item)
         shown = [(self._redacted(one), waiver) for one, waiver in bad]
         here = self._item.config.invocation_params.dir
         texts = [shareable(explain(one, replay, waiver.terms if waiver else ""), here) for one, waiver in shown]
-        if held:
+        if held and not is_skipped:
             pytest.fail("\n\n".join(texts), pytrace=False)
-        # The test goes on: what comes after a waived gate has to hold all the same.
+        # The test goes on: what comes after a gate that is waived, or skipped, has to hold all the same.
+        self._item.stash.setdefault(_DOUBTS, []).extend(map(doubt, held))
         excused = self._item.stash.setdefault(_WAIVED, {})
         for (one, waiver), text in zip(bad, texts, strict=True):
             if waiver:
@@ -175,29 +189,6 @@ class Gate:
         return covering(state.waivers(self._item.config), outcome.judgement, self._item.nodeid)
 
 
-def company(item: pytest.Item) -> int:
-    """Return how many xdist workers compute at the same time, this one included; 0 for one that is alone."""
-    workers = int(getattr(item.config, "workerinput", {}).get("workercount", 1))
-    return workers if workers > 1 else 0
-
-
-def refuse_company(item: pytest.Item) -> None:
-    """Skip a speed gate while other xdist workers compute beside it; one that was asked for by name fails instead."""
-    __tracebackhide__ = True
-    workers = company(item)
-    if not workers:
-        return
-    reason = f"whisperq: speed is not timed while {workers} xdist workers share the processor; run it with -n0"
-    files = [Path(argument.partition("::")[0]) for argument in item.config.args]
-    is_named = any(file.suffix == ".py" and file.name == item.path.name for file in files)
-    packaged = any(argument.rpartition(".")[2] == item.path.stem for argument in item.config.args)
-    typed = (item.config.getoption(name) for name in ("whisperq_min_speedup", "whisperq_timing_budget"))
-    chosen = any("speed" in str(item.config.getoption(name, "")) for name in ("markexpr", "keyword"))
-    if is_named or packaged or chosen or any(typed):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
 def run_markers(item: pytest.Item) -> None:
     """Run the gates that a test's markers ask for."""
     __tracebackhide__ = True
@@ -205,17 +196,19 @@ def run_markers(item: pytest.Item) -> None:
     if candidate is None:
         reason = "a gate marker belongs on a test function, its class or module, not on a parameter or a unittest case"
         pytest.fail(f"whisperq: {reason}", pytrace=False)
-    with plain_errors():
+    with plain_errors(redact=state.gate_config(item.config).redact):
         gates = [(marker.gate, keywords) for marker, keywords in gate_markers(item)]
     Gate(item, state.gate_run(item.config).model(candidate)).run(gates)
 
 
 def excuse(item: pytest.Item) -> None:
-    """End a test that did not fail, but for gates that are waived, as an expected failure."""
+    """End a test that did not fail, but for gates that are skipped or waived, as skipped or as an expected failure."""
     __tracebackhide__ = True
     waived = item.stash.get(_WAIVED, {})
     for text in waived.values():
         item.add_report_section("call", "whisperq", text)
+    if doubts := item.stash.get(_DOUBTS, []):
+        pytest.skip("; ".join(dict.fromkeys(doubts)))
     if waived:
         raise pytest.xfail.Exception("; ".join(waived), pytrace=False)
 

@@ -75,12 +75,14 @@ def _named(argument: str, config: pytest.Config) -> Path:
 def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Tell the run which accuracy gates it will judge: a candidate that fails all of them is decoded no further.
 
-    One that may be skipped, or is expected to fail, does not keep the others from their verdict.
+    One that may be skipped, is expected to fail or is waived does not keep the others from their verdict.
     """
-    run = state.gate_run(config)
+    run, waivers = state.gate_run(config), state.waivers(config)
     for item in items:
         candidate = candidate_of(item)
         if not candidate or any(mark.name in NOT_BINDING for mark in item.iter_markers()):
+            continue
+        if any(waiver.covers(f"accuracy/{candidate}", item.nodeid) for waiver in waivers):
             continue
         with contextlib.suppress(WhisperqError):  # unusable markers: the gate itself reports them
             for marker, keywords in gate_markers(item):

@@ -98,8 +98,8 @@ class Publishing:
         if hasattr(config, "workerinput") or is_over or config.getoption("collectonly"):
             return
         gated = [one for found in self._gated.values() for one in found]
-        if not gated and not self._broken:
-            return
+        if not gated and all(one.outcome == "skipped" for one in self._broken.values()):
+            return  # nothing was judged, and nothing broke off: what an earlier run left behind stays
         try:
             run = state.gate_run(config)
             is_stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail

@@ -33,10 +33,20 @@ def gate_config(config: pytest.Config) -> GateConfig:
     if _CONFIG not in config.stash:
         try:
             config.add_cleanup(register(config.hook.pytest_whisperq_backends()))  # pytest may run within pytest
-            config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config))
+            config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config), workers=workers_of(config))
         except WhisperqError as error:
             raise pytest.UsageError(without_tokens(str(error))) from error
     return config.stash[_CONFIG]
+
+
+def workers_of(config: pytest.Config) -> int:
+    """Return how many xdist workers a run has, seen from one of them or from the controller; 1 without xdist."""
+    if hasattr(config, "workerinput"):
+        return int(config.workerinput["workercount"])
+    if config.getoption("dist", "no") == "no":
+        return 1
+    counts = (spec.partition("*")[0] for spec in config.getoption("tx", []))  # popen, or 3*popen
+    return max(1, sum(int(count) if count.isdigit() else 1 for count in counts))
 
 
 def _ini_values(config: pytest.Config) -> dict[str, str | None]:

@@ -199,8 +199,13 @@ def _speed(old: StoredRun, new: StoredRun) -> list[str]:
         return ["speedups were measured on another processor, or with other threads: not compared"]
     return [
         f"{candidate}, {name}: {_times(before[candidate, name])}, now {_times(after[candidate, name])}"
+        + _other_checkpoint(old, new, candidate)
         for candidate, name in shared
     ]
+
+
+def _other_checkpoint(old: StoredRun, new: StoredRun, candidate: str) -> str:
+    return "" if old.checkpoint(candidate) == new.checkpoint(candidate) else ", of another checkpoint"
 
 
 def _speedups(run: StoredRun) -> dict[tuple[str, str], Figure]:

@@ -70,6 +70,10 @@ class StoredRun:
         """What was counted: "wer" or "cer"."""
         return str(self.document["settings"]["metric"])
 
+    def checkpoint(self, model: str) -> str:
+        """Return the identity of the checkpoint that a model was built of; "" for a model that is not there."""
+        return str(self.document["models"].get(model, {}).get("source_identity", ""))
+
     @cached_property
     def judgements(self) -> tuple[Judgement, ...]:
         """What the gates of the run concluded."""

@@ -4,7 +4,9 @@ Decoding: a corpus through the plugin (audio checked and digested, weights verif
 bare batched loop over the library itself, both loading the model, in interleaved rounds. Gate: a whole parity and
 accuracy gate against the procedure of the notebooks: decode all clips with the original, then with the quantized model,
 one by one, time encoder, decoder and pipeline of each in a pass of its own, then score; each in fresh processes, in
-turns. Models are built beforehand, transcripts are not.
+turns. Models are built beforehand, transcripts are not. Where getting memory from the system takes a fifth of the time
+and makes most of its noise, as in some virtual machines, MALLOC_MMAP_THRESHOLD_=4294967296 and
+MALLOC_TRIM_THRESHOLD_=17179869184 in the environment have glibc keep it, for both sides.
 """
 
 import argparse

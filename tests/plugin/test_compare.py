@@ -244,7 +244,12 @@ def test_characters_are_not_compared_with_words(project: Project) -> None:
     saved(project, "words.json", same)
     project.pytester.makepyfile(GATE.replace("max_drop=3", 'max_drop=3, metric="cer"'))
     result = project.run("--whisperq-compare=words.json")
-    result.stdout.fnmatch_lines(["*INCONCLUSIVE: not compared: what is counted changed: wer, now cer*"])
+    advice = "to compare it, save a run with --whisperq-metric cer"
+    result.stdout.fnmatch_lines([f"*INCONCLUSIVE: not compared: what is counted changed: wer, now cer; {advice}*"])
+    project.run("--whisperq-metric=cer", "--whisperq-save=characters.json")
+    compared = project.run("--whisperq-metric=cer", "--whisperq-compare=characters.json")
+    compared.assert_outcomes(passed=1)
+    compared.stdout.fnmatch_lines(["*drop since *PASS*", "*characters.json*"])
 
 
 def test_a_run_that_extends_has_no_corpus_to_compare_on(project: Project) -> None:
@@ -261,3 +266,30 @@ def test_a_candidate_that_is_broken_beyond_doubt_is_not_compared(project: Projec
     result = project.run("--whisperq-compare=run.json")
     result.stdout.no_fnmatch_line("*drop since*")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_speedups_of_another_checkpoint_are_not_compared(project: Project) -> None:
+    project.record(12, int8=same)
+    path = project.model / "scripted.json"
+    script = json.loads(path.read_text())
+    for precision, seconds in (("float32", 0.04), ("int8", 0.01)):
+        script[precision]["seconds"] = {"encoder": seconds, "token": 0.002}
+    path.write_text(json.dumps(script))
+    project.pytester.makepyfile(
+        'import pytest\n\n@pytest.mark.whisperq_speedup(stage="encoder")\ndef test_ratio(): pass'
+    )
+    project.run("--whisperq-timing-budget=6", "--whisperq-save=one.json")
+    path.write_text(json.dumps({**script, "note": "another one"}))
+    result = project.run("--whisperq-timing-budget=6", "--whisperq-compare=one.json")
+    result.stdout.fnmatch_lines(["*not compared with one.json: measured on another checkpoint*"])
+    result.stdout.no_fnmatch_line("*over that of*")
+
+
+def test_a_run_in_which_every_gate_is_skipped_replaces_no_saved_run(project: Project) -> None:
+    saved(project, "accepted.json", same)
+    path = project.pytester.path / "accepted.json"
+    before = path.read_text()
+    project.pytester.makepyfile(GATE.replace("@", "@pytest.mark.skipif(True, reason='x')\n@", 1))
+    project.run("--whisperq-save=accepted.json").assert_outcomes(skipped=1)
+    assert path.read_text() == before

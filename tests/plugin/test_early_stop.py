@@ -77,3 +77,14 @@ def test_an_ini_file_may_switch_it_off(project: Project) -> None:
     project.pytester.makeini("[pytest]\nwhisperq_early_stop = off\n")
     project.run().stdout.fnmatch_lines(["whisperq parity gate: FAIL", "whisperq accuracy gate: FAIL"])
     assert decoded(project) == [300, 300]
+
+
+@pytest.mark.parametrize("test", ["", 'test = "test_gates.py::test_accuracy[scripted-int8]"\n'])
+def test_an_accuracy_gate_that_is_waived_stops_no_other(project: Project, test: str) -> None:
+    project.record(int8=wrecked)
+    project.pytester.makepyfile(test_gates=GATES)
+    waiver = f'[[waiver]]\nid = "accuracy/scripted:int8"\nreason = "known"\nexpires = 2090-01-01\n{test}'
+    (project.pytester.path / "waivers.toml").write_text(waiver)
+    result = project.run("--whisperq-waivers=waivers.toml")
+    result.assert_outcomes(failed=1, xfailed=1)
+    result.stdout.fnmatch_lines(["whisperq parity gate: FAIL"])

@@ -224,3 +224,17 @@ def test_a_record_that_lacks_something_is_damaged(
     (exported / CERTIFICATE).write_text(json.dumps(certificate))
     assert main(["verify", str(exported)]) == 2
     assert "whisperq-gate.json: is damaged (" in capsys.readouterr().err
+
+
+def test_what_is_no_export_is_not_replaced(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    own = project.pytester.path / "models" / "scripted-int8" / "model.bin"
+    own.parent.mkdir(parents=True)
+    own.write_text("converted by hand")
+    result = project.run("--whisperq-export=models")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*--whisperq-export: models/scripted-int8 is no exported model; move it away*"])
+    assert own.read_text() == "converted by hand"
+    own.unlink()
+    project.run("--whisperq-export=models").stdout.fnmatch_lines(["*exported models/scripted-int8*"])

@@ -75,3 +75,34 @@ def test_another_word_is_refused(project: Project) -> None:
     result = project.run("--whisperq-on-inconclusive=warn")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--whisperq-on-inconclusive: must be one of fail, skip, extend (got 'warn')*"])
+
+
+BODY = """
+import pytest
+
+{mark}
+def test_it(whisperq_gate):
+    whisperq_gate.accuracy(max_drop=0.01)
+    {then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mark", "then", "outcome"),
+    [
+        ("", "pass", "skipped"),
+        ("", "assert 1 == 2", "failed"),
+        ("", "whisperq_gate.size(max_ratio=0.01)", "failed"),
+        ("@pytest.mark.whisperq_size(max_ratio=0.01)", "pass", "failed"),
+        ("@pytest.mark.whisperq_size(max_ratio=2)", "whisperq_gate.parity(min_exact_match=0.999)", "skipped"),
+    ],
+)
+def test_what_comes_after_a_gate_that_is_skipped_has_to_hold(
+    project: Project, mark: str, then: str, outcome: str
+) -> None:
+    project.record(count=20, int8=same)
+    project.pytester.makepyfile(BODY.format(mark=mark, then=then))
+    result = project.run("--whisperq-on-inconclusive=skip", "-rs")
+    result.assert_outcomes(**{outcome: 1})
+    if outcome == "skipped":
+        result.stdout.fnmatch_lines(["SKIPPED*whisperq accuracy gate of scripted:int8 INCONCLUSIVE:*"])

@@ -218,3 +218,38 @@ def test_a_backend_in_a_file_that_no_name_leads_to_has_its_module(tmp_path: Path
     source = tmp_path / "conftest.py"
     source.write_text(DATACLASS + SILENT_ABOUT_LANGUAGE)
     assert registry.in_file("mine", source, "surely_not_installed.conftest", "Mine").name == "mine"
+
+
+LOADED_APART = """
+from pytest_whisperq.backends.scripted import ScriptedBackend
+
+
+class Mine(ScriptedBackend):
+    name = "mine"
+    precisions = {"float32": "float32", "int8": "int8", "int8-short": "int8"}
+
+    def build(self, precision, *rest):
+        super().build("int8" if precision == "int8-short" else precision, *rest)
+
+    def load(self, precision, directory, threads):
+        found = super().load("int8" if precision == "int8-short" else precision, directory, threads)
+        if precision == "int8-short":
+            whole = found.transcribe
+            found.transcribe = lambda clips: [type(one)(text=one.text[:5]) for one in whole(clips)]
+        return found
+
+
+def pytest_whisperq_backends():
+    return {"mine": Mine}
+"""
+
+
+def test_two_precisions_that_a_third_party_loads_differently_are_decoded_apart(project: Project) -> None:
+    """The files of both are the same, and so is what they say they execute."""
+    project.record(60, int8=same)
+    project.pytester.makeconftest(LOADED_APART)
+    project.pytester.makepyfile(
+        "import pytest\n\n@pytest.mark.whisperq_parity(min_exact_match=0.5, max_divergence=0.5)\ndef test_it(): pass\n"
+    )
+    result = project.run("--whisperq-candidate=mine:int8,mine:int8-short", "--whisperq-baseline=mine")
+    result.assert_outcomes(passed=1, failed=1)

@@ -87,3 +87,26 @@ def test_saved_runs_of_one_name_are_told_apart_by_their_folders(project: Project
     for path in (root / "out" / "report.json", root / "junit.xml"):
         assert "drop since old/report.json" in path.read_text()
         assert "drop since new/report.json" in path.read_text()
+
+
+def test_the_suite_that_checks_a_redacted_corpus_quotes_nothing(project: Project, make_corpus: Any) -> None:
+    make_corpus(project.corpus, ["hello"] * 3 + ["Mr Smith hangs up \ufffd"])
+    suite = Path(__file__).parents[2] / "suites" / "corpus.py"
+    told = project.run(str(suite), "--junitxml=j.xml")
+    assert "Smith" in told.stdout.str()
+    result = project.run(str(suite), "--whisperq-redact", "--junitxml=j.xml")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "metadata.csv:5" in result.stdout.str()
+    assert "Smith" not in result.stdout.str() + (project.pytester.path / "j.xml").read_text()
+
+
+def test_a_redacted_gate_says_by_which_columns_it_does_not_judge(project: Project, make_corpus: Any) -> None:
+    project.record(60, int8=same)
+    rows = (project.corpus / "metadata.csv").read_text().splitlines()
+    header, *rest = rows
+    many = [f"{row},customer {number},{'a' if number % 2 else 'b'}" for number, row in enumerate(rest)]
+    (project.corpus / "metadata.csv").write_text("\n".join([f"{header},customer,line", *many]))
+    project.pytester.makepyfile(GATES.replace("whisperq_accuracy", 'whisperq_accuracy(max_drop=9, per="slice")'))
+    note = "accuracy: not judged by customer, left out by --whisperq-redact"
+    project.run("--whisperq-redact").stdout.fnmatch_lines([note])
+    project.run().stdout.no_fnmatch_line(note)

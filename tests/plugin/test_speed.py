@@ -185,3 +185,36 @@ def test_a_waiver_for_what_is_only_reported_excuses_nothing(project: Project) ->
     result = project.run("--whisperq-waivers=waivers.toml", "--whisperq-timing-budget=4")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["ERROR *speedup/scripted:int8*"])
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("whisperq_gate.report('speedup')", "passed"),
+        ("whisperq_gate.report('speedup')\n    whisperq_gate.size(max_ratio=0.01)", "failed"),
+        ("whisperq_gate.speedup()", "skipped"),
+        ("whisperq_gate.speedup()\n    assert 1 == 2", "failed"),
+    ],
+)
+def test_what_comes_after_speed_that_is_not_timed_has_to_hold(
+    request: pytest.FixtureRequest, body: str, outcome: str
+) -> None:
+    project = Project(request, ("-n2",))
+    record(project, 0.01)
+    project.pytester.makepyfile(f"def test_it(whisperq_gate):\n    {body}\n")
+    result = project.run(project.pytester.path.as_posix(), "-rs")
+    assert result.parseoutcomes().get(outcome) == 1
+    if outcome != "failed":
+        result.stdout.fnmatch_lines(["*speed is not timed while 2 xdist workers share the processor*"])
+
+
+def test_the_controller_tells_the_threads_that_workers_have(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_whisperq.config.cpu_quota", lambda: 8)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
+    for workers, threads in (("-n2", 4), ("-n0", 8)):
+        project = Project(request, (workers,))
+        record(project, 0.01)
+        project.pytester.makepyfile(SPEED)
+        project.run("-k", "size").stdout.fnmatch_lines([f"whisperq: * {threads} threads"])

@@ -232,3 +232,13 @@ def test_what_others_keep_in_folders_of_such_names_is_left_alone(tmp_path: Path)
         assert list(cache.entries(tmp_path)) == []
         assert list(cache.prune(tmp_path, older_than=0)) == []
     assert all(path.read_text() == "theirs" for path in theirs)
+
+
+def test_random_checkpoints_are_another_environments_where_torch_is_not(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("whisper-tiny-9.9.9-0-1", "whisper-tiny-9.9.9-0-0"):
+        (root / "random" / name).mkdir(parents=True)
+    for module in ("cache", "random_model"):
+        monkeypatch.setattr(f"pytest_whisperq.{module}.versions", lambda names: dict.fromkeys(names, "absent"))
+    assert [entry.path.name for entry in cache.prune(root)] == ["whisper-tiny-9.9.9-0-0"]  # of another recipe of ours

@@ -1,6 +1,7 @@
 """Wrecks: each class on texts that are one and on texts that look like one, and the exact bound of their rate."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import comb
 from typing import Any
 
@@ -66,6 +67,25 @@ def test_what_people_say_and_small_slips_are_no_wrecks(reference: str, hypothesi
 )
 def test_characters_stand_for_words_where_no_space_does(hypothesis: str, expected: tuple[str, ...]) -> None:
     assert wrecked("係員が出るまでそのままお待ちください", hypothesis, spaced=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("spoken", "heard_as", "baseline", "kinds"),
+    [
+        (None, "fr", "en", ("language flip",)),
+        (None, "en", "en", None),
+        (None, None, "en", None),
+        (None, "en", None, None),  # the baseline does not tell
+        ("en", "fr", "en", None),  # told a language, it writes in it
+    ],
+)
+def test_another_language_is_a_wreck_where_a_model_may_choose(
+    make_pairs: MakePairs, spoken: str | None, heard_as: str | None, baseline: str | None, kinds: tuple[str, ...] | None
+) -> None:
+    texts = make_pairs([TEXT] * 9, languages=[heard_as] * 9, spoken=[spoken] * 9)
+    pairs = tuple(replace(pair, baseline_language=baseline) for pair in texts.pairs)
+    found = measure_catastrophes(replace(texts, pairs=pairs), confidence=0.95)
+    assert {wreck.kinds for wreck in found.wrecks} == ({kinds} if kinds else set())
 
 
 def test_wrecks_of_a_language_without_spaces_are_found(make_pairs: MakePairs) -> None:

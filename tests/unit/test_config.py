@@ -178,6 +178,7 @@ def test_threads_are_shared_among_xdist_workers_unless_typed(monkeypatch: pytest
     assert resolved().threads == 1
     monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT")
     assert resolved().threads == 8
+    assert config.resolve({}, workers=4).threads == 2
 
 
 def test_the_cache_directory_is_absolute_and_knows_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,3 +99,18 @@ def test_what_json_cannot_say_becomes_nothing() -> None:
 def test_equal_texts_have_equal_digests() -> None:
     assert text_digest("one") == text_digest("one") != text_digest("two")
     assert "one" not in text_digest("one")
+
+
+def test_a_link_to_somewhere_else_is_named_by_where_it_leads_less_the_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, away = tmp_path / "here", tmp_path / "acme" / "checkpoint"
+    here.mkdir()
+    away.mkdir(parents=True)
+    (here / "model").symlink_to(away, target_is_directory=True)
+    monkeypatch.chdir(here)
+    scrub = scrubber(["model", "embedded", "openai/whisper-tiny"])
+    assert scrub([f"{away}/config.json lacks d_model", "model of openai/whisper-tiny, embedded"]) == [
+        "checkpoint/config.json lacks d_model",
+        "model of openai/whisper-tiny, embedded",
+    ]

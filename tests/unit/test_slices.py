@@ -140,3 +140,26 @@ def test_the_seed_of_a_gate_is_that_of_its_sign_flips(make_pairs: Pairs) -> None
         for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_a_column_that_most_rows_leave_empty_is_judged_where_it_is_not(make_pairs: Pairs) -> None:
+    """A loss on noisy lines does not hide behind rows that do not say whether they are noisy."""
+    said = [LOST] * 30 + [TEXT] * 1470
+    slices = [{"noise": "babble", "language": "en"}] * 100 + [{"language": "en"}] * 1400
+    texts = make_pairs([TEXT] * 1500, None, said, slices=slices)
+    assert [part.size for part in slices_of(texts)] == ["noise=babble (100 utterances)"]
+    assert whole(texts).judgement.verdict is Verdict.PASS
+    assert judged(texts).judgement.verdict is Verdict.FAIL
+
+
+def test_a_slice_that_the_baseline_does_not_transcribe_does_not_pass(make_pairs: Pairs) -> None:
+    languages = ["en"] * 800 + ["yo"] * 200
+    said = [TEXT if name == "en" else "" for name in languages]
+    texts = make_pairs([TEXT] * 1000, said, said, slices=[{"language": name} for name in languages])
+    judgement = judged(texts).judgement
+    assert {check.name: check.verdict for check in judgement.checks} == {
+        "drop": Verdict.PASS,
+        "language=en": Verdict.PASS,
+        "language=yo": Verdict.INCONCLUSIVE,
+    }
+    assert any("the baseline itself gets 100% wrong" in check.reason for check in judgement.checks)

@@ -86,7 +86,11 @@ def test_a_hub_id_is_known_by_its_commit(checkpoint: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("error", "shown"),
-    [(ConnectionError("404 Client Error.\nRequest ID: 1"), "404 Client Error."), (RuntimeError(), "RuntimeError")],
+    [
+        (ConnectionError("404 Client Error.\nRequest ID: 1"), "404 Client Error."),
+        (RuntimeError(), "RuntimeError"),
+        (Exception("403 Forbidden"), "403 Forbidden"),  # what httpx raises for a proxy that refuses
+    ],
 )
 def test_a_hub_that_cannot_provide_is_one_line_with_what_to_check(
     error: Exception, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,30 @@
+"""Whether speed can be timed: not while other xdist workers compute beside it."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq.plugin import state
+
+
+def company(item: pytest.Item) -> int:
+    """Return how many xdist workers compute at the same time, this one included; 0 for one that is alone."""
+    workers = state.workers_of(item.config)
+    return workers if workers > 1 else 0
+
+
+def untimed(item: pytest.Item) -> str:
+    """Return why speed is not timed: other xdist workers compute beside it. Fail where it was asked for by name."""
+    __tracebackhide__ = True
+    workers = company(item)
+    if not workers:
+        return ""
+    reason = f"whisperq: speed is not timed while {workers} xdist workers share the processor; run it with -n0"
+    files = [Path(argument.partition("::")[0]) for argument in item.config.args]
+    is_named = any(file.suffix == ".py" and file.name == item.path.name for file in files)
+    packaged = any(argument.rpartition(".")[2] == item.path.stem for argument in item.config.args)
+    typed = (item.config.getoption(name) for name in ("whisperq_min_speedup", "whisperq_timing_budget"))
+    chosen = any("speed" in str(item.config.getoption(name, "")) for name in ("markexpr", "keyword"))
+    if is_named or packaged or chosen or any(typed):
+        pytest.fail(reason, pytrace=False)
+    return reason
