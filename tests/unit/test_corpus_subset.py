@@ -1,6 +1,7 @@
 """A subset keeps proportions, is nested, and depends on the seed and nothing else."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -155,3 +156,17 @@ def test_columns_that_say_something_else_stay() -> None:
 def test_what_a_column_is_called_does_not_make_it_one() -> None:
     whole = labelled(["music off", "lights on"], noise=["music off", "lights on"], language=["en", "en"])
     assert {column for item in only_categories(whole).utterances for column, _ in item.slices} == {"language"}
+
+
+def test_of_columns_that_most_rows_leave_empty_those_stay_that_sort_the_others() -> None:
+    """One value is a category where there is enough of it, and a note on two rows is none."""
+    whole = labelled(["turn left", "turn right"], room=["echo", "echo"], note=["Mr Smith", "Mrs Jones"])
+    kept = {"room": 20, "note": 2}
+    items = tuple(
+        replace(item, slices=tuple((column, value) for column, value in item.slices if number < kept[column]))
+        for number, item in enumerate(whole.utterances)
+    )
+    found = only_categories(replace(whole, utterances=items))
+    assert {column for item in found.utterances for column, _ in item.slices} == {"room"}
+    assert found.withheld == ("note",)
+    assert subset(found, 10, 0).withheld == ("note",)
