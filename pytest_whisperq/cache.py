@@ -5,6 +5,7 @@ what vanishes while one looks is passed over, and nothing is removed that was no
 """
 
 import json
+import os
 import re
 import shutil
 import time
@@ -55,7 +56,8 @@ def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
     A model that is being built at this moment is left out.
     """
     for path in (path for folder, ours in _OURS.items() for path in _oldest_first(root / folder, ours)):
-        is_ours = _lock(root, path).exists()
+        # Where locks do not outlast who holds them, as on Windows, their folder does.
+        is_ours = _lock(root, path).exists() or (os.name == "nt" and (root / "locks").is_dir())
         if is_ours and path.name.startswith(_BUILD):
             with _unused(root, path) as free:
                 entry = _look(root, path, verify=verify) if free else None

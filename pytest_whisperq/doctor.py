@@ -61,8 +61,8 @@ def examine(kept: Path) -> Iterator[Symptom]:
 
 
 def _cache(kept: Path) -> Symptom:
-    place = next(folder for folder in (kept, *kept.parents) if folder.exists())
     try:
+        place = next(folder for folder in (kept, *kept.parents) if folder.exists())  # a folder above may be closed
         probe = place / ".whisperq-doctor"
         probe.write_bytes(b"")
         probe.unlink()

@@ -89,8 +89,8 @@ class History:
                 continue
             machine = stored.document["environment"]
             if stored.checkpoint(judgement.candidate) != self._run.source.identity:
-                notes.append(f"not compared with {stored.name}: measured on another checkpoint")
-            elif (machine["cpu"], machine["threads"]) != (cpu_features(), threads):
+                notes.append(f"{stored.name} timed another checkpoint")
+            if (machine["cpu"], machine["threads"]) != (cpu_features(), threads):
                 notes.append(
                     f"not compared with {stored.name}: measured on {machine['cpu']}, {machine['threads']} threads"
                 )

@@ -33,10 +33,12 @@ _CLIPPED = 0.001
 _SHORTEST = 0.1  # seconds
 _FASTEST, _SLOWEST = 30.0, 0.7  # characters a second: auctioneers stay below, pauses of a minute above
 _SLOW_FROM = 6.0  # seconds; a short clip with a word in it is no sign of anything
-_PLACEHOLDER = re.compile(r"(to-?do|tbd|n/?a|none|null|nan|fixme|unknown|x{3,}|[-_.?…\s]+)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"(to-do|tbd|n/a|fixme|x{3,}|[-_.?…\s]+)", re.IGNORECASE)
+_PERHAPS = re.compile(r"(todo|na|none|null|nan|unknown)", re.IGNORECASE)
+"""Placeholders too, but in lower case and other languages they are words: todo, null."""
 _UNSAID = "unk|inaudible|unintelligible|noise|laughter|music|silence|crosstalk"
 _MARKUP = re.compile(rf"[\[<{{(]\s*({_UNSAID})\b.*?[\]>}})]", re.IGNORECASE)
-_MOJIBAKE = re.compile("\ufffd|Ã[\x80-\xbf¡-¿]|â€")
+_MOJIBAKE = re.compile("\ufffd|Ã[\x80-\xbf¡-¿€‚ƒ„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ]|Ã[‘’“”•–—…](?=\\w)|â€")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,8 @@ def _text_problems(item: Utterance, normalizer: Normalizer) -> Iterator[str]:
     text = item.reference
     if not item.is_speech:
         return
-    if _PLACEHOLDER.fullmatch(text.strip()):
+    is_word = item.language not in (None, "en") and not text.isupper()
+    if _PLACEHOLDER.fullmatch(text.strip()) or (_PERHAPS.fullmatch(text.strip()) and not is_word):
         yield f"the transcript {text!r} stands for one that is missing; write what is said"
     elif match := _MARKUP.search(text):
         yield f"the transcript holds {match.group()!r}, which nobody says; write what is said, or leave the clip out"

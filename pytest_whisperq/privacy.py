@@ -10,7 +10,7 @@ from typing import Any
 
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN")
 _TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
-_QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
+_QUOTED = re.compile(r"['\"].*['\"]", re.DOTALL)
 _HIDDEN = "***"
 
 
@@ -23,7 +23,10 @@ def without_tokens(text: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """Return a message without what stands between quotes: a transcript, perhaps."""
+    """Return a message without what stands between the first and the last quote of any kind: a transcript, perhaps.
+
+    Paths and transcripts have apostrophes too.
+    """
     return _QUOTED.sub("…", text)
 
 

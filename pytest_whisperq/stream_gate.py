@@ -10,7 +10,7 @@ from statistics import fmean
 from pytest_whisperq import gates
 from pytest_whisperq.corpus.longform import WINDOW
 from pytest_whisperq.gates import StreamedWords, StreamLimits
-from pytest_whisperq.measure.longform import cut
+from pytest_whisperq.measure.longform import cut, parted
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import pair_texts
 from pytest_whisperq.measure.streaming import (
@@ -127,7 +127,8 @@ class StreamGate(Streams):
             if begun is None:
                 continue
             first.append(begun - truth[0].end)
-            last.append(events[-1].done - truth[-1].end)
+            committed = len(events[-1].committed)
+            last.append(next(one.done for one in events if len(one.committed) == committed) - truth[-1].end)
             lagging += self._laal(number, events)
         names = ("first word, s after it was said", "last word, s after it was said", "LAAL, s")
         pairs = zip(names, (first, last, lagging), strict=True)
@@ -145,7 +146,7 @@ class StreamGate(Streams):
         shares = cut(parts, " ".join(token(word, normalize) for word in final))
         found, place = [], 0
         for item, words, share in zip(self.recordings[number].utterances, said, shares, strict=True):
-            count = len(share.split())
+            count = len(parted(share))
             begun, length = 1000 * item.audio.offset, 1000 * (item.audio.seconds or 0.0)
             delays = [moment - begun for moment in when[place : place + count]]
             place += count

@@ -13,7 +13,7 @@ from pytest_whisperq.corpus.types import Utterance
 from pytest_whisperq.errors import CorpusError
 
 _DATASET_MARKS = ("dataset_dict.json", "state.json")
-_SHARD = re.compile(r"(.+?)-\d+-of-\d+|(train|validation|valid|val|dev|test|eval)(?:[-._ ]?\d+)?")
+_SHARD = re.compile(r"(.+?)-\d+-of-\d+(?:-[0-9a-f]{16})?|(train|validation|valid|val|dev|test|eval)(?:[-._ ]?\d+)?")
 
 
 def is_dataset_directory(directory: Path) -> bool:

@@ -83,11 +83,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every gated test once for each candidate, and every contract once for each check."""
-    contract = metafunc.definition.get_closest_marker(MERGE_CONTRACT)
-    if contract is not None:
+    if metafunc.definition.get_closest_marker(MERGE_CONTRACT) is not None:
         from pytest_whisperq.plugin import merging
 
-        merging.parametrize(metafunc, contract)
+        merging.parametrize(metafunc)
     if "whisperq_candidate" not in metafunc.fixturenames:
         if not is_gated(metafunc.definition):
             return
@@ -148,6 +147,19 @@ def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
         preflight.forecast_limit(config)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin a test of a candidate anew; it may be a rerun."""
+    if _may_gate(item):
+        from pytest_whisperq.plugin import gating
+
+        gating.begin(item)
+
+
+def _may_gate(item: pytest.Item) -> bool:
+    return is_gated(item) or "whisperq_candidate" in getattr(item, "fixturenames", ())
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run the gates of the test's markers after its body; then see whether what failed in either is waived."""
@@ -157,7 +169,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
         merging.run(item)
     has_markers = is_gated(item)
-    if has_markers or "whisperq_gate" in getattr(item, "fixturenames", ()):
+    if _may_gate(item):
         from pytest_whisperq.plugin import gating
 
         if has_markers:

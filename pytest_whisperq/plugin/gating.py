@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +16,7 @@ from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
-from pytest_whisperq.plugin.timing import company, untimed
+from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.privacy import shareable, unquoted
 from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.spec import unknown
@@ -29,6 +29,9 @@ _WAIVED = pytest.StashKey[dict[str, str]]()
 
 _DOUBTS = pytest.StashKey[list[str]]()
 """Why a test ends as skipped, should all the rest of it hold."""
+
+_IS_OVER = pytest.StashKey[bool]()
+"""Whether body and markers have been through, so that only fixtures are left."""
 
 
 _OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
@@ -114,17 +117,17 @@ class Gate:
     def _single(self, gate: str, limits: dict[str, Any]) -> Outcome:
         __tracebackhide__ = True
         if gate == "speedup" and (reason := untimed(self._item)):
-            self._item.stash.setdefault(_DOUBTS, []).append(reason)
-            return self._without(reason)
+            _defer(self._item, [reason])
+            return cast("Outcome", Untimed(reason))
         return self._settle([self.judge(gate, limits)])[0]
 
     def report(self, gate: str, **limits: Any) -> Outcome:
         """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
         __tracebackhide__ = True
         if gate == "speedup" and (reason := untimed(self._item)):
-            outcome = self._without(reason)
-            self._record(outcome)
-            return outcome
+            name = str(self._candidate.spec)
+            self._record(Judgement(gate="speedup", candidate=name, baseline="", checks=(), notes=(reason,)))
+            return cast("Outcome", Untimed(reason))
         return self.judge(gate, limits, demand=False)
 
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
@@ -145,17 +148,12 @@ class Gate:
             outcome = self._run.judge(gate, self._candidate.candidate, **limits)
         if not demand:
             outcome = replace(outcome, judgement=outcome.judgement.reported())
-        self._record(outcome)
+        self._record(outcome.judgement)
         return outcome
 
-    def _record(self, outcome: Outcome) -> None:
-        judged = state.scrub(self._item.config)(outcome.judgement.to_dict())
+    def _record(self, judgement: Judgement) -> None:
+        judged = state.scrub(self._item.config)(judgement.to_dict())
         self._item.user_properties.append((PROPERTY, json.dumps(judged)))
-
-    def _without(self, reason: str) -> Outcome:
-        """Return the outcome of a speed gate that was not timed: no figures, and the reason."""
-        name = str(self._candidate.spec)
-        return Outcome(judgement=Judgement(gate="speedup", candidate=name, baseline="", checks=(), notes=(reason,)))
 
     def _settle(self, outcomes: list[Outcome]) -> list[Outcome]:
         __tracebackhide__ = True
@@ -173,7 +171,7 @@ class Gate:
         if held and not is_skipped:
             pytest.fail("\n\n".join(texts), pytrace=False)
         # The test goes on: what comes after a gate that is waived, or skipped, has to hold all the same.
-        self._item.stash.setdefault(_DOUBTS, []).extend(map(doubt, held))
+        _defer(self._item, list(map(doubt, held)))
         excused = self._item.stash.setdefault(_WAIVED, {})
         for (one, waiver), text in zip(bad, texts, strict=True):
             if waiver:
@@ -201,14 +199,31 @@ def run_markers(item: pytest.Item) -> None:
     Gate(item, state.gate_run(item.config).model(candidate)).run(gates)
 
 
+def begin(item: pytest.Item) -> None:
+    """Forget what an earlier attempt at a test left behind: a rerun has the same item."""
+    keys: tuple[pytest.StashKey[Any], ...] = (_DOUBTS, _WAIVED, _IS_OVER)
+    for key in keys:
+        if key in item.stash:
+            del item.stash[key]
+
+
+def _defer(item: pytest.Item, reasons: list[str]) -> None:
+    """Have a test end as skipped, for these reasons, should the rest of it hold; at once where it is over already."""
+    __tracebackhide__ = True
+    if item.stash.get(_IS_OVER, False) and reasons:  # a fixture that gates when it is torn down
+        pytest.skip("; ".join(reasons))
+    item.stash.setdefault(_DOUBTS, []).extend(reasons)
+
+
 def excuse(item: pytest.Item) -> None:
     """End a test that did not fail, but for gates that are skipped or waived, as skipped or as an expected failure."""
     __tracebackhide__ = True
+    item.stash[_IS_OVER] = True
     waived = item.stash.get(_WAIVED, {})
     for text in waived.values():
         item.add_report_section("call", "whisperq", text)
     if doubts := item.stash.get(_DOUBTS, []):
-        pytest.skip("; ".join(dict.fromkeys(doubts)))
+        raise pytest.skip.Exception("; ".join(dict.fromkeys(doubts)), _use_item_location=True)
     if waived:
         raise pytest.xfail.Exception("; ".join(waived), pytrace=False)
 

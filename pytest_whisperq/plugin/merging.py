@@ -18,12 +18,15 @@ PARAMETER = "whisperq_merge_check"
 KEYWORDS = ("merger", "level")
 
 
-def parametrize(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
-    """Make a test of each check that the merge's level calls for."""
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each check that the level of a marker's merge calls for; the nearest marker is meant."""
     from pytest_whisperq.contract.merge_kit import merge_cases
     from pytest_whisperq.contract.subject import ContractError
 
+    place, mark = next(metafunc.definition.iter_markers_with_node(MERGE_CONTRACT))
     try:
+        if sum(one.name == MERGE_CONTRACT for one in place.own_markers) > 1:
+            raise ConfigError(f"{place.nodeid}: has two markers {MERGE_CONTRACT}; give each merge a test of its own")
         subject = _subject(mark, metafunc.definition.nodeid, state.gate_config(metafunc.config).merge_profile)
         cases = merge_cases(subject)
     except (WhisperqError, ContractError) as error:
@@ -38,7 +41,10 @@ def run(item: pytest.Item) -> None:
     __tracebackhide__ = True
     from pytest_whisperq.contract.subject import ContractError
 
-    parameters: dict[str, Callable[[], None]] = item.callspec.params  # type: ignore[attr-defined]
+    parameters: dict[str, Callable[[], None]] = getattr(getattr(item, "callspec", None), "params", {})
+    if PARAMETER not in parameters:
+        reason = "belongs on a test function, its class or module, not on a parameter or a unittest case"
+        pytest.fail(f"whisperq: a marker {MERGE_CONTRACT} {reason}", pytrace=False)
     try:
         parameters[PARAMETER]()
     except (ContractError, WhisperqError) as error:

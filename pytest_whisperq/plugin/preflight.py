@@ -1,6 +1,7 @@
 """Before the first gate: refuse what cannot be used, and say which limits the corpus can certify."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from importlib.util import find_spec
@@ -48,28 +49,39 @@ def refuse_passed_over(config: pytest.Config) -> None:
     pytest 9 passes over a file whose name is not that of a test module, as most suites that are asked for by name;
     earlier ones over the rest of the folder. Neither says so, and a gate that is passed over is a gate that is green.
     """
+    is_new = pytest.version_tuple >= (9,)
+    if is_new and config.getoption("keepduplicates"):
+        return
     named = [(argument, _named(argument, config)) for argument in config.args]
     for argument, path in named:
-        is_found = path.is_dir() or any(fnmatch(path.name, pattern) for pattern in config.getini("python_files"))
-        if pytest.version_tuple >= (9,) and is_found:
-            continue
-        if folder := next((other for other, above in named if above in path.parents), None):
-            raise pytest.UsageError(
-                f"{argument} lies in {folder}, and pytest collects only one of them when both are named: give each a "
-                "run of its own"
-            )
+        for other, folder in named:
+            if folder in path.parents and not (is_new and _is_found(path, folder, config)):
+                raise pytest.UsageError(
+                    f"{argument} lies in {other}, and pytest collects only one of them when both are named: give each "
+                    "a run of its own"
+                )
 
 
 def _named(argument: str, config: pytest.Config) -> Path:
     """Return the file or folder of an argument."""
     name = argument.partition("::")[0]
-    path = config.invocation_params.dir / name
+    path = Path(os.path.abspath(config.invocation_params.dir / name))  # as pytest does: links stay
     if config.getoption("pyargs") and not path.exists():
         with contextlib.suppress(ImportError, ValueError):
             spec = find_spec(name)
             if spec and spec.origin:
                 return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
     return path
+
+
+def _is_found(path: Path, folder: Path, config: pytest.Config) -> bool:
+    """Whether pytest finds a file or folder by itself when it collects a ``folder`` around it."""
+    *around, last = path.relative_to(folder).parts
+    folders = [*around, last] if path.is_dir() else around
+    if any(fnmatch(part, pattern) for part in folders for pattern in config.getini("norecursedirs")):
+        return False
+    patterns = (f"*/{pattern}" for pattern in config.getini("python_files"))
+    return path.is_dir() or any(fnmatch(path.as_posix(), pattern) for pattern in patterns)
 
 
 def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ from pytest_whisperq.collect import Broken, Collector, Gated
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.reporting import judgements_of
+from pytest_whisperq.plugin.timing import UNTIMED
 from pytest_whisperq.publish import Publisher
 from pytest_whisperq.verdict import Judgement
 from pytest_whisperq.waivers import covering
@@ -76,6 +77,8 @@ class Publishing:
         Where gates only reported, or none applies, nothing was demanded, and a skip says so.
         """
         line = self._first_line(report)
+        if UNTIMED in line:  # whatever else was judged in the same test
+            return False
         if report.skipped and not any(judgement.checks for judgement in judged):
             return bool(judged) or _INAPPLICABLE.match(line) is not None
         return bool(judged) and _VERDICT.match(line) is not None
@@ -98,8 +101,10 @@ class Publishing:
         if hasattr(config, "workerinput") or is_over or config.getoption("collectonly"):
             return
         gated = [one for found in self._gated.values() for one in found]
-        if not gated and all(one.outcome == "skipped" for one in self._broken.values()):
-            return  # nothing was judged, and nothing broke off: what an earlier run left behind stays
+        if not gated and not self._uncollected and all(one.outcome == "skipped" for one in self._broken.values()):
+            # Nothing was judged, and nothing broke off: what an earlier run left behind stays.
+            self._lines = ["nothing is written or compared: every gate was skipped"] if self._broken else []
+            return
         try:
             run = state.gate_run(config)
             is_stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail

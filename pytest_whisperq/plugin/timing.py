@@ -1,10 +1,26 @@
 """Whether speed can be timed: not while other xdist workers compute beside it."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from pytest_whisperq.plugin import state
+
+UNTIMED = "speed is not timed while"
+"""What the reason says of a test that ends as skipped because speed was not timed."""
+
+
+class Untimed:
+    """Stands for the outcome of a speed gate that was not timed. Who reads anything of it ends the test as skipped."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """There is no figure to go on with."""
+        __tracebackhide__ = True
+        pytest.skip(self._reason)
 
 
 def company(item: pytest.Item) -> int:
@@ -19,7 +35,7 @@ def untimed(item: pytest.Item) -> str:
     workers = company(item)
     if not workers:
         return ""
-    reason = f"whisperq: speed is not timed while {workers} xdist workers share the processor; run it with -n0"
+    reason = f"whisperq: {UNTIMED} {workers} xdist workers share the processor; run it with -n0"
     files = [Path(argument.partition("::")[0]) for argument in item.config.args]
     is_named = any(file.suffix == ".py" and file.name == item.path.name for file in files)
     packaged = any(argument.rpartition(".")[2] == item.path.stem for argument in item.config.args)

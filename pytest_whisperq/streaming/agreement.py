@@ -16,14 +16,19 @@ from pytest_whisperq.streaming.overlap import StreamProfile
 
 
 class LocalAgreement:
-    """Commits the longest common beginning of the last `profile.votes` windows."""
+    """Commits the longest common beginning of the last `profile.votes` windows.
+
+    Where they go on to differ, what the newest says is committed ``max_lag`` ms after it was said: unless told
+    otherwise, while the next window still holds it whole, for what has slid out of a window is lost.
+    """
 
     level = Level.JITTER
 
     def __init__(self, profile: StreamProfile | None = None, *, max_lag: int | None = None) -> None:
         self.profile = profile or StreamProfile()
         self.profile.check()
-        self._max_lag = max_lag or self.profile.window
+        whole = self.profile.window - self.profile.hop - self.profile.longest_word
+        self._max_lag = max_lag or max(1, whole)
         self._tolerance = self.profile.repeat_spacing - 2 * self.profile.jitter
         self._committed: list[Word] = []
         self._heard: deque[Chunk] = deque(maxlen=self.profile.votes)

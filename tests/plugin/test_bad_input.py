@@ -190,6 +190,21 @@ def test_a_file_that_pytest_would_pass_over_beside_its_folder_is_no_green_run(
     assert any_project.run("gates/slow.py", "gates/test_quick.py", "--collect-only", "-q").ret == pytest.ExitCode.OK
 
 
+def test_neither_is_a_file_in_a_folder_that_pytest_does_not_enter_or_beside_one_above(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.record(60, int8=same)
+    below = project.pytester.mkdir("build")
+    for name in ("test_quick.py", "slow.py"):
+        (below / name).write_text(GATES)
+    assert_usage_error(project.run(".", "build"), "build lies in ., and pytest collects only one of them")
+    assert_usage_error(project.run(".", "build/test_quick.py"), "build/test_quick.py lies in ., and pytest")
+    monkeypatch.chdir(below)
+    options = [f"--whisperq-{name}={project.pytester.path / name}" for name in ("model",)]
+    corpus = f"--whisperq-corpus={project.corpus}"
+    assert_usage_error(project.run("..", "slow.py", *options, corpus), "slow.py lies in .., and pytest collects")
+
+
 def test_a_module_that_pytest_would_pass_over_beside_its_package_is_told_too(project: Project) -> None:
     project.record(60, int8=same)
     package = project.pytester.mkpydir("gates")
@@ -199,11 +214,15 @@ def test_a_module_that_pytest_would_pass_over_beside_its_package_is_told_too(pro
     assert_usage_error(project.run("--pyargs", "gates", "gates.slow"), "gates.slow lies in gates, and pytest collects")
 
 
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest 8 collects only the module then")
 def test_a_test_module_may_be_named_beside_its_folder(project: Project) -> None:
     project.record(60, int8=same)
     folder = project.pytester.mkdir("gates")
     (folder / "test_quick.py").write_text(GATES)
-    if pytest.version_tuple >= (9,):
-        project.run(
-            "gates", "gates/test_quick.py::test_parity", "-k", "parity", "--whisperq-min-exact-match=0.5"
-        ).assert_outcomes(passed=1, deselected=1)
+    options = ("-k", "parity", "--whisperq-min-exact-match=0.5")
+    result = project.run("gates", "gates/test_quick.py::test_parity", *options)
+    result.assert_outcomes(passed=1, deselected=1)
+    (folder / "slow.py").write_text(GATES)
+    project.run("--keep-duplicates", "gates", "gates/slow.py", *options).assert_outcomes(passed=2, deselected=2)
+    project.pytester.makeini("[pytest]\npython_files = gates/s*.py test_*.py\n")
+    project.run("gates", "gates/slow.py", *options).assert_outcomes(passed=2, deselected=2)

@@ -106,3 +106,54 @@ def test_what_comes_after_a_gate_that_is_skipped_has_to_hold(
     result.assert_outcomes(**{outcome: 1})
     if outcome == "skipped":
         result.stdout.fnmatch_lines(["SKIPPED*whisperq accuracy gate of scripted:int8 INCONCLUSIVE:*"])
+
+
+LATE = """
+import pytest
+
+@pytest.fixture
+def checked(whisperq_gate):
+    yield
+    whisperq_gate.accuracy(max_drop=0.01)
+
+def test_asked_at_run_time(whisperq_candidate, request):
+    request.getfixturevalue("whisperq_gate").accuracy(max_drop=0.01)
+
+def test_at_teardown(checked):
+    pass
+"""
+
+
+def test_a_gate_that_is_asked_for_late_is_skipped_too(project: Project) -> None:
+    project.record(count=20, int8=same)
+    project.pytester.makepyfile(LATE)
+    result = project.run("--whisperq-on-inconclusive=skip", "-rs")
+    result.assert_outcomes(skipped=2, passed=1)  # the body of the second
+    assert result.stdout.str().count("not certified, and green") == 2
+
+
+def test_what_an_earlier_attempt_could_not_tell_is_forgotten(project: Project) -> None:
+    """Plugins that rerun a test run the same item again."""
+    project.record(count=20, int8=same)
+    project.pytester.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            for _ in range(2):
+                reports = runtestprotocol(item, nextitem=nextitem, log=False)
+            for report in reports:
+                item.ihook.pytest_runtest_logreport(report=report)
+            return True
+        """
+    )
+    project.pytester.makepyfile(
+        """
+        tries = []
+
+        def test_it(whisperq_gate):
+            tries.append(1)
+            whisperq_gate.accuracy(max_drop=0.01 if len(tries) == 1 else 90)
+        """
+    )
+    project.run("--whisperq-on-inconclusive=skip").assert_outcomes(passed=1)

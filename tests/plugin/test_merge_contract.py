@@ -90,3 +90,42 @@ def test_the_profile_reaches_the_streams(run, pytester: pytest.Pytester) -> None
     run(keywords, "-p", "own", "-k", "I1-", "--whisperq-merge-profile=profile.json").assert_outcomes(
         passed=1, deselected=10
     )
+
+
+TWO = """
+import pytest
+import unittest
+from pytest_whisperq.contract.known_bad import SuffixPrefix
+from pytest_whisperq.streaming import LocalAgreement
+
+contract = pytest.mark.whisperq_merge_contract
+"""
+
+
+def test_two_merges_on_one_test_are_refused(pytester: pytest.Pytester) -> None:
+    marks = "@contract(merger=SuffixPrefix)\n@contract(merger=LocalAgreement, level='text')\n"
+    pytester.makepyfile(f"{TWO}\n{marks}def test_merge(): ...\n")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    assert result.ret != pytest.ExitCode.OK
+    told = "*has two markers whisperq_merge_contract; give each merge a test of its own*"
+    (result.stdout if result.outlines else result.stderr).fnmatch_lines([told])
+
+
+def test_a_marker_nearer_to_the_test_is_the_one_that_is_meant(pytester: pytest.Pytester) -> None:
+    inner = "    @contract(merger=LocalAgreement, level='text')\n    def test_merge(self): ...\n"
+    pytester.makepyfile(f"{TWO}\n@contract(merger=SuffixPrefix)\nclass TestMerge:\n{inner}")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "I1-").assert_outcomes(passed=1, deselected=10)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "class TestIt(unittest.TestCase):\n    @contract(merger=SuffixPrefix)\n    def test_it(self): ...\n",
+        "@pytest.mark.parametrize('x', [pytest.param(1, marks=contract(merger=SuffixPrefix))])\ndef test_it(x): ...\n",
+    ],
+)
+def test_a_marker_where_no_test_can_be_made_of_it_is_told(pytester: pytest.Pytester, test: str) -> None:
+    pytester.makepyfile(f"{TWO}\n{test}")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*whisperq: a marker whisperq_merge_contract belongs on a test function*"])

@@ -192,6 +192,7 @@ def test_a_waiver_for_what_is_only_reported_excuses_nothing(project: Project) ->
     [
         ("whisperq_gate.report('speedup')", "passed"),
         ("whisperq_gate.report('speedup')\n    whisperq_gate.size(max_ratio=0.01)", "failed"),
+        ("figures = whisperq_gate.report('speedup').judgement.figures\n    assert figures[0].value > 2", "skipped"),
         ("whisperq_gate.speedup()", "skipped"),
         ("whisperq_gate.speedup()\n    assert 1 == 2", "failed"),
     ],
@@ -218,3 +219,23 @@ def test_the_controller_tells_the_threads_that_workers_have(
         record(project, 0.01)
         project.pytester.makepyfile(SPEED)
         project.run("-k", "size").stdout.fnmatch_lines([f"whisperq: * {threads} threads"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "whisperq_gate.report('speedup')\n    whisperq_gate.speedup()",
+        "whisperq_gate.accuracy(max_drop=0.01)\n    whisperq_gate.speedup()",
+    ],
+)
+def test_what_was_to_be_timed_and_was_not_is_exported_by_nobody(request: pytest.FixtureRequest, body: str) -> None:
+    project = Project(request, ("-n2",))
+    record(project, 0.01)
+    accuracy = "@pytest.mark.whisperq_accuracy(max_drop=90)\ndef test_accuracy():\n    pass\n"
+    project.pytester.makepyfile(f"import pytest\n\n{accuracy}\n\ndef test_it(whisperq_gate):\n    {body}\n")
+    options = ("--whisperq-export=models", "--whisperq-report=out", "--whisperq-on-inconclusive=skip")
+    result = project.run(project.pytester.path.as_posix(), *options)
+    result.stdout.fnmatch_lines(["*not exported: scripted:int8: *"])
+    assert not (project.pytester.path / "models").exists()
+    (broken,) = json.loads((project.pytester.path / "out" / "report.json").read_text())["broken"]
+    assert broken["outcome"] == "skipped"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_whisperq.streaming import Chunk, Level, LocalAgreement, StreamProfile, Word, join
+from pytest_whisperq.streaming.simulate import windows
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=0, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
 
@@ -67,8 +68,8 @@ def test_behind_a_word_that_is_not_heard_again_the_next_may_begin_as_early_as_ti
     assert merge.committed[-1].start >= 400
 
 
-@pytest.mark.parametrize(("lag", "wait"), [(None, PROFILE.window), (1500, 1500)])
-def test_words_wait_for_agreement_no_longer_than_a_window_or_what_they_are_told(lag: int | None, wait: int) -> None:
+@pytest.mark.parametrize(("lag", "wait"), [(None, 3000 - 1000 - 500), (2500, 2500)])
+def test_words_wait_for_agreement_while_the_next_window_holds_them_or_as_told(lag: int | None, wait: int) -> None:
     merge = LocalAgreement(PROFILE, max_lag=lag)
     for number, end in enumerate((1000, 600 + wait - 1)):
         assert merge.push(Chunk(number, 0, end, (at(500, f"w{number}"), at(900, "x")))).committed == ()
@@ -114,3 +115,19 @@ def test_what_was_committed_is_known_again_however_many_words_come_after_it(more
     merge.push(Chunk(0, 0, 1000, (at(100), at(300, "short", 20))))
     after = tuple(at(340 + 200 * number, f"w{number}") for number in range(more))
     assert merge.push(Chunk(1, 0, 2000, (at(100), at(310, "short", 20), *after))).committed == after
+
+
+def test_a_word_on_which_windows_never_agree_does_not_hold_up_those_behind_it() -> None:
+    """Forty words in sliding windows, the third of them spelled in turns."""
+    profile = StreamProfile()
+    merge = LocalAgreement(profile)
+    spans = windows(20_000, profile)
+    for number, (start, end) in enumerate(spans):
+        said = [Word(f"w{n}", 500 * n, 500 * n + 400) for n in range(40)]
+        said[2] = Word(("color", "colour")[number % 2], 1000, 1400)
+        whole = tuple(word for word in said if start <= word.start and word.end <= end)
+        merge.push(Chunk(number, start, end, whole, final=number + 1 == len(spans)))
+    merge.flush()
+    found = [word.text for word in merge.committed]
+    assert found[:2] + found[3:] == [f"w{n}" for n in range(40) if n != 2]
+    assert found[2] in ("color", "colour")

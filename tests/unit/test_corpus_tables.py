@@ -94,7 +94,11 @@ def test_a_folder_of_one_split_is_all_of_it_and_a_folder_may_be_a_split(tmp_path
 
 
 @pytest.mark.parametrize(
-    "names", [("train_0", "test_0"), ("train.0000", "test.0000"), ("train-1", "test"), ("train1", "test1")]
+    "names",
+    [
+        *(("train_0", "test_0"), ("train.0000", "test.0000"), ("train-1", "test"), ("train1", "test1")),
+        ("train-00000-of-00001-a09b74b3ef9c3b56", "test-00000-of-00001-c3b56a09b74b3ef9"),
+    ],
 )
 def test_splits_that_are_numbered_in_other_ways_are_not_mixed(tmp_path: Path, names: tuple[str, str]) -> None:
     for stem, text in zip(names, ("learnt", "heard"), strict=True):

@@ -65,6 +65,14 @@ def test_a_cache_that_cannot_be_written_or_is_full_is_broken(tmp_path: Path, mon
     assert "cache prune" in found(tmp_path)["cache directory"].fix
 
 
+def test_a_cache_in_a_folder_that_is_closed_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", closed)  # as it does up to Python 3.13 below a folder of somebody else
+    assert "Permission denied" in found(tmp_path / "cache")["cache directory"].found
+
+
 def test_embedded_recordings_that_changed_are_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audio = tmp_path / "audio"
     shutil.copytree(embedded.corpus_directory(), audio / "evaluation")

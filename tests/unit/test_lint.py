@@ -146,6 +146,9 @@ def test_as_many_as_are_said_to_be_needed_are(limit: float, confidence: float) -
         ("cafÃ©", "was read in the wrong encoding"),
         ("...", "stands for one that is missing"),
         ("xxx", "stands for one that is missing"),
+        ("unknown", "stands for one that is missing"),
+        ("StraÃŸe", "was read in the wrong encoding"),
+        ("Ã–sterreich", "was read in the wrong encoding"),
         ("(um)", "nothing is left of the transcript"),
         ("a very long text for so short a sound, too long by far to be said in it" * 3, "characters of text in"),
     ],
@@ -258,3 +261,14 @@ def test_two_sounds_that_are_only_silent_at_the_same_time_are_no_copies() -> Non
 
 def test_a_fingerprint_of_next_to_nothing_is_defined() -> None:
     assert np.isfinite(fingerprint(np.zeros(3, np.float32))).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("todo", "es"), ("null", "de"), ("NÃO… É ASSIM", "pt"), ("IRMÃ… SIM", "pt")]
+)
+def test_words_of_other_languages_are_none_of_that(tmp_path: Path, good: list[Row], text: str, language: str) -> None:
+    folder = write(tmp_path / "calls", [("0.wav", text, ""), *good[1:]])
+    path = folder / "metadata.csv"
+    header, first, *rest = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{header},language", f"{first},{language}", *(f"{row},en" for row in rest)]), "utf-8")
+    assert look(folder) == []

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_whisperq import normalize
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.measure.error_rate import count_errors
-from pytest_whisperq.measure.longform import cut
+from pytest_whisperq.measure.longform import cut, share_out
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=5).map(" ".join)
 
@@ -25,6 +26,7 @@ WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=5).
         (["one two", "three four"], "", ["", ""]),
         (["one two", "three four"], "one two three four four four", ["one two", "three four four four"]),
         (["one two", "three four"], "one two x three four", ["one two", "x three four"]),
+        (["il est 10\u00a0h", "merci"], "il est 10\u00a0h merci", ["il est 10\u00a0h", "merci"]),
     ],
 )
 def test_words_go_to_the_utterance_they_stand_for(references: list[str], hypothesis: str, expected: list[str]) -> None:
@@ -95,3 +97,23 @@ def test_a_row_that_is_no_span_of_one_language_is_refused(row: dict[str, object]
     first: dict[str, object] = {"audio_filepath": "call.wav", "text": "one", "offset": 1, "duration": 1}
     with pytest.raises(CorpusError, match=message):
         load_long_form(str(listing(tmp_path, [{**first, "language": "en"}, row])))
+
+
+@pytest.mark.parametrize(
+    ("texts", "heard", "expected"),
+    [
+        (["five six", "seven eight"], "five six seven eight", ["56", "78"]),
+        (["five six", "seven eight"], "five six, seven - eight.", ["56", "78"]),
+        (["it is the sixty", "six it is not"], "It's the sixty six it isn't", ["it is the 60", "6 it is not"]),
+        (["five six", "uh yes"], "", ["", ""]),
+    ],
+)
+def test_numbers_do_not_run_together_where_utterances_part(
+    tmp_path: Path, texts: list[str], heard: str, expected: list[str]
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"audio_filepath": "call.wav", "text": text, "offset": 5 * number, "duration": 4, "language": "en"}
+        for number, text in enumerate(texts)
+    ]
+    (recording,) = whole(load_long_form(str(listing(tmp_path, rows))))
+    assert share_out(recording, heard, normalize.get("whisper-english")) == expected

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.privacy import scrubber, shareable, text_digest, without_tokens
+from pytest_whisperq.privacy import scrubber, shareable, text_digest, unquoted, without_tokens
 
 
 def test_tokens_of_the_environment_and_what_looks_like_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +31,11 @@ def test_the_home_of_a_user_is_written_as_every_option_takes_it(monkeypatch: pyt
     )
     monkeypatch.setenv("HOME", "/")
     assert shareable("/a/b") == "/a/b"
+
+
+def test_nothing_between_quotes_of_any_kind_is_kept() -> None:
+    message = """Bob's calls/don't.csv:3: nothing is left of the transcript "(that's John Smith)" under 'x' (1)"""
+    assert unquoted(message) == "Bob… (1)"
 
 
 def test_only_whole_names_are_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:

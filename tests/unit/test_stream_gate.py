@@ -213,3 +213,10 @@ def test_each_window_is_decoded_once_after_the_first_which_warms_up(
     windows = Counter((begun, length) for told, begun, length in heard if told == "tuple")
     assert windows[0.0, 16_000] == 2
     assert {count for window, count in windows.items() if window != (0.0, 16_000)} == {1}
+
+
+def test_silence_behind_the_last_word_is_no_latency(
+    judged: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ramp_model, "WORDS", 42)  # which end eleven seconds before the recording does
+    assert 0 < figure(judged(), "last word, s after it was said").value < 3.5
