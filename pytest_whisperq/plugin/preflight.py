@@ -80,8 +80,12 @@ def _is_found(path: Path, folder: Path, config: pytest.Config) -> bool:
     folders = [*around, last] if path.is_dir() else around
     if any(fnmatch(part, pattern) for part in folders for pattern in config.getini("norecursedirs")):
         return False
-    patterns = (f"*/{pattern}" for pattern in config.getini("python_files"))
-    return path.is_dir() or any(fnmatch(path.as_posix(), pattern) for pattern in patterns)
+    return path.is_dir() or any(_matches(path, pattern) for pattern in config.getini("python_files"))
+
+
+def _matches(path: Path, pattern: str) -> bool:
+    """Whether a file is called as a pattern says, which is that of its path where it has folders."""
+    return fnmatch(path.as_posix(), f"*/{pattern}") if "/" in pattern else fnmatch(path.name, pattern)
 
 
 def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
