@@ -28,7 +28,7 @@ class LocalAgreement:
         self.profile = profile or StreamProfile()
         self.profile.check()
         whole = self.profile.window - self.profile.hop - self.profile.longest_word
-        self._max_lag = max_lag or max(1, whole)
+        self._max_lag = max_lag or whole
         self._tolerance = self.profile.repeat_spacing - 2 * self.profile.jitter
         self._committed: list[Word] = []
         self._heard: deque[Chunk] = deque(maxlen=self.profile.votes)
