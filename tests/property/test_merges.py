@@ -110,6 +110,23 @@ TestMachine = merge_machine(ANCHORED).TestCase
 TestMachine.settings = settings(max_examples=200, stateful_step_count=20, deadline=None)
 
 
+def test_the_machine_counts_windows_and_not_how_often_they_come() -> None:
+    """A gap in the numbers would mean lost sound."""
+    machine = merge_machine(ANCHORED)()
+    machine.begin(StreamProfile())
+    machine.listen(1)
+    machine.again(0)
+    machine.listen(1)
+    assert [chunk.seq for chunk in machine.sent] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("examples", [1, 6])
+def test_few_examples_are_enough_to_search_at_all(examples: int) -> None:
+    """Over six levels, that is one of each."""
+    check = CHECKS["times"]
+    check_merge(OracleSubject(), check, examples=examples)
+
+
 def test_the_machine_finds_a_known_bad_merge() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 

@@ -176,6 +176,8 @@ def test_speed_is_compared_as_ratios_and_on_one_processor_only(make_stored: Make
         "int8, pipeline speedup over float32: 1.50 (1.35 … 1.65), now 2.00 (1.80 … 2.20)",
         "int8, encoder speedup over float32: 2.00, now 2.00",
     )
+    retrained = make_stored("c.json", errors, changes={"gates": [speed(2.0)], "models.int8.source_identity": "2"})
+    assert all(line.endswith(", of another checkpoint") for line in compare(old, retrained).speed)
     other = make_stored("b.json", errors, changes={"gates": [speed(2.0)], "environment.cpu": "aarch64"})
     (line,) = compare(old, other).speed
     assert "another processor" in line
