@@ -116,7 +116,7 @@ def counterexample(
             judge(known.stream)
     except MergeError as error:
         found.append(error)
-    for most, part in ((3, max(1, examples // 3)), (8, max(1, examples - examples // 3))):
+    for most, part in ((3, max(1, examples // 3)), (8, examples - examples // 3)):
         sought = check.streams(level, subject.profile, most=most)
         try:
             _search(sought, judge, examples=part)

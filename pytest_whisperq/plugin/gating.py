@@ -194,7 +194,7 @@ def run_markers(item: pytest.Item) -> None:
     if candidate is None:
         reason = "a gate marker belongs on a test function, its class or module, not on a parameter or a unittest case"
         pytest.fail(f"whisperq: {reason}", pytrace=False)
-    with plain_errors(redact=state.gate_config(item.config).redact):
+    with plain_errors():
         gates = [(marker.gate, keywords) for marker, keywords in gate_markers(item)]
     Gate(item, state.gate_run(item.config).model(candidate)).run(gates)
 

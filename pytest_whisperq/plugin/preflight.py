@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.candidates import Candidate
-from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.errors import CorpusError, WhisperqError
 from pytest_whisperq.measure.pairs import refuse_wordless
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
@@ -39,7 +39,8 @@ def check(config: pytest.Config) -> None:
             _ = run.calibration
         refuse_wordless(run.whole_corpus, run.normalizer)
     except WhisperqError as error:
-        text = unquoted(str(error)) if run.config.redact else str(error)
+        is_quoting = run.config.redact and isinstance(error, CorpusError)  # others quote what was typed
+        text = unquoted(str(error)) if is_quoting else str(error)
         raise pytest.UsageError(without_tokens(text)) from None
 
 

@@ -175,6 +175,7 @@ def test_what_a_redacted_run_refuses_quotes_no_transcript(gated: Project) -> Non
     result = gated.run("--whisperq-redact")
     assert_usage_error(result, "metadata.csv:31: nothing is left of the transcript … under the normalizer")
     assert "Smith" not in result.stdout.str() + result.stderr.str()
+    assert_usage_error(gated.run("--whisperq-redact", "--whisperq-model=nowhere"), "'nowhere' is neither a directory")
 
 
 @pytest.mark.parametrize("order", [("gates", "gates/slow.py"), ("gates/slow.py::test_parity", "gates")])
