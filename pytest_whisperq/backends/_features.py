@@ -14,8 +14,9 @@ def log_mel(extractor: Any, samples: "NDArray[np.float32]") -> "NDArray[np.float
     """Return the features of a clip, shape (mels, 3000), padded to the model's window.
 
     ``extractor`` is a `WhisperFeatureExtractor`, which by itself transforms all of the window. All frames of the
-    silence behind a clip are equal: one of them is made, and fills the rest, bit for bit the same. One clip at a time:
-    batches are padded to their longest clip, and a clip's features should not depend on its neighbours.
+    silence behind a clip are equal: one of them is made, and fills the rest. The result is the extractor's own, up to
+    the order in which a matrix product adds up: on some processors that depends on the number of frames. One clip at a
+    time: batches are padded to their longest clip, and a clip's features should not depend on its neighbours.
     """
     hop, asked = int(extractor.hop_length), dict[str, Any]()
     length = hop * -(-(len(samples) + 2 * extractor.n_fft) // hop)
