@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_whisperq import _lazy
+from pytest_whisperq import _lazy, _riff
 from pytest_whisperq.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 """Samples per second of everything a Whisper model hears."""
+
+REVISION = 2
+"""Raised when other recordings are refused, or read in another way, so that nothing remembers how they were read."""
 
 _UNKNOWN = 2**62
 """From here on a number of frames is how libsndfile says that a file does not tell."""
@@ -57,7 +60,7 @@ def load(source: AudioSource) -> "NDArray[np.float32]":
         if not file.read(1):
             raise CorpusError(f"{source.label}: the file is empty (0 bytes); record it again or remove its line")
         file.seek(0)
-        samples, rate = _decode_soundfile(file, source)
+        samples, rate = _decode_soundfile(_whole(file, source), source)
     if samples.shape[0] == 0:
         raise CorpusError(f"{source.label}: contains no samples; record it again or remove its line")
     if not np.isfinite(samples).all():
@@ -97,6 +100,22 @@ def as_flac(samples: "NDArray[np.float32]") -> bytes:
     file = io.BytesIO()
     soundfile.write(file, np.clip(samples, -1.0, 1.0), SAMPLE_RATE, "PCM_16", format="FLAC")
     return file.getvalue()
+
+
+def _whole(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "io.BytesIO | io.BufferedReader":
+    """Refuse a WAV that was cut, and return one whose header does not say how long it is as one that does."""
+    found = _riff.sound_data(file)
+    if found is None:
+        return file
+    if found.is_cut:
+        seconds = [
+            f"{size / found.rate:.2f} s" if found.rate else "sound" for size in (found.holds, found.promises or 0)
+        ]
+        raise CorpusError(
+            f"{source.label}: is cut off: it holds {seconds[0]} ({found.holds:,} bytes) where its header promises "
+            f"{seconds[1]} ({found.promises:,} bytes); copy it again, or remove its line"
+        )
+    return io.BytesIO(_riff.with_size(file, found)) if found.promises is None else file
 
 
 def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "tuple[NDArray[np.float32], int]":

@@ -35,7 +35,7 @@ class AudioIndex:
     def __init__(self, root: Path) -> None:
         self._path = root / "audio-index.json"
         self._known = self._read()
-        self._decoder = str(versions(("soundfile", "soxr", "av")))
+        self._decoder = f"{audio.REVISION}:{versions(('soundfile', 'soxr', 'av'))}"
 
     def probe(self, corpus: Corpus, on_progress: Callable[[int, int], None]) -> dict[str, ClipFacts]:
         """Return the facts of every utterance by id, decoding only recordings never seen before.

@@ -55,6 +55,12 @@ def test_a_broken_recording_names_the_line(gated: Project) -> None:
     assert_usage_error(gated.run(), "metadata.csv:5: clip0003.wav: ", "replace")
 
 
+def test_a_recording_that_was_cut_names_the_line_and_both_lengths(gated: Project) -> None:
+    whole = (gated.corpus / "clip0003.wav").read_bytes()
+    (gated.corpus / "clip0003.wav").write_bytes(whole[: len(whole) * 2 // 5])
+    assert_usage_error(gated.run(), "metadata.csv:5: clip0003.wav: is cut off: it holds 0.04 s", "promises 0.10 s")
+
+
 def test_an_empty_corpus_is_not_a_pass(gated: Project) -> None:
     (gated.corpus / "metadata.csv").write_text("file_name,text,language\n")
     assert_usage_error(gated.run(), "calls: holds no utterance")

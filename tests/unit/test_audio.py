@@ -1,6 +1,7 @@
 """Decoding: any rate, channel count and container to 16 kHz mono, and one clear error for what is not audio."""
 
 import io
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -157,3 +158,78 @@ def test_samples_without_a_header_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"call\.raw: \.raw says neither rate nor format; convert it to wav"):
         audio.load(source)
     assert audio.native_rate(source) is None
+
+
+def wav(seconds: float = 1.0, kind: str = "WAV", subtype: str = "PCM_16", endian: str = "FILE") -> bytearray:
+    """A recording with its sound in the last chunk."""
+    file = io.BytesIO()
+    soundfile.write(file, tone(16_000, seconds), 16_000, subtype, format=kind, endian=endian)
+    return bytearray(file.getvalue())
+
+
+def told(data: bytearray, size: int, order: str = "<") -> bytes:
+    """The same with another size of its sound in the header."""
+    at = data.index(b"data") + 4
+    return bytes(data[:at] + struct.pack(f"{order}I", size) + data[at + 4 :])
+
+
+@pytest.mark.parametrize("share", [0.4, 0.999])
+@pytest.mark.parametrize(
+    ("kind", "subtype", "endian"),
+    [
+        ("WAV", "PCM_16", "FILE"),
+        ("WAV", "PCM_16", "BIG"),
+        ("WAV", "FLOAT", "FILE"),
+        ("WAV", "ULAW", "FILE"),
+        ("WAVEX", "PCM_24", "FILE"),
+        ("RF64", "PCM_16", "FILE"),
+    ],
+)
+def test_a_wav_that_was_cut_is_refused_with_both_lengths(kind: str, subtype: str, endian: str, share: float) -> None:
+    data = bytes(wav(kind=kind, subtype=subtype, endian=endian))
+    assert len(load(data)) == 16_000
+    with pytest.raises(
+        CorpusError, match=r"^a\.wav: is cut off: it holds .* bytes\) where its header promises 1\.00 s"
+    ):
+        load(data[: int(share * len(data))])
+
+
+def test_a_wav_without_its_last_sample_is_cut_too() -> None:
+    with pytest.raises(
+        CorpusError, match=r"it holds 1\.00 s \(31,998 bytes\) where its header promises 1\.00 s \(32,000 bytes\)"
+    ):
+        load(bytes(wav()[:-2]))
+
+
+def test_a_span_of_a_wav_that_was_cut_is_refused_though_it_is_there() -> None:
+    with pytest.raises(CorpusError, match="is cut off"):
+        load(bytes(wav()[:20_000]), offset=0.1, seconds=0.1)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0xFFFFFFDB, 0x7FFFF000])
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_a_wav_whose_header_does_not_say_how_long_it_is_is_read_for_what_is_there(size: int, share: float) -> None:
+    """As of a recorder that crashed, or of what writes to a pipe."""
+    whole = wav()
+    samples = load(told(whole, size)[: int(share * len(whole))])
+    expected = tone(16_000, 1.0)[: (int(share * len(whole)) - whole.index(b"data") - 8) // 2]
+    np.testing.assert_allclose(samples, expected, atol=1e-4)
+
+
+def test_a_big_endian_wav_of_unknown_length_is_read_too() -> None:
+    np.testing.assert_allclose(load(told(wav(endian="BIG"), 0, ">")), tone(16_000, 1.0), atol=1e-4)
+
+
+def test_tags_behind_an_empty_recording_are_no_sound() -> None:
+    empty = bytearray(encoded(np.zeros(0)))
+    assert empty.endswith(b"data" + bytes(4))
+    with pytest.raises(CorpusError, match="contains no samples"):
+        load(bytes(empty) + b"LIST" + struct.pack("<I", 4) + b"INFO")
+
+
+def test_tags_before_and_behind_the_sound_do_not_matter() -> None:
+    data, tags = bytes(wav()), b"LIST" + struct.pack("<I", 5) + b"INFO!" + b"\0"
+    at = data.index(b"data")
+    assert len(load(data[:at] + tags + data[at:] + tags)) == 16_000
+    with pytest.raises(CorpusError, match="is cut off"):
+        load(data[:at] + tags + data[at:-100])

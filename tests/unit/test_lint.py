@@ -120,6 +120,17 @@ def test_twelve_faults_are_twelve_findings(tmp_path: Path, good: list[Row]) -> N
     )
 
 
+def test_a_recording_that_was_cut_is_named_with_both_lengths(tmp_path: Path, good: list[Row]) -> None:
+    folder = write(tmp_path / "calls", good)
+    whole = (folder / "7.wav").read_bytes()
+    (folder / "7.wav").write_bytes(whole[: len(whole) * 2 // 5])
+    found = look(folder, max_catastrophes="0.5")
+    assert len(found) == 1
+    assert re.search(
+        r"metadata\.csv:9: 7\.wav: is cut off: it holds 0\.40 s .* where its header promises 1\.00 s", str(found[0])
+    )
+
+
 def test_too_few_for_a_share_of_wrecks_are_named_though_they_certify_the_drop(tmp_path: Path, good: list[Row]) -> None:
     folder = write(tmp_path / "calls", good)
     assert look(folder, max_catastrophes="0.073") == []
