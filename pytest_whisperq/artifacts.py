@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from pytest_whisperq.environment import cpu_features, peak_memory, reset_peak_me
 from pytest_whisperq.errors import BuildError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
-SCHEMA = 3
+SCHEMA = 4
 """Raised when the layout or the way of building changes, which retires every older entry."""
 
 _ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says
@@ -37,6 +37,7 @@ class Artifact:
     """A built model. ``identity`` digests the weights, ``size`` counts all bytes, ``calibration`` says what it saw.
 
     ``build_memory`` is the peak resident memory of the building process in bytes, None where the system hides it.
+    ``notes`` are what its build and that of its base had to say, see `Backend.build`.
     """
 
     spec: ModelSpec
@@ -47,6 +48,7 @@ class Artifact:
     build_seconds: float
     build_memory: int | None = None
     calibration: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class ArtifactStore:
@@ -94,13 +96,13 @@ class ArtifactStore:
             return found
         backend = get_backend(spec.backend)
         check_installed(backend)
-        base = self._base(backend, spec)
-        source = self.intact(base).directory if base else spec.source.directory
+        of_base = self._base(backend, spec)
+        base = self.intact(of_base) if of_base else None
         try:
             for folder in (self._root, self._locks):
                 folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self._locks / f"{key}.lock"):
-                return self._read(spec, key) or self._build(backend, spec, key, source)
+                return self._read(spec, key) or self._build(backend, spec, key, base)
         except OSError as error:
             raise cache_error(self._root.parent, error) from error
 
@@ -150,11 +152,12 @@ class ArtifactStore:
                 build_seconds=record["build_seconds"],
                 build_memory=record["build_memory"],
                 calibration=record["calibration"],
+                notes=tuple(record["notes"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or damaged: build it again
             return None
 
-    def _build(self, backend: Backend, spec: ModelSpec, key: str, source: Path) -> Artifact:
+    def _build(self, backend: Backend, spec: ModelSpec, key: str, base: Artifact | None) -> Artifact:
         for left_over in self._root.glob(f".build-{key}-*"):  # of a killed build; the lock is ours now
             shutil.rmtree(left_over, ignore_errors=True)
         self._on_build(spec)
@@ -163,12 +166,14 @@ class ArtifactStore:
             aside.chmod(0o755)  # mkdtemp's 0700 would hide a shared cache from everyone else
             (aside / "model").mkdir()
             calibration = self._calibration(backend, spec)
+            source = base.directory if base else spec.source.directory
             is_measured, begin = reset_peak_memory(), time.perf_counter()
-            self._run(backend, spec, source, aside / "model", calibration)
+            notes = self._run(backend, spec, source, aside / "model", calibration)
             figures = {
                 "build_seconds": round(time.perf_counter() - begin, 6),
                 "build_memory": peak_memory() if is_measured else None,
                 "calibration": calibration.summary if calibration else "",
+                "notes": [*(base.notes if base else ()), *notes],
             }
             record = {**_record(backend, spec, aside / "model"), **figures}
             replace_text(aside / "artifact.json", json.dumps(record, indent=1))
@@ -187,10 +192,10 @@ class ArtifactStore:
 
     def _run(
         self, backend: Backend, spec: ModelSpec, source: Path, directory: Path, calibration: Calibration | None
-    ) -> None:
+    ) -> Sequence[str]:
         try:
             with _whisper.quiet_libraries():
-                backend.build(spec.precision, source, directory, calibration)
+                return backend.build(spec.precision, source, directory, calibration) or ()
         except WhisperqError:
             raise
         except Exception as error:

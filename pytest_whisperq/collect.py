@@ -191,6 +191,7 @@ class Collector:
             "build_seconds": built.build_seconds if built else None,
             "build_memory": built.build_memory if built else None,
             "calibration": built.calibration if built else "",
+            "notes": list(built.notes) if built else [],
             "compute_type": executed,
             "fell_back": any(judgement.fell_back for judgement in self._judged(name)),
             "operations": known.operations,

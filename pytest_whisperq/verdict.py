@@ -95,8 +95,9 @@ class Judgement:
     that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is "wer" or "cer",
     empty for a gate that has neither; ``words`` and, for cer, ``characters`` are those of the references. ``scores``
     are the gate's figures under its own normalizer, first, and under others; ``figures`` what else it measured, and
-    ``series`` what it measured again and again. ``notes`` are what a reader should know whatever the verdict is. One
-    without checks only reports: it demands nothing and has no verdict to speak of.
+    ``series`` what it measured again and again. ``notes`` are what a reader should know whatever the verdict is,
+    ``built`` the same of the candidate's build. One without checks only reports: it demands nothing and has no verdict
+    to speak of.
     """
 
     gate: str
@@ -115,6 +116,7 @@ class Judgement:
     seed: int = 0
     details: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
     scores: tuple[Score, ...] = ()
     figures: tuple[Figure, ...] = ()
     series: tuple[Series, ...] = ()
@@ -180,7 +182,8 @@ class Judgement:
             for one in data.get("series", ())
         )
         rebuilt = {"checks": checks, "details": details, "scores": scores, "figures": figures, "series": series}
-        return cls(**{**data, **rebuilt, "notes": tuple(data["notes"])})
+        notes: dict[str, Any] = {"notes": tuple(data["notes"]), "built": tuple(data.get("built", ()))}
+        return cls(**{**data, **rebuilt, **notes})
 
 
 def _check(data: dict[str, Any]) -> Check:

@@ -186,10 +186,13 @@ class Backend(Protocol):
         """Return the (backend, precision) whose artifact `build` starts from; None for the source checkpoint."""
         return None
 
-    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
+    def build(
+        self, precision: str, source: Path, directory: Path, calibration: Calibration | None
+    ) -> Sequence[str] | None:
         """Write a complete model into the empty ``directory``, from the base artifact or checkpoint in ``source``.
 
-        ``calibration`` is given for the precisions in `calibrated`, else None.
+        ``calibration`` is given for the precisions in `calibrated`, else None. Returns what people should know of the
+        model whatever its gates say, a sentence each, such as layers that were left in float32.
         """
         ...
 

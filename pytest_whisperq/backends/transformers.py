@@ -16,6 +16,7 @@ from pytest_whisperq.backends import (
     Word,
     _dynamic_int8,
     _generate,
+    _weights,
     _whisper,
     check_precision,
 )
@@ -48,15 +49,23 @@ class TransformersBackend(Backend):
         """Start from the source checkpoint; other precisions from its float32 form."""
         return None if precision == "float32" else (self.name, "float32")
 
-    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
-        """Save the checkpoint as safetensors of the precision's type, whatever it was stored as."""
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> list[str]:
+        """Save the checkpoint as safetensors of the precision's type, whatever it was; name weights without a use."""
         check_precision(self, precision)
         import torch
 
         dtype = torch.float32 if precision == _DYNAMIC else getattr(torch, precision)
-        model = _model_class().from_pretrained(source, dtype=dtype, use_safetensors=True, local_files_only=True)
+        model, found = _model_class().from_pretrained(
+            source,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,  # they are listed in what is found, and refused by name
+            output_loading_info=True,
+        )
         if model.config.model_type != "whisper":
             raise BuildError(f"{source} is a {model.config.model_type!r} checkpoint; only Whisper models can be gated")
+        notes = _weights.unused(source, found)
         if precision == _DYNAMIC:
             model.config.save_pretrained(directory)
             model.generation_config.save_pretrained(directory)
@@ -65,6 +74,7 @@ class TransformersBackend(Backend):
             model.save_pretrained(directory)
         _check_generation(source, directory)
         _whisper.copy_front_end(source, directory)
+        return notes
 
     def load(self, precision: str, directory: Path, threads: int) -> "TransformersTranscriber":
         """Load a model in the type it was stored in."""

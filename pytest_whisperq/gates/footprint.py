@@ -95,5 +95,6 @@ def judgement_of(
         compute_type=compute_type,
         fell_back=bool(compute_type) and compute_type != promised(candidate.spec),
         operations=candidate.calibration,
+        built=candidate.notes,
         details=footprint(candidate),
     )

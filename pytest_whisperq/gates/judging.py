@@ -153,5 +153,6 @@ def judgement_on(
         characters=sum(len(pair.compared("cer")[0]) for pair in texts.pairs) if metric == "cer" else 0,
         seed=seed,
         checks=checks,
+        built=texts.candidate.artifact.notes,
         details=(*details, *footprint(texts.candidate.artifact)),
     )

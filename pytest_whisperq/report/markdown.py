@@ -32,6 +32,9 @@ def summary(document: Mapping[str, Any]) -> str:
             f"{100 * settings['confidence']:g} %, seed {settings['seed']}."
         ),
     ]
+    for name, model in document["models"].items():
+        built = [model["calibration"], *model.get("notes", ())]
+        lines += ["", *(f"- {escape(name)}: {escape(text)}." for text in built if text)] if any(built) else []
     if document["cut_short"]:
         lines += ["", "**The run was cut short: gates may be missing.**"]
     reasons = [line for gate, judgement in gates for line in _reasons(gate, judgement)]

@@ -49,6 +49,7 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
         lines.append(f"  normalizer {judgement.normalizer}; seed {judgement.seed}")
     if judgement.operations:
         lines.append(f"  executes {judgement.operations}")
+    lines += [f"  {note}" for note in judgement.built]
     if known := rates(judgement):
         metric, before, after = known
         lines.append(f"  {metric} {before:.2f} % → {after:.2f} %")
@@ -125,6 +126,8 @@ def summary_table(
         own = [judgement for _, judgement, _ in named]
         before, bold, after = _heading(own).partition(name)
         screen.print(Text.assemble(before, (bold, "bold"), after))
+        for note in dict.fromkeys(note for judgement in own for note in judgement.built):
+            screen.print(Text(note))
         table, lost = _table(own, _all_rows(named), screen.width)
         missing |= dict.fromkeys(lost)
         screen.print(table)

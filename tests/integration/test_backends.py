@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from pytest_whisperq import audio, embedded
 from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
+from pytest_whisperq.config import resolve
 from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
 from pytest_whisperq.pipeline import GateRun
@@ -262,3 +263,48 @@ def test_a_sweep_builds_another_model_for_every_setting(tmp_path: Path) -> None:
     records = [json.loads(path.read_text()) for path in tmp_path.glob("artifacts/*/artifact.json")]
     built = [record for record in records if record["precision"] == "int8-ptq"]
     assert len({record["identity"] for record in built}) == len({record["calibration"] for record in built}) == 4
+
+
+def _another(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]], **config: Any) -> Path:
+    """Copy the embedded checkpoint with other weights, or another ``config.json``."""
+    shutil.copytree(embedded.model_directory(), directory)
+    save_file(change(load_file(directory / "model.safetensors")), directory / "model.safetensors", {"format": "pt"})
+    told = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    (directory / "config.json").write_text(json.dumps({**told, **config}), encoding="utf-8")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "says"),
+    [
+        (lambda w: {f"_orig_mod.{name}": value for name, value in w.items()}, {}, "Keys begin with '_orig_mod.'"),
+        (lambda w: {f"module.{name}": value for name, value in w.items()}, {}, "Keys begin with 'module.'"),
+        (
+            lambda w: {name: value for name, value in w.items() if "decoder.layers.1." not in name},
+            {},
+            r"missing and would be filled .*model\.decoder\.layers\.1\.",
+        ),
+        (lambda w: w, {"decoder_layers": 3}, r"missing and would be filled .*model\.decoder\.layers\.2\."),
+        (lambda w: w, {"decoder_layers": 1}, r"no place in the model .*model\.decoder\.layers\.1\."),
+        (lambda w: w, {"vocab_size": 2273}, r"another shape .*embed_tokens\.weight \(2265, 128\) for \(2273, 128\)"),
+    ],
+    ids=["torch.compile", "data parallel", "a layer less", "a layer more in config", "a layer less in config", "shape"],
+)
+def test_weights_that_are_not_the_checkpoints_are_refused_and_nothing_is_kept(
+    tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], config: dict[str, Any], says: str
+) -> None:
+    """What is missing is filled at random, and two models with the same random numbers agree in every word."""
+    model = _another(tmp_path / "model", change, **config)
+    options = {"candidate": "ctranslate2:int8", "model": str(model), "cache_dir": str(tmp_path / "cache")}
+    run = GateRun(resolve({f"whisperq_{name}": value for name, value in options.items()}))
+    with pytest.raises(BuildError, match=f"the weights are not those of its config.json: .*{says}"):
+        _ = run.model(run.config.candidates[0]).artifact
+    assert not list((tmp_path / "cache" / "artifacts").iterdir())
+
+
+def test_weights_of_something_else_are_named_in_what_is_built_from_them(tmp_path: Path) -> None:
+    model = _another(tmp_path / "model", lambda w: {**w, "ctc.weight": np.zeros((2, 2), np.float32)})
+    options = {"candidate": "ctranslate2:int8", "model": str(model), "cache_dir": str(tmp_path / "cache")}
+    run = GateRun(resolve({f"whisperq_{name}": value for name, value in options.items()}))
+    (note,) = run.model(run.config.candidates[0]).artifact.notes
+    assert note == "weights of the checkpoint that are no part of a Whisper, and not used: ctc.weight"

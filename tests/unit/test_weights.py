@@ -1,0 +1,59 @@
+"""Weights that are not the checkpoint's are refused by name: the loader would fill them at random."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_whisperq.backends import _weights
+from pytest_whisperq.errors import BuildError
+
+SOURCE = Path("checkpoint")
+LAYER = "model.decoder.layers.2.fc1.weight"
+
+
+def found(missing: Any = (), extra: Any = (), shapes: Any = ()) -> dict[str, Any]:
+    return {"missing_keys": set(missing), "unexpected_keys": set(extra), "mismatched_keys": set(shapes)}
+
+
+def refused(info: dict[str, Any]) -> str:
+    with pytest.raises(BuildError) as error:
+        _weights.unused(SOURCE, info)
+    assert str(error.value).startswith("checkpoint: the weights are not those of its config.json: ")
+    return str(error.value)
+
+
+def test_all_that_config_asks_for_is_all_there_is_to_say() -> None:
+    assert _weights.unused(SOURCE, found()) == []
+
+
+def test_the_last_layer_is_the_embedding_and_need_not_be_stored() -> None:
+    assert _weights.unused(SOURCE, found(missing=["proj_out.weight"])) == []
+    assert "proj_out.weight" in refused(found(missing=["proj_out.weight", "model.decoder.embed_tokens.weight"]))
+
+
+def test_a_missing_layer_is_named_with_what_would_become_of_it() -> None:
+    text = refused(found(missing=[f"{LAYER}{number}" for number in range(5)]))
+    assert f"some are missing and would be filled with random numbers ({LAYER}0, {LAYER}1, {LAYER}2 and 2 more)" in text
+    assert "Correct config.json (encoder_layers, decoder_layers" in text
+
+
+def test_a_layer_that_config_does_not_know_is_named_too() -> None:
+    assert f"some have no place in the model ({LAYER})" in refused(found(extra=[LAYER]))
+    assert "decoder.layers.2.fc1.bias" in refused(found(extra=["decoder.layers.2.fc1.bias"]))  # as the base class saves
+
+
+def test_another_shape_is_named_with_both() -> None:
+    text = refused(found(shapes=[("model.decoder.embed_tokens.weight", (2265, 128), (2273, 128))]))
+    assert "some have another shape (model.decoder.embed_tokens.weight (2265, 128) for (2273, 128))" in text
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "base_model.model.", "student."])
+def test_a_prefix_is_named_with_the_remedy(prefix: str) -> None:
+    text = refused(found(missing=[LAYER], extra=[f"{prefix}{LAYER}"]))
+    assert f"Keys begin with {prefix!r}: save the model without what it was wrapped in." in text
+
+
+def test_weights_of_something_else_are_named_and_not_refused() -> None:
+    (note,) = _weights.unused(SOURCE, found(extra=["ctc.weight", "ctc.\x1b[31mbias"]))
+    assert note.endswith(r"no part of a Whisper, and not used: ctc.\x1b[31mbias, ctc.weight")
