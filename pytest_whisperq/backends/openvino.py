@@ -82,9 +82,10 @@ class OpenVINOBackend(Backend):
         """Export once from float32; quantize from that export."""
         return ("transformers", "float32") if precision == "float32" else (self.name, "float32")
 
-    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
-        """Export the checkpoint, or make another precision of the exported one."""
+    def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> list[str]:
+        """Export the checkpoint, or make another precision of the exported one; name layers left in float32."""
         check_precision(self, precision)
+        notes: list[str] = []
         model_class = _model_class()
         if precision == "float32":
             model = model_class.from_pretrained(
@@ -94,13 +95,14 @@ class OpenVINOBackend(Backend):
             # Float32 throughout, or what calibration hears would depend on the processor.
             model = model_class.from_pretrained(source, compile=False, ov_config=_options("f32"))
         if precision == _PTQ and calibration:
-            _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration)
+            notes = _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration)
         elif precision in _WEIGHT_MODES:
             _compress(model, *_WEIGHT_MODES[precision])
         elif precision == "float16":
             model.half()
         model.save_pretrained(directory)
         _whisper.copy_front_end(source, directory)
+        return notes
 
     def load(self, precision: str, directory: Path, threads: int) -> "OpenVINOTranscriber":
         """Load and compile with the pinned hints."""

@@ -1,0 +1,73 @@
+"""Calibrated int8: what calibration breaks is found, left in float32 and named; what stays broken is no model."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from pytest_whisperq import embedded
+from pytest_whisperq.backends import _openvino_ptq
+from pytest_whisperq.errors import BuildError
+from pytest_whisperq.pipeline import GateRun
+
+LAYER = "layers.3"
+OPTIONS = {"candidate": "openvino:int8-ptq", "calibration": "embedded", "calibration_samples": "4"}
+
+
+@pytest.fixture(scope="module")
+def with_an_outlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model with one hidden unit a thousand times as large, and taken back by the weights behind it.
+
+    In float32 it says the same: a GELU of large values is what it is given, or nothing. In int8 the steps of that
+    layer's input are too coarse for all other units, which is the cliff of OpenAI's tiny.en.
+    """
+    directory = tmp_path_factory.mktemp("outlier") / "model"
+    shutil.copytree(embedded.model_directory(), directory)
+    weights = {name: value.copy() for name, value in load_file(directory / "model.safetensors").items()}
+    first, second = (f"model.encoder.{LAYER}.{name}" for name in ("fc1", "fc2"))
+    unit = int(np.abs(weights[f"{second}.weight"]).max(axis=0).argmax())
+    weights[f"{first}.weight"][unit] *= 1000
+    weights[f"{first}.bias"][unit] *= 1000
+    weights[f"{second}.weight"][:, unit] /= 1000
+    save_file(weights, directory / "model.safetensors", {"format": "pt"})
+    return directory
+
+
+def test_a_layer_that_an_outlier_breaks_is_left_in_float32_and_named(
+    gate_run: Callable[..., GateRun], with_an_outlier: Path
+) -> None:
+    run = gate_run(**OPTIONS, model=str(with_an_outlier))
+    artifact = run.model(run.config.candidates[0]).artifact
+    (note,) = [note for note in artifact.notes if note.startswith("encoder")]
+    assert note.startswith(f"encoder {LAYER}.fc2 is left in float32: int8 puts its output off by ")
+    assert note.endswith("%, more than 20%")
+    healthy = gate_run(**OPTIONS)
+    assert not [note for note in healthy.model(healthy.config.candidates[0]).artifact.notes if "encoder" in note]
+
+
+def test_what_is_left_in_float32_is_read_back_from_what_executes(
+    gate_run: Callable[..., GateRun], with_an_outlier: Path
+) -> None:
+    """One layer of 26 fewer multiplies in int8."""
+    options = {**OPTIONS, "max_utterances": "4"}
+    broken, healthy = (
+        run.model(run.config.candidates[0]).transcripts.operations
+        for run in (gate_run(**options, model=str(with_an_outlier)), gate_run(**options))
+    )
+    counts = [int(text.partition("encoder ")[2].split(" of ")[0]) for text in (broken, healthy)]
+    assert counts[0] == counts[1] - 1
+
+
+def test_a_model_that_stays_broken_is_a_build_error(
+    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_openvino_ptq, "MOST_OFF_AT_END", 0.001)
+    run = gate_run(**{**OPTIONS, "calibration_samples": "2", "seed": "7"})
+    with pytest.raises(
+        BuildError, match=r"int8-ptq broke the encoder: .*--whisperq-calibration.*or gate openvino:int8"
+    ):
+        _ = run.model(run.config.candidates[0]).artifact
+    assert run.store.built(run.spec(run.config.candidates[0])) is None
