@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +12,13 @@ _KERNEL_FLAGS = (
     *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "amx_fp16"),
     *("asimddp", "asimdhp", "i8mm", "bf16", "sve"),
 )
+
+
+_KERNEL_SETTINGS = (
+    *("ATEN_CPU_CAPABILITY", "CT2_FORCE_CPU_ISA", "CT2_USE_MKL", "DNNL_MAX_CPU_ISA", "MKL_CBWR"),
+    *("MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE"),
+)
+"""Environment variables that keep a runtime from instruction sets the processor has."""
 
 
 _PROCESS, _CGROUP = Path("/proc/self"), Path("/sys/fs/cgroup")
@@ -70,15 +78,19 @@ def versions(distributions: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the architecture and the kernel-relevant instruction sets, for example ``x86_64 avx2 avx512_vnni``."""
+def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo"), settings: Mapping[str, str] = os.environ) -> str:
+    """Return the architecture and the kernel-relevant instruction sets, for example ``x86_64 avx2 avx512_vnni``.
+
+    And what is set to keep a runtime from some of them (``CT2_FORCE_CPU_ISA=AVX2``): the numbers are other ones then.
+    """
     try:
         text = cpuinfo.read_text()
     except OSError:
-        return platform.machine()
+        text = ""
     line = next((row for row in text.splitlines() if row.lower().startswith(("flags", "features"))), "")
     flags = set(line.partition(":")[2].split())
-    return " ".join([platform.machine(), *(flag for flag in _KERNEL_FLAGS if flag in flags)])
+    limits = (f"{name}={value}" for name in _KERNEL_SETTINGS if (value := settings.get(name)))
+    return " ".join([platform.machine(), *(flag for flag in _KERNEL_FLAGS if flag in flags), *limits])
 
 
 def reset_peak_memory(process: Path = _PROCESS) -> bool:

@@ -92,10 +92,17 @@ def test_features_are_those_that_choose_kernels_in_a_fixed_order(
     cpuinfo.write_text(
         "model\t: x\nflags\t\t: fpu amx_int8 avx2 sse avx512_vnni\nflags\t: avx_vnni\n", encoding="utf-8"
     )
-    assert cpu_features(cpuinfo) == "x86_64 avx2 avx512_vnni amx_int8"
+    assert cpu_features(cpuinfo, {}) == "x86_64 avx2 avx512_vnni amx_int8"
     cpuinfo.write_text("Features\t: fp asimddp i8mm\n", encoding="utf-8")
-    assert cpu_features(cpuinfo) == "x86_64 asimddp i8mm"
-    assert cpu_features(tmp_path / "none") == "x86_64"
+    assert cpu_features(cpuinfo, {}) == "x86_64 asimddp i8mm"
+    assert cpu_features(tmp_path / "none", {}) == "x86_64"
+
+
+def test_what_keeps_a_runtime_from_instructions_is_a_feature_too(tmp_path: Path) -> None:
+    """Else a model built without VNNI would be taken for one built with it, from the same cache."""
+    settings = {"ONEDNN_MAX_CPU_ISA": "AVX2", "CT2_FORCE_CPU_ISA": "", "HOME": "x", "ATEN_CPU_CAPABILITY": "default"}
+    limits = "ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2"
+    assert cpu_features(tmp_path / "none", settings).split(" ", 1)[1] == limits
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells and forgets a peak")
