@@ -136,6 +136,7 @@ class Collector:
                 "length": sum(row["length"] for row in rows),
                 "seconds": round(sum(row["seconds"] for row in rows), 1),
             },
+            "set_aside": sorted(item.id for item in run.set_aside.utterances) if run.set_aside else [],
             "left_out": list(config.left_out),
             "models": {name: self._model(name, spec) for name, spec in self.specs.items()},
             "gates": [

@@ -29,7 +29,7 @@ class GateConfig:
     baseline_model: str
     corpus: str
     long_form: str
-    calibration: str
+    calibration: str | None
     calibration_samples: int
     smooth_quant: tuple[float, float]
     max_utterances: int | None
@@ -159,9 +159,10 @@ def resolve(
 def paths_of(config: GateConfig) -> tuple[str, ...]:
     """Return what a user named that may be a folder of this machine, and has no place in what others read."""
     names = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
-    whole = (name.rpartition("@")[0] for name in names if "@" in name)  # less the split of a corpus
+    known = [name for name in names if name]
+    whole = (name.rpartition("@")[0] for name in known if "@" in name)  # less the split of a corpus
     files = (config.cache_dir, config.merge_profile, config.waivers, *config.compare)
-    return (*names, *whole, *(str(path) for path in files if path))
+    return (*known, *whole, *(str(path) for path in files if path))
 
 
 def _file(values: Mapping[str, Any], name: str) -> Path | None:

@@ -11,7 +11,7 @@ from pytest_whisperq import audio, normalize
 from pytest_whisperq.audio_index import MAX_SECONDS
 from pytest_whisperq.calibration import load_calibration_set
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
+from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus
 from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.measure import catastrophe
 from pytest_whisperq.measure.intervals import independent
@@ -162,7 +162,7 @@ def _copies(sounds: Sequence[_Sound]) -> Iterator[Finding]:
 
 def _calibrated(sounds: Sequence[_Sound], config: GateConfig) -> Iterator[Finding]:
     try:
-        corpus = load_calibration_set(config.calibration)
+        corpus = load_calibration_set(config.calibration or EMBEDDED)
         heard = {audio.pcm_digest(audio.load(item.audio)): item for item in corpus.utterances}
     except CorpusError as error:
         yield Finding(where="", message=str(error))

@@ -86,10 +86,10 @@ OPTIONS: tuple[Option, ...] = (
         name="calibration",
         metavar="PATH",
         parse=_typed.text,
-        default="embedded",
         is_path=True,
         has_splits=True,
-        help="recordings on which int8-ptq measures activations, in any form a corpus has; none may be evaluated on",
+        help="recordings on which int8-ptq measures activations, in any form a corpus has; none may be evaluated on "
+        "(default: the embedded prompts for an embedded model, for another one clips of the corpus, set aside)",
     ),
     Option(
         name="calibration-samples",

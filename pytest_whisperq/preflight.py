@@ -8,8 +8,39 @@ from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.measure.power import CHANGED, Power, learn, plan
 from pytest_whisperq.workbench import Workbench
 
+_SHOWN = 3
+
 PILOT = 30
 """Utterances that both models must have transcribed already for their difference to be taken as a pilot."""
+
+
+def calibration_lines(run: Workbench) -> list[str]:
+    """Return the lines that say what of the corpus is calibrated on, and where that is less than was asked for.
+
+    And what the builds of calibrated candidates that are there already have left in float32, or else to say.
+    """
+    if not run.calibrates:
+        return []
+    chosen, aside, asked = run.calibration_set, run.set_aside, run.config.calibration_samples
+    lines = []
+    if aside:
+        names = [item.id for item in chosen.utterances]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        spare = len(aside.utterances) - len(names)
+        rest = f", and {spare} of the same clusters are neither" if spare else ""
+        lines.append(
+            f"calibrated on {len(names)} utterances of the corpus, set aside by seed {run.config.seed} and not "
+            f"evaluated{rest}: {', '.join(names[:_SHOWN])}{more} (--whisperq-calibration names others)"
+        )
+    if len(chosen.utterances) < asked:
+        lines.append(
+            f"calibrated on {len(chosen.utterances)} utterances of {chosen.name}: --whisperq-calibration-samples asks "
+            f"for {asked}, and it has no more"
+        )
+    for candidate in run.config.candidates:
+        built = None if candidate.missing else run.store.built(run.spec(candidate))
+        lines += [f"{candidate}: {note}" for note in (built.notes if built else ())]
+    return lines
 
 
 def power_of(run: Workbench, candidate: Candidate) -> Power:

@@ -42,12 +42,14 @@ def sweep(
     than the calibration set has: two settings would be one.
     """
     most = max(samples)
-    there = len(_run(options, most, alphas[0], progress).calibration_set.utterances)
+    widest = _run(options, most, alphas[0], progress)
+    there = len(widest.calibration_set.utterances)
     if there < most:
         raise ConfigError(f"--samples: {most} asked for, but the calibration set has {there} utterances")
     for count in samples:
         for encoder, decoder in alphas:
             run = _run(options, count, (encoder, decoder), progress)
+            run.set_aside = widest.set_aside  # settings are compared on the same recordings
             judgement = run.accuracy(run.config.candidates[0]).judgement
             yield Trial(
                 samples=count,
@@ -62,7 +64,7 @@ def _run(options: Mapping[str, str | None], samples: int, alphas: tuple[float, f
     chosen = {
         "whisperq_candidate": CANDIDATE,
         "whisperq_calibration_samples": str(samples),
-        "whisperq_early_stop": "false",  # settings are compared on the same recordings
+        "whisperq_early_stop": "false",
         "whisperq_smooth_quant": f"{alphas[0]},{alphas[1]}",
     }
     return GateRun(resolve({**options, **chosen}), progress)

@@ -1,20 +1,28 @@
 """What a run works on: its corpus, its models and what they say, each obtained once and kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pytest_whisperq import normalize
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
 from pytest_whisperq.backends import Calibration, TimedText, get_backend
-from pytest_whisperq.calibration import load_calibration_set, make_calibration, refuse_overlap
+from pytest_whisperq.calibration import (
+    load_calibration_set,
+    make_calibration,
+    refuse_copies,
+    refuse_overlap,
+    set_aside,
+    takes_embedded,
+    without,
+)
 from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import Corpus, Utterance, load_corpus, only_categories, subset
+from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
 from pytest_whisperq.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
-from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.errors import ConfigError, WhisperqError
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
@@ -87,10 +95,22 @@ class Workbench:
         self._paired: dict[Candidate, PairedTexts] = {}
 
     @cached_property
-    def whole_corpus(self) -> Corpus:
-        """All of the evaluation corpus that the run's models can hear."""
+    def _corpus_given(self) -> Corpus:
+        """All of the corpus that the run's models can hear."""
         corpus = self._heard(load_corpus(self.config.corpus))
         return only_categories(corpus) if self.config.redact else corpus
+
+    @cached_property
+    def set_aside(self) -> Corpus | None:
+        """What of the corpus is calibrated on, and never evaluated on; None where a calibration set serves."""
+        if self.config.calibration or all(map(takes_embedded, self._calibrated_sources)):
+            return None
+        return set_aside(self._corpus_given, self.config.calibration_samples, self.config.seed)
+
+    @cached_property
+    def whole_corpus(self) -> Corpus:
+        """All of the evaluation corpus: what the run's models can hear, less what is set aside."""
+        return without(self._corpus_given, self.set_aside) if self.set_aside else self._corpus_given
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -110,7 +130,16 @@ class Workbench:
     def calibration_set(self) -> Corpus:
         """The recordings static quantization measures on, at most ``calibration_samples``."""
         config = self.config
-        return subset(self._heard(load_calibration_set(config.calibration)), config.calibration_samples, config.seed)
+        if self.set_aside:
+            chosen = replace(self.set_aside, utterances=self.set_aside.speech)
+        elif config.calibration or takes_embedded(self.source):
+            chosen = self._heard(load_calibration_set(config.calibration or EMBEDDED))
+        else:
+            raise ConfigError(
+                f"--whisperq-calibration: name recordings to calibrate {self.source.name} on. Nothing of the corpus "
+                "was set aside for it, for no candidate of this run is calibrated"
+            )
+        return subset(chosen, config.calibration_samples, config.seed)
 
     def _heard(self, corpus: Corpus) -> Corpus:
         return hearable(corpus, (self.source, self.baseline_source))
@@ -118,14 +147,23 @@ class Workbench:
     @cached_property
     def calibration(self) -> Calibration:
         """What static quantization measures on; raises `CorpusError` if any of it is evaluated on."""
-        chosen = self.calibration_set
-        return make_calibration(chosen, self._probe(chosen), self.facts, self.config.smooth_quant)
+        config, chosen = self.config, self.calibration_set
+        heard = self._probe(chosen)
+        if self.set_aside:
+            refuse_copies(chosen, heard, self.facts)
+        return make_calibration(chosen, heard, self.facts, config.smooth_quant, config.calibration_samples)
 
     @property
     def calibrates(self) -> bool:
         """Whether any model of the run is built with a calibration set."""
-        models = (*self.config.candidates, self.config.baseline)
-        return any(model.precision in get_backend(model.backend).calibrated for model in models)
+        return bool(self._calibrated_sources)
+
+    @property
+    def _calibrated_sources(self) -> list[SourceModel]:
+        """The checkpoint of every model of the run that is built with a calibration set."""
+        models = [(candidate, self.source) for candidate in self.config.candidates]
+        models.append((self.config.baseline, self.baseline_source))
+        return [source for model, source in models if model.precision in get_backend(model.backend).calibrated]
 
     def _probe(self, corpus: Corpus) -> dict[str, ClipFacts]:
         index = AudioIndex(self.config.cache_dir)

@@ -1,7 +1,7 @@
 """Evaluation corpora: utterances with their reference text, read from wherever people keep them."""
 
 from pytest_whisperq.corpus.load import EMBEDDED, load_corpus
-from pytest_whisperq.corpus.subset import categories, only_categories, only_english, subset
+from pytest_whisperq.corpus.subset import categories, only_categories, only_english, shuffled, subset
 from pytest_whisperq.corpus.types import NONSPEECH, Corpus, Utterance
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "load_corpus",
     "only_categories",
     "only_english",
+    "shuffled",
     "subset",
 ]

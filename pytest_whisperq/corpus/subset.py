@@ -76,6 +76,12 @@ def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:
     """
     if size is None or size >= len(corpus.utterances):
         return corpus
+    chosen = set(shuffled(corpus, seed)[:size])
+    return replace(corpus, utterances=tuple(u for u in corpus.utterances if u.id in chosen))
+
+
+def shuffled(corpus: Corpus, seed: int) -> list[str]:
+    """Return the ids of a corpus in the order of which `subset` takes the first: each start of it is like the whole."""
     strata: dict[tuple[str, ...], list[Utterance]] = defaultdict(list)
     for item in corpus.utterances:
         slices = dict(item.slices)
@@ -89,5 +95,4 @@ def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:
         start = int(order(key)[:8], 16) / 2**32
         ranked = sorted(items, key=lambda item: order(item.id))
         places += [((index + start) / len(items), key, item.id) for index, item in enumerate(ranked)]
-    chosen = {name for _, _, name in sorted(places)[:size]}
-    return replace(corpus, utterances=tuple(u for u in corpus.utterances if u.id in chosen))
+    return [name for _, _, name in sorted(places)]

@@ -15,8 +15,8 @@ from pytest_whisperq.measure.pairs import refuse_wordless
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
-from pytest_whisperq.preflight import forecast, power_of
-from pytest_whisperq.privacy import unquoted, without_tokens
+from pytest_whisperq.preflight import calibration_lines, forecast, power_of
+from pytest_whisperq.privacy import shareable, unquoted, without_tokens
 from pytest_whisperq.waivers import refuse_expired, today
 
 NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
@@ -108,7 +108,8 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
 
 def forecast_gates(config: pytest.Config) -> None:
-    """Forecast the accuracy gates that are declared."""
+    """Say what is calibrated on, and forecast the accuracy gates that are declared."""
+    _show_calibration(config)
     _show(config, state.gate_run(config).early.declared)
 
 
@@ -117,9 +118,18 @@ def forecast_limit(config: pytest.Config) -> None:
     if config.stash.get(_FORECAST, False):
         return
     config.stash[_FORECAST] = True
+    _show_calibration(config)
     with contextlib.suppress(WhisperqError):  # a mixture of languages: the gate itself reports it
         limit = state.gate_run(config).early.limit()
         _show(config, {one: [limit] for one in state.gate_config(config).candidates if not one.missing})
+
+
+def _show_calibration(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or reporter.verbosity < 0:
+        return
+    for line in calibration_lines(state.gate_run(config)):
+        reporter.write_line(f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 
 def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLimit]]) -> None:

@@ -25,13 +25,13 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     assert values["confidence"] == 0.95
     assert values["decode-batch"] == 16
     assert values["seed"] == 0
-    assert values["corpus"] == values["calibration"] == "embedded"
+    assert values["corpus"] == "embedded"
     assert values["smooth-quant"] == (0.5, 0.95)
     assert values["allow-fallback"] is False
     assert values["baseline"] == "transformers:float32"
     assert {name for name, value in values.items() if value is None} == {
         *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers", "max-size-ratio"),
-        *("threads", "cache-dir", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
+        *("threads", "cache-dir", "calibration", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
     }
 
 

@@ -104,7 +104,7 @@ def test_an_english_only_model_is_gated_on_the_english_part(
     corpus = make_corpus(tmp_path / "corpus", ["red", "rouge", "green", "rojo"], {"language": ["en", "fr", "en", "es"]})
     model = make_script(tmp_path / "model", corpus, {"float32": None, "int8": None})
     (model / "generation_config.json").write_text('{"is_multilingual": false}')
-    run = start_run()
+    run = start_run(calibration="embedded")
     judgement = run.accuracy(run.config.candidates[0]).judgement
     assert judgement.utterances == 2
     assert judgement.corpus.endswith("corpus, English only (2 of 4 utterances)")
