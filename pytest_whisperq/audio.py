@@ -115,7 +115,12 @@ def _whole(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "io.B
             f"{source.label}: is cut off: it holds {seconds[0]} ({found.holds:,} bytes) where its header promises "
             f"{seconds[1]} ({found.promises:,} bytes); copy it again, or remove its line"
         )
-    return io.BytesIO(_riff.with_size(file, found)) if found.promises is None else file
+    if found.promises is not None:
+        return file
+    try:
+        return io.BytesIO(_riff.with_size(file, found))
+    except ValueError as error:
+        raise CorpusError(f"{source.label}: {error}; split it, or write it to a file instead of a pipe") from error
 
 
 def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "tuple[NDArray[np.float32], int]":

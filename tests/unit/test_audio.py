@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import _lazy, audio
+from pytest_whisperq import _lazy, _riff, audio
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.errors import CorpusError
 
@@ -206,7 +206,9 @@ def test_a_span_of_a_wav_that_was_cut_is_refused_though_it_is_there() -> None:
         load(bytes(wav()[:20_000]), offset=0.1, seconds=0.1)
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0xFFFFFFDB, 0x7FFFF000])
+@pytest.mark.parametrize(
+    "size", [0, 0xFFFFFFFF, 0xFFFFFFDB, 0x80000000, 0x7FFFFFFF, 0x7FFFFF00, 0x7FFFF000, 0x7FFFEFFF]
+)
 @pytest.mark.parametrize("share", [1.0, 0.4])
 def test_a_wav_whose_header_does_not_say_how_long_it_is_is_read_for_what_is_there(size: int, share: float) -> None:
     """As of a recorder that crashed, or of what writes to a pipe."""
@@ -233,3 +235,35 @@ def test_tags_before_and_behind_the_sound_do_not_matter() -> None:
     assert len(load(data[:at] + tags + data[at:] + tags)) == 16_000
     with pytest.raises(CorpusError, match="is cut off"):
         load(data[:at] + tags + data[at:-100])
+
+
+@pytest.mark.parametrize("large", [0, 2**64 - 1])
+@pytest.mark.parametrize("magic", [b"RF64", b"BW64"])
+def test_a_large_wav_of_unknown_length_is_read_too(magic: bytes, large: int) -> None:
+    data = wav(kind="RF64")
+    data[:4] = magic
+    at = data.index(b"ds64") + 8
+    data[at + 8 : at + 16] = struct.pack("<Q", large)
+    np.testing.assert_allclose(load(told(data, 0xFFFFFFFF)), tone(16_000, 1.0), atol=1e-4)
+
+
+def test_a_large_wav_that_was_cut_is_refused_under_its_newer_name() -> None:
+    data = wav(kind="RF64")
+    data[:4] = b"BW64"
+    with pytest.raises(CorpusError, match=r"is cut off: it holds .* where its header promises 1\.00 s"):
+        load(bytes(data[:20_000]))
+
+
+def test_sizes_that_no_sample_is_missing_for_are_no_cut() -> None:
+    """A size with half a sample more, and an odd one of 8 bits that was rounded up to the pad byte."""
+    assert len(load(told(wav(), 32_001))) == 16_000
+    eight = bytearray(encoded(tone(16_000)[:7_999], subtype="PCM_U8"))
+    assert len(load(told(eight, 8_000)[: eight.index(b"data") + 8 + 7_999])) == 7_999
+
+
+def test_a_wav_of_unknown_length_beyond_what_riff_can_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        _riff, "sound_data", lambda file: _riff.SoundData(promises=None, holds=2**32, rate=32_000, frame=2, size_at=40)
+    )
+    with pytest.raises(CorpusError, match=r"^a\.wav: a WAV of 4 GiB or more has to say how long it is; split it"):
+        load(bytes(wav()))
