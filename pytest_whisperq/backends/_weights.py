@@ -8,20 +8,20 @@ from pytest_whisperq.errors import BuildError
 
 _SHOWN = 3
 _EMBEDDING, _TIED = "model.decoder.embed_tokens.weight", "proj_out.weight"
-_LAYERS = ("model.", "encoder.", "decoder.", _TIED)
+_LAYERS = ("model.encoder.", "model.decoder.", "encoder.", "decoder.", _TIED)
 """How keys of a Whisper begin; the base class saves them without ``model.``."""
 
 
-def unused(source: Path, found: Mapping[str, Collection[Any]]) -> list[str]:
+def unused(source: Path, found: Mapping[str, Collection[Any]], *, is_tied: bool) -> list[str]:
     """Return, in words, which weights of the checkpoint in ``source`` are no part of a Whisper, and were not used.
 
-    ``found`` is what transformers' ``from_pretrained`` says with ``output_loading_info=True``. Raises `BuildError`,
-    naming the keys, where a weight is missing or has another shape than ``config.json`` says, and where one of an
-    encoder or decoder is left over: baseline and candidate would share the random numbers, or the missing layer, and
-    agree.
+    ``found`` is what transformers' ``from_pretrained`` says with ``output_loading_info=True``. Where the last layer
+    ``is_tied`` to the embedding it need not be stored. Raises `BuildError`, naming the keys, where a weight is missing
+    or has another shape than ``config.json`` says, and where one of an encoder or decoder is left over: baseline and
+    candidate would share the random numbers, or the missing layer, and agree.
     """
     missing = sorted(map(str, found["missing_keys"]))
-    if _EMBEDDING not in missing and _TIED in missing:  # the embedding serves as the last layer too
+    if is_tied and _EMBEDDING not in missing and _TIED in missing:
         missing.remove(_TIED)
     shapes = sorted((str(key), tuple(own), tuple(told)) for key, own, told in found["mismatched_keys"])
     extra = sorted(map(str, found["unexpected_keys"]))

@@ -65,7 +65,7 @@ class TransformersBackend(Backend):
         )
         if model.config.model_type != "whisper":
             raise BuildError(f"{source} is a {model.config.model_type!r} checkpoint; only Whisper models can be gated")
-        notes = _weights.unused(source, found)
+        notes = _weights.unused(source, found, is_tied=bool(model.config.tie_word_embeddings))
         if precision == _DYNAMIC:
             model.config.save_pretrained(directory)
             model.generation_config.save_pretrained(directory)

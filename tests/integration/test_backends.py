@@ -288,9 +288,18 @@ def _another(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
         ),
         (lambda w: w, {"decoder_layers": 3}, r"missing and would be filled .*model\.decoder\.layers\.2\."),
         (lambda w: w, {"decoder_layers": 1}, r"no place in the model .*model\.decoder\.layers\.1\."),
+        (lambda w: w, {"tie_word_embeddings": False}, r"missing and would be filled .*\(proj_out\.weight\)"),
         (lambda w: w, {"vocab_size": 2273}, r"another shape .*embed_tokens\.weight \(2265, 128\) for \(2273, 128\)"),
     ],
-    ids=["torch.compile", "data parallel", "a layer less", "a layer more in config", "a layer less in config", "shape"],
+    ids=[
+        "torch.compile",
+        "data parallel",
+        "a layer less",
+        "a layer more in config",
+        "a layer less in config",
+        "last layer",
+        "shape",
+    ],
 )
 def test_weights_that_are_not_the_checkpoints_are_refused_and_nothing_is_kept(
     tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], config: dict[str, Any], says: str

@@ -18,18 +18,23 @@ def found(missing: Any = (), extra: Any = (), shapes: Any = ()) -> dict[str, Any
 
 def refused(info: dict[str, Any]) -> str:
     with pytest.raises(BuildError) as error:
-        _weights.unused(SOURCE, info)
+        _weights.unused(SOURCE, info, is_tied=True)
     assert str(error.value).startswith("checkpoint: the weights are not those of its config.json: ")
     return str(error.value)
 
 
 def test_all_that_config_asks_for_is_all_there_is_to_say() -> None:
-    assert _weights.unused(SOURCE, found()) == []
+    assert _weights.unused(SOURCE, found(), is_tied=True) == []
 
 
-def test_the_last_layer_is_the_embedding_and_need_not_be_stored() -> None:
-    assert _weights.unused(SOURCE, found(missing=["proj_out.weight"])) == []
+def test_a_last_layer_that_is_the_embedding_need_not_be_stored() -> None:
+    assert _weights.unused(SOURCE, found(missing=["proj_out.weight"]), is_tied=True) == []
     assert "proj_out.weight" in refused(found(missing=["proj_out.weight", "model.decoder.embed_tokens.weight"]))
+
+
+def test_a_last_layer_of_its_own_has_to_be_there() -> None:
+    with pytest.raises(BuildError, match=r"missing and would be filled with random numbers \(proj_out\.weight\)"):
+        _weights.unused(SOURCE, found(missing=["proj_out.weight"]), is_tied=False)
 
 
 def test_a_missing_layer_is_named_with_what_would_become_of_it() -> None:
@@ -55,5 +60,6 @@ def test_a_prefix_is_named_with_the_remedy(prefix: str) -> None:
 
 
 def test_weights_of_something_else_are_named_and_not_refused() -> None:
-    (note,) = _weights.unused(SOURCE, found(extra=["ctc.weight", "ctc.\x1b[31mbias"]))
-    assert note.endswith(r"no part of a Whisper, and not used: ctc.\x1b[31mbias, ctc.weight")
+    extra = ["ctc.weight", "ctc.\x1b[31mbias", "model.ctc_head.weight"]
+    (note,) = _weights.unused(SOURCE, found(extra=extra), is_tied=True)
+    assert note.endswith(r"and not used: ctc.\x1b[31mbias, ctc.weight, model.ctc_head.weight")
