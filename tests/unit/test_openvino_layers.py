@@ -8,6 +8,7 @@ import pytest
 from openvino import opset13 as ops
 
 from pytest_whisperq.backends._openvino_layers import compare, operations
+from pytest_whisperq.errors import BuildError
 
 WIDTH = 8
 
@@ -67,6 +68,16 @@ def test_what_is_no_number_is_off() -> None:
     layers, ends = compare(chain({}), chain({"fc2": float("nan")}), SAMPLES)
     assert list(layers.beyond(0.3)) == ["layers.fc2"]
     assert list(ends.beyond(0.3)) == ["output heard"]
+
+
+def test_a_graph_whose_layers_cannot_be_told_apart_is_refused() -> None:
+    """Nothing would be compared, and all would seem well."""
+    nameless = chain({})
+    for operation in nameless.get_ops():
+        operation.set_friendly_name(f"node{id(operation)}")
+    for pair in ((nameless, nameless), (chain({}), nameless)):
+        with pytest.raises(BuildError, match="int8-ptq cannot be checked"):
+            compare(*pair, SAMPLES)
 
 
 def test_operations_are_named_as_the_graph_names_them() -> None:
