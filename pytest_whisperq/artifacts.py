@@ -195,7 +195,7 @@ class ArtifactStore:
     ) -> Sequence[str]:
         try:
             with _whisper.quiet_libraries():
-                return backend.build(spec.precision, source, directory, calibration) or ()
+                notes = backend.build(spec.precision, source, directory, calibration)
         except WhisperqError:
             raise
         except Exception as error:
@@ -205,6 +205,14 @@ class ArtifactStore:
                 raise cache_error(self._root.parent, OSError(errno.ENOSPC, "No space left on device")) from error
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BuildError(f"building {spec} from {spec.source.name} failed: {reason}") from error
+        if notes is None:
+            return ()
+        if not isinstance(notes, list | tuple) or not all(isinstance(note, str) for note in notes):
+            raise BuildError(
+                f"building {spec}: what build returns must be a list of sentences, or None (got {notes!r:.80}); "
+                f"mend the backend {spec.backend!r}"
+            )
+        return notes
 
 
 def is_sound(entry: Path) -> bool:

@@ -246,3 +246,35 @@ def test_processes_that_ask_at_the_same_time_build_once(tmp_path: Path, spec: Mo
     assert built.empty()
     assert found.count("build") == 1
     assert len(set(found)) == 2
+
+
+def test_what_a_build_has_to_say_is_kept_with_what_its_base_had(
+    store: ArtifactStore, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = ScriptedBackend.build
+
+    def noted(self: ScriptedBackend, precision: str, *rest: Any) -> list[str]:
+        build(self, precision, *rest)
+        return [f"{precision} has a note"]
+
+    monkeypatch.setattr(ScriptedBackend, "build", noted)
+    monkeypatch.setattr(
+        ScriptedBackend, "base", lambda self, precision: ("scripted", "float32") if precision == "int8" else None
+    )
+    assert store.get(spec).notes == ("float32 has a note", "int8 has a note")
+    assert store.get(spec).notes == ("float32 has a note", "int8 has a note")  # read back
+
+
+@pytest.mark.parametrize("answer", ["a sentence", Path("model"), [1]])
+def test_a_build_that_returns_something_else_is_told_so(
+    store: ArtifactStore, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    build = ScriptedBackend.build
+
+    def returning(self: ScriptedBackend, *given: Any) -> object:
+        build(self, *given)
+        return answer
+
+    monkeypatch.setattr(ScriptedBackend, "build", returning)
+    with pytest.raises(BuildError, match=r"scripted:int8: what build returns must be a list of sentences, or None"):
+        store.get(spec)
