@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_whisperq import audio, embedded
@@ -38,19 +39,24 @@ def takes_embedded(source: SourceModel) -> bool:
 def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:
     """Return the clusters of a corpus to calibrate on instead of evaluating on them: ``size`` utterances of speech.
 
-    Whole clusters, for one that is calibrated on and evaluated flatters; more utterances than ``size`` only where no
-    clusters add up to it. Seeded, in the proportions of `subset`. Raises `ConfigError`, before anything is built, where
-    that would leave less than half of what is spoken.
+    Whole clusters, for one that is calibrated on and evaluated flatters. Seeded, and each language in its proportion,
+    as far as it can spare whole clusters and keep half of its speech. More utterances than ``size`` where clusters do
+    not add up to it. Raises `ConfigError`, before anything is built, where the corpus cannot spare so many.
     """
     clusters = _clusters(corpus, seed)
-    sizes = {name: sum(item.is_speech for item in items) for name, items in clusters.items()}
-    most = len(corpus.speech) // 2
-    taken = _filling(sizes, size)
-    if sum(sizes[name] for name in taken) < size:  # each of the others is larger than what is missing
-        taken += sorted((name for name in sizes if name not in taken), key=sizes.__getitem__)[:1]
-    if not size <= sum(sizes[name] for name in taken) <= most:
-        fewer = sum(sizes[name] for name in _filling(sizes, most))
-        ask = f" Or ask for {fewer} of them: --whisperq-calibration-samples={fewer}." if fewer else ""
+    sizes: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, items in clusters.items():
+        spoken = [item for item in items if item.is_speech]
+        sizes[spoken[0].language or ""][name] = len(spoken)
+    taken, count, heard = list[str](), 0, 0
+    for own in sorted(sizes.values(), key=lambda own: sum(own.values())):  # what one lacks the larger ones make up for
+        heard += sum(own.values())
+        wanted = round(size * heard / len(corpus.speech)) - count
+        chosen = _adding_up(own, wanted, sum(own.values()) // 2)
+        taken += chosen
+        count += sum(own[name] for name in chosen)
+    if count < size:
+        ask = f" Or ask for {count} of them: --whisperq-calibration-samples={count}." if count else ""
         raise ConfigError(
             f"--whisperq-calibration: name recordings to calibrate on. {corpus.name} has {len(corpus.speech)} "
             f"utterances of speech in {len(clusters)} clusters: too few to set {size} aside, in whole clusters, and to "
@@ -58,8 +64,8 @@ def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:
             "suit neither language nor sound; weight-only precisions, such as openvino:int8, need none."
         )
     kept = {item.id for name in taken for item in clusters[name]}
-    chosen = tuple(item for item in corpus.utterances if item.id in kept)
-    return replace(corpus, name=f"{corpus.name}, set aside", utterances=chosen)
+    chosen_items = tuple(item for item in corpus.utterances if item.id in kept)
+    return replace(corpus, name=f"{corpus.name}, set aside", utterances=chosen_items)
 
 
 def _clusters(corpus: Corpus, seed: int) -> dict[str, list[Utterance]]:
@@ -72,14 +78,28 @@ def _clusters(corpus: Corpus, seed: int) -> dict[str, list[Utterance]]:
     return {name: items for name, items in found.items() if any(item.is_speech for item in items)}
 
 
-def _filling(sizes: dict[str, int], room: int) -> list[str]:
-    """Return the first of them, in their order, that fit into ``room``."""
-    taken = []
+def _adding_up(sizes: Mapping[str, int], wanted: int, most: int) -> list[str]:
+    """Return clusters that hold ``wanted`` utterances, or as few more as can be, up to ``most``; else what comes next.
+
+    The first that fit, in their order; where those do not add up, any that do.
+    """
+    taken, room = list[str](), min(wanted, most)
     for name, size in sizes.items():
         if size <= room:
             taken.append(name)
             room -= size
-    return taken
+    if sum(sizes[name] for name in taken) == wanted or wanted <= 0:
+        return taken
+    reached: dict[int, list[str]] = {0: []}
+    highest = min(most, wanted + max(sizes.values()))
+    for name, size in sizes.items():
+        for total in sorted(reached, reverse=True):
+            if total + size <= highest and total + size not in reached:
+                reached[total + size] = [*reached[total], name]
+        if wanted in reached:
+            break
+    enough = [total for total in reached if total >= wanted]
+    return reached[min(enough)] if enough else reached[max(reached)]
 
 
 def without(corpus: Corpus, aside: Corpus) -> Corpus:
@@ -102,18 +122,18 @@ def refuse_overlap(
         raise CorpusError(
             f"--whisperq-calibration: {len(shared)} of {len(corpus.utterances)} clips are evaluated on too, which "
             f"flatters the quantized model: {', '.join(shared[:_SHOWN])}{more}. "
-            f"Take them out of one of the two sets, this or {option}."
+            f"Take them out of one of the two sets, this or {option}, or name another set to calibrate on."
         )
 
 
-def refuse_copies(aside: Corpus, facts: dict[str, ClipFacts], evaluated: dict[str, ClipFacts]) -> None:
-    """Raise `CorpusError` naming a clip that is set aside and has a copy in another cluster, which is evaluated on."""
-    originals = {facts[item.id].digest: item for item in aside.utterances}
-    for name, fact in evaluated.items():
-        if item := originals.get(fact.digest):
+def refuse_same_files(corpus: Corpus, recordings: Corpus, option: str) -> None:
+    """Raise `CorpusError` naming a file of which spans are calibrated on, and all of which is heard for ``option``."""
+    files = {item.audio.path: item for item in recordings.utterances if item.audio.path}
+    for item in corpus.utterances:
+        if other := files.get(item.audio.path) if item.audio.path else None:
             raise CorpusError(
-                f"{item.where}: {item.id} is set aside for calibration, and {name}, the same recording, is evaluated "
-                "on; give both the same cluster (a column), or remove one"
+                f"--whisperq-calibration: {item.where} calibrates on a part of {item.audio.label}, all of which "
+                f"{option} ({other.where}) evaluates on; name another set to calibrate on"
             )
 
 
@@ -122,12 +142,10 @@ def make_calibration(
     facts: dict[str, ClipFacts],
     evaluated: dict[str, ClipFacts],
     alphas: tuple[float, float],
-    asked: int,
 ) -> Calibration:
     """Return what a backend calibrates with; raise `CorpusError` listing the clips that are evaluated on too.
 
-    ``facts`` are those of the calibration set, ``evaluated`` those of the evaluation corpus; ``asked`` is how many
-    clips were asked for, which the set may not have.
+    ``facts`` are those of the calibration set, ``evaluated`` those of the evaluation corpus.
     """
     refuse_overlap(corpus, facts, evaluated)
     heard = [(facts[item.id].digest, item.language) for item in corpus.utterances]
@@ -136,9 +154,7 @@ def make_calibration(
     def clips() -> list[Clip]:
         return [Clip(samples=audio.load(item.audio), language=item.language) for item in corpus.utterances]
 
-    few = "" if len(heard) >= asked else f", which has no more of the {asked} asked for"
     summary = (
-        f"calibrated on {len(heard)} clips of {corpus.name}{few} ({identity[:8]}), "
-        f"SmoothQuant {alphas[0]:g}/{alphas[1]:g}"
+        f"calibrated on {len(heard)} clips of {corpus.name} ({identity[:8]}), SmoothQuant {alphas[0]:g}/{alphas[1]:g}"
     )
     return Calibration(summary=summary, identity=identity, clips=clips, alphas=alphas)

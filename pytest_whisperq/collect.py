@@ -136,7 +136,7 @@ class Collector:
                 "length": sum(row["length"] for row in rows),
                 "seconds": round(sum(row["seconds"] for row in rows), 1),
             },
-            "set_aside": sorted(item.id for item in run.set_aside.utterances) if run.set_aside else [],
+            "set_aside": sorted({item.id for item in run.set_aside.utterances} | run.copies) if run.set_aside else [],
             "left_out": list(config.left_out),
             "models": {name: self._model(name, spec) for name, spec in self.specs.items()},
             "gates": [
@@ -180,6 +180,9 @@ class Collector:
 
     def _model(self, name: str, spec: ModelSpec) -> dict[str, Any]:
         built, known = self.run.store.built(spec), self._known[name]
+        calibration = built.calibration if built else ""
+        if calibration and (short := self.run.calibration_shortage):
+            calibration += f"; {short}"
         executed = next((j.compute_type for j in self._judged(name) if j.compute_type), known.compute_type)
         return {
             "role": BASELINE if name == next(iter(self.specs)) else CANDIDATE,
@@ -191,7 +194,7 @@ class Collector:
             "size": built.size if built else None,
             "build_seconds": built.build_seconds if built else None,
             "build_memory": built.build_memory if built else None,
-            "calibration": built.calibration if built else "",
+            "calibration": calibration,
             "notes": list(built.notes) if built else [],
             "compute_type": executed,
             "fell_back": any(judgement.fell_back for judgement in self._judged(name)),

@@ -21,22 +21,21 @@ def calibration_lines(run: Workbench) -> list[str]:
     """
     if not run.calibrates:
         return []
-    chosen, aside, asked = run.calibration_set, run.set_aside, run.config.calibration_samples
+    chosen, aside = run.calibration_set, run.set_aside
     lines = []
     if aside:
         names = [item.id for item in chosen.utterances]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        spare = len(aside.utterances) - len(names)
-        rest = f", and {spare} of the same clusters are neither" if spare else ""
+        spare = len(aside.utterances) - len(names) + len(run.copies)
+        rest = f", and {spare} of the same clusters or sounds are neither" if spare else ""
+        if silent := run.whole_corpus.languages - chosen.languages:
+            rest += f" (none in {', '.join(sorted(one or 'no stated language' for one in silent))})"
         lines.append(
             f"calibrated on {len(names)} utterances of the corpus, set aside by seed {run.config.seed} and not "
             f"evaluated{rest}: {', '.join(names[:_SHOWN])}{more} (--whisperq-calibration names others)"
         )
-    if len(chosen.utterances) < asked:
-        lines.append(
-            f"calibrated on {len(chosen.utterances)} utterances of {chosen.name}: --whisperq-calibration-samples asks "
-            f"for {asked}, and it has no more"
-        )
+    if short := run.calibration_shortage:
+        lines.append(f"calibrated on {len(chosen.utterances)} utterances of {chosen.name}: {short}")
     for candidate in run.config.candidates:
         built = None if candidate.missing else run.store.built(run.spec(candidate))
         lines += [f"{candidate}: {note}" for note in (built.notes if built else ())]

@@ -39,17 +39,21 @@ def sweep(
     """Yield a trial for each pair of settings; models and transcripts come from the cache where they are there.
 
     ``options`` are those of a gate run (``whisperq_corpus`` …). Raises `ConfigError` when more samples are asked for
-    than the calibration set has: two settings would be one.
+    than the calibration set has: two settings would be one. And where none is named for a checkpoint of one's own.
     """
     most = max(samples)
     widest = _run(options, most, alphas[0], progress)
+    if widest.needs_own_calibration:
+        raise ConfigError(
+            "--calibration: name recordings to calibrate on; a gate sets clips of the corpus aside for a model of your "
+            "own, but settings are compared, and then gated, on one calibration set"
+        )
     there = len(widest.calibration_set.utterances)
     if there < most:
         raise ConfigError(f"--samples: {most} asked for, but the calibration set has {there} utterances")
     for count in samples:
         for encoder, decoder in alphas:
             run = _run(options, count, (encoder, decoder), progress)
-            run.set_aside = widest.set_aside  # settings are compared on the same recordings
             judgement = run.accuracy(run.config.candidates[0]).judgement
             yield Trial(
                 samples=count,

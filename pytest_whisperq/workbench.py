@@ -10,8 +10,8 @@ from pytest_whisperq.backends import Calibration, TimedText, get_backend
 from pytest_whisperq.calibration import (
     load_calibration_set,
     make_calibration,
-    refuse_copies,
     refuse_overlap,
+    refuse_same_files,
     set_aside,
     takes_embedded,
     without,
@@ -22,7 +22,7 @@ from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus, onl
 from pytest_whisperq.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
-from pytest_whisperq.errors import ConfigError, WhisperqError
+from pytest_whisperq.errors import ConfigError, CorpusError, WhisperqError
 from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
@@ -103,9 +103,14 @@ class Workbench:
     @cached_property
     def set_aside(self) -> Corpus | None:
         """What of the corpus is calibrated on, and never evaluated on; None where a calibration set serves."""
-        if self.config.calibration or all(map(takes_embedded, self._calibrated_sources)):
+        if not self.needs_own_calibration:
             return None
         return set_aside(self._corpus_given, self.config.calibration_samples, self.config.seed)
+
+    @property
+    def needs_own_calibration(self) -> bool:
+        """Whether a model is calibrated for which no set was named, and the embedded one does not do."""
+        return not (self.config.calibration or all(map(takes_embedded, self._calibrated_sources)))
 
     @cached_property
     def whole_corpus(self) -> Corpus:
@@ -113,14 +118,36 @@ class Workbench:
         return without(self._corpus_given, self.set_aside) if self.set_aside else self._corpus_given
 
     @cached_property
-    def corpus(self) -> Corpus:
-        """What is evaluated: the whole corpus, reduced to ``max_utterances``."""
+    def _part(self) -> Corpus:
+        """The whole corpus, reduced to ``max_utterances``."""
         return subset(self.whole_corpus, self.config.max_utterances, self.config.seed)
+
+    @cached_property
+    def copies(self) -> frozenset[str]:
+        """The ids of utterances that are not evaluated, as copies of what is set aside."""
+        if not self.set_aside:
+            return frozenset()
+        sounds = {fact.digest for fact in self._probe(self.set_aside).values()}
+        return frozenset(name for name, fact in self._facts_of_part.items() if fact.digest in sounds)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """What is evaluated: the whole corpus, reduced to ``max_utterances``, less copies of what is set aside."""
+        if not self.copies:
+            return self._part
+        kept = tuple(item for item in self._part.utterances if item.id not in self.copies)
+        if not kept:
+            raise CorpusError(f"{self._part.name}: holds nothing but copies of what is set aside; add recordings")
+        return replace(self._part, utterances=kept)
+
+    @cached_property
+    def _facts_of_part(self) -> dict[str, ClipFacts]:
+        return self._probe(self._part)
 
     @cached_property
     def facts(self) -> dict[str, ClipFacts]:
         """Digest and duration of every clip; obtaining them finds every broken recording."""
-        return self._probe(self.corpus)
+        return {item.id: self._facts_of_part[item.id] for item in self.corpus.utterances}
 
     def cluster(self, item: Utterance) -> str:
         """Return the group of an utterance of the corpus: its own, or that of clips with the very same sound."""
@@ -132,7 +159,7 @@ class Workbench:
         config = self.config
         if self.set_aside:
             chosen = replace(self.set_aside, utterances=self.set_aside.speech)
-        elif config.calibration or takes_embedded(self.source):
+        elif config.calibration or all(map(takes_embedded, self._calibrated_sources or [self.source])):
             chosen = self._heard(load_calibration_set(config.calibration or EMBEDDED))
         else:
             raise ConfigError(
@@ -147,11 +174,14 @@ class Workbench:
     @cached_property
     def calibration(self) -> Calibration:
         """What static quantization measures on; raises `CorpusError` if any of it is evaluated on."""
-        config, chosen = self.config, self.calibration_set
-        heard = self._probe(chosen)
-        if self.set_aside:
-            refuse_copies(chosen, heard, self.facts)
-        return make_calibration(chosen, heard, self.facts, config.smooth_quant, config.calibration_samples)
+        chosen = self.calibration_set
+        return make_calibration(chosen, self._probe(chosen), self.facts, self.config.smooth_quant)
+
+    @property
+    def calibration_shortage(self) -> str:
+        """How many clips were asked for, where the calibration set has fewer; "" where it has enough."""
+        asked, there = self.config.calibration_samples, len(self.calibration_set.utterances)
+        return f"--whisperq-calibration-samples asks for {asked}, and it has no more" if there < asked else ""
 
     @property
     def calibrates(self) -> bool:
@@ -161,7 +191,7 @@ class Workbench:
     @property
     def _calibrated_sources(self) -> list[SourceModel]:
         """The checkpoint of every model of the run that is built with a calibration set."""
-        models = [(candidate, self.source) for candidate in self.config.candidates]
+        models = [(candidate, self.source) for candidate in self.config.candidates if not candidate.missing]
         models.append((self.config.baseline, self.baseline_source))
         return [source for model, source in models if model.precision in get_backend(model.backend).calibrated]
 
@@ -249,6 +279,7 @@ class Workbench:
         if self.calibrates:
             chosen = self.calibration_set
             refuse_overlap(chosen, self._probe(chosen), self._probe(corpus), LONG_FORM_OPTION)
+            refuse_same_files(chosen, corpus, LONG_FORM_OPTION)
         return corpus
 
     def long_texts(self, spec: ModelSpec) -> TranscriptSet:

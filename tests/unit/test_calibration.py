@@ -1,20 +1,24 @@
 """The calibration set: seeded, identified by sound and settings, and never a part of what is evaluated."""
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ramp_model import write_recording
 
 from pytest_whisperq import audio
+from pytest_whisperq import sweep as sweeping
 from pytest_whisperq.artifacts import ArtifactStore
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
 from pytest_whisperq.backends import Calibration
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.calibration import load_calibration_set, make_calibration, set_aside, without
+from pytest_whisperq.collect import Collector, Gated
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.errors import BuildError, ConfigError, CorpusError, WhisperqError
 from pytest_whisperq.pipeline import GateRun
@@ -35,14 +39,14 @@ def chosen(tmp_path: Path, make_corpus: Callable[..., Path]) -> Corpus:
 
 
 def made(corpus: Corpus, tmp_path: Path, alphas: tuple[float, float] = ALPHAS) -> Calibration:
-    return make_calibration(corpus, facts(corpus, tmp_path), {}, alphas, len(corpus.utterances))
+    return make_calibration(corpus, facts(corpus, tmp_path), {}, alphas)
 
 
 def test_the_embedded_set_is_large_enough_and_no_part_of_the_embedded_corpus(tmp_path: Path) -> None:
     whole = load_calibration_set("embedded")
     assert len(whole.utterances) >= 48
     evaluated = load_corpus()
-    assert make_calibration(whole, facts(whole, tmp_path), facts(evaluated, tmp_path), ALPHAS, 48).identity
+    assert make_calibration(whole, facts(whole, tmp_path), facts(evaluated, tmp_path), ALPHAS).identity
 
 
 def test_samples_are_a_seeded_subset(start_run: StartRun) -> None:
@@ -80,7 +84,7 @@ def test_clips_that_are_evaluated_on_are_refused_by_name(
     with pytest.raises(
         CorpusError, match=r"2 of 3 clips are evaluated on too.*clip0000\.wav, clip0001\.wav\. Take.*--whisperq-corpus"
     ):
-        make_calibration(chosen, facts(chosen, tmp_path), facts(evaluated, tmp_path), ALPHAS, 3)
+        make_calibration(chosen, facts(chosen, tmp_path), facts(evaluated, tmp_path), ALPHAS)
 
 
 def test_a_model_is_built_anew_for_another_calibration(
@@ -225,12 +229,38 @@ def test_languages_are_set_aside_in_their_proportions() -> None:
     assert Counter(item.language for item in aside.utterances) == {"en": 20, "fr": 10}
 
 
+@pytest.mark.parametrize(("sizes", "size", "expected"), [((25, 28, 39, 60), 32, 39), ((9, 9, 14, 90), 23, 23)])
+def test_any_clusters_that_add_up_are_found_or_those_with_the_least_more(
+    sizes: tuple[int, ...], size: int, expected: int
+) -> None:
+    """Where the first that fit do not add up: 9 and 9 are short of 23, 9 and 14 are not."""
+    corpus = spoken({f"speaker{number}": count for number, count in enumerate(sizes)})
+    assert {len(set_aside(corpus, size, seed).utterances) for seed in range(8)} == {expected}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_language_is_set_aside_as_a_whole(seed: int) -> None:
+    """One German speaker with just as many clips as are asked for is no calibration set."""
+    sizes = {**{f"speaker{number}": 60 for number in range(10)}, "kerstin": 32}
+    aside = set_aside(spoken(sizes, {"kerstin": "de"}), 32, seed)
+    assert {item.language for item in aside.utterances} == {"en"}
+
+
+def test_a_language_of_several_speakers_keeps_half_of_its_speech() -> None:
+    sizes = {**{f"en{number}": 40 for number in range(20)}, **{f"de{number}": 40 for number in range(3)}}
+    aside = set_aside(spoken(sizes, {name: name[:2] for name in sizes}), 64, 0)
+    counts = Counter(item.language for item in aside.utterances)
+    assert counts["de"] == 40
+    assert counts["en"] == 40
+
+
 @pytest.mark.parametrize(
     ("sizes", "size", "ask"),
     [
         ({"kerstin": 60}, 32, ""),  # one speaker
         ({"": 40}, 32, "Or ask for 20 of them: --whisperq-calibration-samples=20."),
         ({"a": 7, "b": 7, "c": 7}, 8, "Or ask for 7 of them: --whisperq-calibration-samples=7."),
+        ({"a": 25, "b": 28, "c": 39}, 45, "Or ask for 39 of them: --whisperq-calibration-samples=39."),
     ],
 )
 def test_a_corpus_that_cannot_spare_them_is_told_what_to_type(sizes: dict[str, int], size: int, ask: str) -> None:
@@ -294,19 +324,79 @@ def test_a_run_that_calibrates_nothing_sets_nothing_aside(start_run: StartRun) -
         _ = run.calibration_set
 
 
-def test_a_copy_in_another_cluster_is_named(
+def test_a_copy_of_what_is_set_aside_is_not_evaluated_either(
     tmp_path: Path, make_corpus: Callable[..., Path], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the model would be evaluated on what it was calibrated on."""
+    """Two files of one sound are one piece of evidence: the model has heard it."""
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     folder = make_corpus(tmp_path / "corpus", ["same text"] * 20)
     run = start_run(calibration_samples="4")
     assert run.set_aside
-    original = run.set_aside.utterances[0].id
-    copy = next(item.id for item in run.corpus.utterances)
-    shutil.copy(folder / original, folder / copy)
-    with pytest.raises(CorpusError, match=f"{original} is set aside for calibration, and {copy}, the same recording"):
-        _ = start_run(calibration_samples="4").calibration
+    copy = run.corpus.utterances[0].id
+    shutil.copy(folder / run.set_aside.utterances[0].id, folder / copy)
+    again = start_run(calibration_samples="4")
+    assert again.copies == {copy}
+    assert len(again.corpus.utterances) == len(again.facts) == 15
+    assert again.calibration.identity
+    assert "and 1 of the same clusters or sounds are neither: " in calibration_lines(again)[0]
+
+
+def test_a_language_that_is_not_calibrated_on_is_named(
+    tmp_path: Path, make_corpus: Callable[..., Path], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
+    languages = ["en"] * 20 + ["de"] * 2
+    make_corpus(
+        tmp_path / "corpus",
+        [f"text {number}" for number in range(22)],
+        {"language": languages, "cluster": [str(number) for number in range(20)] + ["kerstin"] * 2},
+    )
+    (line,) = calibration_lines(start_run(calibration_samples="4"))
+    assert "and not evaluated (none in de): " in line
+
+
+def test_a_candidate_that_is_only_skipped_calibrates_nothing(
+    start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a small corpus would be refused for a backend that is not there."""
+    monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
+    run = start_run()
+    absent = tuple(replace(candidate, missing="not installed") for candidate in run.config.candidates)
+    run = GateRun(replace(run.config, candidates=absent))
+    assert not run.calibrates
+    assert run.set_aside is None
+    assert len(run.corpus.utterances) == 5
+
+
+def test_a_file_that_is_heard_as_a_whole_is_not_calibrated_on_in_parts(
+    tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other cuts of one recording have other digests, and long recordings are decoded from end to end."""
+    monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
+    listing = write_recording(tmp_path)
+    rows = [json.loads(line) for line in listing.read_text().splitlines()]
+    other = listing.with_name("parts.jsonl")
+    other.write_text("\n".join(json.dumps({**row, "offset": row["offset"] + 0.01}) for row in rows[:1]) + "\n")
+    with pytest.raises(
+        CorpusError, match=r"parts\.jsonl:1 calibrates on a part of .* all of which --whisperq-long-form"
+    ):
+        _ = start_run(long_form=str(listing), calibration=str(other)).long_form
+
+
+def test_a_sweep_wants_a_calibration_set_for_a_model_of_ones_own(
+    tmp_path: Path, make_corpus: Callable[..., Path], make_script: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
+    monkeypatch.setattr(sweeping, "CANDIDATE", "scripted:int8")
+    corpus = make_corpus(tmp_path / "corpus", [f"text {number}" for number in range(20)])
+    options = {
+        "whisperq_model": str(make_script(tmp_path / "model", corpus, {"float32": None, "int8": None})),
+        "whisperq_baseline": "scripted:float32",
+        "whisperq_corpus": str(corpus),
+        "whisperq_cache_dir": str(tmp_path / "cache"),
+    }
+    with pytest.raises(ConfigError, match=r"^--calibration: name recordings to calibrate on"):
+        next(sweeping.sweep(options, [2, 4], [ALPHAS]))
 
 
 def test_fewer_clips_than_asked_for_are_never_taken_without_a_word(
@@ -315,11 +405,14 @@ def test_fewer_clips_than_asked_for_are_never_taken_without_a_word(
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     folder = others(make_corpus, tmp_path / "calibration")
     run = start_run(calibration=str(folder))
-    summary = run.model(run.config.candidates[0]).artifact.calibration
-    assert summary.startswith(f"calibrated on 4 clips of {folder}, which has no more of the 32 asked for (")
+    assert run.model(run.config.candidates[0]).artifact.calibration.startswith(f"calibrated on 4 clips of {folder} (")
     (line,) = calibration_lines(run)
     says = "--whisperq-calibration-samples asks for 32, and it has no more"
     assert line == f"calibrated on 4 utterances of {folder}: {says}"
+    run.texts(run.config.candidates[0])
+    judged = run.parity(run.config.candidates[0]).judgement
+    document = Collector(run, [Gated(test="t", outcome="passed", judgement=judged)], []).document()
+    assert document["models"]["scripted:int8"]["calibration"].endswith(f"; {says}")
     assert calibration_lines(start_run(calibration=str(folder), calibration_samples="4")) == []
 
 
