@@ -23,7 +23,7 @@ from pytest_whisperq.environment import cpu_features, peak_memory, reset_peak_me
 from pytest_whisperq.errors import BuildError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
 
-SCHEMA = 4
+SCHEMA = 5
 """Raised when the layout or the way of building changes, which retires every older entry."""
 
 _ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says

@@ -49,6 +49,16 @@ def test_a_layer_that_an_outlier_breaks_is_left_in_float32_and_named(
     assert healthy.model(healthy.config.candidates[0]).artifact.notes == ()
 
 
+def test_a_layer_that_only_texts_between_timestamps_break_is_found(
+    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The last word before a closing timestamp stands out in the embedded model; a mean of ranges cuts it off."""
+    monkeypatch.setattr(_openvino_ptq, "_RANGES", {"encoder": "MEAN_MINMAX", "decoder": "MEAN_MINMAX"})
+    run = gate_run(**HEALTHY, calibration_samples="8", cache_dir=str(tmp_path))
+    (note,) = run.model(run.config.candidates[0]).artifact.notes
+    assert note.startswith("decoder proj_out is left in float32: int8 puts its output off by ")
+
+
 def test_what_is_left_in_float32_is_read_back_from_what_executes(
     gate_run: Callable[..., GateRun], with_an_outlier: Path
 ) -> None:
