@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.environment import versions
-from pytest_whisperq.spec import unknown
+from pytest_whisperq.errors import unknown
 
 NORMALIZERS = ("whisper-basic", "whisper-english", "by-language", "identity", "wer-standardize")
 

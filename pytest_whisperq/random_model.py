@@ -18,7 +18,8 @@ from pytest_whisperq import _lazy
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.backends._whisper import quiet_libraries
 from pytest_whisperq.environment import versions
-from pytest_whisperq.spec import RANDOM, SourceModel, resolve_source, source_in, unknown
+from pytest_whisperq.errors import unknown
+from pytest_whisperq.spec import RANDOM, SourceModel, resolve_source, source_in
 
 SEED = 0
 REVISION = 1

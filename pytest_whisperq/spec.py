@@ -1,26 +1,16 @@
 """What is to be built: precision ids, candidates, and the identity of a source model."""
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_whisperq import _lazy, embedded
 from pytest_whisperq._files import first_line, sha256, user_path
-from pytest_whisperq.errors import BuildError, ConfigError
+from pytest_whisperq.errors import BuildError
 
 RANDOM = "random:"
 """What the name of a checkpoint with random weights begins with."""
-
-
-def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
-    """Return the error for a value outside a fixed set, with the nearest valid one; ``kind`` opens the sentence."""
-    names = sorted(valid)
-    near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return ConfigError(f"{kind} {value!r}{hint}; valid: {', '.join(names) or 'none'}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

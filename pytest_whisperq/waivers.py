@@ -12,8 +12,7 @@ from typing import Any
 
 from pytest_whisperq._files import first_line
 from pytest_whisperq.candidates import explicit_candidate
-from pytest_whisperq.errors import ConfigError
-from pytest_whisperq.spec import unknown
+from pytest_whisperq.errors import ConfigError, unknown
 from pytest_whisperq.verdict import Judgement, Verdict
 
 _REQUIRED = ("id", "reason", "expires")

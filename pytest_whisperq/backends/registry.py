@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq._files import sha256
-from pytest_whisperq.errors import ConfigError, MissingDependency
-from pytest_whisperq.spec import ModelSpec, unknown
+from pytest_whisperq.errors import ConfigError, MissingDependency, unknown
+from pytest_whisperq.spec import ModelSpec
 
 if TYPE_CHECKING:
     from pytest_whisperq.backends import Backend

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_whisperq import embedded
-from pytest_whisperq.errors import BuildError
-from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source, unknown
+from pytest_whisperq.errors import BuildError, unknown
+from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
 
 
 @pytest.fixture
