@@ -12,11 +12,11 @@ from typing import Any
 from pytest_whisperq import environment, gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.candidates import Candidate
+from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import paths_of
 from pytest_whisperq.corpus import categories
 from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.measure.accuracy import bound_drop
-from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.pipeline import EXTENDABLE, GateRun
 from pytest_whisperq.privacy import scrubber
 from pytest_whisperq.report.changes import compare

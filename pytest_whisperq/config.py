@@ -8,10 +8,9 @@ from typing import Any
 
 from pytest_whisperq._files import user_path
 from pytest_whisperq.candidates import Candidate, baseline_of, candidates_of
+from pytest_whisperq.choices import Bounds, Metric
 from pytest_whisperq.environment import cpu_quota
 from pytest_whisperq.errors import ConfigError, unknown
-from pytest_whisperq.measure.accuracy import Bounds
-from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.normalize import NORMALIZERS
 from pytest_whisperq.options import OPTIONS
 

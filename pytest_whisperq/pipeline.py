@@ -8,11 +8,10 @@ from typing import Any
 from pytest_whisperq import gates, normalize
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.candidates import Candidate
+from pytest_whisperq.choices import DropType, Metric
 from pytest_whisperq.costs import CostGates
 from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.errors import ConfigError
-from pytest_whisperq.measure.accuracy import DropType
-from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec

@@ -17,13 +17,13 @@ from pytest_whisperq.calibration import (
     without,
 )
 from pytest_whisperq.candidates import Candidate, explicit_candidate
+from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
 from pytest_whisperq.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.errors import ConfigError, CorpusError, WhisperqError
-from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric

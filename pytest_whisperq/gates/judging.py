@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from pytest_whisperq.artifacts import Artifact
+from pytest_whisperq.choices import Metric
 from pytest_whisperq.corpus import Utterance
-from pytest_whisperq.measure.error_rate import Metric
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.spec import ModelSpec

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pytest_whisperq.choices import Bounds, DropType, Metric
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on, unless_lost
-from pytest_whisperq.measure.accuracy import AccuracyMeasurement, Bounds, DropType, measure_accuracy
-from pytest_whisperq.measure.error_rate import COUNTED, Metric, align
+from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy
+from pytest_whisperq.measure.error_rate import COUNTED, align
 from pytest_whisperq.measure.language import measure_language
 from pytest_whisperq.measure.pairs import Pair, PairedTexts
 from pytest_whisperq.measure.parity import measure_parity

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pytest_whisperq.measure.error_rate import ErrorCount, Metric, count_errors, error_rate
+from pytest_whisperq.choices import Bounds, DropType, Metric
+from pytest_whisperq.measure.error_rate import ErrorCount, count_errors, error_rate
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio
 from pytest_whisperq.measure.mapsswe import bound_segments, segments
 from pytest_whisperq.measure.pairs import PairedTexts
@@ -15,9 +16,6 @@ from pytest_whisperq.measure.sign_flip import flip_signs
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-DropType = Literal["absolute", "relative", "accuracy-ratio"]
-Bounds = Literal["t", "sign-flip", "mapsswe"]
 
 DROP_UNITS: Mapping[DropType, str] = MappingProxyType(
     {

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor, log, log1p
 
+from pytest_whisperq.choices import Metric
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.corpus.spacing import without_spaces
-from pytest_whisperq.measure.error_rate import Metric, count_errors
+from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.measure.intervals import Interval, distinct, independent
 from pytest_whisperq.measure.pairs import PairedTexts
 

@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
-Metric = Literal["wer", "cer"]
+from pytest_whisperq.choices import Metric
 
 COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters"})
 """What each metric counts."""

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
+from pytest_whisperq.choices import Metric
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.errors import ConfigError
-from pytest_whisperq.measure.error_rate import Metric
 
 
 def choose_metric(corpus: Corpus) -> Metric:
