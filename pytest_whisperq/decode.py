@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_whisperq import audio
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
-from pytest_whisperq.backends import Clip, Hypothesis, TimedText, Transcriber, _whisper, get_backend, promised
+from pytest_whisperq.backends import Clip, Hypothesis, TimedText, Transcriber, _whisper, get_backend
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.corpus.longform import LongRecording
 from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
@@ -56,9 +56,9 @@ class Decoder:
 
     def attest(self, spec: ModelSpec, compute_type: str) -> None:
         """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""
-        if compute_type != promised(spec) and not self._allow_fallback:
+        if compute_type != spec.promised and not self._allow_fallback:
             raise DecodeError(
-                f"{spec} was asked for but {compute_type!r} executes here, not {promised(spec)!r}; "
+                f"{spec} was asked for but {compute_type!r} executes here, not {spec.promised!r}; "
                 "its figures would be those of another model. Choose a precision this machine runs, "
                 "or gate what it falls back to with --whisperq-allow-fallback."
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_whisperq import _lazy, embedded
 from pytest_whisperq._files import first_line, sha256, user_path
+from pytest_whisperq.backends import get_backend
 from pytest_whisperq.errors import BuildError
 
 RANDOM = "random:"
@@ -40,6 +41,11 @@ class ModelSpec:
 
     def __str__(self) -> str:
         return f"{self.backend}:{self.precision}"
+
+    @property
+    def promised(self) -> str:
+        """The compute type that its precision stands for."""
+        return get_backend(self.backend).precisions[self.precision]
 
 
 def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:

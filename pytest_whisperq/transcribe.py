@@ -17,7 +17,7 @@ from filelock import FileLock
 from pytest_whisperq._files import cache_error
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.audio_index import ClipFacts
-from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend, promised
+from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.decode import Decoder
 from pytest_whisperq.environment import cpu_features, versions
@@ -57,7 +57,7 @@ class TranscriptSet:
     @property
     def fell_back(self) -> bool:
         """Whether something else executed than the precision promises."""
-        return self.compute_type != promised(self.spec)
+        return self.compute_type != self.spec.promised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ class TranscriptCache:
         spec = artifact.spec
         backend = get_backend(spec.backend)
         code = code_digest(backend)
-        model = [spec.backend, spec.source.identity, code, artifact.identity, promised(spec)]
+        model = [spec.backend, spec.source.identity, code, artifact.identity, spec.promised]
         model += [spec.precision] if code else []
         recipe = [*model, DECODING, versions(backend.distributions), cpu_features()]
         return self._root / f"{hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]}.jsonl"

@@ -17,7 +17,6 @@ from pytest_whisperq.backends.registry import (
     get_backend,
     in_all,
     names,
-    promised,
     register,
 )
 
@@ -38,7 +37,6 @@ __all__ = [
     "get_backend",
     "in_all",
     "names",
-    "promised",
     "register",
 ]
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_whisperq import _lazy
 from pytest_whisperq._files import sha256
 from pytest_whisperq.errors import ConfigError, MissingDependency, unknown
-from pytest_whisperq.spec import ModelSpec
 
 if TYPE_CHECKING:
     from pytest_whisperq.backends import Backend
@@ -134,11 +133,6 @@ def code_digest(backend: "Backend") -> str:
     is known by its `Backend.distributions` only.
     """
     return "" if backend.name in _BUILT_IN else sha256(source_of(backend))
-
-
-def promised(spec: ModelSpec) -> str:
-    """Return the compute type that a precision stands for."""
-    return get_backend(spec.backend).precisions[spec.precision]
 
 
 def check_precision(backend: "Backend", precision: str) -> None:

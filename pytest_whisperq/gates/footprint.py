@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_whisperq.artifacts import Artifact
-from pytest_whisperq.backends import Hypothesis, promised
+from pytest_whisperq.backends import Hypothesis
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, baseline_name, exactly, footprint, judge
 from pytest_whisperq.measure.intervals import Interval
@@ -93,7 +93,7 @@ def judgement_of(
         baseline=baseline_name(baseline.spec, candidate.spec) if baseline else "",
         checks=checks,
         compute_type=compute_type,
-        fell_back=bool(compute_type) and compute_type != promised(candidate.spec),
+        fell_back=bool(compute_type) and compute_type != candidate.spec.promised,
         operations=candidate.calibration,
         built=candidate.notes,
         details=footprint(candidate),

@@ -5,7 +5,6 @@ from dataclasses import replace
 from math import exp
 
 from pytest_whisperq.artifacts import Artifact
-from pytest_whisperq.backends import promised
 from pytest_whisperq.gates.footprint import judgement_of
 from pytest_whisperq.gates.judging import Outcome, judge
 from pytest_whisperq.measure.intervals import Interval
@@ -33,7 +32,7 @@ def judge_speedup(
     baseline, candidate = models
     check = speed_check(stage, timing, min_ratio, budget)
     judgement = judgement_of("speedup", baseline, candidate, (check,), compute_types[1])
-    if compute_types[0] != promised(baseline.spec):
+    if compute_types[0] != baseline.spec.promised:
         judgement = replace(judgement, baseline=f"{judgement.baseline} → {compute_types[0]}")
     control = _figure(f"{stage} control, {100 * CONTROL_CONFIDENCE:g}%", timing.control)
     own = [f"{stage} over {judgement.baseline}: {len(timing.rounds)} rounds"]

@@ -11,9 +11,10 @@ PACKAGE = Path(pytest_whisperq.__file__).parent
 
 # Lower layers first; a module imports from its own layer or below. Packages stand for all their modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_lazy", "_files", "_limits", "_outputs", "_riff", "_typed", "options", "privacy"),
-    ("audio", "corpus", "embedded", "environment", "normalize", "spec", "streaming", "verdict"),
-    ("backends", "artifacts", "audio_index", "calibration", "decode", "random_model", "taught", "transcribe"),
+    ("errors", "_lazy", "_files", "_limits", "_outputs", "_riff", "_typed", "choices", "options", "privacy"),
+    ("audio", "corpus", "embedded", "environment", "normalize", "streaming", "verdict"),
+    ("backends",),
+    ("spec", "artifacts", "audio_index", "calibration", "decode", "random_model", "taught", "transcribe"),
     ("measure",),
     ("candidates", "config", "gates", "report"),
     ("workbench", "cache", "early", "stopwatch", "waivers"),
