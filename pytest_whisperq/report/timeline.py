@@ -5,41 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_whisperq import _lazy
 from pytest_whisperq.errors import StreamError
-from pytest_whisperq.streaming import Word, key
+from pytest_whisperq.measure.timeline import Shown, timeline
 from pytest_whisperq.streaming.simulate import Event
 
 ROW = 30_000
 """Milliseconds of the stream in one row of the picture."""
-
-_NEAR = 250
-"""So many ms apart, equal words in two windows are taken for the same one."""
-
-
-class Shown(NamedTuple):
-    """A committed word, and when it was first shown and when committed, in ms of the stream."""
-
-    word: Word
-    shown: float
-    committed: float
-
-
-def timeline(events: Sequence[Event]) -> list[Shown]:
-    """Return when each committed word was shown and committed; shown is when it first stood where it ended up."""
-    found: list[Shown] = []
-    done = 0
-    seen: dict[str, list[tuple[int, float]]] = {}
-    for event in events:
-        for word in event.shown[done:]:
-            seen.setdefault(key(word.text), []).append((word.start, event.done))
-        for word in event.committed[done:]:
-            near = [at for start, at in seen[key(word.text)] if abs(start - word.start) <= _NEAR]
-            found.append(Shown(word, min(near, default=event.done), event.done))
-        done = len(event.committed)
-    return found
 
 
 def check_matplotlib() -> Any:

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from pytest_whisperq.errors import MissingDependency, StreamError
-from pytest_whisperq.report.timeline import draw, timeline
+from pytest_whisperq.measure.timeline import timeline
+from pytest_whisperq.report.timeline import draw
 from pytest_whisperq.streaming import Word
 from pytest_whisperq.streaming.simulate import Event
 
