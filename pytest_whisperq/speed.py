@@ -24,7 +24,7 @@ class SpeedGate:
 
     def __init__(self, run: Workbench) -> None:
         self._run = run
-        self._watch = Stopwatch(run)
+        self._watch = Stopwatch(run.decoder, run.corpus, run.config)
 
     def judge(self, candidate: Candidate, *, min_ratio: float, stage: Stage, baseline: str | None) -> gates.Outcome:
         """Judge one stage; what the other stages, and another baseline, say is reported.

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from pytest_whisperq import audio
 from pytest_whisperq.backends import Clip, _whisper
-from pytest_whisperq.corpus import Utterance, subset
+from pytest_whisperq.config import GateConfig
+from pytest_whisperq.corpus import Corpus, Utterance, subset
+from pytest_whisperq.decode import Decoder
 from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
 from pytest_whisperq.measure.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
 from pytest_whisperq.spec import ModelSpec
-from pytest_whisperq.workbench import Workbench
 
 Stage = Literal["encoder", "decoder", "pipeline", "first token"]
 STAGES: tuple[Stage, ...] = ("encoder", "decoder", "pipeline")
@@ -70,8 +71,10 @@ def _naming(*specs: ModelSpec) -> Iterator[None]:
 class Stopwatch:
     """The timings of a run. One clip of one window at a time, as in dictation; features are made beforehand."""
 
-    def __init__(self, run: Workbench) -> None:
-        self._run = run
+    def __init__(self, decoder: Decoder, corpus: Corpus, config: GateConfig) -> None:
+        self._decoder = decoder
+        self._corpus = corpus
+        self._config = config
         self._loaded: dict[ModelSpec, Loaded] = {}
         self._imported: set[str] = set()
         self._said: dict[ModelSpec, tuple[Said, ...]] = {}
@@ -89,12 +92,12 @@ class Stopwatch:
         return found
 
     def _load(self, spec: ModelSpec) -> Loaded:
-        artifact = self._run.store.intact(spec)
+        artifact = self._decoder.store.intact(spec)
         if spec.backend not in self._imported:  # the runtime's own start is not the model's
-            self._run.decoder.load(artifact)
+            self._decoder.load(artifact)
             self._imported.add(spec.backend)
         start = time.perf_counter()
-        transcriber = self._run.decoder.load(artifact)
+        transcriber = self._decoder.load(artifact)
         seconds = time.perf_counter() - start
         if not all(hasattr(transcriber, name) for name in ("prepare", "encode", "replay")):
             raise ConfigError(
@@ -115,8 +118,8 @@ class Stopwatch:
         """
         if baseline not in self._said:
             found: list[Said] = []
-            corpus = replace(self._run.corpus, utterances=self._run.corpus.speech)
-            for item in subset(corpus, 4 * CLIPS, self._run.config.seed).utterances:
+            corpus = replace(self._corpus, utterances=self._corpus.speech)
+            for item in subset(corpus, 4 * CLIPS, self._config.seed).utterances:
                 if len(found) < CLIPS and (one := self._hear(baseline, item)).tokens:
                     found.append(one)
             if not found:
@@ -161,7 +164,7 @@ class Stopwatch:
         Every look may err, so that each is at a confidence that leaves the error of all together where it should be.
         """
         pair = (baseline, candidate, stage)
-        done, config = self._done.setdefault(pair, []), self._run.config
+        done, config = self._done.setdefault(pair, []), self._config
         budget = config.timing_budget if is_clear else config.timing_budget / 4
         error = 1 - config.confidence
         for number, size in enumerate(looks(self._clips(baseline, stage)), 1):
@@ -192,7 +195,7 @@ class Stopwatch:
                     raise
                 self._spent[pair] += time.perf_counter() - start
                 kept += not done[-1].disturbed
-                self._run.decoder.progress(f"{pair[1]} is timed against {pair[0]}, {pair[2]}", kept, 0)
+                self._decoder.progress(f"{pair[1]} is timed against {pair[0]}, {pair[2]}", kept, 0)
 
     def _start(self, baseline: ModelSpec, candidate: ModelSpec, stage: Stage) -> Iterator[Round]:
         """Warm both up: what a runtime compiles at first, or caches by the length of a text, is there then."""
@@ -206,14 +209,14 @@ class Stopwatch:
                     work(number % len(said))
         last = time.perf_counter() - start
         repeats = max(1, round(SHORTEST / max(last, 1e-4)))
-        return rounds(first, second, clips=self._clips(baseline, stage), seed=self._run.config.seed, repeats=repeats)
+        return rounds(first, second, clips=self._clips(baseline, stage), seed=self._config.seed, repeats=repeats)
 
     def _clips(self, baseline: ModelSpec, stage: Stage) -> int:
         return 1 if stage == "encoder" else len(self.said(baseline))
 
     def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
         """Return what a model does in a round of a stage."""
-        model, settle = self.load(spec).transcriber, self._run.decoder.settle
+        model, settle = self.load(spec).transcriber, self._decoder.settle
         settle(model)
         features = [model.prepare(one.clip) for one in said]
         heard = [model.encode(one) for one in features] if stage == "decoder" else []
