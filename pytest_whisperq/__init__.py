@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_whisperq.config import GateConfig, resolve
     from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
-    from pytest_whisperq.errors import WhisperqError
     from pytest_whisperq.run import Report, run_gates
     from pytest_whisperq.spec import ModelSpec
+    from pytest_whisperq.system.errors import WhisperqError
     from pytest_whisperq.verdict import Judgement, Verdict
 
 __all__ = [
@@ -37,7 +37,7 @@ _HOME = {
     "Report": "run",
     "Utterance": "corpus",
     "Verdict": "verdict",
-    "WhisperqError": "errors",
+    "WhisperqError": "system.errors",
     "load_corpus": "corpus",
     "resolve": "config",
     "run_gates": "run",

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from pytest_whisperq.commands import corpora, decoding, kept, machine, runs
-from pytest_whisperq.errors import WhisperqError
-from pytest_whisperq.privacy import without_tokens
+from pytest_whisperq.system.errors import WhisperqError
+from pytest_whisperq.system.redaction import without_tokens
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_whisperq import _lazy, _riff
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq import _riff
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import CorpusError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,10 +152,10 @@ def _decode_av(
     """Read what libsndfile cannot (m4a, webm …) through FFmpeg's libraries."""
     import numpy as np
 
-    if _lazy.missing(("av",)):
+    if optional_imports.missing(("av",)):
         raise CorpusError(
             f"{source.label}: not readable as wav, flac, ogg or mp3 ({first_error.strip()}). If it is m4a or another "
-            f"container, run: {_lazy.install_line('data')}. Otherwise the file is damaged: replace it."
+            f"container, run: {optional_imports.install_line('data')}. Otherwise the file is damaged: replace it."
         )
     import av
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_whisperq import audio
-from pytest_whisperq._files import replace_text
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.corpus import Corpus, Utterance
-from pytest_whisperq.environment import versions
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.files import replace_text
+from pytest_whisperq.system.machine import versions
 
 MAX_SECONDS = 30.0
 """Whisper's window. A longer clip would lose its end without a word, so it is refused."""

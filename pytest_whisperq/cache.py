@@ -16,10 +16,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pytest_whisperq._files import cache_error
 from pytest_whisperq.artifacts import SCHEMA, is_sound
-from pytest_whisperq.environment import versions
 from pytest_whisperq.random_model import made_here
+from pytest_whisperq.system.files import cache_error
+from pytest_whisperq.system.machine import versions
 
 _DAY = 86_400.0
 _BUILD, _RANDOM = ".build-", "random"

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pytest_whisperq import audio, embedded
+from pytest_whisperq import audio
 from pytest_whisperq.audio_index import ClipFacts
 from pytest_whisperq.backends import Calibration, Clip
 from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus, shuffled
-from pytest_whisperq.errors import ConfigError, CorpusError
 from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.errors import ConfigError, CorpusError
 
 _SHOWN = 10
 
@@ -19,7 +20,7 @@ _SHOWN = 10
 def load_calibration_set(location: str) -> Corpus:
     """Read the calibration set at ``location``: the utterances in which somebody speaks."""
     corpus = load_corpus(
-        embedded.calibration_directory() if location == EMBEDDED else location, "--whisperq-calibration"
+        package_data.calibration_directory() if location == EMBEDDED else location, "--whisperq-calibration"
     )
     speech = Corpus(name=location, utterances=corpus.speech)
     if not speech.utterances:
@@ -33,7 +34,7 @@ def takes_embedded(source: SourceModel) -> bool:
     They suit the embedded models. Another one hears other activations in other speech: int8 of OpenAI's base lost 13
     points on German by them, and half a point by German. Random weights have no right ones.
     """
-    return source.is_random or source.name in embedded.MODELS
+    return source.is_random or source.name in package_data.MODELS
 
 
 def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_all
 from pytest_whisperq.backends import names as backend_names
-from pytest_whisperq.errors import ConfigError, MissingDependency, unknown
+from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from pytest_whisperq import environment, gates
+from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import paths_of
 from pytest_whisperq.corpus import categories
-from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.measure.accuracy import bound_drop
 from pytest_whisperq.pipeline import EXTENDABLE, GateRun
-from pytest_whisperq.privacy import scrubber
 from pytest_whisperq.report.changes import compare
 from pytest_whisperq.report.document import (
     BASELINE,
@@ -30,6 +28,9 @@ from pytest_whisperq.report.document import (
     utterance_rows,
 )
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.system import machine
+from pytest_whisperq.system.errors import WhisperqError
+from pytest_whisperq.system.redaction import scrubber
 from pytest_whisperq.transcribe import Known
 from pytest_whisperq.verdict import Judgement, Verdict
 
@@ -112,9 +113,9 @@ class Collector:
             "environment": {
                 "python": platform.python_version(),
                 "platform": f"{platform.system()} {platform.machine()}",
-                "cpu": environment.cpu_features(),
+                "cpu": machine.cpu_features(),
                 "threads": config.threads,
-                "versions": environment.versions(_DISTRIBUTIONS),
+                "versions": machine.versions(_DISTRIBUTIONS),
             },
             "settings": {
                 "model": config.model,
@@ -199,7 +200,7 @@ class Collector:
             "compute_type": executed,
             "fell_back": any(judgement.fell_back for judgement in self._judged(name)),
             "operations": known.operations,
-            "versions": environment.versions(get_backend(spec.backend).distributions),
+            "versions": machine.versions(get_backend(spec.backend).distributions),
         }
 
     def _judged(self, name: str) -> list[Judgement]:

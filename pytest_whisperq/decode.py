@@ -9,8 +9,8 @@ from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.backends import Clip, Hypothesis, TimedText, Transcriber, _whisper, get_backend
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.corpus.longform import LongRecording
-from pytest_whisperq.errors import ConfigError, DecodeError, WhisperqError
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.system.errors import ConfigError, DecodeError, WhisperqError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pytest_whisperq import _lazy, embedded, environment
-from pytest_whisperq._files import sha256
 from pytest_whisperq.backends import Backend, check_installed, get_backend, names
-from pytest_whisperq.errors import MissingDependency, WhisperqError
 from pytest_whisperq.measure.contention import ProcessorState, unseen
+from pytest_whisperq.system import machine, optional_imports, package_data
+from pytest_whisperq.system.errors import MissingDependency, WhisperqError
+from pytest_whisperq.system.files import sha256
 
 ROOM = 2 * 10**9
 """Bytes that a cache should have: a build of whisper-small takes a gigabyte, and as much aside."""
@@ -38,7 +38,7 @@ class Symptom:
 def examine(kept: Path) -> Iterator[Symptom]:
     """Yield what was found, one after the other; importing the backends takes a while. ``kept`` is the cache."""
     yield Symptom(name="Python", found=sys.version.split()[0])
-    cores, features = environment.cpu_quota(), environment.cpu_features()
+    cores, features = machine.cpu_quota(), machine.cpu_features()
     yield Symptom(name="processor", found=f"{features}; {cores} to be used")
     hidden = unseen(ProcessorState.read())
     blind = f"the system does not tell of {', '.join(hidden)}" if hidden else "the system tells of all"
@@ -54,9 +54,9 @@ def examine(kept: Path) -> Iterator[Symptom]:
         ("matplotlib", "plots", "draw timelines of streams"),
         ("hypothesis", "streaming", "test merges of streams"),
     ):
-        absent = bool(_lazy.missing((module,)))
-        found = "not installed" if absent else environment.versions((module,))[module]
-        fix = f"to {purpose}: {_lazy.install_line(extra)}" if absent else ""
+        absent = bool(optional_imports.missing((module,)))
+        found = "not installed" if absent else machine.versions((module,))[module]
+        fix = f"to {purpose}: {optional_imports.install_line(extra)}" if absent else ""
         yield Symptom(name=module, found=found, fix=fix, is_optional=absent)
 
 
@@ -77,8 +77,8 @@ def _cache(kept: Path) -> Symptom:
 def _embedded() -> Symptom:
     fix = "pip install --force-reinstall --no-deps pytest-whisperq"
     try:
-        folders = [embedded.model_directory(name) for name in embedded.MODELS]
-        audio = embedded.corpus_directory().parent
+        folders = [package_data.model_directory(name) for name in package_data.MODELS]
+        audio = package_data.corpus_directory().parent
         lines = (audio / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
         rows = [line.split("  ", 1) for line in lines if line.strip()]
         bad = [name for digest, name in rows if sha256(audio / name) != digest]
@@ -98,10 +98,10 @@ def _backend(name: str) -> Symptom:
         return Symptom(name=name, found="not installed", fix=str(error).partition("Run: ")[2], is_optional=True)
     except WhisperqError as error:
         return Symptom(name=name, found=str(error), fix="mend or uninstall the package that brings it")
-    found = ", ".join(f"{one} {version}" for one, version in environment.versions(backend.distributions).items())
+    found = ", ".join(f"{one} {version}" for one, version in machine.versions(backend.distributions).items())
     if problem := _unloadable(backend.modules, backend.extra):
         advice = problem.rpartition("Run: ")[2] if "Run: " in problem else ""
-        extra = _lazy.install_line(backend.extra) if backend.extra else "reinstall it"
+        extra = optional_imports.install_line(backend.extra) if backend.extra else "reinstall it"
         return Symptom(name=name, found=problem, fix=advice or f"in a fresh environment, {extra}")
     unfit = backend.falls_back()
     runs = [precision for precision in backend.precisions if precision not in unfit]
@@ -126,8 +126,10 @@ def _unloadable(modules: tuple[str, ...], extra: str) -> str:
 
 def load(modules: tuple[str, ...], extra: str) -> None:
     """Import modules, as a backend would; raise `MissingDependency` with the reason."""
-    _lazy.refuse_telemetry()
+    optional_imports.refuse_telemetry()
     for module in modules:
-        _lazy.require(module, extra=extra, purpose="run a backend")
+        optional_imports.require(module, extra=extra, purpose="run a backend")
     if "transformers" in modules:  # imports what breaks late
-        _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra=extra, purpose="run a backend")
+        optional_imports.require_attribute(
+            "transformers", "WhisperForConditionalGeneration", extra=extra, purpose="run a backend"
+        )

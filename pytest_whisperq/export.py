@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq import environment
-from pytest_whisperq._files import first_line, output_error, replace_text, sha256, to_disk
 from pytest_whisperq.artifacts import is_sound
 from pytest_whisperq.collect import Collector
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.report.document import REPORTED
+from pytest_whisperq.system import machine
+from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.files import first_line, output_error, replace_text, sha256, to_disk
 from pytest_whisperq.verdict import Verdict
 
 CERTIFICATE = "whisperq-gate.json"
@@ -137,10 +137,10 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
     wrong = list(_changed_files(directory, files))
     if not verdicts or any(verdict != Verdict.PASS.value for verdict in verdicts):
         wrong.append("its gates did not all pass")
-    here = environment.versions(tuple(known))
+    here = machine.versions(tuple(known))
     differs = [f"{name} {old}, here {here[name]}" for name, old in known.items() if here[name] != old]
-    if cpu != environment.cpu_features():
-        differs.append(f"processor {cpu}, here {environment.cpu_features()}")
+    if cpu != machine.cpu_features():
+        differs.append(f"processor {cpu}, here {machine.cpu_features()}")
     return name, wrong, differs
 
 

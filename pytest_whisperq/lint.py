@@ -12,12 +12,12 @@ from pytest_whisperq.audio_index import MAX_SECONDS
 from pytest_whisperq.calibration import load_calibration_set
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus
-from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.measure import catastrophe
 from pytest_whisperq.measure.intervals import independent
 from pytest_whisperq.measure.power import plan
 from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
 from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.system.errors import CorpusError
 
 if TYPE_CHECKING:
     import numpy as np

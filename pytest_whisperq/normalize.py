@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_whisperq.corpus import Corpus
-from pytest_whisperq.environment import versions
-from pytest_whisperq.errors import unknown
+from pytest_whisperq.system.errors import unknown
+from pytest_whisperq.system.machine import versions
 
 NORMALIZERS = ("whisper-basic", "whisper-english", "by-language", "identity", "wer-standardize")
 

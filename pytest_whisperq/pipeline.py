@@ -11,11 +11,11 @@ from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.choices import DropType, Metric
 from pytest_whisperq.costs import CostGates
 from pytest_whisperq.early import EarlyStopping
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.stream_gate import StreamGate
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Verdict
 
 EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq import audio
-from pytest_whisperq._files import output_error, replace_text
 from pytest_whisperq.collect import Collector
 from pytest_whisperq.export import export
 from pytest_whisperq.gates.judging import WORST
 from pytest_whisperq.report import document as documents
 from pytest_whisperq.report.html import render, worst
 from pytest_whisperq.report.markdown import summary
+from pytest_whisperq.system.files import output_error, replace_text
 from pytest_whisperq.verdict import Verdict
 
 MOST_AUDIO = 10_000_000

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock
 
-from pytest_whisperq import _lazy
-from pytest_whisperq._files import cache_error
 from pytest_whisperq.backends._whisper import quiet_libraries
-from pytest_whisperq.environment import versions
-from pytest_whisperq.errors import unknown
 from pytest_whisperq.spec import RANDOM, SourceModel, resolve_source, source_in
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import unknown
+from pytest_whisperq.system.files import cache_error
+from pytest_whisperq.system.machine import versions
 
 SEED = 0
 REVISION = 1
@@ -85,7 +85,7 @@ def random_source(name: str, cache: Path, option: str) -> SourceModel:
     """
     if name not in SIZES:
         raise unknown(f"{option}: unknown size", name, SIZES)
-    _lazy.require("torch", extra="torch", purpose=_PURPOSE)
+    optional_imports.require("torch", extra="torch", purpose=_PURPOSE)
     target = cache / "random" / f"{name.removeprefix(RANDOM)}{made_here()}"
     try:
         for folder in (target.parent, cache / "locks"):
@@ -116,7 +116,7 @@ def _write(shape: Shape, directory: Path) -> None:
     """Write everything a checkpoint has: weights as float16 safetensors, configurations, tokenizer, front end."""
     import torch
 
-    transformers = _lazy.require("transformers", extra="torch", purpose=_PURPOSE)
+    transformers = optional_imports.require("transformers", extra="torch", purpose=_PURPOSE)
     tokenizer = _tokenizer(shape)
     vocabulary = tokenizer.get_vocab()
     end, start = vocabulary["<|endoftext|>"], vocabulary["<|startoftranscript|>"]
@@ -172,7 +172,7 @@ def _languages(shape: Shape) -> list[str]:
 
 def _tokenizer(shape: Shape) -> Any:
     """Return a tokenizer with Whisper's 50,257 text tokens (less the empty one in English), then its special tokens."""
-    transformers = _lazy.require("transformers", extra="torch", purpose=_PURPOSE)
+    transformers = optional_imports.require("transformers", extra="torch", purpose=_PURPOSE)
     from tokenizers import AddedToken, pre_tokenizers
 
     pieces = sorted(pre_tokenizers.ByteLevel.alphabet())

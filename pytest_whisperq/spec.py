@@ -5,10 +5,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_whisperq import _lazy, embedded
-from pytest_whisperq._files import first_line, sha256, user_path
 from pytest_whisperq.backends import get_backend
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system import optional_imports, package_data
+from pytest_whisperq.system.errors import BuildError
+from pytest_whisperq.system.files import first_line, sha256, user_path
 
 RANDOM = "random:"
 """What the name of a checkpoint with random weights begins with."""
@@ -53,8 +53,8 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
 
     Raises `BuildError` naming ``option`` when there is no such model.
     """
-    if name in embedded.MODELS:
-        directory = embedded.model_directory(name)
+    if name in package_data.MODELS:
+        directory = package_data.model_directory(name)
         return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
     path = user_path(name, option)
     if path.is_dir():
@@ -63,7 +63,7 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
         return _from_hub(name, option)
     raise BuildError(
         f"{option}: {name!r} is neither a directory, a hub id (OWNER/NAME) nor an embedded model "
-        f"({', '.join(embedded.MODELS)}); random weights are {RANDOM}whisper-tiny and the like"
+        f"({', '.join(package_data.MODELS)}); random weights are {RANDOM}whisper-tiny and the like"
     )
 
 
@@ -75,7 +75,7 @@ def source_in(directory: Path, name: str) -> SourceModel:
 
 def _from_hub(name: str, option: str) -> SourceModel:
     purpose = "find a model on the hub"
-    hub = _lazy.require("huggingface_hub", extra="torch", purpose=purpose)
+    hub = optional_imports.require("huggingface_hub", extra="torch", purpose=purpose)
     repository, _, revision = name.partition("@")
     try:
         # Not the variants beside them (model.fp16.safetensors …), which nothing here reads.

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pytest_whisperq.config import resolve
 from pytest_whisperq.decode import Progress
-from pytest_whisperq.errors import ConfigError, StreamError
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report import timeline
 from pytest_whisperq.report.text import summary_table
 from pytest_whisperq.streaming.overlap import save_profile, widened
+from pytest_whisperq.system.errors import ConfigError, StreamError
 from pytest_whisperq.workbench import silent
 
 

@@ -15,7 +15,6 @@ from pytest_whisperq.backends import Word as TimedWord
 from pytest_whisperq.corpus import Utterance
 from pytest_whisperq.corpus.longform import WINDOW, LongRecording, whole
 from pytest_whisperq.corpus.spacing import is_spaced
-from pytest_whisperq.errors import CorpusError, DecodeError, StreamError, WhisperqError
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.pairs import refuse_wordless
@@ -23,6 +22,7 @@ from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join, key
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.streaming.simulate import Event, play, windows
+from pytest_whisperq.system.errors import CorpusError, DecodeError, StreamError, WhisperqError
 from pytest_whisperq.transcribe import TranscriptSet, heard_apart
 from pytest_whisperq.workbench import Workbench
 

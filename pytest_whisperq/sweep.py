@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config import resolve
 from pytest_whisperq.decode import Progress
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Check, Verdict
 from pytest_whisperq.workbench import silent
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from pytest_whisperq.backends._whisper import generation_config
 from pytest_whisperq.corpus import Corpus, only_english
-from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.system.errors import CorpusError
 
 
 def is_multilingual(source: SourceModel) -> bool:

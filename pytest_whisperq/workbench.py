@@ -23,7 +23,6 @@ from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus, onl
 from pytest_whisperq.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
-from pytest_whisperq.errors import ConfigError, CorpusError, WhisperqError
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric
@@ -31,6 +30,7 @@ from pytest_whisperq.measure.pairs import PairedTexts, pair_texts, refuse_wordle
 from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.random_model import find_source
 from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqError
 from pytest_whisperq.taught import hearable, is_multilingual
 from pytest_whisperq.transcribe import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_whisperq import GateConfig
 from pytest_whisperq.lint import lint
-from pytest_whisperq.privacy import unquoted
+from pytest_whisperq.system.redaction import unquoted
 
 
 def test_corpus(whisperq_config: GateConfig) -> None:

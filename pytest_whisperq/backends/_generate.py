@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, Word, _whisper
-from pytest_whisperq.errors import DecodeError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import DecodeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +79,9 @@ def chunked(
 
     Chunks overlap by a sixth at each side, where the pipeline joins texts by what they have in common.
     """
-    pipeline = _lazy.require_attribute("transformers", "pipeline", extra="torch", purpose="decode long recordings")
+    pipeline = optional_imports.require_attribute(
+        "transformers", "pipeline", extra="torch", purpose="decode long recordings"
+    )
     options = generate_options(front_end, [language])
     if front_end.is_multilingual:
         options["language"] = language

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_whisperq.errors import DecodeError
+from pytest_whisperq.system.errors import DecodeError
 
 _NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 _WEIGHTS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import BuildError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +107,7 @@ class _Apart:
     """A graph cut in front of each of its layers, each of which then computes on what it is given."""
 
     def __init__(self, model: Any, sources: Mapping[str, Any]) -> None:
-        openvino = _lazy.require("openvino", extra="openvino", purpose="compare OpenVINO models")
+        openvino = optional_imports.require("openvino", extra="openvino", purpose="compare OpenVINO models")
         cut = model.clone()
         by_name = {operation.get_friendly_name(): operation for operation in cut.get_ordered_ops()}
         results = {layer: _biased(operation) for layer, operation in _weighted(cut)}
@@ -131,7 +131,7 @@ class _Apart:
 
 
 def _request(model: Any) -> Any:
-    openvino = _lazy.require("openvino", extra="openvino", purpose="compare OpenVINO models")
+    openvino = optional_imports.require("openvino", extra="openvino", purpose="compare OpenVINO models")
     return openvino.Core().compile_model(model, "CPU", _FLOAT32).create_infer_request()
 
 

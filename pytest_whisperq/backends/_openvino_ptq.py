@@ -14,10 +14,10 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Calibration, _generate, _openvino_layers, _whisper
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import BuildError
 
 MOST_OFF = 0.2
 """How far the output of a layer may be from float32's, given the same input: ‖int8 − float32‖ / ‖float32‖.
@@ -93,7 +93,7 @@ def _quantize_part(
 
 def _quantized(model: Any, samples: Sequence[_Inputs], alpha: float, ranges: str, ignored: Sequence[str]) -> Any:
     """Return ``model`` with all but the operations ``ignored`` in int8."""
-    nncf = _lazy.require("nncf", extra="openvino", purpose=_PURPOSE)
+    nncf = optional_imports.require("nncf", extra="openvino", purpose=_PURPOSE)
     range_sets = nncf.quantization.range_estimator.RangeEstimatorParametersSet
     return nncf.quantize(
         model,

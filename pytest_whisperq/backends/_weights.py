@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system.errors import BuildError
 
 _SHOWN = 3
 _EMBEDDING, _TIED = "model.decoder.embed_tokens.weight", "proj_out.weight"

@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, Word
 from pytest_whisperq.corpus.spacing import is_spaced
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import BuildError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class FrontEnd:
         self._directory = directory
         purpose = "prepare audio and text for Whisper models"
         for attribute in ("WhisperFeatureExtractor", "WhisperTokenizer"):
-            _lazy.require_attribute("transformers", attribute, extra="torch", purpose=purpose)
+            optional_imports.require_attribute("transformers", attribute, extra="torch", purpose=purpose)
 
     @cached_property
     def extractor(self) -> Any:

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, TimedText, Word, _whisper, check_precision
-from pytest_whisperq.errors import DecodeError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import DecodeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class CTranslate2Backend(Backend):
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime: a CPU stores the 16-bit types and silently computes in float32."""
-        runtime = _lazy.require("ctranslate2", extra=self.extra, purpose=_PURPOSE)
+        runtime = optional_imports.require("ctranslate2", extra=self.extra, purpose=_PURPOSE)
         executed = runtime.get_supported_compute_types("cpu")
         return {
             precision: f"ctranslate2 has no {compute_type} arithmetic for this processor"
@@ -58,9 +58,13 @@ class CTranslate2Backend(Backend):
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Convert and quantize in one go, as ``ct2-transformers-converter --quantization`` does."""
         check_precision(self, precision)
-        converter = _lazy.require("ctranslate2.converters", extra=self.extra, purpose=_PURPOSE).TransformersConverter
+        converter = optional_imports.require(
+            "ctranslate2.converters", extra=self.extra, purpose=_PURPOSE
+        ).TransformersConverter
         # The converter loads "WhisperForConditionalGeneration" late; ask first, for one clear error.
-        _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra=self.extra, purpose=_PURPOSE)
+        optional_imports.require_attribute(
+            "transformers", "WhisperForConditionalGeneration", extra=self.extra, purpose=_PURPOSE
+        )
         converter(str(source)).convert(str(directory), quantization=precision.replace("-", "_"), force=True)
         _whisper.copy_front_end(source, directory)
         (directory / "generation_config.json").write_bytes((source / "generation_config.json").read_bytes())
@@ -108,7 +112,7 @@ class CTranslate2Transcriber:
     torch_threads = 1
 
     def __init__(self, directory: Path, threads: int) -> None:
-        self._runtime = _lazy.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
+        self._runtime = optional_imports.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
         self._front_end = _whisper.FrontEnd(directory)
         with quiet(self._runtime):
             self._model: Any = self._runtime.models.Whisper(

@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.backends import (
     Backend,
     Calibration,
@@ -28,6 +27,7 @@ from pytest_whisperq.backends import (
     check_precision,
 )
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet, replay
+from pytest_whisperq.system import optional_imports
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,13 +90,13 @@ class FasterWhisperTranscriber:
     torch_threads = 1
 
     def __init__(self, directory: Path, threads: int) -> None:
-        self._library = library = _lazy.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
+        self._library = library = optional_imports.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
         generation = _whisper.generation_config(directory)
-        with quiet(_lazy.require("ctranslate2", extra="faster-whisper", purpose=_PURPOSE)):
+        with quiet(optional_imports.require("ctranslate2", extra="faster-whisper", purpose=_PURPOSE)):
             self._model: Any = library.WhisperModel(
                 str(directory), device="cpu", compute_type="default", cpu_threads=threads, num_workers=1
             )
-        libraries = _lazy.require("threadpoolctl", extra="faster-whisper", purpose=_PURPOSE)
+        libraries = optional_imports.require("threadpoolctl", extra="faster-whisper", purpose=_PURPOSE)
         self._numeric: Any = libraries.ThreadpoolController()
         self._directory = directory
         self._suppressed = list(generation.get("suppress_tokens") or [])

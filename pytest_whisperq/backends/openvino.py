@@ -5,7 +5,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.backends import (
     Backend,
     Calibration,
@@ -18,6 +17,7 @@ from pytest_whisperq.backends import (
     _whisper,
     check_precision,
 )
+from pytest_whisperq.system import optional_imports
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PURPOSE = "build and run OpenVINO models"
 
-_lazy.refuse_telemetry()
+optional_imports.refuse_telemetry()
 
 # NNCF's weight compression: mode, and whether one scale serves a whole channel (-1) or a group of this many weights.
 _WEIGHT_MODES: Mapping[str, tuple[str, int]] = MappingProxyType(
@@ -69,7 +69,7 @@ class OpenVINOBackend(Backend):
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime which arithmetic it has: a hint for another is quietly replaced."""
-        core = _lazy.require("openvino", extra=self.extra, purpose=_PURPOSE).Core()
+        core = optional_imports.require("openvino", extra=self.extra, purpose=_PURPOSE).Core()
         able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         needs = {"float16": "FP16", "bfloat16": "BF16", _PTQ: "INT8"}
         return {
@@ -156,11 +156,13 @@ def _options(hint: str) -> dict[str, str]:
 
 def _compress(model: Any, mode: str, group: int) -> None:
     """Compress all weights of both parts in place; left to itself, NNCF keeps the first and last layers in int8."""
-    nncf = _lazy.require("nncf", extra="openvino", purpose=_PURPOSE)
+    nncf = optional_imports.require("nncf", extra="openvino", purpose=_PURPOSE)
     for part in _openvino_graph.parts(model).values():
         options = {} if mode.startswith("INT8") else {"group_size": group, "all_layers": True}
         nncf.compress_weights(part.model, mode=nncf.CompressWeightsMode[mode], **options)
 
 
 def _model_class() -> Any:
-    return _lazy.require_attribute("optimum.intel", "OVModelForSpeechSeq2Seq", extra="openvino", purpose=_PURPOSE)
+    return optional_imports.require_attribute(
+        "optimum.intel", "OVModelForSpeechSeq2Seq", extra="openvino", purpose=_PURPOSE
+    )

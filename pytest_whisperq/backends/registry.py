@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
-from pytest_whisperq._files import sha256
-from pytest_whisperq.errors import ConfigError, MissingDependency, unknown
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
+from pytest_whisperq.system.files import sha256
 
 if TYPE_CHECKING:
     from pytest_whisperq.backends import Backend
@@ -143,8 +143,12 @@ def check_precision(backend: "Backend", precision: str) -> None:
 
 def check_installed(backend: "Backend") -> None:
     """Raise `MissingDependency` with the install line when a package of ``backend`` is absent."""
-    if absent := _lazy.missing(backend.modules):
-        how = f"Run: {_lazy.install_line(backend.extra)}" if backend.extra else f"Run: pip install {' '.join(absent)}"
+    if absent := optional_imports.missing(backend.modules):
+        how = (
+            f"Run: {optional_imports.install_line(backend.extra)}"
+            if backend.extra
+            else f"Run: pip install {' '.join(absent)}"
+        )
         raise MissingDependency(f"backend {backend.name!r} needs {', '.join(absent)}, not installed. {how}")
 
 

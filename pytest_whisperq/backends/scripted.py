@@ -20,7 +20,7 @@ from typing import Any
 
 from pytest_whisperq.audio import pcm_digest
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, Word
-from pytest_whisperq.errors import BuildError, DecodeError
+from pytest_whisperq.system.errors import BuildError, DecodeError
 
 
 class ScriptedBackend(Backend):

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.backends import (
     Backend,
     Calibration,
@@ -20,7 +19,8 @@ from pytest_whisperq.backends import (
     _whisper,
     check_precision,
 )
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import BuildError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,9 @@ class TransformersTranscriber(_generate.Stages):
         if dynamic:
             config = model_class.config_class.from_pretrained(directory, local_files_only=True)
             model = _dynamic_int8.restore(model_class(config), directory / _WEIGHTS)
-            generation = _lazy.require_attribute("transformers", "GenerationConfig", extra="torch", purpose=_PURPOSE)
+            generation = optional_imports.require_attribute(
+                "transformers", "GenerationConfig", extra="torch", purpose=_PURPOSE
+            )
             model.generation_config = generation.from_pretrained(directory, local_files_only=True)
         else:
             model = model_class.from_pretrained(directory, dtype="auto", local_files_only=True)
@@ -169,4 +171,6 @@ def _check_generation(source: Path, directory: Path) -> None:
 
 
 def _model_class() -> Any:
-    return _lazy.require_attribute("transformers", "WhisperForConditionalGeneration", extra="torch", purpose=_PURPOSE)
+    return optional_imports.require_attribute(
+        "transformers", "WhisperForConditionalGeneration", extra="torch", purpose=_PURPOSE
+    )

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq._files import replace_text
 from pytest_whisperq.commands import add, add_options, given, named
 from pytest_whisperq.config import resolve
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.files import replace_text
 
 _LINTED_WITH = named("calibration", "normalizer", "max-drop", "max-catastrophes", "confidence")
 _DESCRIBED_WITH = named("normalizer", "max-drop", "confidence", "cache-dir")

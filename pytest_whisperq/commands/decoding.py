@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_whisperq import _typed
 from pytest_whisperq.commands import add, add_options, given, named, typed
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
 
 _SWEPT_WITH = named(
     *("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "metric", "threads", "cache-dir")

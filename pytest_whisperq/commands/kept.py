@@ -8,7 +8,7 @@ from typing import Any
 from pytest_whisperq import _typed, cache
 from pytest_whisperq.commands import add, typed
 from pytest_whisperq.config import cache_directory
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
 
 _MEGABYTE = 1e6
 

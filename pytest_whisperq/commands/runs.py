@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq import _typed
-from pytest_whisperq._files import replace_text
 from pytest_whisperq.commands import add, typed
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.files import replace_text
 
 
 def register(commands: Any) -> None:

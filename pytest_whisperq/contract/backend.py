@@ -8,7 +8,7 @@ from typing import Any
 from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.contract.subject import ContractError, Subject
-from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.system.errors import WhisperqError
 
 NO_PRECISION = "no-such-precision"
 

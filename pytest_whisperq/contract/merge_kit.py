@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.contract import merge
 from pytest_whisperq.contract.issues import reported
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject, run, texts
@@ -15,6 +14,7 @@ from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.contract.subject import ContractError
 from pytest_whisperq.measure.error_rate import ErrorCount, count_errors, error_rate
 from pytest_whisperq.streaming import Level, StreamProfile, key
+from pytest_whisperq.system import optional_imports
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -46,7 +46,7 @@ class MergeCheck:
 
     def streams(self, level: Level, profile: StreamProfile | None = None, *, most: int = 8) -> SearchStrategy[Stream]:
         """Return what it is checked on: streams of about `most` words."""
-        _lazy.require("hypothesis", extra="streaming", purpose="test a merge on generated streams")
+        optional_imports.require("hypothesis", extra="streaming", purpose="test a merge on generated streams")
         from pytest_whisperq.contract.streams import streams
 
         return streams(level, profile, repeats=self.repeats, numbers=self.numbers, most=most)

@@ -12,8 +12,8 @@ from pytest_whisperq.contract.disturb import disturbed
 from pytest_whisperq.contract.hearing import heard_in
 from pytest_whisperq.contract.picking import number, pick
 from pytest_whisperq.contract.stream import Stream
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming import Level, StreamProfile, Word, key, required_overlap
+from pytest_whisperq.system.errors import StreamError
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from pytest_whisperq import audio, embedded
+from pytest_whisperq import audio
 from pytest_whisperq.backends import (
     Backend,
     Calibration,
@@ -17,7 +17,8 @@ from pytest_whisperq.backends import (
     get_backend,
 )
 from pytest_whisperq.corpus import load_corpus, subset
-from pytest_whisperq.errors import WhisperqError
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.errors import WhisperqError
 
 CLIPS = 6
 """Clips of the embedded corpus that a subject hears unless it is given others."""
@@ -121,7 +122,7 @@ class Subject:
     def _built(self, backend: Backend, precision: str) -> Path:
         base = backend.base(precision)
         if base is None:
-            return self._model or embedded.model_directory()
+            return self._model or package_data.model_directory()
         other, its_precision = get_backend(base[0]), base[1]
         if its_precision in other.calibrated:
             raise WhisperqError(f"{self.name} starts from {base[0]}:{its_precision}, which is calibrated itself")

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from pytest_whisperq import embedded
-from pytest_whisperq._files import user_path
 from pytest_whisperq.corpus import manifest, tables
 from pytest_whisperq.corpus.manifest import OnError
 from pytest_whisperq.corpus.types import Corpus, Utterance
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.files import user_path
 
 EMBEDDED = "embedded"
 """The name of the corpus that ships with the package."""
@@ -33,7 +33,7 @@ def load_corpus(
 
 def _read(name: str, option: str, on_error: OnError) -> list[Utterance]:
     if name == EMBEDDED:
-        return _read_directory(embedded.corpus_directory(), None, option, on_error)
+        return _read_directory(package_data.corpus_directory(), None, option, on_error)
     path, split = user_path(name, option), None
     if not path.exists() and "@" in name:
         stem, _, split = name.rpartition("@")

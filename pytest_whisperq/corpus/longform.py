@@ -4,12 +4,12 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 
-from pytest_whisperq import embedded
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.corpus.load import EMBEDDED, load_corpus
 from pytest_whisperq.corpus.rows import utterance
 from pytest_whisperq.corpus.types import Corpus, Utterance
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.errors import CorpusError
 
 OPTION = "--whisperq-long-form"
 WINDOW = 30.0
@@ -59,7 +59,7 @@ def whole(corpus: Corpus) -> list[LongRecording]:
 
 
 def _embedded() -> Corpus:
-    folder = embedded.long_form_directory()
+    folder = package_data.long_form_directory()
     listing = folder / "metadata.jsonl"
     items = []
     for line, text in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_whisperq.corpus.rows import utterance
 from pytest_whisperq.corpus.types import Utterance
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 MANIFEST_SUFFIXES = (".csv", ".jsonl", ".json")
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.corpus.types import NONSPEECH, Utterance
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 AUDIO_KEYS = ("file_name", "audio_filepath", "audio", "path", "file")
 """Where a row names its recording: Hugging Face audiofolder, NeMo, datasets, and two that people write by hand."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from unicodedata import normalize
 
 from pytest_whisperq.corpus.types import Corpus, Utterance
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 _FEW = 5
 """Letters that are in longer words by chance."""

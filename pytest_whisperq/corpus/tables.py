@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq import _lazy
-from pytest_whisperq._files import first_line
 from pytest_whisperq.corpus.rows import AUDIO_KEYS, pick, utterance
 from pytest_whisperq.corpus.types import Utterance
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.files import first_line
 
 _DATASET_MARKS = ("dataset_dict.json", "state.json")
 _SHARD = re.compile(r"(.+?)-\d+-of-\d+(?:-[0-9a-f]{16})?|(train|validation|valid|val|dev|test|eval)(?:[-._ ]?\d+)?")
@@ -23,7 +23,7 @@ def is_dataset_directory(directory: Path) -> bool:
 
 def read_parquet(*paths: Path) -> list[Utterance]:
     """Read the shards of a parquet table whose audio column holds ``{bytes, path}``, as the hub's data sets do."""
-    parquet = _lazy.require("pyarrow.parquet", extra="data", purpose="read parquet")
+    parquet = optional_imports.require("pyarrow.parquet", extra="data", purpose="read parquet")
     utterances: list[Utterance] = []
     for path in paths:
         try:
@@ -59,7 +59,7 @@ def shards(directory: Path, split: str | None) -> list[Path]:
 
 def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance]:
     """Read a directory written by ``save_to_disk``; a dictionary of splits needs ``@SPLIT`` unless one is obvious."""
-    datasets = _lazy.require("datasets", extra="data", purpose="read a datasets directory")
+    datasets = optional_imports.require("datasets", extra="data", purpose="read a datasets directory")
     try:
         data = datasets.load_from_disk(str(directory))
     except (OSError, ValueError) as error:
@@ -70,7 +70,7 @@ def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance
 def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
     """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline."""
     purpose = f"read the hub data set {name!r} (there is no such file or directory here)"
-    datasets = _lazy.require("datasets", extra="data", purpose=purpose)
+    datasets = optional_imports.require("datasets", extra="data", purpose=purpose)
     repository, _, config = name.partition(":")
     try:
         data = datasets.load_dataset(repository, config or None)

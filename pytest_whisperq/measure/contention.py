@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_whisperq.environment import cpu_groups
+from pytest_whisperq.system.machine import cpu_groups
 
 MAX_WAIT = 0.25
 """Tolerated waiting of any of this process's threads for a processor, as a share of the time that passed.

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.measure.streaming import percentile, token
 from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key
+from pytest_whisperq.system.errors import StreamError
 
 STEP, BAND = 50, 500
 """The edge zone is told to so many milliseconds, from the words within so many behind each step."""

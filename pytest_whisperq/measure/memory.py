@@ -14,8 +14,8 @@ from typing import Any
 from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import Clip, _whisper, get_backend
 from pytest_whisperq.backends.registry import in_file, source_of
-from pytest_whisperq.environment import peak_memory
-from pytest_whisperq.errors import DecodeError
+from pytest_whisperq.system.errors import DecodeError
+from pytest_whisperq.system.machine import peak_memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections import Counter
 
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.corpus import Corpus
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
 
 
 def choose_metric(corpus: Corpus) -> Metric:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.corpus.spacing import without_spaces
-from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.transcribe import TranscriptSet
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import hookspecs
 from pytest_whisperq.plugin.fixtures import (
@@ -17,6 +16,7 @@ from pytest_whisperq.plugin.fixtures import (
     whisperq_gate,
 )
 from pytest_whisperq.plugin.markers import MARKERS, MERGE_CONTRACT, candidate_of, gate_markers, is_gated
+from pytest_whisperq.system.errors import WhisperqError
 
 if TYPE_CHECKING:
     from pytest_whisperq.candidates import Candidate

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from pytest_whisperq.candidates import Candidate

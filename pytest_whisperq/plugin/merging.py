@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_whisperq.errors import ConfigError, WhisperqError
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT
+from pytest_whisperq.system.errors import ConfigError, WhisperqError
 
 if TYPE_CHECKING:
     from pytest_whisperq.contract.merge_subject import MergeSubject

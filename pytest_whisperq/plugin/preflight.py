@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.candidates import Candidate
-from pytest_whisperq.errors import CorpusError, WhisperqError
 from pytest_whisperq.measure.pairs import refuse_wordless
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.preflight import calibration_lines, forecast, power_of
-from pytest_whisperq.privacy import shareable, unquoted, without_tokens
+from pytest_whisperq.system.errors import CorpusError, WhisperqError
+from pytest_whisperq.system.redaction import shareable, unquoted, without_tokens
 from pytest_whisperq.waivers import refuse_expired, today
 
 NOT_BINDING = frozenset({"skip", "skipif", "xfail"})

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from pytest_whisperq.collect import Broken, Collector, Gated
-from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.reporting import judgements_of
 from pytest_whisperq.plugin.timing import UNTIMED
 from pytest_whisperq.publish import Publisher
+from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.verdict import Judgement
 from pytest_whisperq.waivers import covering
 

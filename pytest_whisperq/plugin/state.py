@@ -10,12 +10,12 @@ from pytest_whisperq import _typed
 from pytest_whisperq._typed import Option
 from pytest_whisperq.backends import register
 from pytest_whisperq.config import GateConfig, paths_of, resolve
-from pytest_whisperq.errors import WhisperqError
 from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for
-from pytest_whisperq.privacy import scrubber, shareable, without_tokens
+from pytest_whisperq.system.errors import WhisperqError
+from pytest_whisperq.system.redaction import scrubber, shareable, without_tokens
 from pytest_whisperq.waivers import Waiver, read_waivers
 
 _CONFIG = pytest.StashKey[GateConfig]()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq import _lazy
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.measure.timeline import Shown, timeline
 from pytest_whisperq.streaming.simulate import Event
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import StreamError
 
 ROW = 30_000
 """Milliseconds of the stream in one row of the picture."""
@@ -18,7 +18,7 @@ ROW = 30_000
 
 def check_matplotlib() -> Any:
     """Return pyplot; raise `MissingDependency` where there is none."""
-    return _lazy.require("matplotlib.pyplot", extra="plots", purpose="draw timelines")
+    return optional_imports.require("matplotlib.pyplot", extra="plots", purpose="draw timelines")
 
 
 def draw(title: str, events: Sequence[Event], path: Path) -> None:

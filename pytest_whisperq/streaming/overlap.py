@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from pytest_whisperq.errors import StreamError
+from pytest_whisperq.system.errors import StreamError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming.chunks import Chunk, Merger, Word
 from pytest_whisperq.streaming.overlap import StreamProfile
+from pytest_whisperq.system.errors import StreamError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 from pytest_whisperq.config import resolve
-from pytest_whisperq.environment import cpu_features, versions
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.system.machine import cpu_features, versions
 
 CANDIDATES = ("ctranslate2:int8", "openvino:int8", "openvino:int8-ptq", "transformers:int8-dynamic")
 PACKAGES = ("ctranslate2", "openvino", "nncf", "optimum-intel", "torch", "transformers")

@@ -12,14 +12,15 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from pytest_whisperq import audio, embedded
+from pytest_whisperq import audio
 from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.config import resolve
-from pytest_whisperq.errors import BuildError, DecodeError
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.sweep import sweep
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.errors import BuildError, DecodeError
 
 EXECUTED = [
     f"{name}:{precision}"
@@ -107,7 +108,7 @@ def test_a_model_bent_on_timestamps_says_its_text_without_them(
 def bent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded model, but wherever it would end its text it says a timestamp first."""
     directory = tmp_path_factory.mktemp("bent") / "model"
-    shutil.copytree(embedded.model_directory(), directory)
+    shutil.copytree(package_data.model_directory(), directory)
     weights = load_file(directory / "model.safetensors")
     ids = json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
     known = {token["content"]: token["id"] for token in ids}
@@ -238,7 +239,7 @@ def test_a_language_the_model_lacks_is_an_error_not_another_token(gate_run: Call
 
 
 def test_a_checkpoint_that_does_not_say_how_to_prompt_it_is_refused(tmp_path: Path) -> None:
-    shutil.copytree(embedded.model_directory(), tmp_path / "model")
+    shutil.copytree(package_data.model_directory(), tmp_path / "model")
     (tmp_path / "model" / "generation_config.json").unlink()
     backend = get_backend("transformers")
     (tmp_path / "built").mkdir()
@@ -269,7 +270,7 @@ def test_a_sweep_builds_another_model_for_every_setting(tmp_path: Path) -> None:
 
 def _another(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]], **config: Any) -> Path:
     """Copy the embedded checkpoint with other weights, or another ``config.json``."""
-    shutil.copytree(embedded.model_directory(), directory)
+    shutil.copytree(package_data.model_directory(), directory)
     save_file(change(load_file(directory / "model.safetensors")), directory / "model.safetensors", {"format": "pt"})
     told = json.loads((directory / "config.json").read_text(encoding="utf-8"))
     (directory / "config.json").write_text(json.dumps({**told, **config}), encoding="utf-8")

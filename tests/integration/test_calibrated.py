@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pytest_whisperq import embedded
 from pytest_whisperq.backends import _openvino_ptq
-from pytest_whisperq.errors import BuildError
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.errors import BuildError
 
 LAYER = "layers.3"
 HEALTHY = {"candidate": "openvino:int8-ptq"}
@@ -26,7 +26,7 @@ def with_an_outlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layer's input are too coarse for all other units, which is the cliff of OpenAI's tiny.en.
     """
     directory = tmp_path_factory.mktemp("outlier") / "model"
-    shutil.copytree(embedded.model_directory(), directory)
+    shutil.copytree(package_data.model_directory(), directory)
     weights = {name: value.copy() for name, value in load_file(directory / "model.safetensors").items()}
     first, second = (f"model.encoder.{LAYER}.{name}" for name in ("fc1", "fc2"))
     unit = int(np.abs(weights[f"{second}.weight"]).max(axis=0).argmax())

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import soundfile
 
-from pytest_whisperq import audio, embedded, load_corpus
+from pytest_whisperq import audio, load_corpus
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Transcriber
 from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.system import package_data
 
-LONG_FORM = embedded.corpus_directory().parent / "longform"
+LONG_FORM = package_data.corpus_directory().parent / "longform"
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,7 @@ def window(request: pytest.FixtureRequest) -> tuple[list[dict[str, Any]], list[t
     spoken = [segment for segment in entry["segments"] if segment["end"] < 29]
     stop = round((spoken[-1]["end"] + 0.3) * 16_000)
     samples, rate = soundfile.read(LONG_FORM / request.param, dtype="float32", stop=stop)
-    directory = Path(embedded.model_directory())
+    directory = Path(package_data.model_directory())
     model = WhisperForConditionalGeneration.from_pretrained(directory, dtype=torch.float32)
     processor = WhisperProcessor.from_pretrained(directory)
     features = processor(samples, sampling_rate=rate, return_tensors="pt").input_features

@@ -14,10 +14,11 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 
-from pytest_whisperq import embedded, load_corpus, run_gates
+from pytest_whisperq import load_corpus, run_gates
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report.document import CANDIDATE, read
 from pytest_whisperq.starter import start
+from pytest_whisperq.system import package_data
 from pytest_whisperq.verdict import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def test_a_candidate_with_noise_in_its_weights_fails_both_gates(
     from safetensors.numpy import load_file, save_file
 
     wrecked = tmp_path / "wrecked"
-    shutil.copytree(embedded.model_directory(), wrecked)
+    shutil.copytree(package_data.model_directory(), wrecked)
     weights = load_file(wrecked / "model.safetensors")
     random = np.random.default_rng(0)
     for name, value in weights.items():
@@ -54,7 +55,7 @@ def test_a_candidate_with_noise_in_its_weights_fails_both_gates(
             noise = random.normal(0.0, 0.5 * value.astype(np.float32).std(), value.shape)
             weights[name] = (value + noise).astype(value.dtype)
     save_file(weights, wrecked / "model.safetensors", {"format": "pt"})
-    baseline = f"transformers:float32@{embedded.MODEL}"
+    baseline = f"transformers:float32@{package_data.MODEL}"
     # Heard to the end: parity has no verdict of a candidate that is stopped for its errors.
     run = gate_run(candidate="ctranslate2:int8", model=str(wrecked), baseline=baseline, early_stop="false")
     report = run_gates(run.config)
@@ -98,7 +99,7 @@ def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_pat
         shutil.copy(item.audio.path, recordings)
         rows.append(f'{item.audio.path.name},"{item.reference}",{item.language}')
     (recordings / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    arguments = command[1].replace("openai/whisper-small", embedded.MODEL).split()
+    arguments = command[1].replace("openai/whisper-small", package_data.MODEL).split()
     done = run_pytest(*arguments, f"--whisperq-cache-dir={cache_dir}", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "corpus recordings" in done.stdout

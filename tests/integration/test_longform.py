@@ -14,8 +14,8 @@ from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.backends.faster_whisper import FasterWhisperTranscriber
 from pytest_whisperq.corpus.longform import load_long_form, whole
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Verdict
 
 SECOND = audio.SAMPLE_RATE

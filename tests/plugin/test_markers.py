@@ -9,9 +9,9 @@ import pytest
 from scripted_project import GATES, Project, same, slipping
 
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.errors import BuildError
 from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
+from pytest_whisperq.system.errors import BuildError
 
 
 def write(project: Project, text: str) -> None:

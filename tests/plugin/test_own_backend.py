@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from scripted_project import Project, same
 
-from pytest_whisperq import embedded
 from pytest_whisperq.backends import registry
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend
+from pytest_whisperq.system import package_data
 
 DOCS = Path(__file__).parents[2] / "docs" / "own-backend.md"
 BLOCKS = re.findall(r"^```(python|toml)\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -175,7 +175,7 @@ def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(pytester: pytest
     pytest.importorskip("ctranslate2")
     folder = pytester.path / re.search(r'Path\("(.*?)"\)', CONVERTED)[1]  # type: ignore[index]
     folder.parent.mkdir()
-    source = embedded.model_directory("whisperq-micro")
+    source = package_data.model_directory("whisperq-micro")
     CTranslate2Backend().build("int8", source, folder, None)
     (folder / "config.json").write_text((folder / "config.json").read_text() + "\n")
     pytester.makeconftest(CONVERTED)

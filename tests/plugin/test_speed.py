@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scripted_project import Project, same, wrecked
 
-from pytest_whisperq.environment import cpu_features
+from pytest_whisperq.system.machine import cpu_features
 
 SPEED = """
 import pytest

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_whisperq.corpus import load_corpus
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 CLIPS = [f"clip {number}, é.wav" for number in range(4)]
 

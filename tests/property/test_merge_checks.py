@@ -18,7 +18,6 @@ from pytest_whisperq.contract.merge_kit import (
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject
 from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.contract.subject import ContractError
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming import (
     Chunk,
     Level,
@@ -30,6 +29,7 @@ from pytest_whisperq.streaming import (
     english_tens,
     key,
 )
+from pytest_whisperq.system.errors import StreamError
 
 CHECKS = {check.name: check for check in MERGE_CHECKS}
 

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_whisperq.config import parse_options
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.system.errors import ConfigError
 
 RANGES = {
     "max-drop": (-100, 100),

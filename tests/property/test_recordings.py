@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_whisperq import audio
 from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 rates = st.sampled_from([8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000])
 formats = st.sampled_from(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Check, Judgement, Verdict
 from pytest_whisperq.waivers import Waiver, covering, read_waivers, refuse_expired, settle
 

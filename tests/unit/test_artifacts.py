@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq import _files, artifacts, backends
+from pytest_whisperq import artifacts, backends
 from pytest_whisperq.artifacts import ArtifactStore
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.errors import BuildError, MissingDependency, StoreError
 from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
+from pytest_whisperq.system import files
+from pytest_whisperq.system.errors import BuildError, MissingDependency, StoreError
 
 
 def entry(tmp_path: Path, store: ArtifactStore, spec: ModelSpec) -> Path:
@@ -161,7 +162,7 @@ def test_a_disk_that_fills_while_publishing_leaves_no_entry(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_files.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         with pytest.raises(StoreError, match="No space left on device"):
             store.get(spec)
     assert not entry(tmp_path, store, spec).exists()

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import _lazy, _riff, audio
+from pytest_whisperq import _riff, audio
 from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import CorpusError
 
 
 def encoded(samples: object, rate: int = 16_000, subtype: str | None = None, kind: str = "WAV") -> bytes:
@@ -98,13 +99,13 @@ def test_a_flac_file_that_does_not_say_how_long_it_is_is_read_all_the_same(monke
     piped[22:26] = bytes(4)
     heard = audio.load(AudioSource(label="piped.flac", data=bytes(piped), offset=0.1, seconds=0.2))
     np.testing.assert_allclose(heard, samples[1600:4800], atol=1e-4)
-    monkeypatch.setattr(_lazy, "missing", lambda modules: modules)
+    monkeypatch.setattr(optional_imports, "missing", lambda modules: modules)
     with pytest.raises(CorpusError, match=r"piped\.flac: not readable .*does not say how long it is"):
         audio.load(AudioSource(label="piped.flac", data=bytes(piped)))
 
 
 def test_without_pyav_the_install_line_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_lazy, "missing", lambda modules: list(modules))
+    monkeypatch.setattr(optional_imports, "missing", lambda modules: list(modules))
     with pytest.raises(CorpusError, match=r'a\.wav: not readable as wav.*pip install "pytest-whisperq\[data\]"'):
         load(b"this is not audio at all" * 10)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import _files, audio
+from pytest_whisperq import audio
 from pytest_whisperq.audio_index import AudioIndex, ClipFacts
 from pytest_whisperq.corpus import Corpus, load_corpus
-from pytest_whisperq.errors import CorpusError, StoreError
+from pytest_whisperq.system import files
+from pytest_whisperq.system.errors import CorpusError, StoreError
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_a_full_disk_is_a_store_error(tmp_path: Path, corpus: Corpus, monkeypatc
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(StoreError, match=f"{tmp_path}: No space left on device.*--whisperq-cache-dir"):
         probe(tmp_path, corpus)
     assert not (tmp_path / "audio-index.json").exists()

@@ -20,10 +20,10 @@ from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.calibration import load_calibration_set, make_calibration, set_aside, without
 from pytest_whisperq.collect import Collector, Gated
 from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
-from pytest_whisperq.errors import BuildError, ConfigError, CorpusError, WhisperqError
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.preflight import calibration_lines
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.system.errors import BuildError, ConfigError, CorpusError, WhisperqError
 
 ALPHAS = (0.5, 0.95)
 StartRun = Callable[..., GateRun]

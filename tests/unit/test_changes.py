@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.report.changes import compare, difference
 from pytest_whisperq.report.document import StoredRun
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Check, Figure, Judgement, Verdict
 
 MakeStored = Callable[..., StoredRun]

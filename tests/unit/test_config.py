@@ -9,7 +9,7 @@ from pytest_whisperq import candidates, config
 from pytest_whisperq.backends import Backend
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.config import GateConfig, paths_of, resolve
-from pytest_whisperq.errors import ConfigError, MissingDependency
+from pytest_whisperq.system.errors import ConfigError, MissingDependency
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from pytest_whisperq.corpus import load_corpus
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 
 @pytest.fixture

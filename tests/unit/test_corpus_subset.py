@@ -8,7 +8,7 @@ import pytest
 
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.corpus import Corpus, Utterance, only_categories, only_english, subset
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 
 def corpus(**sizes: int) -> Corpus:

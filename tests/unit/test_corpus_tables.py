@@ -11,7 +11,7 @@ import soundfile
 from pytest_whisperq import audio
 from pytest_whisperq.corpus import Utterance, load_corpus
 from pytest_whisperq.corpus.rows import utterance
-from pytest_whisperq.errors import CorpusError
+from pytest_whisperq.system.errors import CorpusError
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

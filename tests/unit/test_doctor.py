@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq import doctor, embedded
+from pytest_whisperq import doctor
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.doctor import Symptom, examine
+from pytest_whisperq.system import package_data
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +76,9 @@ def test_a_cache_in_a_folder_that_is_closed_is_broken(tmp_path: Path, monkeypatc
 
 def test_embedded_recordings_that_changed_are_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audio = tmp_path / "audio"
-    shutil.copytree(embedded.corpus_directory(), audio / "evaluation")
+    shutil.copytree(package_data.corpus_directory(), audio / "evaluation")
     (audio / "SHA256SUMS").write_text(f"{'0' * 64}  evaluation/metadata.csv\n")
-    monkeypatch.setattr(embedded, "corpus_directory", lambda: audio / "evaluation")
+    monkeypatch.setattr(package_data, "corpus_directory", lambda: audio / "evaluation")
     symptom = found(tmp_path)["embedded data"]
     assert symptom.found == "1 recordings have changed, first evaluation/metadata.csv"
     assert "reinstall" in symptom.fix

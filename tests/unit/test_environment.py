@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.environment import cpu_features, cpu_groups, cpu_quota, peak_memory, reset_peak_memory, versions
+from pytest_whisperq.system.machine import cpu_features, cpu_groups, cpu_quota, peak_memory, reset_peak_memory, versions
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_what_keeps_a_runtime_from_instructions_is_a_feature_too(tmp_path: Path)
 def test_the_peak_of_a_stretch_of_code_is_told_and_forgotten() -> None:
     # In a process of its own: one that ran models keeps freed memory, and takes the block out of that.
     code = """
-from pytest_whisperq.environment import peak_memory, reset_peak_memory
+from pytest_whisperq.system.machine import peak_memory, reset_peak_memory
 block = bytearray(b"x" * 200_000_000)
 high = peak_memory()
 del block

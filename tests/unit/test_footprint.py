@@ -12,11 +12,11 @@ from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.costs import is_short
-from pytest_whisperq.errors import DecodeError
 from pytest_whisperq.gates import judge_determinism, judge_memory, judge_size
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.system.errors import DecodeError
 from pytest_whisperq.verdict import Verdict
 
 SOURCE = SourceModel(name="made", directory=Path("nowhere"), identity="made")

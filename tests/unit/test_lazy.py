@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq import _lazy
-from pytest_whisperq.errors import MissingDependency
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import MissingDependency
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def require() -> object:
     try:
-        return _lazy.require("fakelib", extra="openvino", purpose="do things")
+        return optional_imports.require("fakelib", extra="openvino", purpose="do things")
     finally:
         sys.modules.pop("fakelib", None)
 
@@ -32,12 +32,12 @@ def test_an_installed_module_is_imported(package: Path) -> None:
 
 def test_missing_modules_are_told_without_importing_the_others(package: Path) -> None:
     package.write_text("raise RuntimeError('imported')", encoding="utf-8")
-    assert _lazy.missing(("fakelib", "surely_not_installed")) == ["surely_not_installed"]
+    assert optional_imports.missing(("fakelib", "surely_not_installed")) == ["surely_not_installed"]
 
 
 def test_an_absent_module_gets_the_install_line() -> None:
     with pytest.raises(MissingDependency) as caught:
-        _lazy.require("surely_not_installed.part", extra="openvino", purpose="export models")
+        optional_imports.require("surely_not_installed.part", extra="openvino", purpose="export models")
     assert str(caught.value) == (
         "surely_not_installed is not installed; it is needed to export models. "
         'Run: pip install "pytest-whisperq[openvino]"'
@@ -82,7 +82,7 @@ def test_a_lazy_attribute_that_breaks_is_the_same_one_error(package: Path) -> No
     package.write_text(
         "good = 1\ndef __getattr__(name):\n    raise RuntimeError('torchvision is too old')", encoding="utf-8"
     )
-    assert _lazy.require_attribute("fakelib", "good", extra="torch", purpose="read") == 1
+    assert optional_imports.require_attribute("fakelib", "good", extra="torch", purpose="read") == 1
     with pytest.raises(MissingDependency, match=r"takes fakelib\.Model down with it .*pip uninstall torchvision"):
-        _lazy.require_attribute("fakelib", "Model", extra="torch", purpose="read")
+        optional_imports.require_attribute("fakelib", "Model", extra="torch", purpose="read")
     sys.modules.pop("fakelib", None)

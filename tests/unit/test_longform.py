@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pytest_whisperq import normalize
 from pytest_whisperq.corpus.longform import load_long_form, whole
-from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.measure.longform import cut, share_out
+from pytest_whisperq.system.errors import CorpusError
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=5).map(" ".join)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.system.errors import ConfigError
 
 Pairs = Callable[..., PairedTexts]
 

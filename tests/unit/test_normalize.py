@@ -8,7 +8,7 @@ import pytest
 from pytest_whisperq import normalize
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
 
 
 def corpus(*said: tuple[str | None, str]) -> Corpus:

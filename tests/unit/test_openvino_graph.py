@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.backends._openvino_graph import _held, _stored_weights
-from pytest_whisperq.errors import DecodeError
+from pytest_whisperq.system.errors import DecodeError
 
 
 def graph(*constants: tuple[str, tuple[int, ...]]) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from openvino import opset13 as ops
 
 from pytest_whisperq.backends._openvino_layers import compare, operations
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system.errors import BuildError
 
 WIDTH = 8
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_whisperq import normalize
-from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.system.errors import CorpusError
 
 
 def test_all_three_texts_are_normalized_and_nonspeech_is_left_out(make_pairs: Callable[..., PairedTexts]) -> None:

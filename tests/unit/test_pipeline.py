@@ -10,9 +10,9 @@ import pytest
 
 from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.config import resolve
-from pytest_whisperq.errors import ConfigError
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.run import run_gates
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Verdict
 
 StartRun = Callable[..., GateRun]

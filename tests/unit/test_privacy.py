@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.privacy import scrubber, shareable, text_digest, unquoted, without_tokens
+from pytest_whisperq.system.redaction import scrubber, shareable, text_digest, unquoted, without_tokens
 
 
 def test_tokens_of_the_environment_and_what_looks_like_one_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming import Chunk, LocalAgreement, StreamProfile, Word
 from pytest_whisperq.streaming.simulate import play, windows
+from pytest_whisperq.system.errors import StreamError
 
 PROFILE = StreamProfile(window=6000, hop=1000)
 

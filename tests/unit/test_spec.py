@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_whisperq import embedded
-from pytest_whisperq.errors import BuildError, unknown
 from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.errors import BuildError, unknown
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_real_hub_library_refuses_in_our_words_when_it_may_not_download() ->
     """In a fresh interpreter: huggingface_hub loads its parts late, and some not at all until they are imported."""
     code = (
         "from pytest_whisperq.spec import resolve_source\n"
-        "from pytest_whisperq.errors import BuildError\n"
+        "from pytest_whisperq.system.errors import BuildError\n"
         "try:\n    resolve_source('nobody/nothing')\nexcept BuildError as error:\n    print(error)\n"
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
@@ -119,12 +119,12 @@ def test_the_embedded_model_is_found_by_name_and_missed_by_name(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = SimpleNamespace(path=checkpoint.parent)
-    monkeypatch.setattr(embedded, "_root", lambda: root.path)
+    monkeypatch.setattr(package_data, "_root", lambda: root.path)
     with pytest.raises(BuildError, match=r"embedded model 'whisperq-micro' is missing from .*; reinstall"):
-        resolve_source(embedded.MODEL)
+        resolve_source(package_data.MODEL)
     (root.path / "models").mkdir()
-    checkpoint.rename(root.path / "models" / embedded.MODEL)
-    assert resolve_source(embedded.MODEL).directory == root.path / "models" / embedded.MODEL
+    checkpoint.rename(root.path / "models" / package_data.MODEL)
+    assert resolve_source(package_data.MODEL).directory == root.path / "models" / package_data.MODEL
 
 
 def test_a_spec_has_a_name() -> None:

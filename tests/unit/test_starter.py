@@ -11,11 +11,11 @@ import pytest
 import soundfile
 import soxr  # noqa: F401 - pytester forgets what is imported within it first, and this aborts when it is loaded again
 
-from pytest_whisperq import _lazy
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.corpus import load_corpus
-from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.starter import start
+from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import CorpusError
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_starter_runs_as_soon_as_its_texts_are_there(
 def test_a_starter_gates_what_is_installed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, absent: list[str], backend: str
 ) -> None:
-    monkeypatch.setattr(_lazy, "missing", lambda modules: [name for name in modules if name in absent])
+    monkeypatch.setattr(optional_imports, "missing", lambda modules: [name for name in modules if name in absent])
     start(folder)
     assert f"whisperq_backend = {backend}\n" in (folder / "pytest.ini").read_text()
 

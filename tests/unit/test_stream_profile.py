@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming import StreamProfile, required_overlap
 from pytest_whisperq.streaming.overlap import load_profile, save_profile
+from pytest_whisperq.system.errors import StreamError
 
 
 def test_what_a_merge_counts_on_unless_it_is_told() -> None:

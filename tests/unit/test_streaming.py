@@ -4,7 +4,6 @@ import unicodedata
 
 import pytest
 
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.streaming import (
     Chunk,
     LocalAgreement,
@@ -18,6 +17,7 @@ from pytest_whisperq.streaming import (
     key,
     required_overlap,
 )
+from pytest_whisperq.system.errors import StreamError
 
 
 def words(text: str, step: int = 300) -> tuple[Word, ...]:

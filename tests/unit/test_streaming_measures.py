@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.errors import StreamError
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.streaming import average_lagging, commit_lags, computing, stability
 from pytest_whisperq.streaming import Chunk, StreamProfile, Word
 from pytest_whisperq.streaming.overlap import widened
 from pytest_whisperq.streaming.simulate import Event, windows
+from pytest_whisperq.system.errors import StreamError
 
 ONE, TWO, THREE = Word("one", 0, 500), Word("two", 500, 900), Word("three", 1000, 1500)
 

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.corpus import Corpus, Utterance
-from pytest_whisperq.errors import CorpusError
 from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.taught import hearable, is_multilingual
 
 

@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_whisperq.errors import MissingDependency, StreamError
 from pytest_whisperq.measure.timeline import timeline
 from pytest_whisperq.report.timeline import draw
 from pytest_whisperq.streaming import Word
 from pytest_whisperq.streaming.simulate import Event
+from pytest_whisperq.system.errors import MissingDependency, StreamError
 
 ONE, TWO = Word("one", 100, 500), Word("two", 600, 900)
 EVENTS = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Check, Judgement, Verdict
 from pytest_whisperq.waivers import Settlement, Waiver, covering, read_waivers, refuse_expired, settle, today
 

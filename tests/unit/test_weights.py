@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.backends import _weights
-from pytest_whisperq.errors import BuildError
+from pytest_whisperq.system.errors import BuildError
 
 SOURCE = Path("checkpoint")
 LAYER = "model.decoder.layers.2.fc1.weight"

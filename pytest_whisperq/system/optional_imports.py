@@ -5,7 +5,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from pytest_whisperq.errors import MissingDependency
+from pytest_whisperq.system.errors import MissingDependency
 
 
 def install_line(extra: str) -> str:

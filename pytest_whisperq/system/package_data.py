@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pytest_whisperq.errors import BuildError, CorpusError
+from pytest_whisperq.system.errors import BuildError, CorpusError
 
 MODEL = "whisperq-micro"
 MODELS = (MODEL, "whisperq-micro-distil.en")
@@ -10,7 +10,7 @@ MODELS = (MODEL, "whisperq-micro-distil.en")
 
 
 def _root() -> Path:
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     packed = package / "data"
     return packed if packed.is_dir() else package.parent / "fixtures"
 

@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pytest_whisperq.errors import ConfigError, StoreError
+from pytest_whisperq.system.errors import ConfigError, StoreError
 
 
 def sha256(path: Path) -> str:
