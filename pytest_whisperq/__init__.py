@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_whisperq.config import GateConfig, resolve
-    from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
     from pytest_whisperq.run import Report, run_gates
     from pytest_whisperq.spec import ModelSpec
+    from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
     from pytest_whisperq.system.errors import WhisperqError
     from pytest_whisperq.verdict import Judgement, Verdict
 
@@ -30,15 +30,15 @@ __all__ = [
 ]
 
 _HOME = {
-    "Corpus": "corpus",
+    "Corpus": "speech.corpus",
     "GateConfig": "config",
     "Judgement": "verdict",
     "ModelSpec": "spec",
     "Report": "run",
-    "Utterance": "corpus",
+    "Utterance": "speech.corpus",
     "Verdict": "verdict",
     "WhisperqError": "system.errors",
-    "load_corpus": "corpus",
+    "load_corpus": "speech.corpus",
     "resolve": "config",
     "run_gates": "run",
 }

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pytest_whisperq import audio
-from pytest_whisperq.audio_index import ClipFacts
 from pytest_whisperq.backends import Calibration, Clip
-from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus, shuffled
 from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.clip_index import ClipFacts
+from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, shuffled
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError, CorpusError
 

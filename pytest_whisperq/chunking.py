@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_whisperq import audio
 from pytest_whisperq.backends import _whisper
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import resolve
-from pytest_whisperq.corpus.longform import whole
-from pytest_whisperq.corpus.spacing import without_spaces
 from pytest_whisperq.decode import Progress
 from pytest_whisperq.measure.error_rate import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.measure.metric import choose_metric
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus.longform import whole
+from pytest_whisperq.speech.corpus.spacing import without_spaces
 from pytest_whisperq.workbench import Workbench, silent
 
 MODEL = "transformers:float32"

@@ -14,7 +14,6 @@ from pytest_whisperq.backends import get_backend
 from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import paths_of
-from pytest_whisperq.corpus import categories
 from pytest_whisperq.measure.accuracy import bound_drop
 from pytest_whisperq.pipeline import EXTENDABLE, GateRun
 from pytest_whisperq.report.changes import compare
@@ -28,6 +27,7 @@ from pytest_whisperq.report.document import (
     utterance_rows,
 )
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.redaction import scrubber

@@ -11,10 +11,10 @@ from typing import Any
 
 from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.choices import DropType, Metric
-from pytest_whisperq.corpus import Corpus
 from pytest_whisperq.gates import Outcome, overrule
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measure.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
+from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.transcribe import TranscriptSet
 from pytest_whisperq.verdict import Verdict

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_whisperq import audio, normalize
-from pytest_whisperq.audio_index import MAX_SECONDS
 from pytest_whisperq.calibration import load_calibration_set
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus
 from pytest_whisperq.measure import catastrophe
 from pytest_whisperq.measure.intervals import independent
 from pytest_whisperq.measure.power import plan
 from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
-from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.speech import audio, normalizers
+from pytest_whisperq.speech.clip_index import MAX_SECONDS
+from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
+from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
             note(error)
         return found
     sounds: list[_Sound] = []
-    normalizer = normalize.get(normalize.choose(config.normalizer, corpus))
+    normalizer = normalizers.get(normalizers.choose(config.normalizer, corpus))
     for done, item in enumerate(corpus.utterances, start=1):
         found += [Finding(where=item.where, message=f"{item.id}: {text}") for text in _text_problems(item, normalizer)]
         try:

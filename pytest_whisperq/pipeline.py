@@ -5,7 +5,7 @@ from functools import cached_property, partial
 from itertools import compress
 from typing import Any
 
-from pytest_whisperq import gates, normalize
+from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.choices import DropType, Metric
@@ -14,6 +14,7 @@ from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.stream_gate import StreamGate
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Verdict
@@ -95,7 +96,7 @@ class GateRun(CostGates):
             drop_type=limit.drop_type,
             metric=limit.metric,
             bounds=limit.bounds,
-            others=normalize.compared(self.normalizer) if part is None else (),
+            others=normalizers.compared(self.normalizer) if part is None else (),
             confidence=self.config.confidence,
             fail_confidence=self.early.confidence,
             seed=self.config.seed,

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from pytest_whisperq import audio
 from pytest_whisperq.backends import Clip, _whisper
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import Corpus, Utterance, subset
 from pytest_whisperq.decode import Decoder
 from pytest_whisperq.measure.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus import Corpus, Utterance, subset
 from pytest_whisperq.system.errors import ConfigError, DecodeError, WhisperqError
 
 Stage = Literal["encoder", "decoder", "pipeline", "first token"]

@@ -8,7 +8,6 @@ from itertools import islice
 from statistics import fmean
 
 from pytest_whisperq import gates
-from pytest_whisperq.corpus.longform import WINDOW
 from pytest_whisperq.gates import StreamedWords, StreamLimits
 from pytest_whisperq.measure.longform import cut, parted
 from pytest_whisperq.measure.metric import choose_metric
@@ -23,6 +22,7 @@ from pytest_whisperq.measure.streaming import (
 )
 from pytest_whisperq.measure.timeline import timeline
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.speech.corpus.longform import WINDOW
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.simulate import Event
 from pytest_whisperq.streams import ALIGNER, Streamed, Streams

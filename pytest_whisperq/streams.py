@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pytest_whisperq import audio
 from pytest_whisperq.backends import Clip, Hypothesis, _whisper, check_installed, get_backend
 from pytest_whisperq.backends import Word as TimedWord
-from pytest_whisperq.corpus import Utterance
-from pytest_whisperq.corpus.longform import WINDOW, LongRecording, whole
-from pytest_whisperq.corpus.spacing import is_spaced
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.pairs import refuse_wordless
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus import Utterance
+from pytest_whisperq.speech.corpus.longform import WINDOW, LongRecording, whole
+from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join, key
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.streaming.simulate import Event, play, windows

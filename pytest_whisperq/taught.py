@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from pytest_whisperq.backends._whisper import generation_config
-from pytest_whisperq.corpus import Corpus, only_english
 from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.speech.corpus import Corpus, only_english
 from pytest_whisperq.system.errors import CorpusError
 
 

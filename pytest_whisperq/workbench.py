@@ -3,9 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pytest_whisperq import normalize
 from pytest_whisperq.artifacts import Artifact, ArtifactStore
-from pytest_whisperq.audio_index import AudioIndex, ClipFacts
 from pytest_whisperq.backends import Calibration, TimedText, get_backend
 from pytest_whisperq.calibration import (
     load_calibration_set,
@@ -19,17 +17,19 @@ from pytest_whisperq.calibration import (
 from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import GateConfig
-from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
-from pytest_whisperq.corpus.longform import OPTION as LONG_FORM_OPTION
-from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts, refuse_wordless
-from pytest_whisperq.normalize import Normalizer
 from pytest_whisperq.random_model import find_source
 from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
+from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
+from pytest_whisperq.speech.corpus.longform import OPTION as LONG_FORM_OPTION
+from pytest_whisperq.speech.corpus.longform import load_long_form, whole
+from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqError
 from pytest_whisperq.taught import hearable, is_multilingual
 from pytest_whisperq.transcribe import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
@@ -202,12 +202,12 @@ class Workbench:
     @cached_property
     def normalizer(self) -> Normalizer:
         """The normalizer asked for, or the one for the languages of the whole corpus, however little of it is heard."""
-        return normalize.get(normalize.choose(self.config.normalizer, self.whole_corpus))
+        return normalizers.get(normalizers.choose(self.config.normalizer, self.whole_corpus))
 
     @cached_property
     def long_normalizer(self) -> Normalizer:
         """The normalizer asked for, or the one for the languages of the long recordings."""
-        return normalize.get(normalize.choose(self.config.normalizer, self.long_form))
+        return normalizers.get(normalizers.choose(self.config.normalizer, self.long_form))
 
     @cached_property
     def metric(self) -> Metric:

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import audio, normalize, stopwatch
+from pytest_whisperq import stopwatch
 from pytest_whisperq.artifacts import Artifact
-from pytest_whisperq.audio import AudioSource
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
-from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.measure import timing
 from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.report.document import SCHEMA, StoredRun, rows_digest
 from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.speech import audio, normalizers
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.transcribe import TranscriptSet
 
 pytest_plugins = ["pytester"]
@@ -216,7 +217,7 @@ def make_pairs() -> MakePairs:
             _transcripts(precision, references if texts is None else texts, clips, heard)
             for precision, texts, heard in (("float32", baseline, None), ("int8", candidate, languages))
         )
-        return pair_texts(Corpus(name="made", utterances=utterances), normalize.get("identity"), *sets)
+        return pair_texts(Corpus(name="made", utterances=utterances), normalizers.get("identity"), *sets)
 
     return make
 

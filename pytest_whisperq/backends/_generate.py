@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, Word, _whisper
+from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import DecodeError
 

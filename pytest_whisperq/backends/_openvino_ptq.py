@@ -14,8 +14,8 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Calibration, _generate, _openvino_layers, _whisper
+from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, Word
-from pytest_whisperq.corpus.spacing import is_spaced
+from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
 

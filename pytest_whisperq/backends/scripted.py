@@ -18,8 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pytest_whisperq.audio import pcm_digest
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, Word
+from pytest_whisperq.speech.audio import pcm_digest
 from pytest_whisperq.system.errors import BuildError, DecodeError
 
 

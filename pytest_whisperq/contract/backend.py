@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.contract.subject import ContractError, Subject
+from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.system.errors import WhisperqError
 
 NO_PRECISION = "no-such-precision"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from pytest_whisperq import audio
 from pytest_whisperq.backends import (
     Backend,
     Calibration,
@@ -16,7 +15,8 @@ from pytest_whisperq.backends import (
     check_installed,
     get_backend,
 )
-from pytest_whisperq.corpus import load_corpus, subset
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus import load_corpus, subset
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import WhisperqError
 

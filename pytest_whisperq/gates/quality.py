@@ -10,7 +10,7 @@ from pytest_whisperq.measure.error_rate import COUNTED, align
 from pytest_whisperq.measure.language import measure_language
 from pytest_whisperq.measure.pairs import Pair, PairedTexts
 from pytest_whisperq.measure.parity import measure_parity
-from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.verdict import Check, Score
 
 

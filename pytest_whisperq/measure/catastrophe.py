@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, log, log1p
 
 from pytest_whisperq.choices import Metric
-from pytest_whisperq.corpus import Utterance
-from pytest_whisperq.corpus.spacing import without_spaces
 from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.measure.intervals import Interval, distinct, independent
 from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.speech.corpus import Utterance
+from pytest_whisperq.speech.corpus.spacing import without_spaces
 
 EMPTY, LOOP, LENGTH, TRUNCATED, LANGUAGE, NONSPEECH = KINDS = (
     *("empty", "loop", "length", "truncated tail", "language flip", "text on non-speech"),

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from pytest_whisperq.corpus.longform import LongRecording
-from pytest_whisperq.corpus.spacing import without_spaces
-from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.speech.corpus.longform import LongRecording
+from pytest_whisperq.speech.corpus.spacing import without_spaces
+from pytest_whisperq.speech.normalizers import Normalizer
 
 _SPACES = re.compile(r"[ \t\n\r\f\v]+")
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from pytest_whisperq.choices import Metric
-from pytest_whisperq.corpus import Corpus
+from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError
 
 

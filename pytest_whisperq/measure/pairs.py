@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.choices import Metric
-from pytest_whisperq.corpus import Corpus, Utterance
-from pytest_whisperq.corpus.spacing import without_spaces
-from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.speech.corpus.spacing import without_spaces
+from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.transcribe import TranscriptSet
 

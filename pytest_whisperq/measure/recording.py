@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.audio import SAMPLE_RATE
+from pytest_whisperq.speech.audio import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import numpy as np

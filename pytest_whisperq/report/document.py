@@ -14,12 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.audio_index import ClipFacts
 from pytest_whisperq.choices import Metric
-from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.measure.error_rate import count_errors, count_length
 from pytest_whisperq.measure.pairs import as_compared
-from pytest_whisperq.normalize import Normalizer
+from pytest_whisperq.speech.clip_index import ClipFacts
+from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
 from pytest_whisperq.system.redaction import shareable, text_digest

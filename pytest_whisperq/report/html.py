@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from pytest_whisperq import normalize
 from pytest_whisperq.measure.error_rate import COUNTED, align
 from pytest_whisperq.report import charts
 from pytest_whisperq.report.document import BASELINE, CANDIDATE
 from pytest_whisperq.report.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.report.overview import overview
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.verdict import Judgement, Series
 
 ROWS = 3000
@@ -68,7 +68,7 @@ def utterance_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     models = document["models"]
     baseline = next(name for name, model in models.items() if model["role"] == BASELINE)
     candidates = [name for name, model in models.items() if model["role"] == CANDIDATE]
-    normalizer = normalize.get(document["settings"]["normalizer"].partition(" ")[0])
+    normalizer = normalizers.get(document["settings"]["normalizer"].partition(" ")[0])
     rows = []
     for item in document["utterances"]:
         for name in candidates:

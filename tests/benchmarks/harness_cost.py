@@ -25,7 +25,6 @@ from typing import Any
 
 import jiwer
 
-from pytest_whisperq import audio
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends._whisper import quiet_libraries
 from pytest_whisperq.config import resolve
@@ -33,6 +32,7 @@ from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.timing import measure, rounds
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.speech import audio
 
 
 def start(cache: Path, clips: int, **options: str) -> GateRun:

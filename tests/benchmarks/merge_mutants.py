@@ -29,7 +29,14 @@ from tqdm import tqdm
 
 PACKAGE = "pytest_whisperq.streaming"
 MODULES = ("anchored", "slots", "overlap", "agreement")
-READY = ("pytest", "hypothesis.strategies", "pytest_whisperq.backends", "pytest_whisperq.corpus", "jiwer", "rich")
+READY = (
+    "pytest",
+    "hypothesis.strategies",
+    "pytest_whisperq.backends",
+    "pytest_whisperq.speech.corpus",
+    "jiwer",
+    "rich",
+)
 """Imported before mutants are forked; none of them may import `PACKAGE`."""
 MEMORY = 4 << 30
 """Bytes a mutant may use: some append without end."""

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_whisperq import normalize
 from pytest_whisperq.artifacts import Artifact
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.gates import judge_accuracy
 from pytest_whisperq.measure import accuracy, parity, sequential
 from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.measure.pairs import Pair, PairedTexts, pair_texts
 from pytest_whisperq.measure.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
 from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.transcribe import TranscriptSet
 from pytest_whisperq.verdict import Verdict
 
@@ -75,7 +75,7 @@ def load(path: Path = RECORDED) -> Recorded:
         ),
     )
     said = [line["baseline"] for line in lines]
-    normalizer = normalize.get(normalize.choose(None, corpus))
+    normalizer = normalizers.get(normalizers.choose(None, corpus))
     texts = pair_texts(corpus, normalizer, _said("float32", said), _said("int8", said))
     changed = [
         sorted({normalizer(text, line["language"]) for text in line["changed"].values()} - {pair.baseline})
@@ -158,7 +158,7 @@ COUNTING = (accuracy, parity, sequential)
 def heard_until_failed(texts: PairedTexts, limit: AccuracyLimit, *, confidence: float = 0.95, seed: int) -> int | None:
     """Return after how many utterances the early test fails the candidate; None where it does not."""
     order = shuffled(texts.clusters, seed)
-    heard = replace(texts, pairs=tuple(texts.pairs[index] for index in order), normalizer=normalize.get("identity"))
+    heard = replace(texts, pairs=tuple(texts.pairs[index] for index in order), normalizer=normalizers.get("identity"))
     return EarlyFail(heard, limit, SHARE * (1 - confidence)).after([pair.candidate for pair in heard.pairs])
 
 

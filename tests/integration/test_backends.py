@@ -12,12 +12,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from pytest_whisperq import audio
 from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.config import resolve
 from pytest_whisperq.measure.error_rate import count_errors, error_rate
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.speech import audio
 from pytest_whisperq.sweep import sweep
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import BuildError, DecodeError

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import soundfile
 
-from pytest_whisperq import audio, load_corpus
+from pytest_whisperq import load_corpus
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Transcriber
 from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.speech import audio
 from pytest_whisperq.system import package_data
 
 LONG_FORM = package_data.corpus_directory().parent / "longform"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import audio
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.backends.faster_whisper import FasterWhisperTranscriber
-from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Verdict
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import audio
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.backends._whisper import FrontEnd
-from pytest_whisperq.corpus.longform import load_long_form
 from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus.longform import load_long_form
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.system.errors import CorpusError, WhisperqError

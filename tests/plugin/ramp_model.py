@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends import Clip, Hypothesis, Word
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.streams import Streams
 
 NAMES = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett"]

@@ -5,11 +5,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq import normalize
 from pytest_whisperq.measure.error_rate import align, count_errors
+from pytest_whisperq.speech import normalizers
 
 words = st.lists(st.sampled_from(["a", "bb", "ccc", "dd"]), max_size=9).map(" ".join)
-free_text = st.text(st.sampled_from("ab \xa0\u2003\u3000\t.'é"), max_size=20).map(normalize.get("wer-standardize"))
+free_text = st.text(st.sampled_from("ab \xa0\u2003\u3000\t.'é"), max_size=20).map(normalizers.get("wer-standardize"))
 
 
 def levenshtein(one: list[str] | str, other: list[str] | str) -> int:

@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_whisperq.corpus import load_corpus
+from pytest_whisperq.speech.corpus import load_corpus
 from pytest_whisperq.system.errors import CorpusError
 
 CLIPS = [f"clip {number}, é.wav" for number in range(4)]

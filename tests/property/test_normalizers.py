@@ -8,29 +8,29 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_whisperq import normalize
 from pytest_whisperq.measure.accuracy import measure_accuracy
 from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.speech import normalizers
 
 Pairs = Callable[..., PairedTexts]
 text = st.text(max_size=40)
 letters = st.text(st.characters(categories=("Lo", "Mn", "Mc")), max_size=30)
 # Whisper's English normalizer is left out: of "oh twenty" it makes "020", and of that 20.
-IDEMPOTENT = sorted({*normalize.NORMALIZERS} - {"whisper-english"})
+IDEMPOTENT = sorted({*normalizers.NORMALIZERS} - {"whisper-english"})
 
 
 @pytest.mark.parametrize("name", IDEMPOTENT)
 @given(text=text)
 def test_normalizing_again_changes_nothing(name: str, text: str) -> None:
-    normalizer = normalize.get(name)
+    normalizer = normalizers.get(name)
     once = normalizer(text, "de")
     assert normalizer(once, "de") == once
 
 
-@pytest.mark.parametrize("name", normalize.NORMALIZERS)
+@pytest.mark.parametrize("name", normalizers.NORMALIZERS)
 @given(text=text, language=st.sampled_from(["en", "de", None]))
 def test_words_are_parted_by_single_spaces(name: str, text: str, language: str | None) -> None:
-    found = normalize.get(name)(text, language)
+    found = normalizers.get(name)(text, language)
     assert "  " not in found
     assert found == found.strip(" ")
 
@@ -39,7 +39,7 @@ def test_words_are_parted_by_single_spaces(name: str, text: str, language: str |
 def test_by_language_loses_no_letter_and_no_mark(text: str) -> None:
     composed = unicodedata.normalize("NFKC", text.lower())
     expected = [char for char in composed if char not in "\ufe0e\ufe0f" and not char.isspace()]
-    found = normalize.get("by-language")(text.lower(), "hi")
+    found = normalizers.get("by-language")(text.lower(), "hi")
     assert sorted(found.replace(" ", "")) == sorted(expected)
 
 

@@ -7,8 +7,8 @@ import soundfile
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_whisperq import audio
-from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.system.errors import CorpusError
 
 rates = st.sampled_from([8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000])

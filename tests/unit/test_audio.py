@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import _riff, audio
-from pytest_whisperq.audio import AudioSource
+from pytest_whisperq.speech import audio, riff
+from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 
@@ -264,7 +264,7 @@ def test_sizes_that_no_sample_is_missing_for_are_no_cut() -> None:
 
 def test_a_wav_of_unknown_length_beyond_what_riff_can_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        _riff, "sound_data", lambda file: _riff.SoundData(promises=None, holds=2**32, rate=32_000, frame=2, size_at=40)
+        riff, "sound_data", lambda file: riff.SoundData(promises=None, holds=2**32, rate=32_000, frame=2, size_at=40)
     )
     with pytest.raises(CorpusError, match=r"^a\.wav: a WAV of 4 GiB or more has to say how long it is; split it"):
         load(bytes(wav()))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import audio
-from pytest_whisperq.audio_index import AudioIndex, ClipFacts
-from pytest_whisperq.corpus import Corpus, load_corpus
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
+from pytest_whisperq.speech.corpus import Corpus, load_corpus
 from pytest_whisperq.system import files
 from pytest_whisperq.system.errors import CorpusError, StoreError
 

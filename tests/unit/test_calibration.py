@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from ramp_model import write_recording
 
-from pytest_whisperq import audio
 from pytest_whisperq import sweep as sweeping
 from pytest_whisperq.artifacts import ArtifactStore
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.audio_index import AudioIndex, ClipFacts
 from pytest_whisperq.backends import Calibration
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.calibration import load_calibration_set, make_calibration, set_aside, without
 from pytest_whisperq.collect import Collector, Gated
-from pytest_whisperq.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.preflight import calibration_lines
 from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
+from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.system.errors import BuildError, ConfigError, CorpusError, WhisperqError
 
 ALPHAS = (0.5, 0.95)

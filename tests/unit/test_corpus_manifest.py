@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq.corpus import load_corpus
+from pytest_whisperq.speech.corpus import load_corpus
 from pytest_whisperq.system.errors import CorpusError
 
 

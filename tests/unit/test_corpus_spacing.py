@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_whisperq.corpus.spacing import UNSPACED, is_spaced, without_spaces
+from pytest_whisperq.speech.corpus.spacing import UNSPACED, is_spaced, without_spaces
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import Corpus, Utterance, only_categories, only_english, subset
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus import Corpus, Utterance, only_categories, only_english, subset
 from pytest_whisperq.system.errors import CorpusError
 
 

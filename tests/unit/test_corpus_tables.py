@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import audio
-from pytest_whisperq.corpus import Utterance, load_corpus
-from pytest_whisperq.corpus.rows import utterance
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus import Utterance, load_corpus
+from pytest_whisperq.speech.corpus.rows import utterance
 from pytest_whisperq.system.errors import CorpusError
 
 pa = pytest.importorskip("pyarrow")

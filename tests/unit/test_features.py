@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from transformers import WhisperFeatureExtractor
 
-from pytest_whisperq.audio import SAMPLE_RATE
 from pytest_whisperq.backends._features import log_mel
+from pytest_whisperq.speech.audio import SAMPLE_RATE
 
 WINDOW = 30 * SAMPLE_RATE
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_whisperq import normalize
 from pytest_whisperq.gates import Outcome, judge, judge_accuracy, judge_language, judge_parity
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.verdict import Verdict
 
 Pairs = Callable[..., PairedTexts]
@@ -149,8 +149,8 @@ def spelt(clips: int, word: str) -> list[str]:
 def test_the_same_transcripts_are_scored_under_other_normalizers(make_pairs: Pairs) -> None:
     """The candidate spells another way: an error to some normalizers and none to others."""
     raw = make_pairs(spelt(300, "grey"), None, spelt(300, "Gray"), spoken=["en"] * 300)
-    texts = raw.under(normalize.get("whisper-basic"))
-    judgement = accuracy(texts, others=normalize.compared(texts.normalizer)).judgement
+    texts = raw.under(normalizers.get("whisper-basic"))
+    judgement = accuracy(texts, others=normalizers.compared(texts.normalizer)).judgement
     assert [(score.normalizer.split()[0], score.check.verdict) for score in judgement.scores] == [
         ("whisper-basic", Verdict.FAIL),
         ("identity", Verdict.FAIL),
@@ -168,7 +168,7 @@ def test_the_same_transcripts_are_scored_under_other_normalizers(make_pairs: Pai
 
 def test_other_normalizers_change_no_verdict(make_pairs: Pairs) -> None:
     raw = make_pairs(spelt(300, "grey"), None, spelt(300, "Gray"), spoken=["en"] * 300)
-    others = normalize.compared(raw.normalizer)
+    others = normalizers.compared(raw.normalizer)
     alone, beside = accuracy(raw), accuracy(raw, others=others)
     assert alone.judgement.checks == beside.judgement.checks
     assert alone.worst == beside.worst
@@ -177,7 +177,7 @@ def test_other_normalizers_change_no_verdict(make_pairs: Pairs) -> None:
 
 def test_a_baseline_that_hears_nothing_passes_under_no_normalizer(make_pairs: Pairs) -> None:
     raw = make_pairs(["AB CD"] * 400, ["x y"] * 400, ["x y"] * 400)
-    judgement = accuracy(raw, max_drop=5.0, others=normalize.compared(raw.normalizer)).judgement
+    judgement = accuracy(raw, max_drop=5.0, others=normalizers.compared(raw.normalizer)).judgement
     assert {score.check.verdict for score in judgement.scores} == {Verdict.INCONCLUSIVE}
     assert judgement.contradictions == ()
 

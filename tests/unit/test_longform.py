@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq import normalize
-from pytest_whisperq.corpus.longform import load_long_form, whole
 from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.measure.longform import cut, share_out
+from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system.errors import CorpusError
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=5).map(" ".join)
@@ -116,4 +116,4 @@ def test_numbers_do_not_run_together_where_utterances_part(
         for number, text in enumerate(texts)
     ]
     (recording,) = whole(load_long_form(str(listing(tmp_path, rows))))
-    assert share_out(recording, heard, normalize.get("whisper-english")) == expected
+    assert share_out(recording, heard, normalizers.get("whisper-english")) == expected

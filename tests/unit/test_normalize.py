@@ -5,9 +5,9 @@ import unicodedata
 import jiwer
 import pytest
 
-from pytest_whisperq import normalize
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import EMBEDDED, Corpus, Utterance, load_corpus
+from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
 from pytest_whisperq.system.errors import ConfigError
 
 
@@ -34,7 +34,7 @@ def corpus(*said: tuple[str | None, str]) -> Corpus:
     ],
 )
 def test_what_each_normalizer_does(name: str, text: str, expected: str) -> None:
-    assert normalize.get(name)(text) == expected
+    assert normalizers.get(name)(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,37 +52,37 @@ def test_what_each_normalizer_does(name: str, text: str, expected: str) -> None:
     ],
 )
 def test_by_language_keeps_what_belongs_to_letters(language: str | None, text: str, expected: str) -> None:
-    found = normalize.get("by-language")(text, language)
+    found = normalizers.get("by-language")(text, language)
     assert found == unicodedata.normalize("NFKC", expected)
 
 
 def test_whisper_basic_cuts_words_at_vowel_signs() -> None:
     """Why `by-language` is not simply that; a release of whisper-normalizer may end it."""
-    assert normalize.get("whisper-basic")("हिन्दी", "hi") == "ह न द"
+    assert normalizers.get("whisper-basic")("हिन्दी", "hi") == "ह न द"
 
 
 def test_only_by_language_minds_the_language() -> None:
-    for name in normalize.NORMALIZERS:
-        one = normalize.get(name)
+    for name in normalizers.NORMALIZERS:
+        one = normalizers.get(name)
         assert (one("The Grey, 5", "en") == one("The Grey, 5", "fr")) is (name != "by-language")
 
 
-@pytest.mark.parametrize("own", normalize.NORMALIZERS)
+@pytest.mark.parametrize("own", normalizers.NORMALIZERS)
 def test_raw_basic_and_by_language_are_compared_with_a_gate_s_own(own: str) -> None:
-    names = [one.name for one in normalize.compared(normalize.get(own))]
+    names = [one.name for one in normalizers.compared(normalizers.get(own))]
     assert names == [name for name in ("identity", "whisper-basic", "by-language") if name != own]
 
 
-@pytest.mark.parametrize("name", normalize.NORMALIZERS)
+@pytest.mark.parametrize("name", normalizers.NORMALIZERS)
 @pytest.mark.parametrize("text", ["", "   ", "\n\t"])
 def test_nothing_stays_nothing(name: str, text: str) -> None:
-    assert normalize.get(name)(text) == ""
+    assert normalizers.get(name)(text) == ""
 
 
 def test_wer_standardize_scores_as_jiwer_does() -> None:
     """The published int8 comparisons called jiwer with its own transformation."""
     reference, hypothesis = "Don't STOP  me, now [laugh]", "do not stop me now"
-    ours = normalize.get("wer-standardize")
+    ours = normalizers.get("wer-standardize")
     expected = jiwer.wer(
         reference,
         hypothesis,
@@ -107,19 +107,19 @@ def test_wer_standardize_scores_as_jiwer_does() -> None:
     ],
 )
 def test_the_default_suits_the_corpus(said: list[tuple[str | None, str]], expected: str) -> None:
-    assert normalize.choose(None, corpus(*said)) == expected
-    assert normalize.choose("identity", corpus(*said)) == "identity"
+    assert normalizers.choose(None, corpus(*said)) == expected
+    assert normalizers.choose("identity", corpus(*said)) == "identity"
 
 
 def test_the_embedded_corpus_keeps_the_normalizer_of_its_published_figures() -> None:
-    assert normalize.choose(None, load_corpus(EMBEDDED)) == "whisper-basic"
+    assert normalizers.choose(None, load_corpus(EMBEDDED)) == "whisper-basic"
 
 
 def test_an_unknown_normalizer_lists_the_valid_ones() -> None:
     with pytest.raises(
         ConfigError, match=r"'whisper'.*valid: by-language, identity, wer-standardize, whisper-basic, whisper-english"
     ):
-        normalize.get("whisper")
+        normalizers.get("whisper")
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_an_unknown_normalizer_lists_the_valid_ones() -> None:
     ],
 )
 def test_a_normalizer_names_the_code_that_does_it(name: str, version: str) -> None:
-    assert str(normalize.get(name)).startswith(f"{name} ({version}")
+    assert str(normalizers.get(name)).startswith(f"{name} ({version}")

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq import normalize
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.system.errors import CorpusError
 
 
@@ -14,7 +14,7 @@ def test_all_three_texts_are_normalized_and_nonspeech_is_left_out(make_pairs: Ca
     made = make_pairs(
         ["One, two.", ""], ["one TWO", "hm"], ["One three!", "ha"], clusters=["k", ""], kinds=["", "nonspeech"]
     )
-    texts = pair_texts(made.corpus, normalize.get("whisper-basic"), made.baseline, made.candidate)
+    texts = pair_texts(made.corpus, normalizers.get("whisper-basic"), made.baseline, made.candidate)
     (pair,) = texts.pairs
     assert (pair.reference, pair.baseline, pair.candidate) == ("one two", "one two", "one three")
     assert texts.clusters == ("k",)
@@ -25,22 +25,22 @@ def test_a_reference_that_the_normalizer_empties_is_refused(make_pairs: Callable
     with pytest.raises(
         CorpusError, match=r"metadata\.csv:3: nothing is left of the transcript '\[laughs\]'.*normalizer"
     ):
-        pair_texts(made.corpus, normalize.get("whisper-basic"), made.baseline, made.candidate)
+        pair_texts(made.corpus, normalizers.get("whisper-basic"), made.baseline, made.candidate)
 
 
 def test_under_another_normalizer_nothing_is_refused_and_nothing_transcribed(
     make_pairs: Callable[..., PairedTexts],
 ) -> None:
     raw = make_pairs(["It's Grey.", "[laughs]"], spoken=["en", "en"])
-    basic = raw.under(normalize.get("whisper-basic"))
+    basic = raw.under(normalizers.get("whisper-basic"))
     assert [pair.candidate for pair in basic.pairs] == ["it s grey"]
     assert basic.candidate is raw.candidate
-    assert [pair.reference for pair in raw.under(normalize.get("by-language")).pairs] == ["it is gray"]
+    assert [pair.reference for pair in raw.under(normalizers.get("by-language")).pairs] == ["it is gray"]
 
 
 def test_each_utterance_is_normalized_by_its_own_language(make_pairs: Callable[..., PairedTexts]) -> None:
     made = make_pairs(["It's Grey."] * 2, spoken=["en", "de"])
-    texts = pair_texts(made.corpus, normalize.get("by-language"), made.baseline, made.candidate)
+    texts = pair_texts(made.corpus, normalizers.get("by-language"), made.baseline, made.candidate)
     assert [(pair.reference, pair.baseline, pair.candidate) for pair in texts.pairs] == [
         ("it is gray",) * 3,
         ("it s grey",) * 3,
@@ -51,7 +51,7 @@ def test_what_is_normalized_is_not_normalized_again(make_pairs: Callable[..., Pa
     """Whisper's English normalizer makes "020" of "oh twenty", and of that 20."""
     made = make_pairs(["oh twenty"], ["020"], ["020"])
     (pair,) = pair_texts(
-        made.corpus, normalize.get("whisper-english"), made.baseline, made.candidate, is_normalized=True
+        made.corpus, normalizers.get("whisper-english"), made.baseline, made.candidate, is_normalized=True
     ).pairs
     assert pair.reference == pair.baseline == pair.candidate == "020"
 

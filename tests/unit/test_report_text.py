@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq import normalize
 from pytest_whisperq.gates import Outcome, judge_accuracy, judge_parity, judge_slices
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.report.text import dependence, explain, summary_table
+from pytest_whisperq.speech import normalizers
 
 Pairs = Callable[..., PairedTexts]
 
@@ -60,7 +60,7 @@ def test_the_table_marks_a_waived_gate_and_keeps_its_verdict(texts: PairedTexts)
 
 def test_a_failing_gate_lists_other_normalizers_and_says_if_they_disagree(make_pairs: Pairs) -> None:
     raw = make_pairs(["A b, c d"] * 40 + ["[x]"], None, ["a B c d"] * 40 + ["[x]"])
-    lines = explain(accuracy(raw, max_drop=30.0, others=normalize.compared(raw.normalizer)), "x").splitlines()
+    lines = explain(accuracy(raw, max_drop=30.0, others=normalizers.compared(raw.normalizer)), "x").splitlines()
     start = lines.index("  the same transcripts under other normalizers:")
     basic, by_language, dependent = lines[start + 1 : start + 4]
     assert basic.startswith("    whisper-basic (whisper-normalizer 0.")
@@ -71,7 +71,7 @@ def test_a_failing_gate_lists_other_normalizers_and_says_if_they_disagree(make_p
 
 
 def test_agreement_is_not_worth_a_warning(texts: PairedTexts) -> None:
-    outcome = accuracy(texts, others=normalize.compared(texts.normalizer))
+    outcome = accuracy(texts, others=normalizers.compared(texts.normalizer))
     assert dependence(outcome.judgement) == ""
     text = explain(outcome, "x")
     assert "under other normalizers" in text

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq import normalize
 from pytest_whisperq.artifacts import Artifact
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.gates import Outcome, StreamedWords, StreamLimits, judge_streaming
 from pytest_whisperq.measure.pairs import pair_texts
 from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.transcribe import TranscriptSet
 from pytest_whisperq.verdict import Check, Verdict
 
@@ -56,7 +56,7 @@ def streamed(
         )
 
     return StreamedWords(
-        texts=pair_texts(corpus, normalize.get("identity"), heard(offline_lost), heard(streamed_lost)),
+        texts=pair_texts(corpus, normalizers.get("identity"), heard(offline_lost), heard(streamed_lost)),
         lags={f"{n}": [9000.0 if n < late else 2000.0] * 4 + [None] for n in range(COUNT)},
         costs={f"{n}": [(1000 * load, 1000.0)] * 30 for n in range(10)},
         retractions=retractions,

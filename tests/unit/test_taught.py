@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import Corpus, Utterance
 from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.taught import hearable, is_multilingual
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq import normalize
 from pytest_whisperq.backends import Segment, TimedText, Word
 from pytest_whisperq.measure.timestamps import Drift, measure_drift, segment_shifts, timed_pairs, word_shifts
+from pytest_whisperq.speech import normalizers
 
-IDENTITY = normalize.get("identity")
+IDENTITY = normalizers.get("identity")
 Times = Sequence[tuple[float, float, str]]
 SPANS = st.lists(st.integers(0, 1500), min_size=2, max_size=12, unique=True).map(
     lambda steps: [(a / 50, b / 50, f"w{a}") for a, b in zip(sorted(steps)[::2], sorted(steps)[1::2], strict=False)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_whisperq import _riff
+from pytest_whisperq.speech import riff
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 
@@ -105,7 +105,7 @@ def as_flac(samples: "NDArray[np.float32]") -> bytes:
 
 def _whole(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "io.BytesIO | io.BufferedReader":
     """Refuse a WAV that was cut, and return one whose header does not say how long it is as one that does."""
-    found = _riff.sound_data(file)
+    found = riff.sound_data(file)
     if found is None:
         return file
     if found.is_cut:
@@ -119,7 +119,7 @@ def _whole(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "io.B
     if found.promises is not None:
         return file
     try:
-        return io.BytesIO(_riff.with_size(file, found))
+        return io.BytesIO(riff.with_size(file, found))
     except ValueError as error:
         raise CorpusError(f"{source.label}: {error}; split it, or write it to a file instead of a pipe") from error
 

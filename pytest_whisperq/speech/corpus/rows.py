@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus.types import NONSPEECH, Utterance
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus.types import NONSPEECH, Utterance
 from pytest_whisperq.system.errors import CorpusError
 
 AUDIO_KEYS = ("file_name", "audio_filepath", "audio", "path", "file")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from unicodedata import normalize
 
-from pytest_whisperq.corpus.types import Corpus, Utterance
+from pytest_whisperq.speech.corpus.types import Corpus, Utterance
 from pytest_whisperq.system.errors import CorpusError
 
 _FEW = 5

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.corpus.rows import AUDIO_KEYS, pick, utterance
-from pytest_whisperq.corpus.types import Utterance
+from pytest_whisperq.speech.corpus.rows import AUDIO_KEYS, pick, utterance
+from pytest_whisperq.speech.corpus.types import Utterance
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import first_line

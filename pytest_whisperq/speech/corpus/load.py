@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pytest_whisperq.corpus import manifest, tables
-from pytest_whisperq.corpus.manifest import OnError
-from pytest_whisperq.corpus.types import Corpus, Utterance
+from pytest_whisperq.speech.corpus import manifest, tables
+from pytest_whisperq.speech.corpus.manifest import OnError
+from pytest_whisperq.speech.corpus.types import Corpus, Utterance
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import user_path

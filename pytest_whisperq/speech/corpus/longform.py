@@ -4,10 +4,10 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus.load import EMBEDDED, load_corpus
-from pytest_whisperq.corpus.rows import utterance
-from pytest_whisperq.corpus.types import Corpus, Utterance
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus.load import EMBEDDED, load_corpus
+from pytest_whisperq.speech.corpus.rows import utterance
+from pytest_whisperq.speech.corpus.types import Corpus, Utterance
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.corpus.rows import utterance
-from pytest_whisperq.corpus.types import Utterance
+from pytest_whisperq.speech.corpus.rows import utterance
+from pytest_whisperq.speech.corpus.types import Utterance
 from pytest_whisperq.system.errors import CorpusError
 
 MANIFEST_SUFFIXES = (".csv", ".jsonl", ".json")

@@ -1,8 +1,8 @@
 """Evaluation corpora: utterances with their reference text, read from wherever people keep them."""
 
-from pytest_whisperq.corpus.load import EMBEDDED, load_corpus
-from pytest_whisperq.corpus.subset import categories, only_categories, only_english, shuffled, subset
-from pytest_whisperq.corpus.types import NONSPEECH, Corpus, Utterance
+from pytest_whisperq.speech.corpus.load import EMBEDDED, load_corpus
+from pytest_whisperq.speech.corpus.subset import categories, only_categories, only_english, shuffled, subset
+from pytest_whisperq.speech.corpus.types import NONSPEECH, Corpus, Utterance
 
 __all__ = [
     "EMBEDDED",

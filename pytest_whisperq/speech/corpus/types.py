@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus.spacing import is_spaced
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus.spacing import is_spaced
 
 NONSPEECH = "nonspeech"
 """The ``kind`` of a clip in which nobody speaks: the only one whose reference may be empty."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pytest_whisperq.corpus import Corpus
+from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import unknown
 from pytest_whisperq.system.machine import versions
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_whisperq import audio
-from pytest_whisperq.audio import AudioSource
-from pytest_whisperq.corpus import Corpus, Utterance
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.machine import versions

@@ -1,0 +1,1 @@
+"""Recordings and their transcripts: audio, corpora, and the normalizers under which texts are compared."""
