@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_whisperq.config import GateConfig, resolve
+    from pytest_whisperq.models.source import ModelSpec
     from pytest_whisperq.run import Report, run_gates
-    from pytest_whisperq.spec import ModelSpec
     from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
     from pytest_whisperq.system.errors import WhisperqError
     from pytest_whisperq.verdict import Judgement, Verdict
@@ -33,7 +33,7 @@ _HOME = {
     "Corpus": "speech.corpus",
     "GateConfig": "config",
     "Judgement": "verdict",
-    "ModelSpec": "spec",
+    "ModelSpec": "models.source",
     "Report": "run",
     "Utterance": "speech.corpus",
     "Verdict": "verdict",

@@ -15,6 +15,7 @@ from pytest_whisperq.candidates import Candidate
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import paths_of
 from pytest_whisperq.measure.accuracy import bound_drop
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import EXTENDABLE, GateRun
 from pytest_whisperq.report.changes import compare
 from pytest_whisperq.report.document import (
@@ -26,7 +27,6 @@ from pytest_whisperq.report.document import (
     corpus_digest,
     utterance_rows,
 )
-from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import WhisperqError

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.backends import Clip, Hypothesis, TimedText, Transcriber, _whisper, get_backend
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.corpus.longform import LongRecording

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.artifacts import is_sound
 from pytest_whisperq.collect import Collector
+from pytest_whisperq.models.store import is_sound
 from pytest_whisperq.report.document import REPORTED
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import ConfigError

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.calibration import load_calibration_set
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.measure import catastrophe
 from pytest_whisperq.measure.intervals import independent
 from pytest_whisperq.measure.power import plan
 from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
+from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.clip_index import MAX_SECONDS
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus

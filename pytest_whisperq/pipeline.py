@@ -13,7 +13,7 @@ from pytest_whisperq.costs import CostGates
 from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.stream_gate import StreamGate
 from pytest_whisperq.system.errors import ConfigError

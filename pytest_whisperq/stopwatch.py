@@ -11,7 +11,7 @@ from pytest_whisperq.backends import Clip, _whisper
 from pytest_whisperq.config import GateConfig
 from pytest_whisperq.decode import Decoder
 from pytest_whisperq.measure.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Corpus, Utterance, subset
 from pytest_whisperq.system.errors import ConfigError, DecodeError, WhisperqError

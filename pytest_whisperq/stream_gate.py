@@ -21,7 +21,7 @@ from pytest_whisperq.measure.streaming import (
     token,
 )
 from pytest_whisperq.measure.timeline import timeline
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus.longform import WINDOW
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.simulate import Event

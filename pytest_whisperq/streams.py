@@ -14,7 +14,7 @@ from pytest_whisperq.backends import Word as TimedWord
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.pairs import refuse_wordless
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.corpus.longform import WINDOW, LongRecording, whole

@@ -14,10 +14,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.decode import Decoder
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.files import cache_error

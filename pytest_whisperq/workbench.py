@@ -3,17 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.backends import Calibration, TimedText, get_backend
-from pytest_whisperq.calibration import (
-    load_calibration_set,
-    make_calibration,
-    refuse_overlap,
-    refuse_same_files,
-    set_aside,
-    takes_embedded,
-    without,
-)
 from pytest_whisperq.candidates import Candidate, explicit_candidate
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.config import GateConfig
@@ -22,8 +12,19 @@ from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts, refuse_wordless
-from pytest_whisperq.random_model import find_source
-from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.models.calibration import (
+    load_calibration_set,
+    make_calibration,
+    refuse_overlap,
+    refuse_same_files,
+    set_aside,
+    takes_embedded,
+    without,
+)
+from pytest_whisperq.models.languages import hearable, is_multilingual
+from pytest_whisperq.models.random_weights import find_source
+from pytest_whisperq.models.source import ModelSpec, SourceModel
+from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
@@ -31,7 +32,6 @@ from pytest_whisperq.speech.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqError
-from pytest_whisperq.taught import hearable, is_multilingual
 from pytest_whisperq.transcribe import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
 
 

@@ -13,13 +13,13 @@ import pytest
 import soundfile
 
 from pytest_whisperq import stopwatch
-from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.measure import timing
 from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.models.source import ModelSpec, SourceModel
+from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.report.document import SCHEMA, StoredRun, rows_digest
-from pytest_whisperq.spec import ModelSpec, SourceModel
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq import _typed, cache
+from pytest_whisperq import _typed
 from pytest_whisperq.commands import add, typed
 from pytest_whisperq.config import cache_directory
+from pytest_whisperq.models import cache
 from pytest_whisperq.system.errors import ConfigError
 
 _MEGABYTE = 1e6

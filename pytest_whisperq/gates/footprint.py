@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import Hypothesis
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, baseline_name, exactly, footprint, judge
 from pytest_whisperq.measure.intervals import Interval
 from pytest_whisperq.measure.memory import MemoryMeasurement
+from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.verdict import Check, Judgement, Verdict
 

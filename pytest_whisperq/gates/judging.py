@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from math import ceil
 
-from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.choices import Metric
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.verdict import Check, Judgement, Verdict
 

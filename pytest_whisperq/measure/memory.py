@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.backends import Clip, _whisper, get_backend
 from pytest_whisperq.backends.registry import in_file, source_of
+from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.system.errors import DecodeError
 from pytest_whisperq.system.machine import peak_memory
 

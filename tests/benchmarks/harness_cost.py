@@ -30,8 +30,8 @@ from pytest_whisperq.backends._whisper import quiet_libraries
 from pytest_whisperq.config import resolve
 from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.timing import measure, rounds
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.speech import audio
 
 

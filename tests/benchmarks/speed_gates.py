@@ -23,8 +23,8 @@ from scipy.special import betaincinv
 from pytest_whisperq.config import resolve
 from pytest_whisperq.gates import speed_check
 from pytest_whisperq.measure.timing import Timing, Work
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.stopwatch import CLIPS, STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.verdict import Verdict
 

@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 from pytest_whisperq.config import resolve
 from pytest_whisperq.measure.timing import Round, measure, settle
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.spec import ModelSpec
 from pytest_whisperq.stopwatch import STAGES, Stage, Stopwatch
 
 PAIRS = ("ctranslate2:int8", "openvino:int8-ptq")

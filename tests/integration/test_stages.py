@@ -8,8 +8,8 @@ import pytest
 from pytest_whisperq import stopwatch
 from pytest_whisperq.backends import Clip, in_all
 from pytest_whisperq.backends._whisper import FrontEnd
+from pytest_whisperq.models.random_weights import random_source
 from pytest_whisperq.pipeline import HEARD, GateRun
-from pytest_whisperq.random_model import random_source
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Verdict

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.artifacts import ArtifactStore
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.config import resolve
 from pytest_whisperq.decode import Progress
+from pytest_whisperq.models.source import ModelSpec, resolve_source
+from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.spec import ModelSpec, resolve_source
 from pytest_whisperq.workbench import silent
 
 StartRun = Callable[..., GateRun]

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq import artifacts, backends
-from pytest_whisperq.artifacts import ArtifactStore
+from pytest_whisperq import backends
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
+from pytest_whisperq.models import store as artifacts
+from pytest_whisperq.models.source import ModelSpec, SourceModel, resolve_source
+from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.system import files
 from pytest_whisperq.system.errors import BuildError, MissingDependency, StoreError
 

@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 from filelock import FileLock
 
-from pytest_whisperq import cache
 from pytest_whisperq.__main__ import main
-from pytest_whisperq.artifacts import Artifact, ArtifactStore
 from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.models import cache
+from pytest_whisperq.models.random_weights import made_here
+from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.random_model import made_here
-from pytest_whisperq.spec import ModelSpec
 
 StartRun = Callable[..., GateRun]
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_whisperq.spec import ModelSpec, SourceModel, resolve_source
+from pytest_whisperq.models.source import ModelSpec, SourceModel, resolve_source
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import BuildError, unknown
 
@@ -106,7 +106,7 @@ def test_a_hub_that_cannot_provide_is_one_line_with_what_to_check(
 def test_the_real_hub_library_refuses_in_our_words_when_it_may_not_download() -> None:
     """In a fresh interpreter: huggingface_hub loads its parts late, and some not at all until they are imported."""
     code = (
-        "from pytest_whisperq.spec import resolve_source\n"
+        "from pytest_whisperq.models.source import resolve_source\n"
         "from pytest_whisperq.system.errors import BuildError\n"
         "try:\n    resolve_source('nobody/nothing')\nexcept BuildError as error:\n    print(error)\n"
     )

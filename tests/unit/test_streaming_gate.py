@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.artifacts import Artifact
 from pytest_whisperq.gates import Outcome, StreamedWords, StreamLimits, judge_streaming
 from pytest_whisperq.measure.pairs import pair_texts
-from pytest_whisperq.spec import ModelSpec, SourceModel
+from pytest_whisperq.models.source import ModelSpec, SourceModel
+from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.models.languages import hearable, is_multilingual
+from pytest_whisperq.models.source import SourceModel
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.errors import CorpusError
-from pytest_whisperq.taught import hearable, is_multilingual
 
 
 def corpus(*languages: str | None) -> Corpus:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from pytest_whisperq import transcribe
-from pytest_whisperq.artifacts import ArtifactStore
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.decode import Decoder
+from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.system.errors import DecodeError, StoreError
 from pytest_whisperq.transcribe import TranscriptSet

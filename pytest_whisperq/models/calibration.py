@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_whisperq.backends import Calibration, Clip
-from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.models.source import SourceModel
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, shuffled

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pytest_whisperq.artifacts import SCHEMA, is_sound
-from pytest_whisperq.random_model import made_here
+from pytest_whisperq.models.random_weights import made_here
+from pytest_whisperq.models.store import SCHEMA, is_sound
 from pytest_whisperq.system.files import cache_error
 from pytest_whisperq.system.machine import versions
 

@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, code_digest, get_backend
-from pytest_whisperq.spec import ModelSpec
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.system.errors import BuildError, WhisperqError
 from pytest_whisperq.system.files import cache_error, replace_text, sha256, to_disk
 from pytest_whisperq.system.machine import cpu_features, peak_memory, reset_peak_memory, versions

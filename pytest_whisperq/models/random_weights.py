@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from pytest_whisperq.backends._whisper import quiet_libraries
-from pytest_whisperq.spec import RANDOM, SourceModel, resolve_source, source_in
+from pytest_whisperq.models.source import RANDOM, SourceModel, resolve_source, source_in
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import unknown
 from pytest_whisperq.system.files import cache_error

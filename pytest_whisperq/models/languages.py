@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pytest_whisperq.backends._whisper import generation_config
-from pytest_whisperq.spec import SourceModel
+from pytest_whisperq.models.source import SourceModel
 from pytest_whisperq.speech.corpus import Corpus, only_english
 from pytest_whisperq.system.errors import CorpusError
 
