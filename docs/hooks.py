@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.plugin.markers import MARKERS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_whisperq.config import GateConfig, resolve
+    from pytest_whisperq.config.settings import GateConfig, resolve
     from pytest_whisperq.models.source import ModelSpec
     from pytest_whisperq.run import Report, run_gates
     from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
@@ -31,7 +31,7 @@ __all__ = [
 
 _HOME = {
     "Corpus": "speech.corpus",
-    "GateConfig": "config",
+    "GateConfig": "config.settings",
     "Judgement": "verdict",
     "ModelSpec": "models.source",
     "Report": "run",
@@ -39,7 +39,7 @@ _HOME = {
     "Verdict": "verdict",
     "WhisperqError": "system.errors",
     "load_corpus": "speech.corpus",
-    "resolve": "config",
+    "resolve": "config.settings",
     "run_gates": "run",
 }
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_whisperq.backends import _whisper
-from pytest_whisperq.choices import Metric
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decode import Progress
 from pytest_whisperq.measure.error_rate import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.measure.metric import choose_metric

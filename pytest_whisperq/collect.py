@@ -11,9 +11,9 @@ from typing import Any
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
-from pytest_whisperq.candidates import Candidate
-from pytest_whisperq.choices import Metric
-from pytest_whisperq.config import paths_of
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.measure.accuracy import bound_drop
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import EXTENDABLE, GateRun

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import Clip
-from pytest_whisperq.candidates import Candidate
+from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.history import History
 from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.speech import audio

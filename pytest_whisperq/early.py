@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from pytest_whisperq.candidates import Candidate
-from pytest_whisperq.choices import DropType, Metric
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.config.choices import DropType, Metric
 from pytest_whisperq.gates import Outcome, overrule
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measure.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import exp, hypot, log
 
 from pytest_whisperq import gates
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.config import GateConfig
+from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.measure import catastrophe
 from pytest_whisperq.measure.intervals import independent
 from pytest_whisperq.measure.power import plan

@@ -7,8 +7,8 @@ from typing import Any
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
-from pytest_whisperq.candidates import Candidate
-from pytest_whisperq.choices import DropType, Metric
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.config.choices import DropType, Metric
 from pytest_whisperq.costs import CostGates
 from pytest_whisperq.early import EarlyStopping
 from pytest_whisperq.measure.metric import choose_metric

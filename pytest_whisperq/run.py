@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.config import GateConfig
+from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decode import Progress
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.verdict import Judgement, Verdict

@@ -5,7 +5,7 @@ from statistics import median, quantiles
 
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
-from pytest_whisperq.candidates import Candidate, explicit_candidate
+from pytest_whisperq.config.candidates import Candidate, explicit_candidate
 from pytest_whisperq.measure.contention import ProcessorState, unseen
 from pytest_whisperq.measure.timing import Timing
 from pytest_whisperq.models.source import ModelSpec

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from pytest_whisperq.backends import check_installed, get_backend
-from pytest_whisperq.config import GateConfig
+from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.measure.power import plan
 from pytest_whisperq.preflight import forecast
 from pytest_whisperq.report.document import corpus_digest

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decode import Progress
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report import timeline

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.candidates import explicit_candidate
+from pytest_whisperq.config.candidates import explicit_candidate
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import first_line
 from pytest_whisperq.verdict import Judgement, Verdict

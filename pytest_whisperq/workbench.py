@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pytest_whisperq.backends import Calibration, TimedText, get_backend
-from pytest_whisperq.candidates import Candidate, explicit_candidate
-from pytest_whisperq.choices import Metric
-from pytest_whisperq.config import GateConfig
+from pytest_whisperq.config.candidates import Candidate, explicit_candidate
+from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decode import Decoder, Progress
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from pytest_whisperq._typed import Option
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
+from pytest_whisperq.config.values import Option
 
 _Value = TypeVar("_Value")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.commands import add, add_options, given, named
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import replace_text
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq import _typed
 from pytest_whisperq.commands import add, add_options, given, named, typed
+from pytest_whisperq.config import values
 from pytest_whisperq.system.errors import ConfigError
 
 _SWEPT_WITH = named(
@@ -33,16 +33,16 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--smooth-quant",
         metavar="ENCODER,DECODER",
-        type=typed(_typed.two_alphas),
+        type=typed(values.two_alphas),
         action="append",
         help="SmoothQuant strengths, again for each pair to try (default: 0.5,0.95 0.5,0.5 and 0.95,0.95)",
     )
     text = "decode long recordings in overlapping chunks and window after window, and compare words and time"
     parser = add(commands, "chunking", text, _chunking)
     add_options(parser, _COMPARED_WITH)
-    seconds = typed(_typed.number(1, 30, "a number of seconds from 1 to 30"))
+    seconds = typed(values.number(1, 30, "a number of seconds from 1 to 30"))
     parser.add_argument("--chunk-seconds", metavar="S", type=seconds, default=30.0, help="length of a chunk (30)")
-    size = typed(_typed.whole(1, "a whole number, 1 or more"))
+    size = typed(values.whole(1, "a whole number, 1 or more"))
     parser.add_argument("--batch-size", metavar="N", type=size, default=8, help="chunks decoded at once (8)")
     text = "stream long recordings through a model: what that costs, what its windows are like, and a picture"
     parser = add(commands, "stream", text, _stream)
@@ -53,7 +53,7 @@ def register(commands: Any) -> None:
 
 def _counts(text: str) -> tuple[int, ...]:
     problem = "whole numbers, 1 or more, such as 16,32"
-    count = _typed.whole(1, problem)
+    count = values.whole(1, problem)
     return tuple(count(part) for part in text.split(","))
 
 

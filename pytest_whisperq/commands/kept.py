@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq import _typed
 from pytest_whisperq.commands import add, typed
-from pytest_whisperq.config import cache_directory
+from pytest_whisperq.config import values
+from pytest_whisperq.config.settings import cache_directory
 from pytest_whisperq.models import cache
 from pytest_whisperq.system.errors import ConfigError
 
@@ -34,7 +34,7 @@ def register(commands: Any) -> None:
             help="where it is (default: the platform's cache directory; what an ini file says is not read)",
         )
         if name == "prune":
-            days = typed(_typed.number(0, float("inf"), "a number of days, 0 or more", never=float("inf")))
+            days = typed(values.number(0, float("inf"), "a number of days, 0 or more", never=float("inf")))
             action.add_argument("--older-than", metavar="DAYS", type=days, help="also what has not changed for so long")
 
 

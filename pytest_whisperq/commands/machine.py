@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.commands import add
-from pytest_whisperq.config import cache_directory
+from pytest_whisperq.config.settings import cache_directory
 
 
 def register(commands: Any) -> None:

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq import _typed
 from pytest_whisperq.commands import add, typed
+from pytest_whisperq.config import values
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import replace_text
 
@@ -24,7 +24,7 @@ def register(commands: Any) -> None:
         default=[],
         help="candidates that belong together though they are called differently; again for each pair",
     )
-    level = typed(_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1))
+    level = typed(values.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1))
     parser.add_argument("--confidence", metavar="LEVEL", type=level, default=0.95, help="of the bounds (0.95)")
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="also write the later run's report with the comparison"

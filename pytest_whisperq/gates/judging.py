@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import ceil
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.models.source import ModelSpec

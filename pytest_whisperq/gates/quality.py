@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_whisperq.choices import Bounds, DropType, Metric
+from pytest_whisperq.config.choices import Bounds, DropType, Metric
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measure.error_rate import COUNTED, align

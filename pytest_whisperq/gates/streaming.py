@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.gates.judging import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.gates.quality import worst_utterances
 from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy

@@ -6,7 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.choices import Bounds, DropType, Metric
+from pytest_whisperq.config.choices import Bounds, DropType, Metric
 from pytest_whisperq.measure.error_rate import ErrorCount, count_errors, error_rate
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio
 from pytest_whisperq.measure.mapsswe import bound_segments, segments

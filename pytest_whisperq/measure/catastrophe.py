@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor, log, log1p
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.measure.error_rate import count_errors
 from pytest_whisperq.measure.intervals import Interval, distinct, independent
 from pytest_whisperq.measure.pairs import PairedTexts

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 
 COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters"})
 """What each metric counts."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.corpus.spacing import without_spaces
 from pytest_whisperq.speech.normalizers import Normalizer

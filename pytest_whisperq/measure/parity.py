@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.measure.error_rate import ErrorCount, count_errors
 from pytest_whisperq.measure.intervals import Interval, bound_ratio
 from pytest_whisperq.measure.pairs import PairedTexts

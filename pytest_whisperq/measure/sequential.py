@@ -28,7 +28,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_whisperq.choices import Bounds, DropType, Metric
+from pytest_whisperq.config.choices import Bounds, DropType, Metric
 from pytest_whisperq.measure.error_rate import ErrorCount, count_errors
 from pytest_whisperq.measure.intervals import MIN_CLUSTERS
 from pytest_whisperq.measure.pairs import Pair, PairedTexts

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.plugin import hookspecs
 from pytest_whisperq.plugin.fixtures import (
     whisperq_baseline,
@@ -19,7 +19,7 @@ from pytest_whisperq.plugin.markers import MARKERS, MERGE_CONTRACT, candidate_of
 from pytest_whisperq.system.errors import WhisperqError
 
 if TYPE_CHECKING:
-    from pytest_whisperq.candidates import Candidate
+    from pytest_whisperq.config.candidates import Candidate
 
 __all__ = [
     "whisperq_baseline",

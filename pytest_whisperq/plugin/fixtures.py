@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_whisperq.config import GateConfig
+    from pytest_whisperq.config.settings import GateConfig
     from pytest_whisperq.models.store import Artifact
     from pytest_whisperq.plugin.gating import Gate
     from pytest_whisperq.speech.corpus import Corpus

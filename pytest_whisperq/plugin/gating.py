@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
+from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.gates import Outcome
-from pytest_whisperq.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY

@@ -9,7 +9,7 @@ import pytest
 from pytest_whisperq.system.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pytest_whisperq.candidates import Candidate
+    from pytest_whisperq.config.candidates import Candidate
 
 
 class Marker(NamedTuple):

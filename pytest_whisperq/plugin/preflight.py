@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.candidates import Candidate
+from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.measure.pairs import refuse_wordless
 from pytest_whisperq.measure.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq import _typed
-from pytest_whisperq._typed import Option
 from pytest_whisperq.backends import register
-from pytest_whisperq.config import GateConfig, paths_of, resolve
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config import values as _typed
+from pytest_whisperq.config.options import OPTIONS
+from pytest_whisperq.config.settings import GateConfig, paths_of, resolve
+from pytest_whisperq.config.values import Option
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for

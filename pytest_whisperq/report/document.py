@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.measure.error_rate import count_errors, count_length
 from pytest_whisperq.measure.pairs import as_compared
 from pytest_whisperq.speech.clip_index import ClipFacts

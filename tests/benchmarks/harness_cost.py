@@ -27,7 +27,7 @@ import jiwer
 
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends._whisper import quiet_libraries
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.timing import measure, rounds
 from pytest_whisperq.models.source import ModelSpec

@@ -7,7 +7,7 @@ again when the embedded model or corpus changes. Builds and decodes what is not 
 import json
 from pathlib import Path
 
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.system.machine import cpu_features, versions
 

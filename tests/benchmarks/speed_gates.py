@@ -20,7 +20,7 @@ from typing import Any
 
 from scipy.special import betaincinv
 
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates import speed_check
 from pytest_whisperq.measure.timing import Timing, Work
 from pytest_whisperq.models.source import ModelSpec

@@ -20,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measure.timing import Round, measure, settle
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import GateRun

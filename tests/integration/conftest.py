@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.pipeline import GateRun
 
 CLIPS = "60"

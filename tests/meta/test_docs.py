@@ -16,7 +16,7 @@ import yaml
 
 from pytest_whisperq import contract
 from pytest_whisperq.__main__ import parser
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.plugin.markers import MARKERS, MERGE_CONTRACT, check_keywords
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pytest_whisperq
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.plugin.markers import MARKERS
 
 README = Path(__file__).parents[2] / "README.md"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from scripted_project import Project, same
 
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measure.catastrophe import least
 from pytest_whisperq.measure.power import plan
 

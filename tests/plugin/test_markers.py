@@ -9,7 +9,7 @@ import pytest
 from scripted_project import GATES, Project, same, slipping
 
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.plugin import state
 from pytest_whisperq.system.errors import BuildError
 

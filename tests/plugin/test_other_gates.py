@@ -208,7 +208,7 @@ def test_calls_that_stay_whole_pass_when_they_are_enough(project: Project) -> No
 def test_the_packaged_longform_gate_skips_what_hears_30_s_unless_it_is_named(
     project: Project, monkeypatch: pytest.MonkeyPatch, asked: str, outcome: str
 ) -> None:
-    monkeypatch.setattr("pytest_whisperq.candidates.in_all", lambda: ("scripted",))
+    monkeypatch.setattr("pytest_whisperq.config.candidates.in_all", lambda: ("scripted",))
     project.record(4, int8=same)
     options = (f"--whisperq-backend={asked}", "--whisperq-precision=int8")
     result = project.run("-rsf", *options, str(SUITES / "longform.py"))

@@ -212,7 +212,7 @@ def test_what_comes_after_speed_that_is_not_timed_has_to_hold(
 def test_the_controller_tells_the_threads_that_workers_have(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_whisperq.config.cpu_quota", lambda: 8)
+    monkeypatch.setattr("pytest_whisperq.config.settings.cpu_quota", lambda: 8)
     monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
     for workers, threads in (("-n2", 4), ("-n0", 8)):
         project = Project(request, (workers,))

@@ -5,8 +5,8 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_whisperq.config import parse_options
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
+from pytest_whisperq.config.settings import parse_options
 from pytest_whisperq.system.errors import ConfigError
 
 RANGES = {

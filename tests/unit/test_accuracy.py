@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_whisperq.choices import Bounds, DropType
+from pytest_whisperq.config.choices import Bounds, DropType
 from pytest_whisperq.measure.accuracy import DROP_UNITS, AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measure.pairs import PairedTexts
 

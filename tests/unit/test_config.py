@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq import candidates, config
 from pytest_whisperq.backends import Backend
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.config import GateConfig, paths_of, resolve
+from pytest_whisperq.config import candidates, settings
+from pytest_whisperq.config.settings import GateConfig, paths_of, resolve
 from pytest_whisperq.system.errors import ConfigError, MissingDependency
 
 
@@ -61,11 +61,11 @@ def test_all_backends_are_the_real_ones_each_once() -> None:
 
 
 def test_all_leaves_out_the_baseline_itself_and_says_so() -> None:
-    config = resolved(backend="all", precision="float32")
-    assert sorted(str(candidate) for candidate in config.candidates) == [
+    settings = resolved(backend="all", precision="float32")
+    assert sorted(str(candidate) for candidate in settings.candidates) == [
         *("ctranslate2:float32", "faster-whisper:float32", "openvino:float32")
     ]
-    assert config.left_out == ("transformers:float32: it is the baseline",)
+    assert settings.left_out == ("transformers:float32: it is the baseline",)
     assert pairs(backend="transformers", precision="float32") == ["transformers:float32"]  # whoever names it means it
 
 
@@ -170,7 +170,7 @@ def test_a_run_that_gates_nothing_needs_no_baseline_installed(installed: set[str
 
 
 def test_threads_are_shared_among_xdist_workers_unless_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "cpu_quota", lambda: 8)
+    monkeypatch.setattr(settings, "cpu_quota", lambda: 8)
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "3")
     assert resolved().threads == 2
     assert resolved(threads="5").threads == 5
@@ -178,7 +178,7 @@ def test_threads_are_shared_among_xdist_workers_unless_typed(monkeypatch: pytest
     assert resolved().threads == 1
     monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT")
     assert resolved().threads == 8
-    assert config.resolve({}, workers=4).threads == 2
+    assert settings.resolve({}, workers=4).threads == 2
 
 
 def test_the_cache_directory_is_absolute_and_knows_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

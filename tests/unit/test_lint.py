@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import soxr
 
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.lint import Finding, lint
 from pytest_whisperq.measure.catastrophe import binomial, least
 from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_whisperq.config import parse_options
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.options import OPTIONS
+from pytest_whisperq.config.settings import parse_options
 from pytest_whisperq.system.errors import ConfigError
 
 BY_NAME = {option.name: option for option in OPTIONS}

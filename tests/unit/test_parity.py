@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_whisperq.choices import Metric
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.measure.pairs import PairedTexts
 from pytest_whisperq.measure.parity import ParityMeasurement, measure_parity
 

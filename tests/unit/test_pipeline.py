@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.backends import in_all, registry
-from pytest_whisperq.config import resolve
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.run import run_gates
 from pytest_whisperq.system.errors import ConfigError

@@ -1,83 +1,83 @@
 """The options that are limits of gates; a part of `options.OPTIONS`."""
 
-from pytest_whisperq import _typed
-from pytest_whisperq._typed import Option
+from pytest_whisperq.config import values
+from pytest_whisperq.config.values import Option
 
 LIMITS: tuple[Option, ...] = (
     Option(
         name="max-drop",
         metavar="POINTS",
-        parse=_typed.number(-100, 100, "a number of percentage points, such as 1.0"),
+        parse=values.number(-100, 100, "a number of percentage points, such as 1.0"),
         default="1.0",
         help="accuracy: largest tolerated drop of accuracy, in percentage points",
     ),
     Option(
         name="min-exact-match",
         metavar="RATE",
-        parse=_typed.number(0, 1, "a rate from 0 up to, not including, 1", never=1),
+        parse=values.number(0, 1, "a rate from 0 up to, not including, 1", never=1),
         default="0.80",
         help="parity: smallest tolerated share of utterances with the baseline's very text",
     ),
     Option(
         name="max-divergence",
         metavar="RATE",
-        parse=_typed.number(0, 1, "a rate above 0, up to 1", never=0),
+        parse=values.number(0, 1, "a rate above 0, up to 1", never=0),
         default="0.05",
         help="parity: largest tolerated error rate against the baseline's text",
     ),
     Option(
         name="max-catastrophes",
         metavar="RATE",
-        parse=_typed.number(0, 1, "a rate above 0, up to 1", never=0),
+        parse=values.number(0, 1, "a rate above 0, up to 1", never=0),
         default="0.02",
         help="catastrophe: largest tolerated share of utterances that are wrecked anew",
     ),
     Option(
         name="min-language-agreement",
         metavar="RATE",
-        parse=_typed.number(0, 1, "a rate from 0 up to, not including, 1", never=1),
+        parse=values.number(0, 1, "a rate from 0 up to, not including, 1", never=1),
         default="0.95",
         help="language: smallest tolerated share of utterances in which both models detect the same language",
     ),
     Option(
         name="max-size-ratio",
         metavar="RATIO",
-        parse=_typed.number(0, 100, "a ratio above 0, such as 0.5", never=0),
+        parse=values.number(0, 100, "a ratio above 0, such as 0.5", never=0),
         help="size: largest tolerated share of the baseline's bytes on disk (default: 0.5 for a precision of 8 bits or "
         "fewer, such as int8, 1.1 for others)",
     ),
     Option(
         name="max-memory-ratio",
         metavar="RATIO",
-        parse=_typed.number(0, 100, "a ratio above 0, such as 1.0", never=0),
+        parse=values.number(0, 100, "a ratio above 0, such as 1.0", never=0),
         default="1.25",
         help="memory: largest tolerated share of the baseline's peak memory, runtime included",
     ),
     Option(
         name="min-speedup",
         metavar="RATIO",
-        parse=_typed.number(0, 1000, "a ratio above 0, such as 1.2", never=0),
+        parse=values.number(0, 1000, "a ratio above 0, such as 1.2", never=0),
         help="speedup: how many times as fast as its baseline a candidate has to be (default: 1.0; by the suite the "
         "embedded model is only held to it where int8 is known to be faster)",
     ),
     Option(
         name="timing-budget",
         metavar="SECONDS",
-        parse=_typed.number(0, 3600, "a number of seconds above 0, such as 20", never=0),
+        parse=values.number(0, 3600, "a number of seconds above 0, such as 20", never=0),
         default="20",
         help="speedup: how long a stage may be timed until its verdict is clear, in seconds",
     ),
     Option(
         name="max-shift",
         metavar="SECONDS",
-        parse=_typed.number(0, 30, "a number of seconds above 0, such as 0.2", never=0),
+        parse=values.number(0, 30, "a number of seconds above 0, such as 0.2", never=0),
         default="0.2",
         help="timestamps: what 95 of 100 segment and word times must stay within, in seconds from the baseline's",
     ),
     Option(
         name="max-wer-gap",
         metavar="POINTS",
-        parse=_typed.number(-100, 100, "a number of percentage points, such as 3.0"),
+        parse=values.number(-100, 100, "a number of percentage points, such as 3.0"),
         default="3.0",
         help="streaming: largest tolerated loss of accuracy by streaming, in percentage points against the same model "
         "offline",
@@ -85,7 +85,7 @@ LIMITS: tuple[Option, ...] = (
     Option(
         name="max-commit-lag",
         metavar="SECONDS",
-        parse=_typed.number(0, 3600, "a number of seconds above 0, such as 5", never=0),
+        parse=values.number(0, 3600, "a number of seconds above 0, such as 5", never=0),
         default="5",
         help="streaming: how soon 95 of 100 words that are committed must be so, in seconds after they were said, "
         "computing included",

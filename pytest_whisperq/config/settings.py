@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.candidates import Candidate, baseline_of, candidates_of
-from pytest_whisperq.choices import Bounds, Metric
-from pytest_whisperq.options import OPTIONS
+from pytest_whisperq.config.candidates import Candidate, baseline_of, candidates_of
+from pytest_whisperq.config.choices import Bounds, Metric
+from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.speech.normalizers import NORMALIZERS
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import user_path

@@ -1,13 +1,13 @@
 """The options about what a run leaves behind; a part of `options.OPTIONS`."""
 
-from pytest_whisperq import _typed
-from pytest_whisperq._typed import Option
+from pytest_whisperq.config import values
+from pytest_whisperq.config.values import Option
 
 OUTPUTS: tuple[Option, ...] = (
     Option(
         name="report",
         metavar="DIR",
-        parse=_typed.text,
+        parse=values.text,
         is_path=True,
         creates=True,
         help="write report.html, report.json and summary.md into this folder",
@@ -15,7 +15,7 @@ OUTPUTS: tuple[Option, ...] = (
     Option(
         name="report-audio",
         metavar="WHICH",
-        parse=_typed.one_of("worst", "all", "none"),
+        parse=values.one_of("worst", "all", "none"),
         default="worst",
         help="recordings that report.html holds to be played: worst (the five that weigh most against each candidate), "
         "all or none; 10 MB at most",
@@ -23,7 +23,7 @@ OUTPUTS: tuple[Option, ...] = (
     Option(
         name="save",
         metavar="FILE",
-        parse=_typed.text,
+        parse=values.text,
         is_path=True,
         creates=True,
         help="write the run as JSON, to be compared with later",
@@ -31,7 +31,7 @@ OUTPUTS: tuple[Option, ...] = (
     Option(
         name="compare",
         metavar="FILE[,FILE]",
-        parse=_typed.names,
+        parse=values.names,
         is_path=True,
         help="saved runs that accuracy must not fall behind by max-drop points: the last accepted one, and an older "
         "one as an anchor",
@@ -39,7 +39,7 @@ OUTPUTS: tuple[Option, ...] = (
     Option(
         name="export",
         metavar="DIR",
-        parse=_typed.text,
+        parse=values.text,
         is_path=True,
         creates=True,
         help="copy every candidate that passed all its gates into this folder, with what they found",
@@ -47,7 +47,7 @@ OUTPUTS: tuple[Option, ...] = (
     Option(
         name="redact",
         metavar="",
-        parse=_typed.switch,
+        parse=values.switch,
         default="false",
         is_switch=True,
         help="keep transcripts and recordings out of reports, saved runs and messages of gates; hashes and counts stay",

@@ -3,36 +3,36 @@
 Loaded by every pytest run that has the plugin installed, so it imports nothing but the standard library.
 """
 
-from pytest_whisperq import _typed
-from pytest_whisperq._limits import LIMITS
-from pytest_whisperq._outputs import OUTPUTS
-from pytest_whisperq._typed import Option
+from pytest_whisperq.config import values
+from pytest_whisperq.config.limits import LIMITS
+from pytest_whisperq.config.outputs import OUTPUTS
+from pytest_whisperq.config.values import Option
 
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="backend",
         metavar="NAME[,NAME]",
-        parse=_typed.names,
+        parse=values.names,
         help="backends to gate: ctranslate2, faster-whisper, openvino, openvino-stateless, transformers, or all (those "
         "that are installed, less openvino-stateless); without it (or candidate) no gate runs",
     ),
     Option(
         name="precision",
         metavar="ID[,ID]",
-        parse=_typed.names,
+        parse=values.names,
         help="precisions to gate on each backend, or all that this machine executes (default: int8; int8-ptq for "
         "openvino, int8-dynamic for transformers)",
     ),
     Option(
         name="candidate",
         metavar="BACKEND:PRECISION[,…]",
-        parse=_typed.names,
+        parse=values.names,
         help="explicit pairs to gate, instead of backend and precision",
     ),
     Option(
         name="allow-fallback",
         metavar="",
-        parse=_typed.switch,
+        parse=values.switch,
         default="false",
         is_switch=True,
         help="let a precision that this machine cannot execute run as what it falls back to, and show it as such",
@@ -40,7 +40,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="model",
         metavar="MODEL",
-        parse=_typed.text,
+        parse=values.text,
         default="whisperq-micro",
         is_path=True,
         help="the Whisper checkpoint to quantize: a directory, a hub id OWNER/NAME[@REVISION], the embedded model, or "
@@ -49,7 +49,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="baseline",
         metavar="BACKEND[:PRECISION][@MODEL]",
-        parse=_typed.text,
+        parse=values.text,
         default="transformers:float32",
         is_path=True,
         is_path_after_at=True,
@@ -59,7 +59,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="corpus",
         metavar="PATH",
-        parse=_typed.text,
+        parse=values.text,
         default="embedded",
         is_path=True,
         has_splits=True,
@@ -69,7 +69,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="long-form",
         metavar="PATH",
-        parse=_typed.text,
+        parse=values.text,
         default="embedded",
         is_path=True,
         help="recordings of minutes: a manifest that lists their utterances with offset and duration in seconds",
@@ -77,7 +77,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="merge-profile",
         metavar="FILE",
-        parse=_typed.text,
+        parse=values.text,
         is_path=True,
         help="streaming: what the merge of windows counts on, and the contract of merges tests (JSON, as python -m "
         "pytest_whisperq stream writes it; default: measured of the float32 model)",
@@ -85,7 +85,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="calibration",
         metavar="PATH",
-        parse=_typed.text,
+        parse=values.text,
         is_path=True,
         has_splits=True,
         help="recordings on which int8-ptq measures activations, in any form a corpus has; none may be evaluated on "
@@ -94,27 +94,27 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="calibration-samples",
         metavar="N",
-        parse=_typed.whole(1, "a whole number, 1 or more"),
+        parse=values.whole(1, "a whole number, 1 or more"),
         default="32",
         help="utterances of the calibration set that are used, a seeded, stratified subset",
     ),
     Option(
         name="smooth-quant",
         metavar="ENCODER,DECODER",
-        parse=_typed.two_alphas,
+        parse=values.two_alphas,
         default="0.50,0.95",
         help="SmoothQuant strengths of int8-ptq, each from 0 (activations keep outliers) to 1 (weights take them over)",
     ),
     Option(
         name="max-utterances",
         metavar="N",
-        parse=_typed.whole(1, "a whole number, 1 or more"),
+        parse=values.whole(1, "a whole number, 1 or more"),
         help="gate on a seeded, stratified subset of the corpus (default: all of it)",
     ),
     Option(
         name="normalizer",
         metavar="NAME",
-        parse=_typed.text,
+        parse=values.text,
         help="whisper-basic, whisper-english, by-language, identity or wer-standardize (default: whisper-english when "
         "every utterance is English; by-language when transcripts have combining marks, such as vowel signs, which "
         "whisper-basic blanks out; else whisper-basic)",
@@ -122,7 +122,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="metric",
         metavar="METRIC",
-        parse=_typed.one_of("wer", "cer"),
+        parse=values.one_of("wer", "cer"),
         help="what accuracy, parity, longform and streaming count: wer, words, or cer, characters (default: cer when "
         "every language of the corpus is written without spaces, as zh, ja and th are; wer when none is; a mixture "
         "must say)",
@@ -131,28 +131,28 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="on-inconclusive",
         metavar="WHAT",
-        parse=_typed.one_of("fail", "skip", "extend"),
+        parse=values.one_of("fail", "skip", "extend"),
         default="fail",
         help="when a gate cannot tell: fail, skip (green, but named), or extend (decode more of the corpus)",
     ),
     Option(
         name="waivers",
         metavar="FILE",
-        parse=_typed.text,
+        parse=values.text,
         is_path=True,
         help="a TOML file of gates that may fail until a date: id, reason and expires of each",
     ),
     Option(
         name="early-stop",
         metavar="true|false",
-        parse=_typed.switch,
+        parse=values.switch,
         default="true",
         help="stop decoding a candidate whose accuracy has failed beyond doubt; false decodes the whole corpus always",
     ),
     Option(
         name="bounds",
         metavar="TEST",
-        parse=_typed.one_of("t", "sign-flip", "mapsswe"),
+        parse=values.one_of("t", "sign-flip", "mapsswe"),
         default="t",
         help="accuracy: the test behind its bounds: t (clustered, with a pseudo-clip), sign-flip (likewise, "
         "without the normal distribution) or mapsswe (NIST's, on segments of utterances, taken as independent); "
@@ -161,27 +161,27 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="confidence",
         metavar="LEVEL",
-        parse=_typed.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),
+        parse=values.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),
         default="0.95",
         help="one-sided confidence of every bound",
     ),
     Option(
         name="threads",
         metavar="N",
-        parse=_typed.whole(1, "a whole number, 1 or more"),
+        parse=values.whole(1, "a whole number, 1 or more"),
         help="threads a model may use (default: the processor quota, shared among xdist workers)",
     ),
     Option(
         name="decode-batch",
         metavar="N",
-        parse=_typed.whole(1, "a whole number, 1 or more"),
+        parse=values.whole(1, "a whole number, 1 or more"),
         default="16",
         help="utterances decoded at once",
     ),
     Option(
         name="seed",
         metavar="N",
-        parse=_typed.whole(0, "a whole number, 0 or more"),
+        parse=values.whole(0, "a whole number, 0 or more"),
         default="0",
         help="seed of subsets, of the order in which a candidate is heard, of sign-flips and of what is timed in which "
         "order; the same seed gives the same verdict, but of speed and memory, which are measured anew",
@@ -189,7 +189,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="cache-dir",
         metavar="DIR",
-        parse=_typed.text,
+        parse=values.text,
         is_path=True,
         creates=True,
         help="where built models and transcripts are kept (default: the platform's cache directory)",
