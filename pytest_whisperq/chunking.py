@@ -8,7 +8,7 @@ from typing import Any
 from pytest_whisperq.backends import _whisper
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.decode import Progress
+from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.measure.error_rate import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.measure.metric import choose_metric
 from pytest_whisperq.speech import audio

@@ -14,6 +14,7 @@ from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import paths_of
+from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.measure.accuracy import bound_drop
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import EXTENDABLE, GateRun
@@ -31,7 +32,6 @@ from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.redaction import scrubber
-from pytest_whisperq.transcribe import Known
 from pytest_whisperq.verdict import Judgement, Verdict
 
 _DISTRIBUTIONS = (

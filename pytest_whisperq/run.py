@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.config.settings import GateConfig
-from pytest_whisperq.decode import Progress
+from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.verdict import Judgement, Verdict
 from pytest_whisperq.workbench import silent

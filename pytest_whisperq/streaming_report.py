@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.decode import Progress
+from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report import timeline
 from pytest_whisperq.report.text import summary_table

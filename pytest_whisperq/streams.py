@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_whisperq.backends import Clip, Hypothesis, _whisper, check_installed, get_backend
 from pytest_whisperq.backends import Word as TimedWord
+from pytest_whisperq.decoding.transcript_cache import TranscriptSet, heard_apart
 from pytest_whisperq.measure.edges import measure_profile
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.pairs import refuse_wordless
@@ -23,7 +24,6 @@ from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, W
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.streaming.simulate import Event, play, windows
 from pytest_whisperq.system.errors import CorpusError, DecodeError, StreamError, WhisperqError
-from pytest_whisperq.transcribe import TranscriptSet, heard_apart
 from pytest_whisperq.workbench import Workbench
 
 ALIGNER = ("ctranslate2", "float32")

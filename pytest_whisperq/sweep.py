@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.decode import Progress
+from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.verdict import Check, Verdict

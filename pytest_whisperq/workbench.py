@@ -7,7 +7,8 @@ from pytest_whisperq.backends import Calibration, TimedText, get_backend
 from pytest_whisperq.config.candidates import Candidate, explicit_candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
-from pytest_whisperq.decode import Decoder, Progress
+from pytest_whisperq.decoding.decoder import Decoder, Progress
+from pytest_whisperq.decoding.transcript_cache import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
 from pytest_whisperq.measure.longform import share_out
 from pytest_whisperq.measure.memory import MemoryMeasurement
 from pytest_whisperq.measure.metric import choose_metric
@@ -32,7 +33,6 @@ from pytest_whisperq.speech.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqError
-from pytest_whisperq.transcribe import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
 
 
 def silent(stage: str, done: int, total: int) -> None:

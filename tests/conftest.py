@@ -14,6 +14,7 @@ import soundfile
 
 from pytest_whisperq import stopwatch
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.measure import timing
 from pytest_whisperq.measure.contention import ProcessorState
 from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
@@ -23,7 +24,6 @@ from pytest_whisperq.report.document import SCHEMA, StoredRun, rows_digest
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
-from pytest_whisperq.transcribe import TranscriptSet
 
 pytest_plugins = ["pytester"]
 

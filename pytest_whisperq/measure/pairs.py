@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.corpus.spacing import without_spaces
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
-from pytest_whisperq.transcribe import TranscriptSet
 
 
 def as_compared(text: str, item: Utterance, metric: Metric) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_whisperq.decode import Progress
+    from pytest_whisperq.decoding.decoder import Progress
     from pytest_whisperq.verdict import Judgement
 
 PROPERTY = "whisperq"

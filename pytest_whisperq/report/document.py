@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.measure.error_rate import count_errors, count_length
 from pytest_whisperq.measure.pairs import as_compared
 from pytest_whisperq.speech.clip_index import ClipFacts
@@ -23,7 +24,6 @@ from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
 from pytest_whisperq.system.redaction import shareable, text_digest
-from pytest_whisperq.transcribe import Known
 from pytest_whisperq.verdict import Judgement
 
 SCHEMA = 1

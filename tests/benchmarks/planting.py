@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates import judge_accuracy
 from pytest_whisperq.measure import accuracy, parity, sequential
 from pytest_whisperq.measure.error_rate import count_errors
@@ -25,7 +26,6 @@ from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.transcribe import TranscriptSet
 from pytest_whisperq.verdict import Verdict
 
 CHANGED = 0.08

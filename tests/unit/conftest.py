@@ -8,7 +8,7 @@ import pytest
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.decode import Progress
+from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.models.source import ModelSpec, resolve_source
 from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.pipeline import GateRun

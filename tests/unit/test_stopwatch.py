@@ -10,7 +10,7 @@ import pytest
 from pytest_whisperq import stopwatch
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
-from pytest_whisperq.decode import Decoder
+from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.gates import Outcome, implausible, speed_check
 from pytest_whisperq.measure.timing import Round, Timing, measure
 from pytest_whisperq.pipeline import GateRun

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates import Outcome, StreamedWords, StreamLimits, judge_streaming
 from pytest_whisperq.measure.pairs import pair_texts
 from pytest_whisperq.models.source import ModelSpec, SourceModel
@@ -12,7 +13,6 @@ from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.transcribe import TranscriptSet
 from pytest_whisperq.verdict import Check, Verdict
 
 COUNT = 100

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq import transcribe
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
-from pytest_whisperq.decode import Decoder
+from pytest_whisperq.decoding import transcript_cache
+from pytest_whisperq.decoding.decoder import Decoder
+from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.system.errors import DecodeError, StoreError
-from pytest_whisperq.transcribe import TranscriptSet
 from pytest_whisperq.workbench import silent
 
 StartRun = Callable[..., GateRun]
@@ -92,9 +92,9 @@ def test_another_decoder_version_decodes_again(
     start_run: StartRun, decoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     candidate(start_run())
-    monkeypatch.setattr(transcribe, "cpu_features", lambda: "another processor")
+    monkeypatch.setattr(transcript_cache, "cpu_features", lambda: "another processor")
     candidate(start_run())
-    monkeypatch.setattr(transcribe, "DECODING", {**transcribe.DECODING, "beam_size": 5})
+    monkeypatch.setattr(transcript_cache, "DECODING", {**transcript_cache.DECODING, "beam_size": 5})
     candidate(start_run())
     assert sum(decoded) == 15
 
@@ -251,7 +251,7 @@ def test_a_full_disk_is_a_store_error(tmp_path: Path, start_run: StartRun, monke
     def full(file: object, record: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(transcribe, "_write", full)
+    monkeypatch.setattr(transcript_cache, "_write", full)
     with pytest.raises(StoreError, match=f"{tmp_path / 'cache'}: No space left on device.*--whisperq-cache-dir"):
         candidate(start_run())
 

@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend
-from pytest_whisperq.decode import Decoder
+from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts

@@ -1,0 +1,1 @@
+"""From models and recordings to transcripts, each made once and kept."""
