@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from pytest_whisperq.backends import Backend, check_installed, get_backend, names
-from pytest_whisperq.measure.contention import ProcessorState, unseen
+from pytest_whisperq.measuring.contention import ProcessorState, unseen
 from pytest_whisperq.system import machine, optional_imports, package_data
 from pytest_whisperq.system.errors import MissingDependency, WhisperqError
 from pytest_whisperq.system.files import sha256

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.config.settings import GateConfig
-from pytest_whisperq.measure import catastrophe
-from pytest_whisperq.measure.intervals import independent
-from pytest_whisperq.measure.power import plan
-from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
+from pytest_whisperq.measuring import catastrophe
+from pytest_whisperq.measuring.intervals import independent
+from pytest_whisperq.measuring.power import plan
+from pytest_whisperq.measuring.recording import clipped, fingerprint, is_silent
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.clip_index import MAX_SECONDS

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import isinf
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.measure.error_rate import count_errors
-from pytest_whisperq.measure.power import CHANGED, Power, learn, plan
+from pytest_whisperq.measuring.error_rate import count_errors
+from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.workbench import Workbench
 
 _SHOWN = 3

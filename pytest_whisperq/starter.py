@@ -12,7 +12,7 @@ from statistics import median, quantiles
 
 from pytest_whisperq.backends import check_installed, get_backend
 from pytest_whisperq.config.settings import GateConfig
-from pytest_whisperq.measure.power import plan
+from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.preflight import forecast
 from pytest_whisperq.report.document import corpus_digest
 from pytest_whisperq.report.markdown import markdown_table

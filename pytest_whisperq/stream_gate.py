@@ -9,18 +9,11 @@ from statistics import fmean
 
 from pytest_whisperq import gates
 from pytest_whisperq.gates import StreamedWords, StreamLimits
-from pytest_whisperq.measure.longform import cut, parted
-from pytest_whisperq.measure.metric import choose_metric
-from pytest_whisperq.measure.pairs import pair_texts
-from pytest_whisperq.measure.streaming import (
-    average_lagging,
-    commit_lags,
-    computing,
-    percentile,
-    stability,
-    token,
-)
-from pytest_whisperq.measure.timeline import timeline
+from pytest_whisperq.measuring.longform import cut, parted
+from pytest_whisperq.measuring.metric import choose_metric
+from pytest_whisperq.measuring.pairs import pair_texts
+from pytest_whisperq.measuring.streaming import average_lagging, commit_lags, computing, percentile, stability, token
+from pytest_whisperq.measuring.timeline import timeline
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus.longform import WINDOW
 from pytest_whisperq.streaming import StreamProfile

@@ -12,9 +12,9 @@ from typing import Any
 from pytest_whisperq.backends import Clip, Hypothesis, _whisper, check_installed, get_backend
 from pytest_whisperq.backends import Word as TimedWord
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet, heard_apart
-from pytest_whisperq.measure.edges import measure_profile
-from pytest_whisperq.measure.longform import share_out
-from pytest_whisperq.measure.pairs import refuse_wordless
+from pytest_whisperq.measuring.edges import measure_profile
+from pytest_whisperq.measuring.longform import share_out
+from pytest_whisperq.measuring.pairs import refuse_wordless
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Utterance

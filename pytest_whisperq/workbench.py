@@ -9,10 +9,10 @@ from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder, Progress
 from pytest_whisperq.decoding.transcript_cache import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
-from pytest_whisperq.measure.longform import share_out
-from pytest_whisperq.measure.memory import MemoryMeasurement
-from pytest_whisperq.measure.metric import choose_metric
-from pytest_whisperq.measure.pairs import PairedTexts, pair_texts, refuse_wordless
+from pytest_whisperq.measuring.longform import share_out
+from pytest_whisperq.measuring.memory import MemoryMeasurement
+from pytest_whisperq.measuring.metric import choose_metric
+from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, refuse_wordless
 from pytest_whisperq.models.calibration import (
     load_calibration_set,
     make_calibration,

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq import stopwatch
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
-from pytest_whisperq.measure import timing
-from pytest_whisperq.measure.contention import ProcessorState
-from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.measuring import stopwatch, timing
+from pytest_whisperq.measuring.contention import ProcessorState
+from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.report.document import SCHEMA, StoredRun, rows_digest

@@ -6,9 +6,9 @@ from dataclasses import replace
 from math import ceil
 
 from pytest_whisperq.gates.judging import Evidence, Outcome, judge, judgement_on
-from pytest_whisperq.measure.catastrophe import KINDS, CatastropheMeasurement, Wreck, least, measure_catastrophes
-from pytest_whisperq.measure.error_rate import align
-from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measuring.catastrophe import KINDS, CatastropheMeasurement, Wreck, least, measure_catastrophes
+from pytest_whisperq.measuring.error_rate import align
+from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.verdict import Check, Verdict
 
 SHOWN = 3

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
-from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval
+from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.corpus import Utterance

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_whisperq.gates.judging import Outcome, judge
-from pytest_whisperq.measure.accuracy import DROP_UNITS, bound_drop
+from pytest_whisperq.measuring.accuracy import DROP_UNITS, bound_drop
 from pytest_whisperq.report.changes import difference
 from pytest_whisperq.report.document import CANDIDATE, StoredRun
 from pytest_whisperq.verdict import Check, Verdict

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from pytest_whisperq.gates.judging import Outcome, judge, unless_lost
-from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval
-from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.measure.power import plan
-from pytest_whisperq.measure.sequential import AccuracyLimit
-from pytest_whisperq.measure.slices import Slice, slices_of
+from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.power import plan
+from pytest_whisperq.measuring.sequential import AccuracyLimit
+from pytest_whisperq.measuring.slices import Slice, slices_of
 from pytest_whisperq.verdict import Check, Verdict
 
 NAMED = 3

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.gates.judging import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.gates.quality import worst_utterances
-from pytest_whisperq.measure.accuracy import AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measure.error_rate import COUNTED, ErrorCount
-from pytest_whisperq.measure.intervals import Interval, bound_ratio
-from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.measure.streaming import percentile
+from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
+from pytest_whisperq.measuring.error_rate import COUNTED, ErrorCount
+from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.streaming import percentile
 from pytest_whisperq.verdict import Check, Figure, Verdict
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from math import isfinite
 
 from pytest_whisperq.backends import TimedText
 from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
-from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.measure.timestamps import Drift, measure_drift, timed_pairs
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.timestamps import Drift, measure_drift, timed_pairs
 from pytest_whisperq.verdict import Check
 
 TOLERATED = 0.05

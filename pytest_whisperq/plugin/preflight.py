@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.measure.pairs import refuse_wordless
-from pytest_whisperq.measure.sequential import AccuracyLimit
+from pytest_whisperq.measuring.pairs import refuse_wordless
+from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.preflight import calibration_lines, forecast, power_of

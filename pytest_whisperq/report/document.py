@@ -16,8 +16,8 @@ from typing import Any
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
-from pytest_whisperq.measure.error_rate import count_errors, count_length
-from pytest_whisperq.measure.pairs import as_compared
+from pytest_whisperq.measuring.error_rate import count_errors, count_length
+from pytest_whisperq.measuring.pairs import as_compared
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from pytest_whisperq.measure.error_rate import COUNTED, align
+from pytest_whisperq.measuring.error_rate import COUNTED, align
 from pytest_whisperq.report import charts
 from pytest_whisperq.report.document import BASELINE, CANDIDATE
 from pytest_whisperq.report.numbers import bounds, figure_cells, limit, number, title

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.measure.timeline import Shown, timeline
+from pytest_whisperq.measuring.timeline import Shown, timeline
 from pytest_whisperq.streaming.simulate import Event
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import StreamError

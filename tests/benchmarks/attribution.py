@@ -14,7 +14,7 @@ import numpy as np
 import planting
 from planting import CHANGED, WRONG, Recorded, counted
 
-from pytest_whisperq.measure.change import measure_change, moved
+from pytest_whisperq.measuring.change import measure_change, moved
 
 EACH = 25
 POINTS = 3.0

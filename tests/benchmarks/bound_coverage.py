@@ -16,8 +16,8 @@ import numpy as np
 import planting
 from scipy.special import stdtrit
 
-from pytest_whisperq.measure.intervals import Between, bound_ratio
-from pytest_whisperq.measure.sign_flip import flip_signs
+from pytest_whisperq.measuring.intervals import Between, bound_ratio
+from pytest_whisperq.measuring.sign_flip import flip_signs
 
 CONFIDENCE = 0.95
 SIZES = (50, 100)

@@ -22,10 +22,10 @@ from scipy.special import betaincinv
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates import speed_check
-from pytest_whisperq.measure.timing import Timing, Work
+from pytest_whisperq.measuring.stopwatch import CLIPS, STAGES, Said, Stage, Stopwatch
+from pytest_whisperq.measuring.timing import Timing, Work
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.stopwatch import CLIPS, STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.verdict import Verdict
 
 RESTARTS = 4

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_whisperq.backends import BUILT_IN, get_backend
-from pytest_whisperq.measure.error_rate import count_errors, error_rate
+from pytest_whisperq.measuring.error_rate import count_errors, error_rate
 from pytest_whisperq.models.source import resolve_source
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole

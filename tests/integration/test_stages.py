@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq import stopwatch
 from pytest_whisperq.backends import Clip, in_all
 from pytest_whisperq.backends._whisper import FrontEnd
+from pytest_whisperq.measuring import stopwatch
 from pytest_whisperq.models.random_weights import random_source
 from pytest_whisperq.pipeline import HEARD, GateRun
 from pytest_whisperq.speech import audio

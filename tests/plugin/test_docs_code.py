@@ -7,8 +7,8 @@ import pytest
 from scripted_project import Project, same
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.measure.catastrophe import least
-from pytest_whisperq.measure.power import plan
+from pytest_whisperq.measuring.catastrophe import least
+from pytest_whisperq.measuring.power import plan
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

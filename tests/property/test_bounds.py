@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.measure import intervals
-from pytest_whisperq.measure.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring import intervals
+from pytest_whisperq.measuring.intervals import Interval, bound_ratio
 
 clips = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 12), st.sampled_from(["", "k", "l"])), max_size=30)
 

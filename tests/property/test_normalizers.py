@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_whisperq.measure.accuracy import measure_accuracy
-from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measuring.accuracy import measure_accuracy
+from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.speech import normalizers
 
 Pairs = Callable[..., PairedTexts]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.measure.sequential import BettingTest
+from pytest_whisperq.measuring.sequential import BettingTest
 
 steps = st.lists(st.floats(-20, 20), max_size=30)
 

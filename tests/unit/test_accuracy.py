@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from pytest_whisperq.config.choices import Bounds, DropType
-from pytest_whisperq.measure.accuracy import DROP_UNITS, AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measuring.accuracy import DROP_UNITS, AccuracyMeasurement, measure_accuracy
+from pytest_whisperq.measuring.pairs import PairedTexts
 
 Pairs = Callable[..., PairedTexts]
 TEN = "a b c d e f g h i j"

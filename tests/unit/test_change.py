@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_whisperq.measure.change import Change, measure_change, moved
+from pytest_whisperq.measuring.change import Change, measure_change, moved
 
 
 def changed(base: float = 0.0, candidate: float = 0.0, *, clips: int = 600, seed: int = 0) -> Change:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.measure.contention import ProcessorState, contention, uneven, unseen
+from pytest_whisperq.measuring.contention import ProcessorState, contention, uneven, unseen
 
 QUIET = ProcessorState(waits={"1": 0, "3": 0}, throttled=3, steal=10, total=1000, frequency=2e6)
 

@@ -11,7 +11,7 @@ from pytest_whisperq import load_corpus
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.costs import is_short
 from pytest_whisperq.gates import judge_determinism, judge_memory, judge_size
-from pytest_whisperq.measure.memory import MemoryMeasurement, measure_memory
+from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.pipeline import GateRun
@@ -127,6 +127,6 @@ def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_says_by_what(monkeypatch: pytest.MonkeyPatch) -> None:
     killed = subprocess.CompletedProcess([], -9, stdout="", stderr="Loading weights: 100%")
-    monkeypatch.setattr("pytest_whisperq.measure.memory.subprocess.run", lambda *_, **__: killed)
+    monkeypatch.setattr("pytest_whisperq.measuring.memory.subprocess.run", lambda *_, **__: killed)
     with pytest.raises(DecodeError, match="ended by SIGKILL, probably because memory ran out"):
         measure_memory(artifact("int8"), [], threads=1, repeats=1)

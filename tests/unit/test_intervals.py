@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_whisperq.measure.intervals import MIN_CLUSTERS, Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval, bound_ratio
 
 
 def bound(

@@ -14,8 +14,8 @@ import soxr
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.lint import Finding, lint
-from pytest_whisperq.measure.catastrophe import binomial, least
-from pytest_whisperq.measure.recording import clipped, fingerprint, is_silent
+from pytest_whisperq.measuring.catastrophe import binomial, least
+from pytest_whisperq.measuring.recording import clipped, fingerprint, is_silent
 
 RATE = 16_000
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_whisperq.measure.metric import choose_metric
-from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measuring.metric import choose_metric
+from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.system.errors import ConfigError
 
 Pairs = Callable[..., PairedTexts]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.measure.pairs import PairedTexts, pair_texts
+from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.system.errors import CorpusError
 

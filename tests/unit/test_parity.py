@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.measure.parity import ParityMeasurement, measure_parity
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.parity import ParityMeasurement, measure_parity
 
 Pairs = Callable[..., PairedTexts]
 

@@ -5,8 +5,8 @@ from math import inf
 import numpy as np
 import pytest
 
-from pytest_whisperq.measure.intervals import bound_ratio
-from pytest_whisperq.measure.power import CHANCE, Power, learn, plan
+from pytest_whisperq.measuring.intervals import bound_ratio
+from pytest_whisperq.measuring.power import CHANCE, Power, learn, plan
 
 
 def planned(count: int, words: int = 6, clusters: list[str] | None = None) -> Power:

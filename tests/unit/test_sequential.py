@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_whisperq.measure.error_rate import ErrorCount
-from pytest_whisperq.measure.pairs import PairedTexts
-from pytest_whisperq.measure.sequential import BETS, AccuracyLimit, BettingTest, EarlyFail, shuffled
+from pytest_whisperq.measuring.error_rate import ErrorCount
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.sequential import BETS, AccuracyLimit, BettingTest, EarlyFail, shuffled
 
 Pairs = Callable[..., PairedTexts]
 METADATA = Path(__file__).parents[2] / "fixtures" / "audio" / "evaluation" / "metadata.csv"

@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pytest_whisperq.measure.intervals import bound_ratio
-from pytest_whisperq.measure.sign_flip import flip_signs
+from pytest_whisperq.measuring.intervals import bound_ratio
+from pytest_whisperq.measuring.sign_flip import flip_signs
 
 
 def p_value(groups: np.ndarray, ratio: float) -> float:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq import stopwatch
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.gates import Outcome, implausible, speed_check
-from pytest_whisperq.measure.timing import Round, Timing, measure
+from pytest_whisperq.measuring import stopwatch
+from pytest_whisperq.measuring.timing import Round, Timing, measure
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 from pytest_whisperq.verdict import Verdict

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates import Outcome, StreamedWords, StreamLimits, judge_streaming
-from pytest_whisperq.measure.pairs import pair_texts
+from pytest_whisperq.measuring.pairs import pair_texts
 from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import normalizers

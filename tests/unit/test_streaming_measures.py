@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.measure.edges import measure_profile
-from pytest_whisperq.measure.streaming import average_lagging, commit_lags, computing, stability
+from pytest_whisperq.measuring.edges import measure_profile
+from pytest_whisperq.measuring.streaming import average_lagging, commit_lags, computing, stability
 from pytest_whisperq.streaming import Chunk, StreamProfile, Word
 from pytest_whisperq.streaming.overlap import widened
 from pytest_whisperq.streaming.simulate import Event, windows

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_whisperq.measure.timeline import timeline
+from pytest_whisperq.measuring.timeline import timeline
 from pytest_whisperq.report.timeline import draw
 from pytest_whisperq.streaming import Word
 from pytest_whisperq.streaming.simulate import Event

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_whisperq.backends import Segment, TimedText, Word
-from pytest_whisperq.measure.timestamps import Drift, measure_drift, segment_shifts, timed_pairs, word_shifts
+from pytest_whisperq.measuring.timestamps import Drift, measure_drift, segment_shifts, timed_pairs, word_shifts
 from pytest_whisperq.speech import normalizers
 
 IDENTITY = normalizers.get("identity")

@@ -8,9 +8,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from pytest_whisperq.measure import timing
-from pytest_whisperq.measure.contention import ProcessorState
-from pytest_whisperq.measure.timing import LOOKS, Round, Work, error_at, first_kept, looks, measure, rounds
+from pytest_whisperq.measuring import timing
+from pytest_whisperq.measuring.contention import ProcessorState
+from pytest_whisperq.measuring.timing import LOOKS, Round, Work, error_at, first_kept, looks, measure, rounds
 
 
 class Clock:

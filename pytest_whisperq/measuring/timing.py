@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, floor, log, sqrt
 
-from pytest_whisperq.measure.contention import ProcessorState, contention, robbed, uneven
-from pytest_whisperq.measure.intervals import Interval
+from pytest_whisperq.measuring.contention import ProcessorState, contention, robbed, uneven
+from pytest_whisperq.measuring.intervals import Interval
 
 MIN_ROUNDS, PER_CLIP = 5, 4
 """Fewer undisturbed rounds of a single clip bound nothing; nor do fewer of any of several clips."""

@@ -15,7 +15,7 @@ It is blind to what ties segments together: a model that loops, a voice it canno
 from collections.abc import Sequence
 from math import sqrt
 
-from pytest_whisperq.measure.intervals import Interval
+from pytest_whisperq.measuring.intervals import Interval
 
 MIN_SEGMENTS = 30
 GOOD_WORDS = 2

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
-from pytest_whisperq.measure.intervals import MIN_CLUSTERS, distinct, sum_by_cluster
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, distinct, sum_by_cluster
 
 CHANCE = 0.9
 """How surely a candidate that is no worse than the baseline is to pass."""

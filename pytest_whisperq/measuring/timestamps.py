@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from pytest_whisperq.backends import Segment, TimedText, Word
-from pytest_whisperq.measure.intervals import Interval, bound_ratio
-from pytest_whisperq.measure.streaming import percentile
+from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.streaming import percentile
 
 _NEVER = float("inf")  # the shift of a time that has no counterpart
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pytest_whisperq.backends import Clip, _whisper
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder
-from pytest_whisperq.measure.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
+from pytest_whisperq.measuring.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Corpus, Utterance, subset

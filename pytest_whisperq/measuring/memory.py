@@ -54,7 +54,7 @@ def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repe
 
 
 def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> tuple[str, int]:
-    command = [sys.executable, "-m", "pytest_whisperq.measure.memory"]
+    command = [sys.executable, "-m", "pytest_whisperq.measuring.memory"]
     # What a backend in somebody's conftest imports is found where this process found it.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pytest_whisperq.measure.streaming import percentile, token
+from pytest_whisperq.measuring.streaming import percentile, token
 from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key
 from pytest_whisperq.system.errors import StreamError
 

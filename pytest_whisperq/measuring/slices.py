@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from pytest_whisperq.measure.pairs import Pair, PairedTexts
+from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.measure.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import Interval, bound_ratio
 
 if TYPE_CHECKING:
     import numpy as np

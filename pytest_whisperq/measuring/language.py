@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.measure.intervals import Interval, bound_ratio
-from pytest_whisperq.measure.pairs import PairedTexts
+from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.pairs import PairedTexts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ JASA 1969), and no search for θ is needed.
 
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.measure.intervals import Between
+from pytest_whisperq.measuring.intervals import Between
 
 if TYPE_CHECKING:
     import numpy as np
