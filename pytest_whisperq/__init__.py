@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_whisperq.config.settings import GateConfig, resolve
+    from pytest_whisperq.judging.verdict import Judgement, Verdict
     from pytest_whisperq.models.source import ModelSpec
     from pytest_whisperq.run import Report, run_gates
     from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
     from pytest_whisperq.system.errors import WhisperqError
-    from pytest_whisperq.verdict import Judgement, Verdict
 
 __all__ = [
     "Corpus",
@@ -32,11 +32,11 @@ __all__ = [
 _HOME = {
     "Corpus": "speech.corpus",
     "GateConfig": "config.settings",
-    "Judgement": "verdict",
+    "Judgement": "judging.verdict",
     "ModelSpec": "models.source",
     "Report": "run",
     "Utterance": "speech.corpus",
-    "Verdict": "verdict",
+    "Verdict": "judging.verdict",
     "WhisperqError": "system.errors",
     "load_corpus": "speech.corpus",
     "resolve": "config.settings",

@@ -15,6 +15,7 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
+from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.pipeline import EXTENDABLE, GateRun
@@ -32,7 +33,6 @@ from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.redaction import scrubber
-from pytest_whisperq.verdict import Judgement, Verdict
 
 _DISTRIBUTIONS = (
     *("pytest-whisperq", "pytest", "torch", "transformers", "ctranslate2", "faster-whisper", "openvino", "nncf"),

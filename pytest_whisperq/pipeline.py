@@ -11,13 +11,13 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import DropType, Metric
 from pytest_whisperq.costs import CostGates
 from pytest_whisperq.early import EarlyStopping
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.stream_gate import StreamGate
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.verdict import Verdict
 
 EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})
 """The gates that more of the corpus may help to decide."""

@@ -10,13 +10,13 @@ from typing import Any
 
 from pytest_whisperq.collect import Collector
 from pytest_whisperq.export import export
-from pytest_whisperq.gates.judging import WORST
+from pytest_whisperq.judging.rule import WORST
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.report import document as documents
 from pytest_whisperq.report.html import render, worst
 from pytest_whisperq.report.markdown import summary
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system.files import output_error, replace_text
-from pytest_whisperq.verdict import Verdict
 
 MOST_AUDIO = 10_000_000
 """Bytes of recordings in a report, encoded."""

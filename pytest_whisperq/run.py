@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Progress
+from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.verdict import Judgement, Verdict
 from pytest_whisperq.workbench import silent
 
 

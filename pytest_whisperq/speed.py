@@ -6,13 +6,13 @@ from statistics import median, quantiles
 from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config.candidates import Candidate, explicit_candidate
+from pytest_whisperq.judging.verdict import Figure, Verdict
 from pytest_whisperq.measuring.contention import ProcessorState, unseen
 from pytest_whisperq.measuring.stopwatch import FIRST, STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import Timing
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.system.errors import ConfigError, WhisperqError
 from pytest_whisperq.system.machine import cpu_features
-from pytest_whisperq.verdict import Figure, Verdict
 from pytest_whisperq.workbench import Workbench
 
 ENOUGH = 20

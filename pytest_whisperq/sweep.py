@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
+from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.verdict import Check, Verdict
 from pytest_whisperq.workbench import silent
 
 CANDIDATE = "openvino:int8-ptq"

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
-from pytest_whisperq.gates.judging import Evidence, Outcome, judge, judgement_on
+from pytest_whisperq.judging.rule import Evidence, Outcome, judge, judgement_on
+from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.measuring.catastrophe import KINDS, CatastropheMeasurement, Wreck, least, measure_catastrophes
 from pytest_whisperq.measuring.error_rate import align
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.verdict import Check, Verdict
 
 SHOWN = 3
 """How many utterances of each kind a failing gate shows."""

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_whisperq.backends import Hypothesis
-from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, baseline_name, exactly, footprint, judge
+from pytest_whisperq.judging.rule import WORST, Evidence, Outcome, baseline_name, exactly, footprint, judge
+from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.measuring.memory import MemoryMeasurement
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.corpus import Corpus
-from pytest_whisperq.verdict import Check, Judgement, Verdict
 
 _RATIO = "of the baseline"
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
-from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on, unless_lost
+from pytest_whisperq.judging.rule import WORST, Evidence, Outcome, judge, judgement_on, unless_lost
+from pytest_whisperq.judging.verdict import Check, Score
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measuring.error_rate import COUNTED, align
 from pytest_whisperq.measuring.language import measure_language
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.parity import measure_parity
 from pytest_whisperq.speech.normalizers import Normalizer
-from pytest_whisperq.verdict import Check, Score
 
 
 def judge_accuracy(

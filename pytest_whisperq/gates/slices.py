@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from pytest_whisperq.gates.judging import Outcome, judge, unless_lost
+from pytest_whisperq.judging.rule import Outcome, judge, unless_lost
+from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.measuring.slices import Slice, slices_of
-from pytest_whisperq.verdict import Check, Verdict
 
 NAMED = 3
 """How many of the worst slices a gate names that did not pass."""

@@ -5,11 +5,11 @@ from dataclasses import replace
 from math import exp
 
 from pytest_whisperq.gates.footprint import judgement_of
-from pytest_whisperq.gates.judging import Outcome, judge
+from pytest_whisperq.judging.rule import Outcome, judge
+from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Series, Verdict
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.measuring.timing import CONTROL_CONFIDENCE, Timing, enough
 from pytest_whisperq.models.store import Artifact
-from pytest_whisperq.verdict import TIMES, Check, Figure, Series, Verdict
 
 
 def judge_speedup(

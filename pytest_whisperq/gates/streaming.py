@@ -8,14 +8,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.gates.judging import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.gates.quality import worst_utterances
+from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, unless_lost
+from pytest_whisperq.judging.verdict import Check, Figure, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measuring.error_rate import COUNTED, ErrorCount
 from pytest_whisperq.measuring.intervals import Interval, bound_ratio
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.streaming import percentile
-from pytest_whisperq.verdict import Check, Figure, Verdict
 
 if TYPE_CHECKING:
     import numpy as np

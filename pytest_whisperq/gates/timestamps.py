@@ -5,10 +5,10 @@ from dataclasses import replace
 from math import isfinite
 
 from pytest_whisperq.backends import TimedText
-from pytest_whisperq.gates.judging import WORST, Evidence, Outcome, judge, judgement_on
+from pytest_whisperq.judging.rule import WORST, Evidence, Outcome, judge, judgement_on
+from pytest_whisperq.judging.verdict import Check
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.timestamps import Drift, measure_drift, timed_pairs
-from pytest_whisperq.verdict import Check
 
 TOLERATED = 0.05
 """The share of times that may be off by more: the gate is on the 95th percentile."""

@@ -12,6 +12,8 @@ import pytest
 
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.gates import Outcome
+from pytest_whisperq.judging.verdict import Judgement, Verdict
+from pytest_whisperq.judging.waivers import Waiver, covering
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
@@ -19,8 +21,6 @@ from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.report.text import doubt, explain
 from pytest_whisperq.system.errors import WhisperqError, unknown
 from pytest_whisperq.system.redaction import shareable, unquoted
-from pytest_whisperq.verdict import Judgement, Verdict
-from pytest_whisperq.waivers import Waiver, covering
 from pytest_whisperq.workbench import Model
 
 _WAIVED = pytest.StashKey[dict[str, str]]()

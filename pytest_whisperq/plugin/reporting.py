@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_whisperq.decoding.decoder import Progress
-    from pytest_whisperq.verdict import Judgement
+    from pytest_whisperq.judging.verdict import Judgement
 
 PROPERTY = "whisperq"
 """Key of the one user property a gate leaves on its test's report; travels through xdist and into JUnit files."""
@@ -54,11 +54,11 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
                 "no gate reached a verdict: none was collected, or every one was skipped or broke off above"
             )
         return
+    from pytest_whisperq.judging.verdict import Verdict
+    from pytest_whisperq.judging.waivers import covering
     from pytest_whisperq.plugin.state import waivers
     from pytest_whisperq.report.overview import overview, overview_table
     from pytest_whisperq.report.text import dependence, doubt, summary_table
-    from pytest_whisperq.verdict import Verdict
-    from pytest_whisperq.waivers import covering
 
     found = [covering(waivers(config), judgement, report.nodeid) for report, judgement in judged]
     tests = [report.location[2].partition("[")[0] for report, _ in judged]
@@ -93,7 +93,7 @@ def judgements_of(report: pytest.TestReport) -> "list[Judgement]":
     found = [value for key, value in report.user_properties if key == PROPERTY] if report.when == "call" else []
     if not found:
         return []
-    from pytest_whisperq.verdict import Judgement
+    from pytest_whisperq.judging.verdict import Judgement
 
     return [Judgement.from_dict(json.loads(str(value))) for value in found]
 

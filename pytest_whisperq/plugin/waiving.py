@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from pytest_whisperq.judging.verdict import Judgement
+from pytest_whisperq.judging.waivers import Settlement, settle
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.reporting import judgements_of
-from pytest_whisperq.verdict import Judgement
-from pytest_whisperq.waivers import Settlement, settle
 
 _PARTIAL = "whisperq_partial"
 """What an xdist worker, which alone sees deselected tests, tells the controller."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10, sqrt
 from typing import Any
 
-from pytest_whisperq.verdict import Series
+from pytest_whisperq.judging.verdict import Series
 
 WIDTH, LABELS, ROW = 760, 230, 22
 """Of a chart; of the column of names in one with a row for each name; and the height of such a row."""

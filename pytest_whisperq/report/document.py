@@ -16,6 +16,7 @@ from typing import Any
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
+from pytest_whisperq.judging.verdict import Judgement
 from pytest_whisperq.measuring.error_rate import count_errors, count_length
 from pytest_whisperq.measuring.pairs import as_compared
 from pytest_whisperq.speech.clip_index import ClipFacts
@@ -24,7 +25,6 @@ from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
 from pytest_whisperq.system.redaction import shareable, text_digest
-from pytest_whisperq.verdict import Judgement
 
 SCHEMA = 1
 """Raised when a field changes its meaning or goes; readers ignore fields that they do not know."""

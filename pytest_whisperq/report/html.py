@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from pytest_whisperq.judging.verdict import Judgement, Series
 from pytest_whisperq.measuring.error_rate import COUNTED, align
 from pytest_whisperq.report import charts
 from pytest_whisperq.report.document import BASELINE, CANDIDATE
 from pytest_whisperq.report.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.report.overview import overview
 from pytest_whisperq.speech import normalizers
-from pytest_whisperq.verdict import Judgement, Series
 
 ROWS = 3000
 """Rows of the table of utterances at most: those that changed most stay."""

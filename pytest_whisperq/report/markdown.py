@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.report.numbers import bounds, limit, number, title
 from pytest_whisperq.report.overview import overview
-from pytest_whisperq.verdict import Judgement, Verdict
 
 LONGEST = 60_000
 """Characters; a comment on GitHub holds 65,536."""

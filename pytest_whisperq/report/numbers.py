@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING
 
-from pytest_whisperq.verdict import TIMES, Check, Figure, Judgement
+from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Judgement
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.gates import Outcome
+from pytest_whisperq.judging.verdict import Judgement, Score, Verdict
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.report.changes import Comparison
 from pytest_whisperq.report.numbers import (
@@ -23,7 +24,6 @@ from pytest_whisperq.report.numbers import (
     scale,
     title,
 )
-from pytest_whisperq.verdict import Judgement, Score, Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table

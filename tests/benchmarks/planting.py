@@ -17,6 +17,7 @@ import numpy as np
 
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates import judge_accuracy
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import accuracy, parity, sequential
 from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts, pair_texts
@@ -26,7 +27,6 @@ from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.verdict import Verdict
 
 CHANGED = 0.08
 """Share of clips whose texts differ, as in the demand that these figures answer."""

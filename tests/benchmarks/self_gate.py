@@ -16,11 +16,11 @@ from planting import Recorded
 from scipy.special import betaincinv
 
 from pytest_whisperq.gates import judge_catastrophe, judge_parity, judge_slices
-from pytest_whisperq.gates.judging import Outcome
 from pytest_whisperq.gates.quality import judge_accuracy
+from pytest_whisperq.judging.rule import Outcome
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit
-from pytest_whisperq.verdict import Verdict
 
 LIMIT = AccuracyLimit(1.0)
 CONFIDENCE = 0.95

@@ -10,7 +10,7 @@ import planting
 import pytest
 from self_gate import JUST_OVER, LIMIT, Plant, clips_lost, nothing_lost, tally, words_lost
 
-from pytest_whisperq.verdict import Verdict
+from pytest_whisperq.judging.verdict import Verdict
 
 CORPORA = 400
 Lost = Callable[[float], Plant]

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from pytest_whisperq.backends import BUILT_IN, get_backend
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.error_rate import count_errors, error_rate
 from pytest_whisperq.models.source import resolve_source
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.verdict import Verdict
 
 TEACHER, STUDENT = package_data.MODELS
 BACKENDS = [name for name in BUILT_IN if name != "scripted"]

@@ -12,13 +12,13 @@ import soundfile
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.backends._whisper import FrontEnd
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import load_long_form
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.system.errors import CorpusError, WhisperqError
-from pytest_whisperq.verdict import Verdict
 
 LENGTH = 36.0
 WINDOWS = {"window": 6000, "hop": 2000, "edge": 250, "jitter": 100, "repeat_spacing": 602}

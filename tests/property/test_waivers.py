@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
+from pytest_whisperq.judging.waivers import Waiver, covering, read_waivers, refuse_expired, settle
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.verdict import Check, Judgement, Verdict
-from pytest_whisperq.waivers import Waiver, covering, read_waivers, refuse_expired, settle
 
 GATES = ("accuracy", "parity")
 TESTS = ("a.py::one", "a.py::two")

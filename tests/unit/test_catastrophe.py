@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_whisperq.gates import judge_catastrophe
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.catastrophe import binomial, clustered, measure_catastrophes, wrecked
 from pytest_whisperq.measuring.intervals import independent
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.verdict import Verdict
 
 MakePairs = Callable[..., PairedTexts]
 TEXT = "please hold the line until the next agent is free"

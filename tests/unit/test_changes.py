@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
 from pytest_whisperq.report.changes import compare, difference
 from pytest_whisperq.report.document import StoredRun
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.verdict import Check, Figure, Judgement, Verdict
 
 MakeStored = Callable[..., StoredRun]
 FLAT, WORSE = [0] * 300, [1] * 300

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from pytest_whisperq.judging.verdict import Series
 from pytest_whisperq.report import charts
-from pytest_whisperq.verdict import Series
 
 
 def row(drop: float | None, lower: float | None, upper: float | None, value: str = "") -> dict[str, Any]:

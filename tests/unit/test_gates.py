@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pytest_whisperq.gates import Outcome, judge, judge_accuracy, judge_language, judge_parity
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.speech import normalizers
-from pytest_whisperq.verdict import Verdict
 
 Pairs = Callable[..., PairedTexts]
 TEN = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]

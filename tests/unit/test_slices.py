@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pytest_whisperq.gates import Outcome, judge_accuracy, judge_slices, name_worst_slices
+from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.accuracy import measure_accuracy
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.measuring.slices import slices_of
-from pytest_whisperq.verdict import Verdict
 
 Pairs = Callable[..., PairedTexts]
 TEXT = "a b c d e f g h"

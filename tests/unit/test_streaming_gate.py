@@ -7,13 +7,13 @@ import pytest
 
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates import Outcome, StreamedWords, StreamLimits, judge_streaming
+from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.measuring.pairs import pair_texts
 from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.verdict import Check, Verdict
 
 COUNT = 100
 TEXT = "alpha bravo charlie delta echo"

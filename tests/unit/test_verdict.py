@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.verdict import Check, Judgement, Score, Verdict
+from pytest_whisperq.judging.verdict import Check, Judgement, Score, Verdict
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
+from pytest_whisperq.judging.waivers import Settlement, Waiver, covering, read_waivers, refuse_expired, settle, today
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.verdict import Check, Judgement, Verdict
-from pytest_whisperq.waivers import Settlement, Waiver, covering, read_waivers, refuse_expired, settle, today
 
 GATES = ("accuracy", "parity", "size")
 GOOD = 'id = "accuracy/scripted:int8"\nreason = "why"\nexpires = 2030-01-31\n'

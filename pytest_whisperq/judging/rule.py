@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.corpus import Utterance
-from pytest_whisperq.verdict import Check, Judgement, Verdict
 
 WORST = 5
 """How many utterances a failing gate shows."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.config.candidates import explicit_candidate
+from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import first_line
-from pytest_whisperq.verdict import Judgement, Verdict
 
 _REQUIRED = ("id", "reason", "expires")
 _KEYS = (*_REQUIRED, "test")

@@ -1,0 +1,1 @@
+"""From bounds and limits to verdicts, and what excuses one."""
