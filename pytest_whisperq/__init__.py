@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_whisperq.config.settings import GateConfig, resolve
+    from pytest_whisperq.gates.run import Report, run_gates
     from pytest_whisperq.judging.verdict import Judgement, Verdict
     from pytest_whisperq.models.source import ModelSpec
-    from pytest_whisperq.run import Report, run_gates
     from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
     from pytest_whisperq.system.errors import WhisperqError
 
@@ -34,13 +34,13 @@ _HOME = {
     "GateConfig": "config.settings",
     "Judgement": "judging.verdict",
     "ModelSpec": "models.source",
-    "Report": "run",
+    "Report": "gates.run",
     "Utterance": "speech.corpus",
     "Verdict": "judging.verdict",
     "WhisperqError": "system.errors",
     "load_corpus": "speech.corpus",
     "resolve": "config.settings",
-    "run_gates": "run",
+    "run_gates": "gates.run",
 }
 
 

@@ -11,10 +11,10 @@ from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.measuring.error_rate import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.measuring.metric import choose_metric
+from pytest_whisperq.session import Workbench, silent
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import whole
 from pytest_whisperq.speech.corpus.spacing import without_spaces
-from pytest_whisperq.workbench import Workbench, silent
 
 MODEL = "transformers:float32"
 MODES = ("chunked", "sequential")

@@ -15,10 +15,10 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
+from pytest_whisperq.gates.runner import EXTENDABLE, GateRun
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
 from pytest_whisperq.models.source import ModelSpec
-from pytest_whisperq.pipeline import EXTENDABLE, GateRun
 from pytest_whisperq.report.changes import compare
 from pytest_whisperq.report.document import (
     BASELINE,

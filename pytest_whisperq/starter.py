@@ -12,17 +12,17 @@ from statistics import median, quantiles
 
 from pytest_whisperq.backends import check_installed, get_backend
 from pytest_whisperq.config.settings import GateConfig
+from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.preflight import forecast
 from pytest_whisperq.report.document import corpus_digest
 from pytest_whisperq.report.markdown import markdown_table
+from pytest_whisperq.session import Workbench
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, categories
 from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES, read_text, recordings_in
 from pytest_whisperq.system.errors import CorpusError, MissingDependency
 from pytest_whisperq.system.files import replace_text
-from pytest_whisperq.workbench import Workbench
 
 _TESTS = '''"""What a release of the quantized model has to keep."""
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
-from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.report import timeline
 from pytest_whisperq.report.text import summary_table
+from pytest_whisperq.session import silent
 from pytest_whisperq.streaming.overlap import save_profile, widened
 from pytest_whisperq.system.errors import ConfigError, StreamError
-from pytest_whisperq.workbench import silent
 
 
 def show(

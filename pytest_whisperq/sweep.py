@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Check, Verdict
-from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.session import silent
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.workbench import silent
 
 CANDIDATE = "openvino:int8-ptq"
 

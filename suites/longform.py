@@ -8,7 +8,7 @@ and is skipped as one of all.
 import pytest
 
 from pytest_whisperq.plugin.gating import Gate, plain_errors
-from pytest_whisperq.workbench import Model
+from pytest_whisperq.session import Model
 
 
 def test_longform(whisperq_gate: Gate, whisperq_candidate: Model, pytestconfig: pytest.Config) -> None:

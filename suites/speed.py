@@ -10,9 +10,9 @@ import pytest
 
 from pytest_whisperq import GateConfig
 from pytest_whisperq.plugin.gating import Gate
+from pytest_whisperq.session import Model
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.machine import cpu_features
-from pytest_whisperq.workbench import Model
 
 FASTER = {("openvino:int8-ptq", "encoder")}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_whisperq.plugin.gating import Gate
-from pytest_whisperq.workbench import Model
+from pytest_whisperq.session import Model
 
 
 def test_language(whisperq_gate: Gate, whisperq_candidate: Model) -> None:

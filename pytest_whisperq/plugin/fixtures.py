@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pytest_whisperq.config.settings import GateConfig
     from pytest_whisperq.models.store import Artifact
     from pytest_whisperq.plugin.gating import Gate
+    from pytest_whisperq.session import Model
     from pytest_whisperq.speech.corpus import Corpus
-    from pytest_whisperq.workbench import Model
 
 
 @pytest.fixture(scope="session")

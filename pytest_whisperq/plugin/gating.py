@@ -19,9 +19,9 @@ from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords
 from pytest_whisperq.plugin.reporting import PROPERTY
 from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.report.text import doubt, explain
+from pytest_whisperq.session import Model
 from pytest_whisperq.system.errors import WhisperqError, unknown
 from pytest_whisperq.system.redaction import shareable, unquoted
-from pytest_whisperq.workbench import Model
 
 _WAIVED = pytest.StashKey[dict[str, str]]()
 """What is excused in a test: one line a gate, and all that the gate has to say."""

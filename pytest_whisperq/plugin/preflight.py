@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.gates.forecast import calibration_lines, forecast, power_of
 from pytest_whisperq.judging.waivers import refuse_expired, today
 from pytest_whisperq.measuring.pairs import refuse_wordless
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
-from pytest_whisperq.preflight import calibration_lines, forecast, power_of
 from pytest_whisperq.system.errors import CorpusError, WhisperqError
 from pytest_whisperq.system.redaction import shareable, unquoted, without_tokens
 

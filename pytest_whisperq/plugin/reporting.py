@@ -21,7 +21,7 @@ def progress_for(config: pytest.Config) -> "Progress":
     """Return a progress callback: one line that rewrites itself on a terminal, nothing at all elsewhere."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or not reporter.isatty or reporter.verbosity < 0:
-        from pytest_whisperq.workbench import silent
+        from pytest_whisperq.session import silent
 
         return silent
     capture = config.pluginmanager.getplugin("capturemanager")

@@ -11,8 +11,8 @@ from pytest_whisperq.config import values as _typed
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.settings import GateConfig, paths_of, resolve
 from pytest_whisperq.config.values import Option
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.waivers import Waiver, read_waivers
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for
 from pytest_whisperq.system.errors import WhisperqError

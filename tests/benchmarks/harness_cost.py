@@ -28,10 +28,10 @@ import jiwer
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends._whisper import quiet_libraries
 from pytest_whisperq.config.settings import resolve
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.measuring.contention import ProcessorState
 from pytest_whisperq.measuring.timing import measure, rounds
 from pytest_whisperq.models.source import ModelSpec
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech import audio
 
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.system.machine import cpu_features, versions
 
 CANDIDATES = ("ctranslate2:int8", "openvino:int8", "openvino:int8-ptq", "transformers:int8-dynamic")

@@ -22,11 +22,11 @@ from scipy.special import betaincinv
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates import speed_check
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.stopwatch import CLIPS, STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import Timing, Work
 from pytest_whisperq.models.source import ModelSpec
-from pytest_whisperq.pipeline import GateRun
 
 RESTARTS = 4
 SLOWDOWN = 1.1

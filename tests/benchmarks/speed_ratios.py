@@ -21,10 +21,10 @@ from typing import Any
 from tqdm import tqdm
 
 from pytest_whisperq.config.settings import resolve
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.measuring.stopwatch import STAGES, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import Round, measure, settle
 from pytest_whisperq.models.source import ModelSpec
-from pytest_whisperq.pipeline import GateRun
 
 PAIRS = ("ctranslate2:int8", "openvino:int8-ptq")
 SIZES = ("tiny", "base")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.gates.runner import GateRun
 
 CLIPS = "60"
 

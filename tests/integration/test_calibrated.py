@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pytest_whisperq.backends import _openvino_ptq
-from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import BuildError
 

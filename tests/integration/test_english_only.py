@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from pytest_whisperq.backends import BUILT_IN, get_backend
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.error_rate import count_errors, error_rate
 from pytest_whisperq.models.source import resolve_source
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError

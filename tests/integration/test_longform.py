@@ -12,8 +12,8 @@ import soundfile
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.backends.faster_whisper import FasterWhisperTranscriber
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system.errors import ConfigError

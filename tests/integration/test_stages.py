@@ -7,10 +7,10 @@ import pytest
 
 from pytest_whisperq.backends import Clip, in_all
 from pytest_whisperq.backends._whisper import FrontEnd
+from pytest_whisperq.gates.runner import HEARD, GateRun
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import stopwatch
 from pytest_whisperq.models.random_weights import random_source
-from pytest_whisperq.pipeline import HEARD, GateRun
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system.errors import ConfigError
 

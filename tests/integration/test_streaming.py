@@ -12,8 +12,8 @@ import soundfile
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.backends._whisper import FrontEnd
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import load_long_form
 from pytest_whisperq.streaming import StreamProfile

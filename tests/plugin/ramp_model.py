@@ -13,8 +13,8 @@ import soundfile
 
 from pytest_whisperq.backends import Clip, Hypothesis, Word
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.speech.audio import SAMPLE_RATE
-from pytest_whisperq.streams import Streams
 
 NAMES = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett"]
 STEP, SPOKEN, WORDS, EACH = 0.6, 0.4, 60, 6

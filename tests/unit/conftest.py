@@ -9,10 +9,10 @@ from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.models.source import ModelSpec, resolve_source
 from pytest_whisperq.models.store import ArtifactStore
-from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.workbench import silent
+from pytest_whisperq.session import silent
 
 StartRun = Callable[..., GateRun]
 

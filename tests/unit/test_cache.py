@@ -13,11 +13,11 @@ from filelock import FileLock
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.models import cache
 from pytest_whisperq.models.random_weights import made_here
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact, ArtifactStore
-from pytest_whisperq.pipeline import GateRun
 
 StartRun = Callable[..., GateRun]
 

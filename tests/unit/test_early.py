@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.gates import Outcome
+from pytest_whisperq.gates.run import run_gates
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.run import run_gates
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 
 StartRun = Callable[..., GateRun]

@@ -9,13 +9,13 @@ import pytest
 
 from pytest_whisperq import load_corpus
 from pytest_whisperq.backends import Clip, Hypothesis
-from pytest_whisperq.costs import is_short
 from pytest_whisperq.gates import judge_determinism, judge_memory, judge_size
+from pytest_whisperq.gates.costs import is_short
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import DecodeError

@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 
 from pytest_whisperq.collect import Broken, Collector, Gated
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Series, Verdict
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.report.html import render, utterance_table, worst
 from pytest_whisperq.report.markdown import LONGEST, escape, summary
 

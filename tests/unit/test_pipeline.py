@@ -10,9 +10,9 @@ import pytest
 
 from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.config.settings import resolve
+from pytest_whisperq.gates.run import run_gates
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.run import run_gates
 from pytest_whisperq.system.errors import ConfigError
 
 StartRun = Callable[..., GateRun]

@@ -11,10 +11,10 @@ from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.gates import Outcome, implausible, speed_check
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import stopwatch
 from pytest_whisperq.measuring.timing import Round, Timing, measure
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 
 StartRun = Callable[..., GateRun]

@@ -12,8 +12,8 @@ from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_rec
 from pytest_whisperq.backends import Clip, Word
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.gates import Outcome
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Figure, Verdict
-from pytest_whisperq.pipeline import GateRun
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming_report import show
 from pytest_whisperq.system.errors import CorpusError, StreamError
@@ -86,7 +86,7 @@ def test_a_model_that_tells_no_times_is_aligned_off_the_clock(
 ) -> None:
     aligned: list[Any] = []
     # Only aligning takes time, so that whatever computing there is would be the aligner's.
-    monkeypatch.setattr("pytest_whisperq.streams.time.perf_counter", lambda: 0.02 * len(aligned))
+    monkeypatch.setattr("pytest_whisperq.gates.streams.time.perf_counter", lambda: 0.02 * len(aligned))
 
     def align(aligner: Aligner, clip: Clip, said: Any) -> tuple[Word, ...]:
         aligned.append(said)
@@ -128,7 +128,7 @@ def test_lag_counts_computing_and_its_twin_does_not(
         now[0] += 0.25  # so much between begin and end of each decoding
         return now[0]
 
-    monkeypatch.setattr("pytest_whisperq.streams.time.perf_counter", clock)
+    monkeypatch.setattr("pytest_whisperq.gates.streams.time.perf_counter", clock)
     outcome = judged(limits={"max_commit_lag": 1.7})
     ideal, aware = (figure(outcome, f"commit lag{how}, mean s").value for how in (" without computing", ""))
     assert aware == pytest.approx(ideal + 0.25, abs=0.01)
@@ -156,7 +156,7 @@ def test_a_profile_that_does_not_fit_its_windows_is_saved_with_some_that_do(
 ) -> None:
     """The gate stops there and names this way out."""
     measured = StreamProfile(edge=2000, longest_word=1200)
-    monkeypatch.setattr("pytest_whisperq.streams.measure_profile", lambda *_: measured)
+    monkeypatch.setattr("pytest_whisperq.gates.streams.measure_profile", lambda *_: measured)
     with pytest.raises(StreamError, match=r"scripted:float32: windows of 6000 ms .* stream --save-profile FILE writes"):
         judged()
     path, told = tmp_path / "profile.json", list[str]()

@@ -14,10 +14,10 @@ from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscrib
 from pytest_whisperq.decoding import transcript_cache
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.models.store import ArtifactStore
-from pytest_whisperq.pipeline import GateRun
+from pytest_whisperq.session import silent
 from pytest_whisperq.system.errors import DecodeError, StoreError
-from pytest_whisperq.workbench import silent
 
 StartRun = Callable[..., GateRun]
 TEXTS = ("one", "two three", "four", "five six", "seven")

@@ -11,9 +11,9 @@ from pytest_whisperq.measuring.contention import ProcessorState, unseen
 from pytest_whisperq.measuring.stopwatch import FIRST, STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import Timing
 from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.session import Workbench
 from pytest_whisperq.system.errors import ConfigError, WhisperqError
 from pytest_whisperq.system.machine import cpu_features
-from pytest_whisperq.workbench import Workbench
 
 ENOUGH = 20
 """Rounds without which nobody can say what one run in twenty exceeds."""

@@ -16,6 +16,7 @@ from pytest_whisperq.measuring.edges import measure_profile
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.pairs import refuse_wordless
 from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.session import Workbench
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.corpus.longform import WINDOW, LongRecording, whole
@@ -24,7 +25,6 @@ from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, W
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.streaming.simulate import Event, play, windows
 from pytest_whisperq.system.errors import CorpusError, DecodeError, StreamError, WhisperqError
-from pytest_whisperq.workbench import Workbench
 
 ALIGNER = ("ctranslate2", "float32")
 """What finds out when words were said where a runtime cannot: it shows the attention that forced alignment follows."""

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from pytest_whisperq import gates
 from pytest_whisperq.gates import StreamedWords, StreamLimits
+from pytest_whisperq.gates.streams import ALIGNER, Streamed, Streams
 from pytest_whisperq.judging.verdict import Series
 from pytest_whisperq.measuring.longform import cut, parted
 from pytest_whisperq.measuring.metric import choose_metric
@@ -19,7 +20,6 @@ from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus.longform import WINDOW
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.simulate import Event
-from pytest_whisperq.streams import ALIGNER, Streamed, Streams
 
 
 class StreamGate(Streams):

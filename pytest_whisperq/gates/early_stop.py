@@ -16,9 +16,9 @@ from pytest_whisperq.gates import Outcome, overrule
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
+from pytest_whisperq.session import Workbench
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.workbench import Workbench
 
 _OFF = "--whisperq-early-stop=false decodes all of it"
 

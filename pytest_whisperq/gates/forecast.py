@@ -6,7 +6,7 @@ from math import isinf
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
-from pytest_whisperq.workbench import Workbench
+from pytest_whisperq.session import Workbench
 
 _SHOWN = 3
 

@@ -9,14 +9,14 @@ from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import DropType, Metric
-from pytest_whisperq.costs import CostGates
-from pytest_whisperq.early import EarlyStopping
+from pytest_whisperq.gates.costs import CostGates
+from pytest_whisperq.gates.early_stop import EarlyStopping
+from pytest_whisperq.gates.stream_gate import StreamGate
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import normalizers
-from pytest_whisperq.stream_gate import StreamGate
 from pytest_whisperq.system.errors import ConfigError
 
 EXTENDABLE = frozenset({"accuracy", "parity", "catastrophe", "language", "timestamps"})

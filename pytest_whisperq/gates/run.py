@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Progress
+from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Judgement, Verdict
-from pytest_whisperq.pipeline import GateRun
-from pytest_whisperq.workbench import silent
+from pytest_whisperq.session import silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ from functools import cached_property
 from pytest_whisperq import gates
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.history import History
+from pytest_whisperq.gates.saved_runs import History
+from pytest_whisperq.gates.speed_gate import SpeedGate
 from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.measuring.stopwatch import Stage
+from pytest_whisperq.session import Model, Workbench
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import subset
-from pytest_whisperq.speed import SpeedGate
-from pytest_whisperq.workbench import Model, Workbench
 
 DETERMINISM_CLIPS = 32
 """Clips that the determinism gate decodes again and again."""

@@ -14,10 +14,10 @@ from pytest_whisperq.judging.verdict import Check, Figure, Judgement
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
+from pytest_whisperq.session import Workbench
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.machine import cpu_features
-from pytest_whisperq.workbench import Workbench
 
 OPTION = "--whisperq-compare"
 
