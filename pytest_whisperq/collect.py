@@ -16,11 +16,8 @@ from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.gates.runner import EXTENDABLE, GateRun
-from pytest_whisperq.judging.verdict import Judgement, Verdict
-from pytest_whisperq.measuring.accuracy import bound_drop
-from pytest_whisperq.models.source import ModelSpec
-from pytest_whisperq.report.changes import compare
-from pytest_whisperq.report.document import (
+from pytest_whisperq.history.comparison import compare
+from pytest_whisperq.history.document import (
     BASELINE,
     CANDIDATE,
     REPORTED,
@@ -29,6 +26,9 @@ from pytest_whisperq.report.document import (
     corpus_digest,
     utterance_rows,
 )
+from pytest_whisperq.judging.verdict import Judgement, Verdict
+from pytest_whisperq.measuring.accuracy import bound_drop
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import WhisperqError

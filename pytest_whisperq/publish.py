@@ -10,9 +10,9 @@ from typing import Any
 
 from pytest_whisperq.collect import Collector
 from pytest_whisperq.export import export
+from pytest_whisperq.history import document as documents
 from pytest_whisperq.judging.rule import WORST
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.report import document as documents
 from pytest_whisperq.report.html import render, worst
 from pytest_whisperq.report.markdown import summary
 from pytest_whisperq.speech import audio

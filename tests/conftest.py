@@ -14,12 +14,12 @@ import soundfile
 
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
+from pytest_whisperq.history.document import SCHEMA, StoredRun, rows_digest
 from pytest_whisperq.measuring import stopwatch, timing
 from pytest_whisperq.measuring.contention import ProcessorState
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
-from pytest_whisperq.report.document import SCHEMA, StoredRun, rows_digest
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus

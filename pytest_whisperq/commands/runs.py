@@ -42,8 +42,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from pytest_whisperq.report.changes import compare
-    from pytest_whisperq.report.document import read_all
+    from pytest_whisperq.history.comparison import compare
+    from pytest_whisperq.history.document import read_all
     from pytest_whisperq.report.html import render
     from pytest_whisperq.report.text import comparison_text
 

@@ -10,10 +10,10 @@ from math import exp, hypot, log
 from pytest_whisperq import gates
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known, TranscriptSet
+from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
-from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
 from pytest_whisperq.session import Workbench
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pytest_whisperq.history.comparison import difference
+from pytest_whisperq.history.document import CANDIDATE, StoredRun
 from pytest_whisperq.judging.rule import Outcome, judge
 from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.measuring.accuracy import DROP_UNITS, bound_drop
-from pytest_whisperq.report.changes import difference
-from pytest_whisperq.report.document import CANDIDATE, StoredRun
 
 
 def judge_since(outcome: Outcome, stored: StoredRun, now: StoredRun, *, max_drop: float, confidence: float) -> Outcome:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from pytest_whisperq.history.document import BASELINE, CANDIDATE
 from pytest_whisperq.judging.verdict import Judgement, Series
 from pytest_whisperq.measuring.error_rate import COUNTED, align
 from pytest_whisperq.report import charts
-from pytest_whisperq.report.document import BASELINE, CANDIDATE
 from pytest_whisperq.report.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.report.overview import overview
 from pytest_whisperq.speech import normalizers

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.gates import Outcome
+from pytest_whisperq.history.comparison import Comparison
 from pytest_whisperq.judging.verdict import Judgement, Score, Verdict
 from pytest_whisperq.measuring.intervals import Interval
-from pytest_whisperq.report.changes import Comparison
 from pytest_whisperq.report.numbers import (
     COLOURS,
     KEEP,

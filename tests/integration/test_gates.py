@@ -16,8 +16,8 @@ import numpy as np
 
 from pytest_whisperq import load_corpus, run_gates
 from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.history.document import CANDIDATE, read
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.report.document import CANDIDATE, read
 from pytest_whisperq.starter import start
 from pytest_whisperq.system import package_data
 
@@ -118,7 +118,7 @@ def test_two_real_backends_leave_four_sound_files_behind(cache_dir: Path, tmp_pa
         for name in ("report.html", "report.json", "junit.xml", "summary.md")
     )
     run = read(tmp_path / "out" / "report.json", "--whisperq-compare")
-    schema = (resources.files("pytest_whisperq.report") / "schema.json").read_text(encoding="utf-8")
+    schema = (resources.files("pytest_whisperq.history") / "schema.json").read_text(encoding="utf-8")
     jsonschema.validate(json.loads(found), json.loads(schema))
     candidates = ["openvino:int8", "ctranslate2:int8"]
     assert (run.models(CANDIDATE), run.document["verdict"]) == (candidates, "PASS")

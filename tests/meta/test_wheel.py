@@ -31,7 +31,7 @@ def test_the_wheel_carries_suites_model_and_recordings_and_installs_one_package(
         "pytest_whisperq/suites/test_parity.py",
         "pytest_whisperq/suites/test_accuracy.py",
         "pytest_whisperq/suites/corpus.py",
-        "pytest_whisperq/report/schema.json",
+        "pytest_whisperq/history/schema.json",
         "pytest_whisperq/report/assets/report.html.j2",
         "pytest_whisperq/data/models/whisperq-micro/model.safetensors",
         "pytest_whisperq/data/models/whisperq-micro-distil.en/model.safetensors",

@@ -9,7 +9,7 @@ from scripted_project import GATES, Project, same
 
 from pytest_whisperq.backends.scripted import ScriptedBackend
 
-SCHEMA = json.loads((resources.files("pytest_whisperq.report") / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((resources.files("pytest_whisperq.history") / "schema.json").read_text(encoding="utf-8"))
 
 # A backend that calibrates int8, and leaves a layer of it in float32.
 MACHINE = """

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from pytest_whisperq.history.comparison import compare, difference
+from pytest_whisperq.history.document import StoredRun
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
-from pytest_whisperq.report.changes import compare, difference
-from pytest_whisperq.report.document import StoredRun
 from pytest_whisperq.system.errors import ConfigError
 
 MakeStored = Callable[..., StoredRun]

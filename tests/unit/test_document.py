@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.gates.runner import GateRun
-from pytest_whisperq.report.document import StoredRun, corpus_digest, read, read_all, rows_digest, utterance_rows, write
+from pytest_whisperq.history.document import (
+    StoredRun,
+    corpus_digest,
+    read,
+    read_all,
+    rows_digest,
+    utterance_rows,
+    write,
+)
 from pytest_whisperq.system.errors import ConfigError, StoreError
 
 MakeStored = Callable[..., StoredRun]

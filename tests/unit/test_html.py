@@ -21,7 +21,7 @@ from pytest_whisperq.report.html import render, utterance_table, worst
 from pytest_whisperq.report.markdown import LONGEST, escape, summary
 
 EVIL = '</pre></script><script>alert("1")</script><img src=x onerror=alert(2)>'
-SCHEMA = json.loads((resources.files("pytest_whisperq.report") / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((resources.files("pytest_whisperq.history") / "schema.json").read_text(encoding="utf-8"))
 
 
 StartRun = Callable[..., GateRun]

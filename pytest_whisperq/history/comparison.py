@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
+from pytest_whisperq.history.provenance import causes, provenance_of
 from pytest_whisperq.judging.verdict import Figure
 from pytest_whisperq.measuring.change import Change, measure_change, moved
 from pytest_whisperq.measuring.intervals import Interval
-from pytest_whisperq.report.document import BASELINE, CANDIDATE, StoredRun
-from pytest_whisperq.report.provenance import causes, provenance_of
 from pytest_whisperq.system.errors import ConfigError
 
 _SHOWN = 3
