@@ -15,7 +15,7 @@ from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.history.document import corpus_digest
 from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.report.markdown import markdown_table
+from pytest_whisperq.reporting.markdown import markdown_table
 from pytest_whisperq.session import Workbench
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import ClipFacts

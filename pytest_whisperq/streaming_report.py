@@ -9,8 +9,8 @@ from pathlib import Path
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.runner import GateRun
-from pytest_whisperq.report import timeline
-from pytest_whisperq.report.text import summary_table
+from pytest_whisperq.reporting import timeline
+from pytest_whisperq.reporting.terminal import summary_table
 from pytest_whisperq.session import silent
 from pytest_whisperq.streaming.overlap import save_profile, widened
 from pytest_whisperq.system.errors import ConfigError, StreamError

@@ -44,8 +44,8 @@ def _pair(text: str) -> tuple[str, str]:
 def _compare(options: argparse.Namespace) -> int:
     from pytest_whisperq.history.comparison import compare
     from pytest_whisperq.history.document import read_all
-    from pytest_whisperq.report.html import render
-    from pytest_whisperq.report.text import comparison_text
+    from pytest_whisperq.reporting.html import render
+    from pytest_whisperq.reporting.terminal import comparison_text
 
     old, new = read_all([options.old, options.new], "compare")
     found = compare(old, new, pairs=dict(options.pair), confidence=options.confidence)
@@ -59,7 +59,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from pytest_whisperq.export import exported, verify
+    from pytest_whisperq.reporting.export import exported, verify
 
     code = 0
     for folder in exported(options.directory):

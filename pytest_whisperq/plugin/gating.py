@@ -18,7 +18,7 @@ from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
 from pytest_whisperq.plugin.timing import Untimed, company, untimed
-from pytest_whisperq.report.text import doubt, explain
+from pytest_whisperq.reporting.terminal import doubt, explain
 from pytest_whisperq.session import Model
 from pytest_whisperq.system.errors import WhisperqError, unknown
 from pytest_whisperq.system.redaction import shareable, unquoted

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from pytest_whisperq.collect import Broken, Collector, Gated
 from pytest_whisperq.judging.verdict import Judgement
 from pytest_whisperq.judging.waivers import covering
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.reporting import judgements_of
 from pytest_whisperq.plugin.timing import UNTIMED
-from pytest_whisperq.publish import Publisher
+from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
+from pytest_whisperq.reporting.write_outputs import Publisher
 from pytest_whisperq.system.errors import WhisperqError
 
 _VERDICT = re.compile(

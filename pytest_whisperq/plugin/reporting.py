@@ -57,8 +57,8 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     from pytest_whisperq.judging.verdict import Verdict
     from pytest_whisperq.judging.waivers import covering
     from pytest_whisperq.plugin.state import waivers
-    from pytest_whisperq.report.overview import overview, overview_table
-    from pytest_whisperq.report.text import dependence, doubt, summary_table
+    from pytest_whisperq.reporting.overview import overview, overview_table
+    from pytest_whisperq.reporting.terminal import dependence, doubt, summary_table
 
     found = [covering(waivers(config), judgement, report.nodeid) for report, judgement in judged]
     tests = [report.location[2].partition("[")[0] for report, _ in judged]

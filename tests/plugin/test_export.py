@@ -8,7 +8,7 @@ from scripted_project import Project, same, slipping, wrecked
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
-from pytest_whisperq.export import CERTIFICATE, refusal
+from pytest_whisperq.reporting.export import CERTIFICATE, refusal
 
 GATES = """
 import pytest

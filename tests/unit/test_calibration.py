@@ -13,12 +13,12 @@ from ramp_model import write_recording
 from pytest_whisperq import sweep as sweeping
 from pytest_whisperq.backends import Calibration
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.collect import Collector, Gated
 from pytest_whisperq.gates.forecast import calibration_lines
 from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.models.calibration import load_calibration_set, make_calibration, set_aside, without
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import ArtifactStore
+from pytest_whisperq.reporting.build_document import Collector, Gated
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.judging.verdict import Series
-from pytest_whisperq.report import charts
+from pytest_whisperq.reporting import charts
 
 
 def row(drop: float | None, lower: float | None, upper: float | None, value: str = "") -> dict[str, Any]:

@@ -14,11 +14,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_whisperq.collect import Broken, Collector, Gated
 from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Series, Verdict
-from pytest_whisperq.report.html import render, utterance_table, worst
-from pytest_whisperq.report.markdown import LONGEST, escape, summary
+from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
+from pytest_whisperq.reporting.html import render, utterance_table, worst
+from pytest_whisperq.reporting.markdown import LONGEST, escape, summary
 
 EVIL = '</pre></script><script>alert("1")</script><img src=x onerror=alert(2)>'
 SCHEMA = json.loads((resources.files("pytest_whisperq.history") / "schema.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 from pytest_whisperq.gates import judge_accuracy, judge_parity
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.report.overview import Overview, overview, overview_table
+from pytest_whisperq.reporting.overview import Overview, overview, overview_table
 
 Pairs = Callable[..., PairedTexts]
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_whisperq.gates import Outcome, judge_accuracy, judge_parity, judge_slices
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
-from pytest_whisperq.report.text import dependence, explain, summary_table
+from pytest_whisperq.reporting.terminal import dependence, explain, summary_table
 from pytest_whisperq.speech import normalizers
 
 Pairs = Callable[..., PairedTexts]

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pytest_whisperq.measuring.timeline import timeline
-from pytest_whisperq.report.timeline import draw
+from pytest_whisperq.reporting.timeline import draw
 from pytest_whisperq.streaming import Word
 from pytest_whisperq.streaming.simulate import Event
 from pytest_whisperq.system.errors import MissingDependency, StreamError

@@ -10,7 +10,7 @@ from pytest_whisperq.gates import Outcome
 from pytest_whisperq.history.comparison import Comparison
 from pytest_whisperq.judging.verdict import Judgement, Score, Verdict
 from pytest_whisperq.measuring.intervals import Interval
-from pytest_whisperq.report.numbers import (
+from pytest_whisperq.reporting.numbers import (
     COLOURS,
     KEEP,
     bounds,

@@ -11,9 +11,9 @@ from typing import Any
 from pytest_whisperq.history.document import BASELINE, CANDIDATE
 from pytest_whisperq.judging.verdict import Judgement, Series
 from pytest_whisperq.measuring.error_rate import COUNTED, align
-from pytest_whisperq.report import charts
-from pytest_whisperq.report.numbers import bounds, figure_cells, limit, number, title
-from pytest_whisperq.report.overview import overview
+from pytest_whisperq.reporting import charts
+from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
+from pytest_whisperq.reporting.overview import overview
 from pytest_whisperq.speech import normalizers
 
 ROWS = 3000
@@ -216,7 +216,7 @@ def _data_uri(data: bytes) -> str:
 
 
 def _asset(name: str) -> str:
-    return (resources.files("pytest_whisperq.report") / "assets" / name).read_text(encoding="utf-8")
+    return (resources.files("pytest_whisperq.reporting") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

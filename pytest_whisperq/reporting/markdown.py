@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_whisperq.judging.verdict import Judgement, Verdict
-from pytest_whisperq.report.numbers import bounds, limit, number, title
-from pytest_whisperq.report.overview import overview
+from pytest_whisperq.reporting.numbers import bounds, limit, number, title
+from pytest_whisperq.reporting.overview import overview
 
 LONGEST = 60_000
 """Characters; a comment on GitHub holds 65,536."""

@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.collect import Collector
-from pytest_whisperq.export import export
 from pytest_whisperq.history import document as documents
 from pytest_whisperq.judging.rule import WORST
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.report.html import render, worst
-from pytest_whisperq.report.markdown import summary
+from pytest_whisperq.reporting.build_document import Collector
+from pytest_whisperq.reporting.export import export
+from pytest_whisperq.reporting.html import render, worst
+from pytest_whisperq.reporting.markdown import summary
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system.files import output_error, replace_text
 

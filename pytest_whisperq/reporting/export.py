@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.collect import Collector
 from pytest_whisperq.history.document import REPORTED
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.models.store import is_sound
+from pytest_whisperq.reporting.build_document import Collector
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, output_error, replace_text, sha256, to_disk

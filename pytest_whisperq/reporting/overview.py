@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Judgement, Verdict
-from pytest_whisperq.report.numbers import COLOURS, console, fitting, left_out, number, rates
+from pytest_whisperq.reporting.numbers import COLOURS, console, fitting, left_out, number, rates
 
 _FIRST = ("drop", "CER drop", "WER, %", "CER, %")
 """What a narrow terminal shows before anything else."""
