@@ -35,7 +35,7 @@ def _locate(parser: argparse.ArgumentParser) -> None:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    from pytest_whisperq.lint import lint, silent
+    from pytest_whisperq.commands.lint import lint, silent
 
     config = resolve({**given(options, _LINTED_WITH), "whisperq_corpus": options.corpus})
     found = lint(config, _count if sys.stderr.isatty() else silent)
@@ -50,7 +50,7 @@ def _count(done: int, total: int) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from pytest_whisperq.starter import start
+    from pytest_whisperq.commands.corpus_init import start
 
     for line in start(options.directory):
         print(line)
@@ -58,7 +58,7 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from pytest_whisperq.starter import card
+    from pytest_whisperq.commands.corpus_init import card
 
     text = card(resolve({**given(options, _DESCRIBED_WITH), "whisperq_corpus": options.corpus}))
     if options.output is None:

@@ -58,7 +58,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from pytest_whisperq import sweep
+    from pytest_whisperq.commands import sweep
 
     alphas = options.smooth_quant or _ALPHAS
     trials = []
@@ -70,7 +70,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _chunking(options: argparse.Namespace) -> int:
-    from pytest_whisperq import chunking
+    from pytest_whisperq.commands import chunking
 
     asked = given(options, _COMPARED_WITH)
     found = chunking.compare(asked, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size)
@@ -79,10 +79,10 @@ def _chunking(options: argparse.Namespace) -> int:
 
 
 def _stream(options: argparse.Namespace) -> int:
-    from pytest_whisperq import streaming_report
+    from pytest_whisperq.commands import stream
 
     asked = given(options, _STREAMED_WITH)
     if not asked["whisperq_candidate"]:
         raise ConfigError("--candidate: which model? For example --candidate ctranslate2:int8")
-    streaming_report.show(asked, print, profile_to=options.save_profile, plots=options.plot)
+    stream.show(asked, print, profile_to=options.save_profile, plots=options.plot)
     return 0

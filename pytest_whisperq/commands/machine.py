@@ -16,7 +16,7 @@ def register(commands: Any) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from pytest_whisperq.doctor import examine
+    from pytest_whisperq.commands.doctor import examine
 
     broken = 0
     for symptom in examine(Path(cache_directory(options.cache_dir))):

@@ -14,11 +14,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
+from pytest_whisperq.commands.sweep import sweep
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.measuring.error_rate import count_errors, error_rate
 from pytest_whisperq.speech import audio
-from pytest_whisperq.sweep import sweep
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import BuildError, DecodeError
 

@@ -15,10 +15,10 @@ import jsonschema
 import numpy as np
 
 from pytest_whisperq import load_corpus, run_gates
+from pytest_whisperq.commands.corpus_init import start
 from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.history.document import CANDIDATE, read
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.starter import start
 from pytest_whisperq.system import package_data
 
 ROOT = Path(__file__).parents[2]

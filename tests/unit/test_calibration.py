@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from ramp_model import write_recording
 
-from pytest_whisperq import sweep as sweeping
 from pytest_whisperq.backends import Calibration
 from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.commands import sweep as sweeping
 from pytest_whisperq.gates.forecast import calibration_lines
 from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.models.calibration import load_calibration_set, make_calibration, set_aside, without

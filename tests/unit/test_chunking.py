@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_whisperq.__main__ import main
-from pytest_whisperq.chunking import Comparison, report
+from pytest_whisperq.commands.chunking import Comparison, report
 from pytest_whisperq.measuring.error_rate import ErrorCount, count_errors
 
 

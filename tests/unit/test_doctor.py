@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq import doctor
 from pytest_whisperq.__main__ import main
-from pytest_whisperq.doctor import Symptom, examine
+from pytest_whisperq.commands import doctor
+from pytest_whisperq.commands.doctor import Symptom, examine
 from pytest_whisperq.system import package_data
 
 

@@ -12,8 +12,8 @@ import soundfile
 import soxr  # noqa: F401 - pytester forgets what is imported within it first, and this aborts when it is loaded again
 
 from pytest_whisperq.__main__ import main
+from pytest_whisperq.commands.corpus_init import start
 from pytest_whisperq.speech.corpus import load_corpus
-from pytest_whisperq.starter import start
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 

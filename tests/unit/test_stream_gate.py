@@ -11,11 +11,11 @@ from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_rec
 
 from pytest_whisperq.backends import Clip, Word
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.commands.stream import show
 from pytest_whisperq.gates import Outcome
 from pytest_whisperq.gates.runner import GateRun
 from pytest_whisperq.judging.verdict import Figure, Verdict
 from pytest_whisperq.streaming import StreamProfile
-from pytest_whisperq.streaming_report import show
 from pytest_whisperq.system.errors import CorpusError, StreamError
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from pytest_whisperq.__main__ import main
+from pytest_whisperq.commands.sweep import Trial, report
 from pytest_whisperq.judging.verdict import Check, Verdict
-from pytest_whisperq.sweep import Trial, report
 
 
 def trial(samples: int, drop: float | None, lower: float | None, upper: float | None) -> Trial:

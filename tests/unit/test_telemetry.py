@@ -18,7 +18,10 @@ print(sys.modules["openvino_telemetry"])
 
 @pytest.mark.parametrize(
     "first",
-    ["import pytest_whisperq.backends.openvino", "from pytest_whisperq.doctor import load; load(('openvino',), '')"],
+    [
+        "import pytest_whisperq.backends.openvino",
+        "from pytest_whisperq.commands.doctor import load; load(('openvino',), '')",
+    ],
 )
 def test_no_runtime_reports_its_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str) -> None:
     pytest.importorskip("openvino")

@@ -111,7 +111,7 @@ def _backend(name: str) -> Symptom:
 @cache
 def _unloadable(modules: tuple[str, ...], extra: str) -> str:
     """Import modules in a process of their own, and return why they cannot be; "" if they can."""
-    script = f"from pytest_whisperq.doctor import load; load({modules!r}, {extra!r})"
+    script = f"from pytest_whisperq.commands.doctor import load; load({modules!r}, {extra!r})"
     try:
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, timeout=_PATIENCE, check=False
