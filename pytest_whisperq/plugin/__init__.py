@@ -185,6 +185,6 @@ def pytest_terminal_summary(
     if exitstatus == pytest.ExitCode.USAGE_ERROR or config.getoption("collectonly"):
         return
     if _is_configured(config):
-        from pytest_whisperq.plugin import reporting
+        from pytest_whisperq.plugin import reporting, state
 
-        reporting.summarize(terminalreporter, config)
+        reporting.summarize(terminalreporter, config, state.waivers(config))

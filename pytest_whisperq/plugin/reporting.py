@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_whisperq.decoding.decoder import Progress
     from pytest_whisperq.judging.verdict import Judgement
+    from pytest_whisperq.judging.waivers import Waiver
 
 PROPERTY = "whisperq"
 """Key of the one user property a gate leaves on its test's report; travels through xdist and into JUnit files."""
@@ -43,8 +45,8 @@ def progress_for(config: pytest.Config) -> "Progress":
     return show
 
 
-def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print one table of all judgements; say so when candidates were named but nothing was gated."""
+def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers: "Sequence[Waiver]") -> None:
+    """Print one table of all judgements, and what excuses one; say so when candidates were named but none was gated."""
     judged = _judged(reporter)
     judgements = [judgement for _, judgement in judged]
     if not judged:
@@ -56,11 +58,10 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         return
     from pytest_whisperq.judging.verdict import Verdict
     from pytest_whisperq.judging.waivers import covering
-    from pytest_whisperq.plugin.state import waivers
     from pytest_whisperq.reporting.overview import overview, overview_table
     from pytest_whisperq.reporting.terminal import dependence, doubt, summary_table
 
-    found = [covering(waivers(config), judgement, report.nodeid) for report, judgement in judged]
+    found = [covering(waivers, judgement, report.nodeid) for report, judgement in judged]
     tests = [report.location[2].partition("[")[0] for report, _ in judged]
     until = [str(waiver.expires) if waiver else "" for waiver in found]
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
