@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> N
 
 
 def given(parsed: argparse.Namespace, options: Sequence[Option]) -> dict[str, str | None]:
-    """Return what was typed for ``options``, by ini key, as `config.resolve` takes it."""
+    """Return what was typed for ``options``, by ini key, as `config.settings.resolve` takes it."""
     return {option.ini: getattr(parsed, option.ini) for option in options}
 
 

@@ -6,7 +6,7 @@ Metric = Literal["wer", "cer"]
 """What errors are counted in: words, or the characters of a language without spaces."""
 
 DropType = Literal["absolute", "relative", "accuracy-ratio"]
-"""How a drop of accuracy is expressed; `measure.accuracy.DROP_UNITS` has the unit of each."""
+"""How a drop of accuracy is expressed; `measuring.accuracy.DROP_UNITS` has the unit of each."""
 
 Bounds = Literal["t", "sign-flip", "mapsswe"]
 """How the bounds of a drop are drawn (docs/statistics.md)."""

@@ -1,4 +1,4 @@
-"""Stop decoding a candidate whose accuracy has failed beyond doubt (`measure.sequential`).
+"""Stop decoding a candidate whose accuracy has failed beyond doubt (`measuring.sequential`).
 
 Where decoding stops follows from the seeded order and from what the candidate says, never from what happens to be
 cached: a second run, another worker, or a run that has every text already, fails it after the same utterances.

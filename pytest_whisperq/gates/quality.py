@@ -26,10 +26,10 @@ def judge_accuracy(
     fail_confidence: float | None = None,
     seed: int,
 ) -> Outcome:
-    """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measure.accuracy.DROP_UNITS`).
+    """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measuring.accuracy.DROP_UNITS`).
 
     ``others`` are normalizers under which the same transcripts are scored too; the verdict is that of ``texts`` alone.
-    ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measure.sequential`).
+    ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measuring.sequential`).
     """
     scored = []
     for own in (texts, *map(texts.under, others)):

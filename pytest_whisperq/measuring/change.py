@@ -6,7 +6,7 @@ b₀, q₀ of the baseline and the candidate then, b₁, q₁ now, all of the sa
     q₁ − q₀ = (b₁ − b₀) + ((q₁ − b₁) − (q₀ − b₀)):
 
 what moved the baseline too (the checkpoint, the library), and what the candidate lost beyond that. Both terms are
-paired differences of error sums over the words, and are bounded as every drop is (`measure.intervals`).
+paired differences of error sums over the words, and are bounded as every drop is (`measuring.intervals`).
 """
 
 from collections.abc import Sequence

@@ -45,7 +45,7 @@ stopped fails at the rest, so that both together wrongly fail no oftener than th
 
 
 class AccuracyLimit(NamedTuple):
-    """What an accuracy gate demands; ``max_drop`` in the unit of its drop type (`measure.accuracy.DROP_UNITS`).
+    """What an accuracy gate demands; ``max_drop`` in the unit of its drop type (`measuring.accuracy.DROP_UNITS`).
 
     ``bounds`` names the test behind the interval, ``seed`` is that of its sign-flips.
     """

@@ -16,8 +16,8 @@ from pytest_whisperq.reporting.write_outputs import Publisher
 from pytest_whisperq.system.errors import WhisperqError
 
 _VERDICT = re.compile(
-    r"whisperq \w+ gate: "  # `report.text.explain`
-    r"|whisperq \w+ gate of .+ INCONCLUSIVE: "  # `report.text.doubt`
+    r"whisperq \w+ gate: "  # `reporting.terminal.explain`
+    r"|whisperq \w+ gate of .+ INCONCLUSIVE: "  # `reporting.terminal.doubt`
     r"|\w+/\S+ (FAIL|INCONCLUSIVE), waived until "  # `Waiver.excuse`
 )
 """What a failure, a skip or an expected failure begins with that is a verdict."""

@@ -1,4 +1,4 @@
-"""From what the gates of a run concluded to the document of `report.document`: nothing is built or decoded for it."""
+"""From what the gates of a run concluded to the document of `history.document`: nothing is built or decoded for it."""
 
 from __future__ import annotations
 

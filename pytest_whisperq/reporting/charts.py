@@ -48,7 +48,10 @@ def axis(values: Sequence[float], start: float, end: float) -> Axis:
 
 
 def forest(rows: Sequence[Mapping[str, Any]], limit: float | None) -> dict[str, Any] | None:
-    """Return a chart of drops with their bounds, a row each; None where nothing has bounds. ``rows``: see `collect`."""
+    """Return a chart of drops with their bounds, a row each; None where nothing has bounds.
+
+    ``rows``: see `build_document`.
+    """
     bounded = [row for row in rows if None not in (row["drop"], row["lower"], row["upper"])]
     if not bounded:
         return None

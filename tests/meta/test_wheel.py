@@ -32,7 +32,7 @@ def test_the_wheel_carries_suites_model_and_recordings_and_installs_one_package(
         "pytest_whisperq/suites/test_accuracy.py",
         "pytest_whisperq/suites/corpus.py",
         "pytest_whisperq/history/schema.json",
-        "pytest_whisperq/report/assets/report.html.j2",
+        "pytest_whisperq/reporting/assets/report.html.j2",
         "pytest_whisperq/data/models/whisperq-micro/model.safetensors",
         "pytest_whisperq/data/models/whisperq-micro-distil.en/model.safetensors",
         "pytest_whisperq/data/audio/evaluation/metadata.csv",
@@ -46,7 +46,7 @@ def test_an_installed_plugin_gates_from_any_directory(wheel: Path, tmp_path: Pat
     zipfile.ZipFile(wheel).extractall(site)
     script = (
         "import json\nfrom pathlib import Path\n"
-        "import pytest_whisperq\nfrom pytest_whisperq import audio, load_corpus\n"
+        "import pytest_whisperq\nfrom pytest_whisperq import load_corpus\nfrom pytest_whisperq.speech import audio\n"
         f"assert Path(pytest_whisperq.__file__).is_relative_to({str(site)!r})\n"
         "clips = load_corpus().utterances\n"
         "said = {audio.pcm_digest(audio.load(u.audio)): u.reference for u in clips}\n"

@@ -19,12 +19,14 @@ from pytest_regressions.file_regression import FileRegressionFixture
 from ramp_model import EACH, NAMES, WORDS, inside, install, write_recording
 from scripted_project import Project
 
-from pytest_whisperq import audio, costs, embedded
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
-from pytest_whisperq.corpus import load_corpus
-from pytest_whisperq.measure.memory import MemoryMeasurement
-from pytest_whisperq.privacy import text_digest
+from pytest_whisperq.gates import costs
+from pytest_whisperq.measuring.memory import MemoryMeasurement
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus import load_corpus
+from pytest_whisperq.system import package_data
+from pytest_whisperq.system.redaction import text_digest
 
 RECORDED = Path(__file__).parents[1] / "benchmarks" / "recorded.jsonl"
 LEAVING = ("--whisperq-report=out", "--whisperq-save=run.json", "--junitxml=junit.xml", "-v", "-rsx")
@@ -257,7 +259,7 @@ def test_every_gate_on_recordings(
     project.record(4, int8=lambda index, text: text)
     copy_recording(write_recording(project.pytester.path), 31)
     install(monkeypatch, streamed)
-    monkeypatch.setattr("pytest_whisperq.streams.time", _Clock())
+    monkeypatch.setattr("pytest_whisperq.gates.streams.time", _Clock())
 
     def long(transcriber: ScriptedTranscriber, samples: Any, language: str | None) -> str:
         heard = inside(Clip(samples=samples, language=language), NAMES)
@@ -315,7 +317,7 @@ def test_sixty_clips_of_the_embedded_corpus_as_the_embedded_model_hears_them(pro
     """What two of its int8 models said when it was recorded, through every gate of the packaged suites."""
     heard = {row["id"]: row for row in map(json.loads, RECORDED.read_text(encoding="utf-8").splitlines()[1:])}
     scripts: dict[str, dict[str, str]] = {"float32": {}, "int8": {}, "int4-sym": {}}
-    for item in load_corpus(embedded.corpus_directory()).utterances:
+    for item in load_corpus(package_data.corpus_directory()).utterances:
         row = heard.get(item.id, {"baseline": "", "changed": {}})
         digest = audio.pcm_digest(audio.load(item.audio))
         for precision, name in (("float32", ""), ("int8", "openvino:int8"), ("int4-sym", "transformers:int8-dynamic")):

@@ -135,7 +135,7 @@ def test_the_suite_lints_the_corpus_of_a_run(
     pytester: pytest.Pytester, tmp_path: Path, make_corpus: Callable[..., Path]
 ) -> None:
     make_corpus(tmp_path / "calls", ["one"] * 150)
-    suite = Path(__file__).parents[2] / "suites" / "corpus.py"
+    suite = Path(__file__).parents[3] / "suites" / "corpus.py"
     options = [f"--whisperq-corpus={tmp_path / 'calls'}", "--whisperq-max-drop=5", "-p", "no:cacheprovider"]
     pytester.runpytest(suite, *options).assert_outcomes(passed=1)
     (tmp_path / "calls" / "clip0003.wav").write_bytes(b"")

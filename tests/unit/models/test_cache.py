@@ -239,6 +239,6 @@ def test_random_checkpoints_are_another_environments_where_torch_is_not(
 ) -> None:
     for name in ("whisper-tiny-9.9.9-0-1", "whisper-tiny-9.9.9-0-0"):
         (root / "random" / name).mkdir(parents=True)
-    for module in ("cache", "random_model"):
-        monkeypatch.setattr(f"pytest_whisperq.{module}.versions", lambda names: dict.fromkeys(names, "absent"))
+    for module in ("cache", "random_weights"):
+        monkeypatch.setattr(f"pytest_whisperq.models.{module}.versions", lambda names: dict.fromkeys(names, "absent"))
     assert [entry.path.name for entry in cache.prune(root)] == ["whisper-tiny-9.9.9-0-0"]  # of another recipe of ours

@@ -13,7 +13,7 @@ from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import BETS, AccuracyLimit, BettingTest, EarlyFail, shuffled
 
 Pairs = Callable[..., PairedTexts]
-METADATA = Path(__file__).parents[2] / "fixtures" / "audio" / "evaluation" / "metadata.csv"
+METADATA = Path(__file__).parents[3] / "fixtures" / "audio" / "evaluation" / "metadata.csv"
 LIMIT = 0.01
 
 

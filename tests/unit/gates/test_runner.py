@@ -84,7 +84,7 @@ def test_an_older_checkpoint_may_be_the_baseline(
 def test_candidates_that_are_not_installed_are_left_out_and_a_run_of_none_is_no_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry._lazy, "missing", list)
+    monkeypatch.setattr(registry.optional_imports, "missing", list)
     config = resolve({"whisperq_backend": "all", "whisperq_baseline": "scripted:float32"})
     assert len(config.candidates) == len(in_all())
     report = run_gates(config)
