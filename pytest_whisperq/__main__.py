@@ -1,4 +1,4 @@
-"""``python -m pytest_whisperq``: what one does with the product outside a test run."""
+"""``whisperq``, or ``python -m pytest_whisperq``: what one does with the product outside a test run."""
 
 import argparse
 import sys
@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    whole = argparse.ArgumentParser(prog="python -m pytest_whisperq", description=__doc__)
+    about = "Corpora, caches, saved runs and exported models, outside a test run. The same: python -m pytest_whisperq."
+    whole = argparse.ArgumentParser(prog="whisperq", description=about)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for module in (kept, corpora, runs, machine, decoding):
         module.register(commands)

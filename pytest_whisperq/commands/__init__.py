@@ -1,4 +1,4 @@
-"""The commands of ``python -m pytest_whisperq``, a module each; every one adds its parser and prints what it finds."""
+"""The commands of ``whisperq``, a module each; every one adds its parser and prints what it finds."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ def given(parsed: argparse.Namespace, options: Sequence[Option]) -> dict[str, st
 
 
 def typed(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """Turn a parser of `_typed` into one whose errors argparse shows."""
+    """Turn a parser of `config.values` into one whose errors argparse shows."""
 
     def checked(text: str) -> _Value:
         try:

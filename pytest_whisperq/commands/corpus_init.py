@@ -78,7 +78,7 @@ def start(directory: Path) -> list[str]:
     lines = [f"{directory}: {len(recordings)} recordings; wrote {', '.join(written)}"]
     if empty:
         lines.append(f"fill in the text of {empty} recordings (or kind=nonspeech), and the language, such as en")
-    lines.append(f"check it: python -m pytest_whisperq corpus lint {directory}")
+    lines.append(f"check it: whisperq corpus lint {directory}")
     lines.append(f"name your model in pytest.ini, then gate it: pytest {directory}")
     return lines
 

@@ -70,7 +70,7 @@ def _cache(kept: Path) -> Symptom:
     except OSError as error:
         fix = "make it writable, or name another with --whisperq-cache-dir"
         return Symptom(name="cache directory", found=f"{kept}: {error.strerror or error}", fix=fix)
-    fix = "" if free > ROOM else "make room: python -m pytest_whisperq cache prune --older-than 30"
+    fix = "" if free > ROOM else "make room: whisperq cache prune --older-than 30"
     return Symptom(name="cache directory", found=f"{kept}, {free / 1e9:.1f} GB free", fix=fix)
 
 

@@ -62,7 +62,7 @@ def _verify(options: argparse.Namespace) -> int:
     bad = [entry for entry in found if entry.problem]
     for entry in bad:
         print(_line(entry))
-    advice = "; run: python -m pytest_whisperq cache prune" if bad else ""
+    advice = "; run: whisperq cache prune" if bad else ""
     print(f"{len(found) - len(bad)} of {len(found)} entries in {root} are sound and usable{advice}")
     return 1 if any(entry.problem.startswith("damaged") for entry in bad) else 0
 

@@ -79,8 +79,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="FILE",
         parse=values.text,
         is_path=True,
-        help="streaming: what the merge of windows counts on, and the contract of merges tests (JSON, as python -m "
-        "pytest_whisperq stream writes it; default: measured of the float32 model)",
+        help="streaming: what the merge of windows counts on, and the contract of merges tests (JSON, as "
+        "whisperq stream writes it; default: measured of the float32 model)",
     ),
     Option(
         name="calibration",

@@ -97,8 +97,8 @@ class Streams:
             profile.check()
         except StreamError as error:
             raise StreamError(
-                f"{spec}: {error}. Longer windows are heard with --whisperq-merge-profile FILE, which python -m "
-                "pytest_whisperq stream --save-profile FILE writes"
+                f"{spec}: {error}. Longer windows are heard with --whisperq-merge-profile FILE, which whisperq "
+                "stream --save-profile FILE writes"
             ) from error
         return profile
 

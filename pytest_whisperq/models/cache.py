@@ -1,6 +1,6 @@
 """What is in the cache directory, what of it is damaged, and what this environment can use no more.
 
-The command ``python -m pytest_whisperq cache`` prints what these functions return. Runs may build at the same time:
+The command ``whisperq cache`` prints what these functions return. Runs may build at the same time:
 what vanishes while one looks is passed over, and nothing is removed that was not looked at again under its lock.
 """
 

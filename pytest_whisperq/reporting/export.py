@@ -44,7 +44,7 @@ def export(collector: Collector, document: Mapping[str, Any], directory: Path) -
             _copy(run.store.get(collector.specs[name]).directory, target, _certificate(document, name))
         except OSError as error:
             raise output_error(target, _OPTION, error) from error
-        lines.append(f"exported {target}; before deployment: python -m pytest_whisperq verify {target}")
+        lines.append(f"exported {target}; before deployment: whisperq verify {target}")
     return lines
 
 

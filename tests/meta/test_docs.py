@@ -83,10 +83,8 @@ def test_commands_have_options_that_exist(text: str) -> None:
         suites = re.findall(r"(?<=\s)(?:pytest_whisperq\.)?suites[\w./]*", line)
         # Of a folder and a file in it, pytest collects one.
         assert not any(inner.startswith((f"{outer}/", f"{outer}.")) for outer in suites for inner in suites), line
-        if "python -m pytest_whisperq " in line:
-            typed = shlex.split(line.partition("python -m pytest_whisperq ")[2], comments=True)
-            if "list|verify" not in line:
-                parses(parser(), typed)
+        if line.startswith("whisperq "):
+            parses(parser(), shlex.split(line, comments=True)[1:])
 
 
 def check_flags(line: str) -> None:
@@ -99,7 +97,7 @@ def parses(whole: argparse.ArgumentParser, typed: list[str]) -> None:
     try:
         whole.parse_args(typed)
     except SystemExit as error:
-        raise AssertionError(f"python -m pytest_whisperq {shlex.join(typed)} is not understood") from error
+        raise AssertionError(f"whisperq {shlex.join(typed)} is not understood") from error
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

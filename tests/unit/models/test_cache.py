@@ -165,7 +165,7 @@ def test_verify_fails_on_damage_and_says_what_to_type(
     assert "1 of 1 entries in " in capsys.readouterr().out
     (built.directory / "scripted.json").write_text("{}")
     assert main(["cache", "verify", "--cache-dir", str(root)]) == 1
-    assert "run: python -m pytest_whisperq cache prune" in capsys.readouterr().out
+    assert "run: whisperq cache prune" in capsys.readouterr().out
 
 
 def test_prune_says_what_it_removed(root: Path, built: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
