@@ -1,4 +1,4 @@
-"""Is the corpus fit to be gated on? All that ``python -m pytest_whisperq corpus lint`` finds, as a test.
+"""Is the corpus fit to be gated on? All that ``whisperq corpus lint`` finds, as a test.
 
 Not part of a plain run of the suites: it listens to every recording again. Run ``pytest suites/corpus.py``, or
 ``--pyargs pytest_whisperq.suites.corpus``, with --whisperq-corpus.

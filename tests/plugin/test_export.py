@@ -31,7 +31,7 @@ def exported(project: Project) -> Path:
     project.record(int8=same)
     project.pytester.makepyfile(GATES)
     result = project.run("--whisperq-export=models")
-    result.stdout.fnmatch_lines(["*whisperq: exported models/scripted-int8; before deployment: python -m *verify *"])
+    result.stdout.fnmatch_lines(["*whisperq: exported models/scripted-int8; before deployment: whisperq *verify *"])
     return project.pytester.path / "models" / "scripted-int8"
 
 
