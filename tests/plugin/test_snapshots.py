@@ -37,6 +37,8 @@ OF_THE_RUN = re.compile(
 VOLATILE = (
     (re.compile(r"=+ (\d+ .*) in \d+\.\d+s(?: \([\d:]+\))? =+"), r"== \1 in TIME =="),
     (re.compile(r"/[^ ]*/test_\w+0(?=/)"), "FOLDER"),
+    # In a wheel the embedded corpus is the package's own data.
+    (re.compile(re.escape(str(package_data.corpus_directory().parent)) + "(?=/)"), "REPOSITORY/fixtures/audio"),
     (re.compile(re.escape(str(Path(__file__).parents[2]))), "REPOSITORY"),
     (re.compile(r"(\(whisper-normalizer) [\d.]+"), r"\1 VERSION"),
     (re.compile(r"built in [\d.]+ s with at most [\d.]+ [kMG]B"), "built in TIME with MEMORY"),
