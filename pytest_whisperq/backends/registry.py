@@ -2,9 +2,8 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from importlib import import_module, metadata, util
+from collections.abc import Mapping
+from importlib import import_module, util
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
+from pytest_whisperq.system.extensions import Extensions
 from pytest_whisperq.system.files import sha256
 
 if TYPE_CHECKING:
@@ -39,33 +39,10 @@ _REQUIRED = (
     *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "in_all"),
     *("falls_back", "base", "build", "load"),
 )
-_registered: dict[str, type["Backend"]] = {}  # of this process: a hook has no other way to every caller
+_BACKENDS = Extensions("backend", GROUP, "pytest_whisperq_backends", _BUILT_IN, reserved=("all",))
 
-
-def register(groups: Iterable[Mapping[str, type["Backend"]]]) -> Callable[[], None]:
-    """Make backends (name → class) known, instead of those registered before; call the result to bring those back.
-
-    Raises `ConfigError` for a name that is taken.
-    """
-    fresh: dict[str, type[Backend]] = {}
-    for backends in groups:
-        for name, own in backends.items():
-            if name in (*_BUILT_IN, *_installed(), *fresh, "all"):
-                raise ConfigError(f"pytest_whisperq_backends: the name {name!r} is taken; give the backend another")
-            fresh[name] = own
-    before = _registered.copy()
-    _put(fresh)
-    return lambda: _put(before)
-
-
-def _put(backends: Mapping[str, type["Backend"]]) -> None:
-    _registered.clear()
-    _registered.update(backends)
-
-
-def names() -> tuple[str, ...]:
-    """Return every backend there is."""
-    return (*_BUILT_IN, *_installed(), *_registered)
+register = _BACKENDS.register
+names = _BACKENDS.names
 
 
 def in_all() -> tuple[str, ...]:
@@ -75,17 +52,7 @@ def in_all() -> tuple[str, ...]:
 
 def get_backend(name: str, option: str = "backend") -> "Backend":
     """Return a backend by name; raise `ConfigError` naming ``option`` that lists the valid ones."""
-    if name in _registered:
-        return _checked(name, _registered[name])
-    location = {**_installed(), **_BUILT_IN}.get(name)
-    if location is None:
-        raise unknown(f"{option}: unknown backend", name, names())
-    module, _, attribute = location.partition(":")
-    try:
-        factory = getattr(import_module(module), attribute)
-    except Exception as error:  # a third party's module may fail in any way
-        raise ConfigError(f"backend {name!r} at {location} cannot be imported: {error}") from error
-    return _checked(name, factory)
+    return _checked(name, _BACKENDS.find(name, option))
 
 
 def in_file(name: str, source: Path, module: str, qualified: str) -> "Backend":
@@ -150,19 +117,6 @@ def check_installed(backend: "Backend") -> None:
             else f"Run: pip install {' '.join(absent)}"
         )
         raise MissingDependency(f"backend {backend.name!r} needs {', '.join(absent)}, not installed. {how}")
-
-
-@cache
-def _installed() -> Mapping[str, str]:
-    """Return the backends of installed packages; a name that is taken is an error."""
-    found: dict[str, str] = {}
-    for entry in metadata.entry_points(group=GROUP):
-        if entry.name in (*_BUILT_IN, *found, "all"):
-            raise ConfigError(
-                f"the backend name {entry.name!r} of {entry.value} is taken; uninstall one of the packages"
-            )
-        found[entry.name] = entry.value
-    return MappingProxyType(found)
 
 
 def _checked(name: str, factory: Any) -> "Backend":
