@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.config.options import OPTIONS
-from pytest_whisperq.plugin.markers import MARKERS
+from pytest_whisperq.gates.registry import all_gates
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 REPOSITORY_FILES = re.compile(r"\[([^\]]+)\]\((?:fixtures|tests)/[^)]*\)")
@@ -33,7 +33,7 @@ def options_table() -> str:
 
 def markers_list() -> str:
     """Return every marker with its keywords."""
-    rows = [f"| `{marker.usage.partition(':')[0]}` | {marker.summary} |" for marker in MARKERS.values()]
+    rows = [f"| `{gate.usage.partition(':')[0]}` | {gate.summary} |" for gate in all_gates()]
     return "\n".join(["| marker | passes when |", "|---|---|", *rows])
 
 

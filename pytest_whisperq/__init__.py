@@ -8,19 +8,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_whisperq.config.candidates import Candidate
     from pytest_whisperq.config.settings import GateConfig, resolve
-    from pytest_whisperq.gates.run import Report, run_gates
+    from pytest_whisperq.gates.runner import Report, run_gates
+    from pytest_whisperq.judging.rule import Outcome
     from pytest_whisperq.judging.verdict import Judgement, Verdict
     from pytest_whisperq.models.source import ModelSpec
+    from pytest_whisperq.plugin.gating import GateFixture
+    from pytest_whisperq.session import Session
     from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
     from pytest_whisperq.system.errors import WhisperqError
 
 __all__ = [
+    "Candidate",
     "Corpus",
     "GateConfig",
+    "GateFixture",
     "Judgement",
     "ModelSpec",
+    "Outcome",
     "Report",
+    "Session",
     "Utterance",
     "Verdict",
     "WhisperqError",
@@ -30,17 +38,21 @@ __all__ = [
 ]
 
 _HOME = {
+    "Candidate": "config.candidates",
     "Corpus": "speech.corpus",
     "GateConfig": "config.settings",
+    "GateFixture": "plugin.gating",
     "Judgement": "judging.verdict",
     "ModelSpec": "models.source",
-    "Report": "gates.run",
+    "Outcome": "judging.rule",
+    "Report": "gates.runner",
+    "Session": "session",
     "Utterance": "speech.corpus",
     "Verdict": "judging.verdict",
     "WhisperqError": "system.errors",
     "load_corpus": "speech.corpus",
     "resolve": "config.settings",
-    "run_gates": "gates.run",
+    "run_gates": "gates.runner",
 }
 
 

@@ -1,7 +1,9 @@
 """What a run works on: its corpus, its models and what they say, each obtained once and kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 from pytest_whisperq.backends import Calibration, TimedText, get_backend
 from pytest_whisperq.config.candidates import Candidate, explicit_candidate
@@ -10,7 +12,6 @@ from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder, Progress
 from pytest_whisperq.decoding.transcript_cache import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
 from pytest_whisperq.measuring.longform import share_out
-from pytest_whisperq.measuring.memory import MemoryMeasurement
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, refuse_wordless
 from pytest_whisperq.models.calibration import (
@@ -34,6 +35,11 @@ from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqError
 
+T = TypeVar("T")
+
+_READ = ("corpus", "source", "baseline_source", "normalizer", "facts")
+"""What of a session may be refused, in the order in which it is read."""
+
 
 def silent(stage: str, done: int, total: int) -> None:
     """Show nothing."""
@@ -43,14 +49,14 @@ def silent(stage: str, done: int, total: int) -> None:
 class Model:
     """A model of a run: built and decoded when its attributes are first asked for."""
 
-    run: "Workbench"
+    session: "Session"
     candidate: Candidate
     is_baseline: bool = False
 
     @property
     def spec(self) -> ModelSpec:
         """What is built."""
-        return self.run.baseline_spec if self.is_baseline else self.run.spec(self.candidate)
+        return self.session.baseline_spec if self.is_baseline else self.session.spec(self.candidate)
 
     @property
     def is_multilingual(self) -> bool:
@@ -60,20 +66,24 @@ class Model:
     @property
     def artifact(self) -> Artifact:
         """The built model: directory, size, identity."""
-        return self.run.store.get(self.spec)
+        return self.session.store.get(self.spec)
 
     @property
     def transcripts(self) -> TranscriptSet:
         """What it says about the corpus."""
-        return self.run.transcripts(self.spec)
+        return self.session.transcripts(self.spec)
 
 
-class Workbench:
+class Session:
     """One run's corpus, models and transcripts, each obtained on first use and kept: every gate shares them."""
 
-    def __init__(self, config: GateConfig, progress: Progress = silent) -> None:
+    def __init__(
+        self, config: GateConfig, progress: Progress = silent, *, part: Callable[[Corpus], Corpus] | None = None
+    ) -> None:
+        """Begin a run; ``part`` says what of a corpus is evaluated, where that is not what its models can hear."""
         self.config = config
-        self._progress = progress
+        self._part_of = part
+        self.progress = progress
         self.store = ArtifactStore(
             config.cache_dir,
             on_build=lambda spec: progress(f"{spec} is being built", 0, 0),
@@ -91,8 +101,24 @@ class Workbench:
         self._failed: dict[ModelSpec, WhisperqError] = {}
         self._long: dict[ModelSpec, TranscriptSet] = {}
         self._timed: dict[ModelSpec, tuple[TranscriptSet, list[TimedText]]] = {}
-        self._memory: dict[ModelSpec, MemoryMeasurement] = {}
         self._paired: dict[Candidate, PairedTexts] = {}
+        self._once: dict[Callable[[Session], Any], Any] = {}
+
+    def once(self, make: Callable[["Session"], T]) -> T:
+        """Return what ``make`` makes of this session, which it is asked for once: what gates share beside all this.
+
+        ``session.once(Streams)`` is the same object for every gate of the run.
+        """
+        if make not in self._once:
+            self._once[make] = make(self)
+        made: T = self._once[make]
+        return made
+
+    def read(self) -> None:
+        """Read the corpus, find the models and probe every recording; raise a `WhisperqError` for what is unusable."""
+        for name in (*_READ, *(("calibration",) if self.calibrates else ())):
+            getattr(self, name)
+        refuse_wordless(self.whole_corpus, self.normalizer)
 
     @cached_property
     def _corpus_given(self) -> Corpus:
@@ -169,7 +195,7 @@ class Workbench:
         return subset(chosen, config.calibration_samples, config.seed)
 
     def _heard(self, corpus: Corpus) -> Corpus:
-        return hearable(corpus, (self.source, self.baseline_source))
+        return self._part_of(corpus) if self._part_of else hearable(corpus, (self.source, self.baseline_source))
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -197,7 +223,7 @@ class Workbench:
 
     def _probe(self, corpus: Corpus) -> dict[str, ClipFacts]:
         index = AudioIndex(self.config.cache_dir)
-        return index.probe(corpus, lambda done, total: self._progress("reading audio", done, total))
+        return index.probe(corpus, lambda done, total: self.progress("reading audio", done, total))
 
     @cached_property
     def normalizer(self) -> Normalizer:

@@ -7,18 +7,18 @@ and is skipped as one of all.
 
 import pytest
 
-from pytest_whisperq.plugin.gating import Gate, plain_errors
+from pytest_whisperq.plugin.gating import GateFixture, plain_errors
 from pytest_whisperq.session import Model
 
 
-def test_longform(whisperq_gate: Gate, whisperq_candidate: Model, pytestconfig: pytest.Config) -> None:
+def test_longform(whisperq_gate: GateFixture, whisperq_candidate: Model, pytestconfig: pytest.Config) -> None:
     """On recordings of minutes the accuracy drop against the same backend at float32 stays below the limit."""
     name = whisperq_candidate.spec.backend
     asked = pytestconfig.getoption("whisperq_backend") or pytestconfig.getini("whisperq_backend")
     names = [word.strip() for word in (asked.split(",") if isinstance(asked, str) else asked)]
     if "all" in names and name not in names:
         with plain_errors():
-            hears = whisperq_candidate.run.decoder.hears_long(whisperq_candidate.spec)
+            hears = whisperq_candidate.session.decoder.hears_long(whisperq_candidate.spec)
         if not hears:
             pytest.skip(f"whisperq longform gate does not apply: {name} hears 30 s and no more, and was not named")
     whisperq_gate.longform()

@@ -9,7 +9,7 @@ reported.
 import pytest
 
 from pytest_whisperq import GateConfig
-from pytest_whisperq.plugin.gating import Gate
+from pytest_whisperq.plugin.gating import GateFixture
 from pytest_whisperq.session import Model
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.machine import cpu_features
@@ -18,7 +18,9 @@ FASTER = {("openvino:int8-ptq", "encoder")}
 
 
 @pytest.mark.parametrize("stage", ["encoder", "decoder", "pipeline"])
-def test_speedup(whisperq_gate: Gate, whisperq_candidate: Model, whisperq_config: GateConfig, stage: str) -> None:
+def test_speedup(
+    whisperq_gate: GateFixture, whisperq_candidate: Model, whisperq_config: GateConfig, stage: str
+) -> None:
     """Encoding a window, saying the same words, and both together take less time than the limit allows."""
     is_small = whisperq_config.model in package_data.MODELS and whisperq_config.min_speedup is None
     multiplies = any(word in cpu_features() for word in ("vnni", "amx_int8", "i8mm", "asimddp"))

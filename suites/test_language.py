@@ -2,11 +2,11 @@
 
 import pytest
 
-from pytest_whisperq.plugin.gating import Gate
+from pytest_whisperq.plugin.gating import GateFixture
 from pytest_whisperq.session import Model
 
 
-def test_language(whisperq_gate: Gate, whisperq_candidate: Model) -> None:
+def test_language(whisperq_gate: GateFixture, whisperq_candidate: Model) -> None:
     """The candidate hears the languages that the baseline hears."""
     if not whisperq_candidate.is_multilingual:
         pytest.skip("whisperq language gate does not apply: an English-only model detects no language")

@@ -11,7 +11,7 @@ from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.measuring.error_rate import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.measuring.metric import choose_metric
-from pytest_whisperq.session import Workbench, silent
+from pytest_whisperq.session import Session, silent
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import whole
 from pytest_whisperq.speech.corpus.spacing import without_spaces
@@ -43,16 +43,16 @@ def compare(
 
     Which way goes first alternates, after a short recording that warms up: what drifts hits both alike.
     """
-    bench = Workbench(resolve({**options, "whisperq_candidate": MODEL}), progress)
-    transcriber: Any = bench.decoder.load(bench.baseline.artifact)
+    session = Session(resolve({**options, "whisperq_candidate": MODEL}), progress)
+    transcriber: Any = session.decoder.load(session.baseline.artifact)
     ways: dict[str, Callable[..., str]] = {
         "chunked": lambda *heard: transcriber.transcribe_long(
             *heard, chunk_seconds=chunk_seconds, batch_size=batch_size
         ),
         "sequential": transcriber.transcribe_sequential,
     }
-    metric = bench.config.metric or choose_metric(bench.long_form)
-    recordings = whole(bench.long_form)
+    metric = session.config.metric or choose_metric(session.long_form)
+    recordings = whole(session.long_form)
     for number, recording in enumerate(recordings):
         progress("decoding both ways", number, len(recordings))
         samples = audio.load(recording.audio)
@@ -64,8 +64,10 @@ def compare(
                 begun = time.perf_counter()
                 text = ways[mode](samples, recording.language)
                 took[mode] = time.perf_counter() - begun
-                said[mode] = bench.long_normalizer(text, recording.language)
-        reference = bench.long_normalizer(" ".join(item.reference for item in recording.utterances), recording.language)
+                said[mode] = session.long_normalizer(text, recording.language)
+        reference = session.long_normalizer(
+            " ".join(item.reference for item in recording.utterances), recording.language
+        )
         if metric == "cer" and not recording.utterances[0].is_spaced:
             reference, said = without_spaces(reference), {mode: without_spaces(text) for mode, text in said.items()}
         yield Comparison(

@@ -16,7 +16,7 @@ from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.history.document import corpus_digest
 from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.reporting.markdown import markdown_table
-from pytest_whisperq.session import Workbench
+from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, categories
@@ -91,29 +91,22 @@ def _backend() -> str:
     return "ctranslate2"  # as the documentation installs
 
 
-class _Unheard(Workbench):
-    """A corpus that is described, not heard: what a model knows does not matter."""
-
-    def _heard(self, corpus: Corpus) -> Corpus:
-        return corpus
-
-
 def card(config: GateConfig) -> str:
     """Return the data card of the corpus of a run as Markdown: what there is, what it certifies, what nobody knows yet.
 
     Raises `CorpusError` for a corpus that a run would refuse.
     """
-    run = _Unheard(config)
-    corpus, facts = run.corpus, run.facts
+    session = Session(config, part=lambda corpus: corpus)  # described, whatever the model can hear
+    corpus, facts = session.corpus, session.facts
     speech = corpus.speech
-    words = [len(run.normalizer(item.reference, item.language).split()) for item in speech]
-    power = plan(words, [run.cluster(item) for item in speech], confidence=config.confidence)
+    words = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
+    power = plan(words, [session.cluster(item) for item in speech], confidence=config.confidence)
     seconds = [facts[item.id].seconds for item in corpus.utterances]
     rates = Counter(audio.native_rate(item.audio) for item in corpus.utterances)
     rows = [
         ("utterances", f"{len(corpus.utterances)}, {len(corpus.utterances) - len(speech)} without speech"),
         ("length", f"{sum(seconds) / 60:.1f} minutes; {_spread(seconds)} s each"),
-        ("words", f"{sum(words)} ({run.normalizer})"),
+        ("words", f"{sum(words)} ({session.normalizer})"),
         ("independent groups", f"{power.clusters}"),
         (
             "samples a second",

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.baselines import unquantized
+from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.reporting import timeline
 from pytest_whisperq.reporting.terminal import summary_table
 from pytest_whisperq.session import silent
@@ -38,22 +40,25 @@ def show(
             raise StreamError(f"{folder}: nothing can be written there ({error.strerror or error})") from error
     if profile_to and profile_to.is_dir():
         raise StreamError(f"--save-profile: {profile_to} is a directory; name a file in it, such as profile.json")
-    run = GateRun(resolve(options), progress)
-    if profile_to and len({candidate.backend for candidate in run.config.candidates}) > 1:
+    runner = GateRunner(resolve(options), progress)
+    session, streams = runner.session, runner.session.once(Streams)
+    if profile_to and len({candidate.backend for candidate in runner.config.candidates}) > 1:
         raise ConfigError("--save-profile: one file holds one profile; name candidates of one backend")
-    for candidate in run.config.candidates:
-        spec = run.spec(candidate)
-        baseline = run.unquantized(spec, "streaming")
-        measured = widened(run.streams.measured(baseline))
+    for candidate in runner.config.candidates:
+        spec = session.spec(candidate)
+        baseline = unquantized(spec, "streaming")
+        measured = widened(streams.measured(baseline))
         write(f"measured of {baseline}: " + ", ".join(f"{name} {value}" for name, value in asdict(measured).items()))
         if profile_to:
             save_profile(measured, profile_to)
             write(f"written to {profile_to}; use it with --whisperq-merge-profile {profile_to}")
-        outcome = run.judge("streaming", candidate)  # after the profile, which is the way out if windows are too short
+        outcome = runner.judge(
+            "streaming", candidate
+        )  # after the profile, which is the way out if windows are too short
         write(summary_table([outcome.judgement.reported()], width=100, colour=False))
         if plots:
-            streamed = run.streams.streamed(spec, run.streams.profile(baseline))
-            for number, (recording, events) in enumerate(zip(run.streams.recordings, streamed.events, strict=True)):
+            streamed = streams.streamed(spec, streams.profile(baseline))
+            for number, (recording, events) in enumerate(zip(streams.recordings, streamed.events, strict=True)):
                 path = plots / f"{candidate.id}-{number + 1}-{Path(recording.audio.label).stem}.svg"
                 timeline.draw(f"{spec}, {recording.audio.label}", events, path)
                 write(f"drawn: {path}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.session import silent
 from pytest_whisperq.system.errors import ConfigError
@@ -42,7 +42,7 @@ def sweep(
     than the calibration set has: two settings would be one. And where none is named for a checkpoint of one's own.
     """
     most = max(samples)
-    widest = _run(options, most, alphas[0], progress)
+    widest = _runner(options, most, alphas[0], progress).session
     if widest.needs_own_calibration:
         raise ConfigError(
             "--calibration: name recordings to calibrate on; a gate sets clips of the corpus aside for a model of your "
@@ -53,8 +53,8 @@ def sweep(
         raise ConfigError(f"--samples: {most} asked for, but the calibration set has {there} utterances")
     for count in samples:
         for encoder, decoder in alphas:
-            run = _run(options, count, (encoder, decoder), progress)
-            judgement = run.accuracy(run.config.candidates[0]).judgement
+            runner = _runner(options, count, (encoder, decoder), progress)
+            judgement = runner.judge("accuracy", runner.config.candidates[0]).judgement
             yield Trial(
                 samples=count,
                 alphas=(encoder, decoder),
@@ -64,14 +64,16 @@ def sweep(
             )
 
 
-def _run(options: Mapping[str, str | None], samples: int, alphas: tuple[float, float], progress: Progress) -> GateRun:
+def _runner(
+    options: Mapping[str, str | None], samples: int, alphas: tuple[float, float], progress: Progress
+) -> GateRunner:
     chosen = {
         "whisperq_candidate": CANDIDATE,
         "whisperq_calibration_samples": str(samples),
         "whisperq_early_stop": "false",
         "whisperq_smooth_quant": f"{alphas[0]},{alphas[1]}",
     }
-    return GateRun(resolve({**options, **chosen}), progress)
+    return GateRunner(resolve({**options, **chosen}), progress)
 
 
 def report(trials: Sequence[Trial], write: Callable[[str], object]) -> None:

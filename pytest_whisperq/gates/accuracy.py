@@ -1,17 +1,77 @@
-"""Gates on what is said: accuracy, parity and language, each from two transcripts of one corpus."""
+"""The gate on the accuracy drop: how many more errors a candidate makes than its baseline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
-from pytest_whisperq.judging.rule import WORST, Evidence, Outcome, judge, judgement_on, unless_lost
-from pytest_whisperq.judging.verdict import Check, Score
+from pytest_whisperq.gates.early_stop import EarlyStopping
+from pytest_whisperq.gates.evidence import worst_utterances
+from pytest_whisperq.gates.keywords import METRIC, Keyword, between, one_of
+from pytest_whisperq.gates.registry import Gate
+from pytest_whisperq.gates.saved_runs import SavedRuns
+from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
+from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, overrule, unless_lost
+from pytest_whisperq.judging.verdict import Check, Score, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measuring.error_rate import COUNTED, align
-from pytest_whisperq.measuring.language import measure_language
-from pytest_whisperq.measuring.pairs import Pair, PairedTexts
-from pytest_whisperq.measuring.parity import measure_parity
+from pytest_whisperq.measuring.error_rate import COUNTED
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.session import Session
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.normalizers import Normalizer
+
+
+def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
+    """Judge the drop on the corpus, in points unless ``drop_type`` says otherwise; ``per="slice"``: each slice too.
+
+    A candidate that is broken beyond doubt fails before all of the corpus is decoded.
+    """
+    config, early = session.config, session.once(EarlyStopping)
+    limit = early.limit(limits)
+    part = early.failed(candidate, limit)
+    texts = session.texts(candidate) if part is None else part
+    outcome = judge_accuracy(
+        texts,
+        max_drop=limit.max_drop,
+        drop_type=limit.drop_type,
+        metric=limit.metric,
+        bounds=limit.bounds,
+        others=normalizers.compared(session.normalizer) if part is None else (),
+        confidence=config.confidence,
+        fail_confidence=early.confidence,
+        seed=config.seed,
+    )
+    if part is not None:
+        outcome = overrule(outcome, Verdict.FAIL, early.why_failed(part))
+    extend = judge_slices if limits["per"] == "slice" and part is None else name_worst_slices
+    outcome = extend(outcome, texts, limit, confidence=config.confidence)
+    if limits["per"] == "slice" and (columns := session.corpus.withheld):
+        note = f"not judged by {', '.join(columns)}, left out by --whisperq-redact"
+        outcome = replace(outcome, judgement=replace(outcome.judgement, notes=(*outcome.judgement.notes, note)))
+    return outcome if part is not None else session.once(SavedRuns).accuracy(outcome, texts, limit)
+
+
+def _refuse(given: Mapping[str, Any]) -> str:
+    if given.get("drop_type", "absolute") != "absolute" and given.get("max_drop") is None:
+        return f"drop_type={given['drop_type']!r} needs its own max_drop, in per cent"
+    return ""
+
+
+GATE = Gate(
+    name="accuracy",
+    summary="the candidate's accuracy drop stays below max_drop points (or per cent, see drop_type)",
+    keywords={
+        "max_drop": Keyword(between(-100, 1000), option="max_drop"),
+        "drop_type": Keyword(one_of("absolute", "relative", "accuracy-ratio"), default="absolute"),
+        "metric": Keyword(METRIC, option="metric"),
+        "per": Keyword(one_of(None, "slice")),
+    },
+    run=run,
+    hears_speech=True,
+    extendable=True,
+    refuse=_refuse,
+)
 
 
 def judge_accuracy(
@@ -69,74 +129,3 @@ def _drop_check(found: AccuracyMeasurement, metric: Metric, max_drop: float, utt
     name = "drop" if metric == "wer" else f"{metric.upper()} drop"
     check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=utterances)
     return unless_lost(check, found.baseline_rate)
-
-
-def judge_parity(
-    texts: PairedTexts,
-    *,
-    min_exact_match: float,
-    max_divergence: float,
-    metric: Metric = "wer",
-    confidence: float,
-    seed: int,
-) -> Outcome:
-    """Pass when both models agree: exact-match rate bounded above, divergence bounded below their limits."""
-    found = measure_parity(texts, metric=metric, confidence=confidence)
-    size, unit = len(texts.pairs), f"of {COUNTED[metric]}"
-    checks = (
-        judge("exact match", found.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size),
-        judge("divergence", found.divergence, max_divergence, keep="below", unit=unit, utterances=size),
-    )
-    worst = worst_utterances(texts, [count.errors for count in found.counts], metric)
-    judgement = judgement_on("parity", texts, checks, (), seed, metric)
-    return Outcome(judgement=judgement, worst=worst, counted=COUNTED[metric])
-
-
-def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: float, seed: int) -> Outcome:
-    """Pass when the candidate detects the baseline's languages: the lower bound of the share is above the limit."""
-    found = measure_language(texts, confidence=confidence)
-    check = judge(
-        "same language",
-        found.agreement,
-        min_agreement,
-        keep="above",
-        unit="of utterances",
-        utterances=len(texts.pairs),
-    )
-    rates = (("baseline_language", found.baseline_right), ("candidate_language", found.candidate_right))
-    details = tuple((key, rate) for key, rate in rates if rate is not None)
-    worst = tuple(
-        Evidence(
-            utterance=pair.utterance,
-            weight=1,
-            rows=(
-                ("spoken", pair.utterance.language or "unknown"),
-                ("baseline", f"{pair.baseline_language}"),
-                ("candidate", f"{pair.candidate_language}"),
-                ("reference", pair.reference),
-            ),
-        )
-        for pair in texts.pairs
-        if pair.baseline_language != pair.candidate_language
-    )
-    judgement = judgement_on("language", texts, (check,), details, seed)
-    return Outcome(judgement=judgement, worst=worst[:WORST], counted="other language")
-
-
-def worst_utterances(
-    texts: PairedTexts,
-    weights: Sequence[int],
-    metric: Metric,
-    names: tuple[str, str] = ("baseline", "candidate"),
-) -> tuple[Evidence, ...]:
-    """Return the utterances of most weight with their three texts word under word; ``names`` are of what was heard."""
-    ranked = sorted(zip(weights, texts.pairs, strict=True), key=lambda row: (-row[0], row[1].utterance.id))
-    return tuple(
-        Evidence(utterance=pair.utterance, weight=weight, rows=_aligned(pair, metric, names))
-        for weight, pair in ranked[:WORST]
-        if weight > 0
-    )
-
-
-def _aligned(pair: Pair, metric: Metric, names: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(zip(("reference", *names), align(*pair.compared(metric)), strict=True))

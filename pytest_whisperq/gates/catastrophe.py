@@ -1,18 +1,43 @@
-"""The gate on wrecked utterances, which a mean over words does not show."""
+"""The gate on catastrophic utterances (empty, looping, cut off …), which a mean over words does not show."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
+from typing import Any
 
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.gates.early_stop import EarlyStopping
+from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.measuring.catastrophe import KINDS, CatastropheMeasurement, Wreck, least, measure_catastrophes
 from pytest_whisperq.measuring.error_rate import align
 from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.session import Session
 
 SHOWN = 3
 """How many utterances of each kind a failing gate shows."""
+
+
+def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
+    """Judge the share of utterances, non-speech included, that are catastrophic and of the baseline are not."""
+    config = session.config
+    judge = partial(judge_catastrophe, max_rate=limits["max_rate"], confidence=config.confidence, seed=config.seed)
+    return session.once(EarlyStopping).judge_all(candidate, judge)
+
+
+GATE = Gate(
+    name="catastrophe",
+    summary="few utterances are wrecked that the baseline does not wreck (empty, loop, cut off ...)",
+    keywords={"max_rate": Keyword(between(0, 1, never=0), option="max_catastrophes")},
+    run=run,
+    hears_speech=True,
+    extendable=True,
+    needs_whole_corpus=True,
+)
 
 
 def judge_catastrophe(texts: PairedTexts, *, max_rate: float, confidence: float, seed: int) -> Outcome:

@@ -4,19 +4,18 @@ Where decoding stops follows from the seeded order and from what the candidate s
 cached: a second run, another worker, or a run that has every text already, fails it after the same utterances.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.config.choices import DropType, Metric
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
-from pytest_whisperq.gates import Outcome, overrule
+from pytest_whisperq.judging.rule import Outcome, overrule
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
-from pytest_whisperq.session import Workbench
+from pytest_whisperq.session import Session
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError
 
@@ -26,62 +25,53 @@ _OFF = "--whisperq-early-stop=false decodes all of it"
 class EarlyStopping:
     """The accuracy gates of a run that may fail early, and what that means for its other gates."""
 
-    def __init__(self, run: Workbench) -> None:
-        self._run = run
-        self._alpha = SHARE * (1 - run.config.confidence)
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._alpha = SHARE * (1 - session.config.confidence)
         self._failed: dict[tuple[Candidate, AccuracyLimit], PairedTexts | None] = {}
         self.declared: dict[Candidate, set[AccuracyLimit]] = {}
 
     @property
     def confidence(self) -> float:
         """The confidence that is left for the bound with which a whole corpus fails a candidate."""
-        spent = self._alpha if self._run.config.early_stop else 0.0
-        return self._run.config.confidence + spent
+        spent = self._alpha if self._session.config.early_stop else 0.0
+        return self._session.config.confidence + spent
 
-    def limit(
-        self,
-        *,
-        max_drop: float | None = None,
-        drop_type: DropType = "absolute",
-        metric: Metric | None = None,
-        per: str | None = None,
-    ) -> AccuracyLimit:
-        """Return what an accuracy gate demands of the whole corpus, whatever else it demands ``per`` slice.
+    def limit(self, limits: Mapping[str, Any]) -> AccuracyLimit:
+        """Return what an accuracy gate with these keywords demands of the whole corpus, whatever it demands of slices.
 
-        Raises `ConfigError` for keywords that mean nothing.
+        Raises `ConfigError` for keywords that mean nothing together with ``--whisperq-bounds``.
         """
-        if max_drop is None and drop_type != "absolute":
-            raise ConfigError(f"drop_type={drop_type!r} needs its own max_drop, in per cent")
-        config, metric = self._run.config, metric or self._run.metric
+        config, metric = self._session.config, limits["metric"] or self._session.metric
+        drop_type = limits["drop_type"]
         if config.bounds == "mapsswe" and (drop_type, metric) != ("absolute", "wer"):
             raise ConfigError(
                 f"--whisperq-bounds: mapsswe counts words in points, not drop_type={drop_type!r} of metric={metric!r}; "
                 "use t or sign-flip for this gate"
             )
-        if config.bounds == "mapsswe" and per:
+        if config.bounds == "mapsswe" and limits["per"]:
             raise ConfigError("--whisperq-bounds: mapsswe is too coarse for per='slice'; use t or sign-flip")
-        limit = config.max_drop if max_drop is None else max_drop
-        return AccuracyLimit(limit, drop_type, metric, config.bounds, config.seed)
+        return AccuracyLimit(limits["max_drop"], drop_type, metric, config.bounds, config.seed)
 
-    def declare(self, candidate: Candidate, **keywords: Any) -> None:
+    def declare(self, candidate: Candidate, limits: Mapping[str, Any]) -> None:
         """Say that this run gates a candidate's accuracy; once all such gates have failed, no gate decodes the rest."""
-        self.declared.setdefault(candidate, set()).add(self.limit(**keywords))
+        self.declared.setdefault(candidate, set()).add(self.limit(limits))
 
     def failed(self, candidate: Candidate, limit: AccuracyLimit) -> PairedTexts | None:
         """Return the texts with which a candidate fails a limit beyond doubt; None when all of the corpus has to tell.
 
         Decodes no more than it takes, by batches.
         """
-        if not self._run.config.early_stop:
+        if not self._session.config.early_stop:
             return None
         key = candidate, limit
         if key not in self._failed:
-            run, order = self._run, self._order
-            utterances = tuple(run.corpus.utterances[index] for index in order)
-            corpus = replace(run.corpus, utterances=utterances)
-            baseline = _pick(run.transcripts(run.baseline_spec), order)
-            test = EarlyFail(pair_texts(corpus, run.normalizer, baseline, baseline), limit, self._alpha)
-            own = run.leading(run.spec(candidate), corpus, lambda texts: test.after(texts) is not None)
+            session, order = self._session, self._order
+            utterances = tuple(session.corpus.utterances[index] for index in order)
+            corpus = replace(session.corpus, utterances=utterances)
+            baseline = _pick(session.transcripts(session.baseline_spec), order)
+            test = EarlyFail(pair_texts(corpus, session.normalizer, baseline, baseline), limit, self._alpha)
+            own = session.leading(session.spec(candidate), corpus, lambda texts: test.after(texts) is not None)
             count = test.after(own.texts)
             self._failed[key] = None if count is None else self._part(corpus, baseline, own, count)
         return self._failed[key]
@@ -100,7 +90,7 @@ class EarlyStopping:
         """Judge on the whole corpus. A candidate for which it is not decoded gets no verdict: neither PASS nor FAIL."""
         part = self.broken(candidate)
         if part is None:
-            return judge(self._run.texts(candidate))
+            return judge(self._session.texts(candidate))
         reason = (
             f"decoding stopped after {self._share(part)}, where accuracy had failed; what was stopped for its errors "
             f"tells nothing else; {_OFF}"
@@ -115,20 +105,20 @@ class EarlyStopping:
         )
 
     def _share(self, part: PairedTexts) -> str:
-        return f"{len(part.pairs)} of {len(self._run.corpus.speech)} utterances"
+        return f"{len(part.pairs)} of {len(self._session.corpus.speech)} utterances"
 
     @cached_property
     def _order(self) -> list[int]:
         """The corpus in random order, cluster after cluster; non-speech, which has no words to count, at the end."""
-        run = self._run
-        items = run.corpus.utterances
-        order = shuffled([run.cluster(item) for item in items], run.config.seed)
+        session = self._session
+        items = session.corpus.utterances
+        order = shuffled([session.cluster(item) for item in items], session.config.seed)
         return sorted(order, key=lambda index: not items[index].is_speech)
 
     def _part(self, corpus: Corpus, baseline: TranscriptSet, own: TranscriptSet, count: int) -> PairedTexts:
         first = range(count)
         part = replace(corpus, utterances=corpus.utterances[:count])
-        return pair_texts(part, self._run.normalizer, _pick(baseline, first), _pick(own, first))
+        return pair_texts(part, self._session.normalizer, _pick(baseline, first), _pick(own, first))
 
 
 def _pick(said: TranscriptSet, indices: "list[int] | range") -> TranscriptSet:

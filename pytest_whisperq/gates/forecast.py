@@ -6,7 +6,7 @@ from math import isinf
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
-from pytest_whisperq.session import Workbench
+from pytest_whisperq.session import Session
 
 _SHOWN = 3
 
@@ -14,48 +14,48 @@ PILOT = 30
 """Utterances that both models must have transcribed already for their difference to be taken as a pilot."""
 
 
-def calibration_lines(run: Workbench) -> list[str]:
+def calibration_lines(session: Session) -> list[str]:
     """Return the lines that say what of the corpus is calibrated on, and where that is less than was asked for.
 
     And what the builds of calibrated candidates that are there already have left in float32, or else to say.
     """
-    if not run.calibrates:
+    if not session.calibrates:
         return []
-    chosen, aside = run.calibration_set, run.set_aside
+    chosen, aside = session.calibration_set, session.set_aside
     lines = []
     if aside:
         names = [item.id for item in chosen.utterances]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        spare = len(aside.utterances) - len(names) + len(run.copies)
+        spare = len(aside.utterances) - len(names) + len(session.copies)
         rest = f", and {spare} of the same clusters or sounds are neither" if spare else ""
-        if silent := run.whole_corpus.languages - chosen.languages:
+        if silent := session.whole_corpus.languages - chosen.languages:
             rest += f" (none in {', '.join(sorted(one or 'no stated language' for one in silent))})"
         lines.append(
-            f"calibrated on {len(names)} utterances of the corpus, set aside by seed {run.config.seed} and not "
+            f"calibrated on {len(names)} utterances of the corpus, set aside by seed {session.config.seed} and not "
             f"evaluated{rest}: {', '.join(names[:_SHOWN])}{more} (--whisperq-calibration names others)"
         )
-    if short := run.calibration_shortage:
+    if short := session.calibration_shortage:
         lines.append(f"calibrated on {len(chosen.utterances)} utterances of {chosen.name}: {short}")
-    for candidate in run.config.candidates:
-        built = None if candidate.missing else run.store.built(run.spec(candidate))
+    for candidate in session.config.candidates:
+        built = None if candidate.missing else session.store.built(session.spec(candidate))
         lines += [f"{candidate}: {note}" for note in (built.notes if built else ())]
     return lines
 
 
-def power_of(run: Workbench, candidate: Candidate) -> Power:
+def power_of(session: Session, candidate: Candidate) -> Power:
     """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
-    speech = {item.id: item for item in run.corpus.speech}
-    references = {name: run.normalizer(item.reference, item.language) for name, item in speech.items()}
-    clusters = {name: run.cluster(item) for name, item in speech.items()}
+    speech = {item.id: item for item in session.corpus.speech}
+    references = {name: session.normalizer(item.reference, item.language) for name, item in speech.items()}
+    clusters = {name: session.cluster(item) for name, item in speech.items()}
     lengths = {name: len(text.split()) for name, text in references.items()}
-    power = plan(list(lengths.values()), list(clusters.values()), confidence=run.config.confidence)
-    before, after = (run.known(spec).texts for spec in (run.baseline_spec, run.spec(candidate)))
+    power = plan(list(lengths.values()), list(clusters.values()), confidence=session.config.confidence)
+    before, after = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))
     both = [name for name in speech if name in before and name in after and lengths[name]]
     if len(both) < PILOT:
         return power
 
     def errors(name: str, text: str) -> int:
-        return count_errors(references[name], run.normalizer(text, speech[name].language)).errors
+        return count_errors(references[name], session.normalizer(text, speech[name].language)).errors
 
     gained = [errors(name, after[name]) - errors(name, before[name]) for name in both]
     return learn(power, gained, [lengths[name] for name in both], [clusters[name] for name in both])

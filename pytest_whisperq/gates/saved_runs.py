@@ -1,20 +1,21 @@
-"""A run held against runs that were saved before: the last accepted one, and an anchor that stays."""
+"""A run compared with runs that were saved before: the last accepted one, and an anchor that stays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property
 from math import exp, hypot, log
 
-from pytest_whisperq import gates
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known, TranscriptSet
+from pytest_whisperq.history.comparison import difference
 from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
-from pytest_whisperq.judging.verdict import Check, Figure, Judgement
+from pytest_whisperq.judging.rule import Outcome, judge
+from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
+from pytest_whisperq.measuring.accuracy import DROP_UNITS, bound_drop
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
-from pytest_whisperq.session import Workbench
+from pytest_whisperq.session import Session
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.machine import cpu_features
@@ -22,37 +23,37 @@ from pytest_whisperq.system.machine import cpu_features
 OPTION = "--whisperq-compare"
 
 
-class History:
-    """The saved runs that a run is compared with."""
+class SavedRuns:
+    """The saved runs that a run is compared with, ``stored``.
 
-    def __init__(self, run: Workbench) -> None:
-        self._run = run
+    Raises `ConfigError` for a file that is none, and for a run whose corpus is not fixed.
+    """
 
-    @cached_property
-    def stored(self) -> tuple[StoredRun, ...]:
-        """The saved runs; raises `ConfigError` for a file that is none, and for a run whose corpus is not fixed."""
-        config = self._run.config
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+        config = session.config
         if config.compare and config.on_inconclusive == "extend" and config.max_utterances:
             raise ConfigError(
                 f"{OPTION}: a run that extends --whisperq-max-utterances has no corpus to be compared on; drop either"
             )
-        return read_all(config.compare, OPTION)
+        self.stored: tuple[StoredRun, ...] = read_all(config.compare, OPTION)
 
-    def accuracy(self, outcome: gates.Outcome, texts: PairedTexts, limit: AccuracyLimit) -> gates.Outcome:
+    def accuracy(self, outcome: Outcome, texts: PairedTexts, limit: AccuracyLimit) -> Outcome:
         """Add to an accuracy gate a check for each saved run: what the candidate lost since then, in points.
 
         The limit is the gate's own where that is in points, else the configured one.
         """
         if not self.stored:
             return outcome
-        max_drop = limit.max_drop if limit.drop_type == "absolute" else self._run.config.max_drop
+        max_drop = limit.max_drop if limit.drop_type == "absolute" else self._session.config.max_drop
         now = self._now(texts, limit.metric)
         for stored in self.stored:
-            outcome = gates.judge_since(outcome, stored, now, max_drop=max_drop, confidence=self._run.config.confidence)
+            outcome = judge_since(outcome, stored, now, max_drop=max_drop, confidence=self._session.config.confidence)
         return outcome
 
     def compared(self, stored: StoredRun, judgements: Iterable[Judgement]) -> set[str]:
-        """Return which gates with these judgements were held against a saved run: of "accuracy" and "speedup".
+        """Return which gates with these judgements were compared with a saved run: of "accuracy" and "speedup".
 
         The former is, or has failed by itself; the latter where both runs timed the same on the same processor.
         """
@@ -65,30 +66,30 @@ class History:
 
     def _now(self, texts: PairedTexts, metric: Metric) -> StoredRun:
         """Return this run as far as it is compared: what two of its models say."""
-        run = self._run
+        facts = self._session.facts
         name = str(texts.candidate.spec)
         known = {BASELINE: _known(texts.corpus, texts.baseline), name: _known(texts.corpus, texts.candidate)}
-        rows = utterance_rows(texts.corpus, run.facts, texts.normalizer, metric, known, redact=True)
+        rows = utterance_rows(texts.corpus, facts, texts.normalizer, metric, known, redact=True)
         return StoredRun(
             name="this run",
             document={
                 "settings": {"normalizer": str(texts.normalizer), "metric": metric},
-                "corpus": {"digest": corpus_digest(texts.corpus, run.facts)},
+                "corpus": {"digest": corpus_digest(texts.corpus, facts)},
                 "models": {BASELINE: {"role": BASELINE}, name: {"role": CANDIDATE}},
                 "utterances": rows,
             },
         )
 
-    def speed(self, outcome: gates.Outcome) -> gates.Outcome:
+    def speed(self, outcome: Outcome) -> Outcome:
         """Add to a speed gate how its ratio compares with that of each saved run, on this processor only."""
-        judgement, threads = outcome.judgement, self._run.config.threads
+        judgement, threads = outcome.judgement, self._session.config.threads
         figures, notes = [], []
         for stored in self.stored:
             before = _speedup(stored, judgement.candidate, judgement.baseline, judgement.checks[0].name)
             if before is None:
                 continue
             machine = stored.document["environment"]
-            if stored.checkpoint(judgement.candidate) != self._run.source.identity:
+            if stored.checkpoint(judgement.candidate) != self._session.source.identity:
                 notes.append(f"{stored.name} timed another checkpoint")
             if (machine["cpu"], machine["threads"]) != (cpu_features(), threads):
                 notes.append(
@@ -98,6 +99,61 @@ class History:
                 figures.append(ratio)
         judgement = replace(judgement, figures=(*judgement.figures, *figures), notes=(*judgement.notes, *notes))
         return replace(outcome, judgement=judgement)
+
+
+def judge_since(outcome: Outcome, stored: StoredRun, now: StoredRun, *, max_drop: float, confidence: float) -> Outcome:
+    """Add a check to an outcome: the drop of its candidate since ``stored``, in points, stays below ``max_drop``.
+
+    Both heard the same sounds, so that the drop is paired by utterance. What cannot be compared (another corpus or
+    normalizer, no such candidate) is INCONCLUSIVE and says why. A single candidate of the saved run stands for any.
+    """
+    judgement = outcome.judgement
+    known = stored.models(CANDIDATE)
+    only = known if len(stored.named(CANDIDATE)) == 1 else []
+    then = only[0] if only and judgement.candidate not in known else judgement.candidate
+    name = f"drop since {stored.name}" + ("" if then == judgement.candidate else f" ({then})")
+    why, remedy = difference(stored, now), "accept a new run with --whisperq-save"
+    if stored.metric != now.metric:  # a run is saved in one metric, whatever markers count
+        remedy = f"to compare it, save a run with --whisperq-metric {now.metric}"
+    if not why and then not in known:
+        why = f"{stored.name} has no candidate {then} that heard all of the corpus; it has {', '.join(known) or 'none'}"
+    check = (
+        _refused(name, max_drop, confidence, f"not compared: {why}; {remedy}")
+        if why
+        else _check(name, stored, now, (then, judgement.candidate), max_drop, confidence)
+    )
+    notes = judgement.notes
+    if stored.document["verdict"] != Verdict.PASS.value:
+        notes = (*notes, f"{stored.name} itself had ended {stored.document['verdict']}")
+    return replace(outcome, judgement=replace(judgement, checks=(*judgement.checks, check), notes=notes))
+
+
+def _check(
+    name: str, stored: StoredRun, now: StoredRun, candidates: tuple[str, str], max_drop: float, confidence: float
+) -> Check:
+    import numpy as np
+
+    before, after, (then, candidate) = stored.heard, now.heard, candidates
+    counts = [(before[key].errors[then], after[key].errors[candidate], after[key].length) for key in after]
+    drop = bound_drop(
+        np.array(counts, np.float64).reshape(-1, 3), [one.cluster for one in after.values()], confidence=confidence
+    )
+    return judge(name, drop, max_drop, keep="below", unit=DROP_UNITS["absolute"], utterances=len(after))
+
+
+def _refused(name: str, limit: float, confidence: float, reason: str) -> Check:
+    return Check(
+        name=name,
+        value=None,
+        limit=limit,
+        keep="below",
+        lower=None,
+        upper=None,
+        confidence=confidence,
+        unit=DROP_UNITS["absolute"],
+        verdict=Verdict.INCONCLUSIVE,
+        reason=reason,
+    )
 
 
 def _known(corpus: Corpus, said: TranscriptSet) -> Known:

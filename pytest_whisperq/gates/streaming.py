@@ -1,21 +1,28 @@
-"""The gate on what streaming costs: words, lag, words taken back, and computing."""
+"""The gate on what streaming costs: words, lag, retractions of committed words, and computing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.gates.quality import worst_utterances
+from pytest_whisperq.gates.baselines import unquantized
+from pytest_whisperq.gates.evidence import worst_utterances
+from pytest_whisperq.gates.keywords import Keyword, between, whole
+from pytest_whisperq.gates.registry import Gate
+from pytest_whisperq.gates.stream_figures import StreamedWords, how_streamed, measure, timelines
+from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.judging.verdict import Check, Figure, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measuring.error_rate import COUNTED, ErrorCount
 from pytest_whisperq.measuring.intervals import Interval, bound_ratio
-from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.streaming import percentile
+from pytest_whisperq.session import Session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,20 +42,45 @@ class StreamLimits:
     rtf: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamedWords:
-    """What one model's streams came to.
+def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
+    """Judge what a candidate loses by streaming, how late it commits words, and whether it keeps up.
 
-    texts: offline and streamed, as baseline and candidate. lags: for each 30 s of a recording, the ms after which its
-    words were committed, None for those that never were. costs: likewise, the windows' computing and new sound in ms.
-    figures: whatever else was measured, by name.
+    Compared with itself offline; the same backend at float32 stands beside it, and what the merge counts on is measured
+    of that. Without ``max_rtf`` computing is only reported: it is this machine's.
     """
+    spec, streams = session.spec(candidate), session.once(Streams)
+    baseline = unquantized(spec, "streaming")
+    profile = streams.profile(baseline)
+    base, own = (measure(streams, model, profile) for model in (baseline, spec))
+    outcome = judge_streaming(
+        base,
+        own,
+        StreamLimits(
+            wer_gap=limits["max_wer_gap"],
+            commit_lag=limits["max_commit_lag"],
+            retractions=limits["max_retractions"],
+            rtf=limits["max_rtf"],
+        ),
+        metric=session.config.metric or choose_metric(session.long_form),
+        notes=how_streamed(streams, spec, profile),
+        confidence=session.config.confidence,
+        seed=session.config.seed,
+    )
+    return replace(outcome, judgement=replace(outcome.judgement, series=timelines(streams, spec, profile)))
 
-    texts: PairedTexts
-    lags: Mapping[str, Sequence[float | None]]
-    costs: Mapping[str, Sequence[tuple[float, float]]]
-    retractions: int
-    figures: Mapping[str, float]
+
+GATE = Gate(
+    name="streaming",
+    summary="streaming costs less than max_wer_gap points, words are final in max_commit_lag s, and stay",
+    keywords={
+        "max_wer_gap": Keyword(between(-100, 1000), option="max_wer_gap"),
+        "max_commit_lag": Keyword(between(0, 3600, never=0), option="max_commit_lag"),
+        "max_retractions": Keyword(whole(0, 10**6), default=0),
+        "max_rtf": Keyword(between(0, 1000, never=0)),
+    },
+    run=run,
+    hears_speech=True,
+)
 
 
 def judge_streaming(

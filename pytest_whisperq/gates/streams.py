@@ -16,7 +16,7 @@ from pytest_whisperq.measuring.edges import measure_profile
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.pairs import refuse_wordless
 from pytest_whisperq.models.source import ModelSpec
-from pytest_whisperq.session import Workbench
+from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.corpus.longform import WINDOW, LongRecording, whole
@@ -56,8 +56,8 @@ class Streamed:
 class Streams:
     """The long recordings of a run as streams: every gate and plot shares what was decoded."""
 
-    def __init__(self, run: Workbench) -> None:
-        self._run = run
+    def __init__(self, session: Session) -> None:
+        self.session = session
         self._heard: dict[ModelSpec, tuple[TranscriptSet, tuple[Heard, ...]]] = {}
         self._aligned: set[ModelSpec] = set()
         self._measured: dict[ModelSpec, StreamProfile] = {}
@@ -65,20 +65,20 @@ class Streams:
     @cached_property
     def recordings(self) -> list[LongRecording]:
         """The long recordings; raises `CorpusError` for what could not be aligned with them, or with anything."""
-        corpus = self._run.long_form
+        corpus = self.session.long_form
         for item in corpus.utterances:
             if (item.audio.seconds or 0.0) > WINDOW:
                 raise CorpusError(
                     f"{item.where}: an utterance of {item.audio.seconds:.1f} s; to know when its words are said it may "
                     f"last {WINDOW:g} s: split it"
                 )
-        refuse_wordless(corpus, self._run.long_normalizer)
+        refuse_wordless(corpus, self.session.long_normalizer)
         return whole(corpus)
 
     @cached_property
     def windows(self) -> StreamProfile:
         """The windows in which recordings are heard: those of ``--whisperq-merge-profile``, or the default's."""
-        path = self._run.config.merge_profile
+        path = self.session.config.merge_profile
         if path is None:
             return StreamProfile()
         profile = load_profile(path, "--whisperq-merge-profile")
@@ -90,7 +90,7 @@ class Streams:
 
     def profile(self, spec: ModelSpec) -> StreamProfile:
         """Return what the merge counts on: ``--whisperq-merge-profile``, or what is measured of ``spec``."""
-        if self._run.config.merge_profile:
+        if self.session.config.merge_profile:
             return self.windows
         profile = self.measured(spec)
         try:
@@ -136,8 +136,8 @@ class Streams:
     def _aligner(self) -> Any:
         backend, precision = ALIGNER
         check_installed(get_backend(backend))
-        spec = ModelSpec(backend=backend, precision=precision, source=self._run.source)
-        return self._run.decoder.load(self._run.store.intact(spec))
+        spec = ModelSpec(backend=backend, precision=precision, source=self.session.source)
+        return self.session.decoder.load(self.session.store.intact(spec))
 
     def heard(self, spec: ModelSpec) -> tuple[Heard, ...]:
         """Return what a model heard in the windows of each recording, decoding at most once."""
@@ -150,7 +150,7 @@ class Streams:
         shares = [
             share
             for recording, own in zip(self.recordings, events, strict=True)
-            for share in share_out(recording, join(own[-1].committed), self._run.long_normalizer)
+            for share in share_out(recording, join(own[-1].committed), self.session.long_normalizer)
         ]
         streamed = replace(offline, texts=tuple(shares))
         return Streamed(offline=offline, transcripts=streamed, heard=heard, events=events)
@@ -163,7 +163,7 @@ class Streams:
     def _listen(self, spec: ModelSpec) -> tuple[TranscriptSet, tuple[Heard, ...]]:
         """Return what a model says about utterances and hears in windows; the model itself need not stay."""
         if spec not in self._heard:
-            decoder, artifact = self._run.decoder, self._run.store.intact(spec)
+            decoder, artifact = self.session.decoder, self.session.store.intact(spec)
             transcriber = decoder.load(artifact)
             words = getattr(transcriber, "transcribe_words", None)
             aligner = None if words else self._aligner
@@ -172,8 +172,8 @@ class Streams:
             decoder.settle(transcriber)  # an aligner loaded since may want other threads
             hear = words or (lambda clip: transcriber.transcribe([clip])[0])
             heard = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
-            items = self._run.long_form.utterances
-            texts = [self._run.long_normalizer(self._whole(spec, item, hear), item.language) for item in items]
+            items = self.session.long_form.utterances
+            texts = [self.session.long_normalizer(self._whole(spec, item, hear), item.language) for item in items]
             self._heard[spec] = heard_apart(artifact, transcriber, [item.id for item in items], texts), heard
         return self._heard[spec]
 
@@ -207,12 +207,12 @@ class Streams:
                     said = aligner.align(told, said.tokens or said.text)  # a backend need not tell tokens
             words = tuple(_milliseconds(_characters(said, recording.language), start))
             chunks.append(Chunk(number, start, end, words, final=number + 1 == len(spans)))
-            self._run.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
+            self.session.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
         return Heard(chunks=tuple(chunks), took=tuple(took))
 
     def normalize(self, recording: LongRecording) -> Callable[[str], str]:
         """Return the run's normalizer for the language of a recording."""
-        normalizer = self._run.long_normalizer
+        normalizer = self.session.long_normalizer
         return lambda text: normalizer(text, recording.language)
 
 

@@ -1,17 +1,48 @@
-"""The gate on when a model hears what it hears."""
+"""The gate on timestamps: when a candidate says that segments and words begin and end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from math import isfinite
+from typing import Any
 
 from pytest_whisperq.backends import TimedText
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import WORST, Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.judging.verdict import Check
-from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measuring.timestamps import Drift, measure_drift, timed_pairs
+from pytest_whisperq.session import Session
 
 TOLERATED = 0.05
 """The share of times that may be off by more: the gate is on the 95th percentile."""
+
+
+def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
+    """Judge how far segments and words are from the baseline's in time. Decodes once more, with timestamps."""
+    (base, base_times), (own, own_times) = (
+        session.timed(spec) for spec in (session.baseline_spec, session.spec(candidate))
+    )
+    spoken = [item.is_speech for item in session.corpus.utterances]
+    return judge_timestamps(
+        pair_texts(session.corpus, session.normalizer, base, own),
+        (list(compress(base_times, spoken)), list(compress(own_times, spoken))),
+        max_shift=limits["max_shift"],
+        confidence=session.config.confidence,
+        seed=session.config.seed,
+    )
+
+
+GATE = Gate(
+    name="timestamps",
+    summary="95 of 100 segment and word times are within max_shift seconds of the baseline's",
+    keywords={"max_shift": Keyword(between(0, 30, never=0), option="max_shift")},
+    run=run,
+    hears_speech=True,
+    extendable=True,
+)
 
 
 def judge_timestamps(

@@ -128,6 +128,23 @@ def footprint(artifact: Artifact) -> tuple[tuple[str, float], ...]:
     return tuple((name, value) for name, value in figures.items() if value is not None)
 
 
+def judgement_of(
+    gate: str, baseline: Artifact | None, candidate: Artifact, checks: tuple[Check, ...], compute_type: str = ""
+) -> Judgement:
+    """Return the judgement of a gate that hears no corpus; ``compute_type`` is "" for one that runs nothing."""
+    return Judgement(
+        gate=gate,
+        candidate=str(candidate.spec),
+        baseline=baseline_name(baseline.spec, candidate.spec) if baseline else "",
+        checks=checks,
+        compute_type=compute_type,
+        fell_back=bool(compute_type) and compute_type != candidate.spec.promised,
+        operations=candidate.calibration,
+        built=candidate.notes,
+        details=footprint(candidate),
+    )
+
+
 def judgement_on(
     gate: str,
     texts: PairedTexts,

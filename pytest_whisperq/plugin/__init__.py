@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_whisperq.config.options import OPTIONS
+from pytest_whisperq.gates import registry
 from pytest_whisperq.plugin import hookspecs
 from pytest_whisperq.plugin.fixtures import (
     whisperq_baseline,
@@ -15,7 +16,7 @@ from pytest_whisperq.plugin.fixtures import (
     whisperq_corpus,
     whisperq_gate,
 )
-from pytest_whisperq.plugin.markers import MARKERS, MERGE_CONTRACT, candidate_of, gate_markers, is_gated
+from pytest_whisperq.plugin.markers import MERGE_CONTRACT, candidate_of, gate_markers, is_gated
 from pytest_whisperq.system.errors import WhisperqError
 
 if TYPE_CHECKING:
@@ -49,8 +50,15 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and refuse bad options before anything is collected."""
-    for marker in MARKERS.values():
-        config.addinivalue_line("markers", marker.usage)
+    try:
+        config.add_cleanup(registry.register(config.hook.pytest_whisperq_gates()))  # pytest may run within pytest
+        names = registry.names()
+        # What they take is told where it is asked for: until a test has one, no gate is imported.
+        usages = [gate.usage for gate in registry.all_gates()] if config.getoption("markers") else []
+    except WhisperqError as error:
+        raise pytest.UsageError(str(error)) from error
+    for usage in usages or [f"{registry.PREFIX}{name}: a gate; pytest --markers says what it takes" for name in names]:
+        config.addinivalue_line("markers", usage)
     summary = "a streaming merge keeps every invariant up to its level (docs/own-merge.md)"
     config.addinivalue_line("markers", f"{MERGE_CONTRACT}(merger=, level=): {summary}")
     if _is_configured(config):

@@ -8,7 +8,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_whisperq.config.settings import GateConfig
     from pytest_whisperq.models.store import Artifact
-    from pytest_whisperq.plugin.gating import Gate
+    from pytest_whisperq.plugin.gating import GateFixture
     from pytest_whisperq.session import Model
     from pytest_whisperq.speech.corpus import Corpus
 
@@ -27,7 +27,7 @@ def whisperq_corpus(pytestconfig: pytest.Config) -> "Corpus":
     from pytest_whisperq.plugin import gating, state
 
     with gating.plain_errors(redact=state.gate_config(pytestconfig).redact):
-        return state.gate_run(pytestconfig).corpus
+        return state.session(pytestconfig).corpus
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def whisperq_baseline(pytestconfig: pytest.Config) -> "Model":
     """The model candidates are judged against; ``.artifact`` builds it, ``.transcripts`` decodes the corpus."""
     from pytest_whisperq.plugin import state
 
-    return state.gate_run(pytestconfig).baseline
+    return state.session(pytestconfig).baseline
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def whisperq_candidate(request: pytest.FixtureRequest) -> "Model":
         pytest.fail(
             "whisperq: name whisperq_candidate (or whisperq_gate) among the arguments of the test", pytrace=False
         )
-    return state.gate_run(request.config).model(request.param)
+    return state.session(request.config).model(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -57,14 +57,14 @@ def whisperq_build(pytestconfig: pytest.Config) -> "Callable[[str, str], Artifac
 
     def build(backend: str, precision: str) -> "Artifact":
         with gating.plain_errors(redact=state.gate_config(pytestconfig).redact):
-            return state.gate_run(pytestconfig).build(backend, precision)
+            return state.session(pytestconfig).build(backend, precision)
 
     return build
 
 
 @pytest.fixture
-def whisperq_gate(request: pytest.FixtureRequest, whisperq_candidate: "Model") -> "Gate":
+def whisperq_gate(request: pytest.FixtureRequest, whisperq_candidate: "Model") -> "GateFixture":
     """Gates to call from a test body: ``whisperq_gate.accuracy(max_drop=0.5)`` measures, judges, records and fails."""
     from pytest_whisperq.plugin import gating
 
-    return gating.Gate(request.node, whisperq_candidate)
+    return gating.GateFixture(request.node, whisperq_candidate)

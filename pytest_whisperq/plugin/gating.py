@@ -3,21 +3,24 @@
 import json
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import pytest
 
 from pytest_whisperq.config.options import OPTIONS
-from pytest_whisperq.gates import Outcome
+from pytest_whisperq.gates import registry
+from pytest_whisperq.gates.registry import get_gate
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.judging.waivers import Waiver, covering
 from pytest_whisperq.plugin import state
-from pytest_whisperq.plugin.markers import MARKERS, candidate_of, check_keywords, gate_markers
+from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
-from pytest_whisperq.plugin.timing import Untimed, company, untimed
+from pytest_whisperq.plugin.timing import company, untimed
 from pytest_whisperq.reporting.terminal import doubt, explain
 from pytest_whisperq.session import Model
 from pytest_whisperq.system.errors import WhisperqError, unknown
@@ -50,101 +53,63 @@ def plain_errors(*, redact: bool = False) -> Iterator[None]:
         raise pytest.fail.Exception(f"whisperq: {shareable(text)}", pytrace=False) from None
 
 
-class Gate:
-    """The gates of one test and one candidate."""
+class GateFixture:
+    """What the fixture ``whisperq_gate`` is: a method for each gate, of one test and one candidate.
+
+    ``whisperq_gate.accuracy(max_drop=0.5)`` measures, judges, records the judgement and fails the test unless it
+    passes; it takes the keywords of the marker ``whisperq_accuracy`` and returns an `Outcome`.
+    """
 
     def __init__(self, item: pytest.Item, candidate: Model) -> None:
         self._item = item
         self._candidate = candidate
-        self._run = state.gate_run(item.config)
+        self._runner = state.runner(item.config)
+        self._config = self._runner.config
 
-    def accuracy(self, **limits: Any) -> Outcome:
-        """Gate the accuracy drop; see the marker ``whisperq_accuracy`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("accuracy", limits)
+    def __getattr__(self, name: str) -> Callable[..., Outcome]:
+        """Return the gate of that name, to be called."""
+        if name not in registry.names():
+            raise AttributeError(str(unknown("whisperq_gate: unknown gate", name, registry.names())))
+        return partial(self._single, name)
 
-    def parity(self, **limits: Any) -> Outcome:
-        """Gate the agreement with the baseline; see the marker ``whisperq_parity`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("parity", limits)
+    def __dir__(self) -> list[str]:
+        return sorted([*super().__dir__(), *registry.names()])
 
-    def catastrophe(self, **limits: Any) -> Outcome:
-        """Gate newly wrecked utterances; see the marker ``whisperq_catastrophe`` for keywords."""
+    def _single(self, gate: str, /, **limits: Any) -> Outcome:
         __tracebackhide__ = True
-        return self._single("catastrophe", limits)
-
-    def language(self, **limits: Any) -> Outcome:
-        """Gate the detected languages; see the marker ``whisperq_language`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("language", limits)
-
-    def longform(self, **limits: Any) -> Outcome:
-        """Gate the accuracy drop on long recordings; see the marker ``whisperq_longform`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("longform", limits)
-
-    def timestamps(self, **limits: Any) -> Outcome:
-        """Gate the times of segments and words; see the marker ``whisperq_timestamps`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("timestamps", limits)
-
-    def streaming(self, **limits: Any) -> Outcome:
-        """Gate what streaming costs in words, lag and computing; see the marker ``whisperq_streaming`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("streaming", limits)
-
-    def size(self, **limits: Any) -> Outcome:
-        """Gate the bytes on disk; see the marker ``whisperq_size`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("size", limits)
-
-    def memory(self, **limits: Any) -> Outcome:
-        """Gate the peak memory; see the marker ``whisperq_memory`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("memory", limits)
-
-    def speedup(self, **limits: Any) -> Outcome:
-        """Gate how many times as fast as its baseline it is; see the marker ``whisperq_speedup`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("speedup", limits)
-
-    def determinism(self, **limits: Any) -> Outcome:
-        """Gate whether decoding repeats itself; see the marker ``whisperq_determinism`` for keywords."""
-        __tracebackhide__ = True
-        return self._single("determinism", limits)
-
-    def _single(self, gate: str, limits: dict[str, Any]) -> Outcome:
-        __tracebackhide__ = True
-        if gate == "speedup" and (reason := untimed(self._item)):
+        if get_gate(gate).is_timed and (reason := untimed(self._item)):
             _defer(self._item, [reason])
-            return cast("Outcome", Untimed(reason))
+            return self._not_timed(gate, reason)
         return self._settle([self.judge(gate, limits)])[0]
 
     def report(self, gate: str, **limits: Any) -> Outcome:
         """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
         __tracebackhide__ = True
-        if gate == "speedup" and (reason := untimed(self._item)):
-            name = str(self._candidate.spec)
-            self._record(Judgement(gate="speedup", candidate=name, baseline="", checks=(), notes=(reason,)))
-            return cast("Outcome", Untimed(reason))
+        if gate in registry.names() and get_gate(gate).is_timed and (reason := untimed(self._item)):
+            outcome = self._not_timed(gate, reason)
+            self._record(outcome.judgement)
+            return outcome
         return self.judge(gate, limits, demand=False)
+
+    def _not_timed(self, gate: str, reason: str) -> Outcome:
+        """Return the outcome of a gate that was not timed: one that demands nothing and has no figures."""
+        name = str(self._candidate.spec)
+        return Outcome(judgement=Judgement(gate=gate, candidate=name, baseline="", checks=(), notes=(reason,)))
 
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
         """Run several gates and fail once, with the reasons of all that did not pass; speed where it can be timed."""
         __tracebackhide__ = True
-        apart = [pair for pair in gates if pair[0] == "speedup"] if company(self._item) else []
+        apart = [pair for pair in gates if get_gate(pair[0]).is_timed] if company(self._item) else []
         self._settle([self.judge(gate, limits) for gate, limits in gates if (gate, limits) not in apart])
         for gate, limits in apart:
-            self._single(gate, limits)
+            self._single(gate, **limits)
 
     def judge(self, gate: str, limits: dict[str, Any], *, demand: bool = True) -> Outcome:
         """Measure and judge one gate, and record the judgement on the test's report; ``demand`` a verdict of it."""
         __tracebackhide__ = True
-        with plain_errors(redact=self._run.config.redact):
-            if f"whisperq_{gate}" not in MARKERS:
-                raise unknown("whisperq_gate.report: unknown gate", gate, [marker.gate for marker in MARKERS.values()])
-            check_keywords(MARKERS[f"whisperq_{gate}"], limits, f"whisperq_gate.{gate}")
-            outcome = self._run.judge(gate, self._candidate.candidate, **limits)
+        with plain_errors(redact=self._config.redact):
+            get_gate(gate, "whisperq_gate.report").check(limits, f"whisperq_gate.{gate}")
+            outcome = self._runner.judge(gate, self._candidate.candidate, **limits)
         if not demand:
             outcome = replace(outcome, judgement=outcome.judgement.reported())
         self._record(outcome.judgement)
@@ -160,7 +125,7 @@ class Gate:
         if not bad:
             return outcomes
         held = [one.judgement for one, waiver in bad if not waiver]
-        is_skipped = self._run.config.on_inconclusive == "skip" and not any(
+        is_skipped = self._config.on_inconclusive == "skip" and not any(
             judgement.verdict is Verdict.FAIL for judgement in held
         )
         replay = replay_command(self._item)
@@ -178,7 +143,7 @@ class Gate:
         return outcomes
 
     def _redacted(self, outcome: Outcome) -> Outcome:
-        if not self._run.config.redact:
+        if not self._config.redact:
             return outcome
         return replace(outcome, worst=tuple(replace(evidence, rows=()) for evidence in outcome.worst))
 
@@ -194,8 +159,8 @@ def run_markers(item: pytest.Item) -> None:
         reason = "a gate marker belongs on a test function, its class or module, not on a parameter or a unittest case"
         pytest.fail(f"whisperq: {reason}", pytrace=False)
     with plain_errors():
-        gates = [(marker.gate, keywords) for marker, keywords in gate_markers(item)]
-    Gate(item, state.gate_run(item.config).model(candidate)).run(gates)
+        gates = gate_markers(item)
+    GateFixture(item, state.session(item.config).model(candidate)).run(gates)
 
 
 def begin(item: pytest.Item) -> None:

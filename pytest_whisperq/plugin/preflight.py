@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.forecast import calibration_lines, forecast, power_of
+from pytest_whisperq.gates.registry import get_gate
+from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.judging.waivers import refuse_expired, today
-from pytest_whisperq.measuring.pairs import refuse_wordless
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
@@ -31,15 +33,13 @@ def check(config: pytest.Config) -> None:
     So does a waiver that has expired: only here, for a run without gates may do without it.
     """
     refuse_passed_over(config)
-    run = state.gate_run(config)
+    session = state.session(config)
     try:
         refuse_expired(state.waivers(config), today())
-        _ = run.corpus, run.source, run.baseline_source, run.normalizer, run.facts, run.history.stored
-        if run.calibrates:
-            _ = run.calibration
-        refuse_wordless(run.whole_corpus, run.normalizer)
+        session.read()
+        session.once(SavedRuns)  # read when they are made
     except WhisperqError as error:
-        is_quoting = run.config.redact and isinstance(error, CorpusError)  # others quote what was typed
+        is_quoting = session.config.redact and isinstance(error, CorpusError)  # others quote what was typed
         text = unquoted(str(error)) if is_quoting else str(error)
         raise pytest.UsageError(without_tokens(text)) from None
 
@@ -94,7 +94,7 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
     One that may be skipped, is expected to fail or is waived does not keep the others from their verdict.
     """
-    run, waivers = state.gate_run(config), state.waivers(config)
+    runner, waivers = state.runner(config), state.waivers(config)
     for item in items:
         candidate = candidate_of(item)
         if not candidate or any(mark.name in NOT_BINDING for mark in item.iter_markers()):
@@ -102,15 +102,15 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
         if any(waiver.covers(f"accuracy/{candidate}", item.nodeid) for waiver in waivers):
             continue
         with contextlib.suppress(WhisperqError):  # unusable markers: the gate itself reports them
-            for marker, keywords in gate_markers(item):
-                if marker.gate == "accuracy":
-                    run.early.declare(candidate, **keywords)
+            for name, keywords in gate_markers(item):
+                if name == "accuracy":
+                    runner.declare_accuracy(candidate, **keywords)
 
 
 def forecast_gates(config: pytest.Config) -> None:
     """Say what is calibrated on, and forecast the accuracy gates that are declared."""
     _show_calibration(config)
-    _show(config, state.gate_run(config).early.declared)
+    _show(config, state.session(config).once(EarlyStopping).declared)
 
 
 def forecast_limit(config: pytest.Config) -> None:
@@ -120,7 +120,8 @@ def forecast_limit(config: pytest.Config) -> None:
     config.stash[_FORECAST] = True
     _show_calibration(config)
     with contextlib.suppress(WhisperqError):  # a mixture of languages: the gate itself reports it
-        limit = state.gate_run(config).early.limit()
+        limits = get_gate("accuracy").limits(state.gate_config(config), {})
+        limit = state.session(config).once(EarlyStopping).limit(limits)
         _show(config, {one: [limit] for one in state.gate_config(config).candidates if not one.missing})
 
 
@@ -128,7 +129,7 @@ def _show_calibration(config: pytest.Config) -> None:
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or reporter.verbosity < 0:
         return
-    for line in calibration_lines(state.gate_run(config)):
+    for line in calibration_lines(state.session(config)):
         reporter.write_line(f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 
@@ -136,12 +137,12 @@ def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLim
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or reporter.verbosity < 0:
         return
-    run = state.gate_run(config)
+    session = state.session(config)
     alike: dict[tuple[str, ...], list[str]] = {}
     for candidate, asked in limits.items():
         own = [limit.max_drop for limit in asked if (limit.drop_type, limit.metric) == ("absolute", "wer")]
         if own:
-            alike.setdefault(tuple(forecast(power_of(run, candidate), own)), []).append(str(candidate))
+            alike.setdefault(tuple(forecast(power_of(session, candidate), own)), []).append(str(candidate))
     for lines, names in alike.items():
         of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         for line in lines:

@@ -106,10 +106,10 @@ class Publishing:
             self._lines = ["nothing is written or compared: every gate was skipped"] if self._broken else []
             return
         try:
-            run = state.gate_run(config)
+            runner = state.runner(config)
             is_stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
             broken = [*self._uncollected, *self._broken.values()]
-            collector = Collector(run, gated, broken, is_cut=bool(is_stopped or self._uncollected))
+            collector = Collector(runner, gated, broken, is_cut=bool(is_stopped or self._uncollected))
             self._lines = Publisher(collector).publish()
         except WhisperqError as error:
             self._error = str(error)

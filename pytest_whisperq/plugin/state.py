@@ -1,4 +1,4 @@
-"""What the plugin keeps for the length of a run: the configuration and the `GateRun`, both in pytest's stash."""
+"""What the plugin keeps for the length of a run, in pytest's stash: configuration, waivers, and what runs the gates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +11,16 @@ from pytest_whisperq.config import values as _typed
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.settings import GateConfig, paths_of, resolve
 from pytest_whisperq.config.values import Option
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates import registry
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.waivers import Waiver, read_waivers
-from pytest_whisperq.plugin.markers import MARKERS
 from pytest_whisperq.plugin.reporting import progress_for
+from pytest_whisperq.session import Session
 from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.redaction import scrubber, shareable, without_tokens
 
 _CONFIG = pytest.StashKey[GateConfig]()
-_RUN = pytest.StashKey[GateRun]()
+_RUNNER = pytest.StashKey[GateRunner]()
 _WAIVERS = pytest.StashKey[tuple[Waiver, ...]]()
 
 
@@ -82,18 +83,23 @@ def waivers(config: pytest.Config) -> tuple[Waiver, ...]:
     if _WAIVERS not in config.stash:
         path = gate_config(config).waivers
         try:
-            found = read_waivers(path, {marker.gate for marker in MARKERS.values()}) if path else ()
+            found = read_waivers(path, set(registry.names())) if path else ()
         except WhisperqError as error:
             raise pytest.UsageError(without_tokens(str(error))) from error
         config.stash[_WAIVERS] = () if config.getoption("runxfail", False) else found
     return config.stash[_WAIVERS]
 
 
-def gate_run(config: pytest.Config) -> GateRun:
-    """Return the run every gate and fixture shares."""
-    if _RUN not in config.stash:
-        config.stash[_RUN] = GateRun(gate_config(config), progress_for(config))
-    return config.stash[_RUN]
+def runner(config: pytest.Config) -> GateRunner:
+    """Return what runs the gates."""
+    if _RUNNER not in config.stash:
+        config.stash[_RUNNER] = GateRunner(gate_config(config), progress_for(config))
+    return config.stash[_RUNNER]
+
+
+def session(config: pytest.Config) -> Session:
+    """Return the session that every gate and fixture shares."""
+    return runner(config).session
 
 
 def scrub(config: pytest.Config) -> Callable[[Any], Any]:

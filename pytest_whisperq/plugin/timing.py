@@ -1,7 +1,6 @@
 """Whether speed can be timed: not while other xdist workers compute beside it."""
 
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -9,18 +8,6 @@ from pytest_whisperq.plugin import state
 
 UNTIMED = "speed is not timed while"
 """What the reason says of a test that ends as skipped because speed was not timed."""
-
-
-class Untimed:
-    """Stands for the outcome of a speed gate that was not timed. Who reads anything of it ends the test as skipped."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def __getattr__(self, name: str) -> NoReturn:
-        """There is no figure to go on with."""
-        __tracebackhide__ = True
-        pytest.skip(self._reason)
 
 
 def company(item: pytest.Item) -> int:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from pytest_whisperq import gates
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
-from pytest_whisperq.gates.runner import EXTENDABLE, GateRun
+from pytest_whisperq.gates.registry import get_gate
+from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.history.comparison import compare
 from pytest_whisperq.history.document import (
     BASELINE,
@@ -26,6 +27,7 @@ from pytest_whisperq.history.document import (
     corpus_digest,
     utterance_rows,
 )
+from pytest_whisperq.judging.rule import baseline_name
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
 from pytest_whisperq.models.source import ModelSpec
@@ -64,14 +66,16 @@ class Broken:
 
 
 class Collector:
-    """Collects one run's document; ``run`` is the look of it in which the gates judged.
+    """Collects one run's document; ``session`` is the look of it in which the gates judged.
 
     ``is_cut`` says that tests are missing: the run was stopped, or not all could be collected.
     """
 
-    def __init__(self, run: GateRun, gated: Sequence[Gated], broken: Sequence[Broken], *, is_cut: bool = False) -> None:
-        heard = max((one.judgement.utterances for one in gated if one.judgement.gate in EXTENDABLE), default=0)
-        self.run = run.look_at(heard)
+    def __init__(
+        self, runner: GateRunner, gated: Sequence[Gated], broken: Sequence[Broken], *, is_cut: bool = False
+    ) -> None:
+        extended = (one.judgement for one in gated if get_gate(one.judgement.gate).extendable)
+        self.session = runner.look_at(max((judgement.utterances for judgement in extended), default=0))
         self._gated = gated
         self._broken = broken
         self.is_cut = is_cut
@@ -80,30 +84,31 @@ class Collector:
     def specs(self) -> dict[str, ModelSpec]:
         """The models of the run by the names they have in the document, the baseline first."""
         judged = dict.fromkeys(one.judgement.candidate for one in self._gated)
-        known = {str(candidate): candidate for candidate in self.run.config.candidates}
+        known = {str(candidate): candidate for candidate in self.session.config.candidates}
         candidates = [known[name] for name in judged if name in known]
         return {
-            self._baseline_name(candidates): self.run.baseline_spec,
-            **{str(c): self.run.spec(c) for c in candidates},
+            self._baseline_name(candidates): self.session.baseline_spec,
+            **{str(c): self.session.spec(c) for c in candidates},
         }
 
     def _baseline_name(self, candidates: Sequence[Candidate]) -> str:
-        spec = self.run.baseline_spec
-        name = gates.baseline_name(spec, self.run.spec(candidates[0])) if candidates else str(spec)
+        spec = self.session.baseline_spec
+        name = baseline_name(spec, self.session.spec(candidates[0])) if candidates else str(spec)
         return f"{name} (baseline)" if name in map(str, candidates) else name
 
     @cached_property
     def _known(self) -> dict[str, Known]:
-        return {name: self.run.known(spec) for name, spec in self.specs.items()}
+        return {name: self.session.known(spec) for name, spec in self.specs.items()}
 
     def compared(self, stored: StoredRun) -> set[str]:
-        """Return which gates of the run were held against a saved one; see `History.compared`."""
-        return self.run.history.compared(stored, [one.judgement for one in self._gated])
+        """Return which gates of the run were compared with a saved one; see `SavedRuns.compared`."""
+        return self.session.once(SavedRuns).compared(stored, [one.judgement for one in self._gated])
 
     def document(self) -> dict[str, Any]:
         """Return the document; paths of this machine and tokens are taken out of it."""
-        run, config = self.run, self.run.config
-        rows = utterance_rows(run.corpus, run.facts, run.normalizer, self._metric, self._known, redact=config.redact)
+        session, config = self.session, self.session.config
+        corpus, facts, aside = session.corpus, session.facts, session.set_aside
+        rows = utterance_rows(corpus, facts, session.normalizer, self._metric, self._known, redact=config.redact)
         document = {
             "schema": SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -121,7 +126,7 @@ class Collector:
                 "model": config.model,
                 "baseline": f"{config.baseline}@{config.baseline_model}",
                 "corpus": config.corpus,
-                "normalizer": str(run.normalizer),
+                "normalizer": str(session.normalizer),
                 "metric": self._metric,
                 "confidence": config.confidence,
                 "bounds": config.bounds,
@@ -130,14 +135,14 @@ class Collector:
                 "on_inconclusive": config.on_inconclusive,
             },
             "corpus": {
-                "name": run.corpus.name,
-                "digest": corpus_digest(run.corpus, run.facts),
-                "utterances": len(run.corpus.utterances),
-                "speech": len(run.corpus.speech),
+                "name": corpus.name,
+                "digest": corpus_digest(corpus, facts),
+                "utterances": len(corpus.utterances),
+                "speech": len(corpus.speech),
                 "length": sum(row["length"] for row in rows),
                 "seconds": round(sum(row["seconds"] for row in rows), 1),
             },
-            "set_aside": sorted({item.id for item in run.set_aside.utterances} | run.copies) if run.set_aside else [],
+            "set_aside": sorted({item.id for item in aside.utterances} | session.copies) if aside else [],
             "left_out": list(config.left_out),
             "models": {name: self._model(name, spec) for name, spec in self.specs.items()},
             "gates": [
@@ -174,15 +179,15 @@ class Collector:
     def _metric(self) -> Metric:
         """What is counted: of a mixture of languages, which has no metric of its own, what accuracy gates counted."""
         try:
-            return self.run.metric
+            return self.session.metric
         except WhisperqError:
             counted = (one.judgement.metric for one in self._gated if one.judgement.gate == "accuracy")
             return "cer" if next(counted, "wer") == "cer" else "wer"
 
     def _model(self, name: str, spec: ModelSpec) -> dict[str, Any]:
-        built, known = self.run.store.built(spec), self._known[name]
+        built, known = self.session.store.built(spec), self._known[name]
         calibration = built.calibration if built else ""
-        if calibration and (short := self.run.calibration_shortage):
+        if calibration and (short := self.session.calibration_shortage):
             calibration += f"; {short}"
         executed = next((j.compute_type for j in self._judged(name) if j.compute_type), known.compute_type)
         return {
@@ -210,7 +215,7 @@ class Collector:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
         baseline, *candidates = self.specs
         spoken = [row for row in rows if row["errors"] is not None]
-        values = categories(self.run.corpus.speech)
+        values = categories(self.session.corpus.speech)
         found = []
         for name in candidates:
             if any(model not in row["errors"] for row in spoken for model in (baseline, name)):
@@ -230,11 +235,11 @@ class Collector:
 
         counts = np.array([(r["errors"][baseline], r["errors"][name], r["length"]) for r in rows], np.float64)
         drop = bound_drop(
-            counts.reshape(-1, 3), [row["cluster"] for row in rows], confidence=self.run.config.confidence
+            counts.reshape(-1, 3), [row["cluster"] for row in rows], confidence=self.session.config.confidence
         )
         bounds = {"drop": drop.value, "lower": drop.lower, "upper": drop.upper}
         return {"candidate": name, "column": column, "value": value, "utterances": len(rows), **bounds}
 
     def _compared(self, document: dict[str, Any]) -> list[dict[str, Any]]:
-        now, confidence = StoredRun(name="this run", document=document), self.run.config.confidence
-        return [compare(stored, now, confidence=confidence).to_dict() for stored in self.run.history.stored]
+        now, confidence = StoredRun(name="this run", document=document), self.session.config.confidence
+        return [compare(stored, now, confidence=confidence).to_dict() for stored in self.session.once(SavedRuns).stored]

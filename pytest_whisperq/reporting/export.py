@@ -28,11 +28,11 @@ def export(collector: Collector, document: Mapping[str, Any], directory: Path) -
     Raises `StoreError` where nothing can be written, `ConfigError` where something else stands in the way; what was
     exported before then still stands.
     """
-    run, lines = collector.run, []
-    for candidate in run.config.candidates:
+    session, lines = collector.session, []
+    for candidate in session.config.candidates:
         name = str(candidate)
         reason = candidate.missing or refusal(document, name)
-        if not reason and not is_sound(run.store.get(collector.specs[name]).directory.parent):
+        if not reason and not is_sound(session.store.get(collector.specs[name]).directory.parent):
             reason = "its files in the cache are damaged; run again"
         if reason:
             lines.append(f"not exported: {name}: {reason}")
@@ -41,7 +41,7 @@ def export(collector: Collector, document: Mapping[str, Any], directory: Path) -
         if not _is_free(target):
             raise ConfigError(f"{_OPTION}: {target} is no exported model; move it away, or name another folder")
         try:
-            _copy(run.store.get(collector.specs[name]).directory, target, _certificate(document, name))
+            _copy(session.store.get(collector.specs[name]).directory, target, _certificate(document, name))
         except OSError as error:
             raise output_error(target, _OPTION, error) from error
         lines.append(f"exported {target}; before deployment: whisperq verify {target}")

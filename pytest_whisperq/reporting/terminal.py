@@ -6,8 +6,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.gates import Outcome
 from pytest_whisperq.history.comparison import Comparison
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Judgement, Score, Verdict
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.reporting.numbers import (

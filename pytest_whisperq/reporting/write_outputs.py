@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.history import document as documents
 from pytest_whisperq.judging.rule import WORST
 from pytest_whisperq.judging.verdict import Verdict
@@ -28,7 +29,7 @@ class Publisher:
     """Writes the outputs that a run's options ask for."""
 
     def __init__(self, collector: Collector) -> None:
-        self._run = collector.run
+        self._session = collector.session
         self._collector = collector
 
     @cached_property
@@ -41,11 +42,11 @@ class Publisher:
         Of a run that was cut short nothing is exported: gates that would have failed may not have run. A run replaces
         one that it is compared with only where every gate passed, accuracy among them.
         """
-        config = self._run.config
+        config = self._session.config
         lines = [
             f"not compared with {stored.name}: no accuracy gate ran, and there was no speedup to compare; run a test "
             "marked whisperq_accuracy too, such as suites/test_accuracy.py"
-            for stored in self._run.history.stored
+            for stored in self._session.once(SavedRuns).stored
             if not self._collector.compared(stored)
         ]
         if config.report:
@@ -63,7 +64,7 @@ class Publisher:
 
     def _why_kept(self, save: Path) -> str:
         """Return why this run does not replace a file that it is compared with; "" for any other file."""
-        files = zip(self._run.config.compare, self._run.history.stored, strict=True)
+        files = zip(self._session.config.compare, self._session.once(SavedRuns).stored, strict=True)
         stored = next((run for path, run in files if path.resolve() == save.resolve()), None)
         if stored is None:
             return ""
@@ -95,10 +96,10 @@ class Publisher:
 
     def _clips(self, document: Mapping[str, Any]) -> tuple[dict[str, bytes], str]:
         """Return recordings as FLAC, the most telling first, as many as fit, and a note about those that do not."""
-        which = self._run.config.report_audio
+        which = self._session.config.report_audio
         if which == "none":
             return {}, ""
-        items = {item.id: item for item in self._run.corpus.utterances}
+        items = {item.id: item for item in self._session.corpus.utterances}
         wanted = worst(document, WORST if which == "worst" else None)
         scrubbed = dict(zip((row["id"] for row in document["utterances"]), items, strict=True))
         clips: dict[str, bytes] = {}

@@ -28,34 +28,34 @@ import jiwer
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends._whisper import quiet_libraries
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.measuring.contention import ProcessorState
 from pytest_whisperq.measuring.timing import measure, rounds
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
 
 
-def start(cache: Path, clips: int, **options: str) -> GateRun:
+def start(cache: Path, clips: int, **options: str) -> GateRunner:
     """Return a run that has built its models and decoded nothing."""
     typed = {"cache_dir": str(cache), "max_utterances": str(clips), "early_stop": "false", **options}
-    run = GateRun(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
+    run = GateRunner(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
     shutil.rmtree(cache / "transcripts", ignore_errors=True)
     for index in cache.glob("audio-index*"):
         index.unlink()
-    for spec in (run.baseline_spec, run.spec(run.config.candidates[0])):
-        run.store.get(spec)
+    for spec in (run.session.baseline_spec, run.session.spec(run.config.candidates[0])):
+        run.session.store.get(spec)
     return run
 
 
-def bare(run: GateRun, spec: ModelSpec) -> None:
+def bare(run: GateRunner, spec: ModelSpec) -> None:
     """Decode the corpus of a run as one would with the library alone, told the language."""
-    directory, threads, batch = run.store.get(spec).directory, run.config.threads, run.config.decode_batch
+    directory, threads, batch = run.session.store.get(spec).directory, run.config.threads, run.config.decode_batch
     with quiet_libraries():
         from transformers import WhisperFeatureExtractor, WhisperTokenizer
 
         extractor, tokenizer = (one.from_pretrained(directory) for one in (WhisperFeatureExtractor, WhisperTokenizer))
         decode = LIBRARIES[spec.backend](directory, threads, tokenizer)
-        items = run.corpus.utterances
+        items = run.session.corpus.utterances
         for chosen in (items[first : first + batch] for first in range(0, len(items), batch)):
             sounds = [audio.load(item.audio) for item in chosen]
             features = extractor(sounds, sampling_rate=audio.SAMPLE_RATE, return_tensors="pt").input_features
@@ -114,7 +114,7 @@ LIBRARIES: dict[str, Callable[[Path, int, Any], Decode]] = {
 def decoding(cache: Path, clips: int, count: int, options: dict[str, str]) -> str:
     """Return how much longer the plugin takes to decode, with the bounds that ``count`` rounds give."""
     first = start(cache, clips, **options)
-    spec = first.spec(first.config.candidates[0])
+    spec = first.session.spec(first.config.candidates[0])
 
     def through_the_plugin(_: int) -> None:
         start(cache, clips, **options).transcripts(spec)
@@ -143,14 +143,14 @@ class Stopped:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - since
 
 
-def notebook(run: GateRun) -> Stopped:
+def notebook(run: GateRunner) -> Stopped:
     """Follow the notebooks' procedure; return where the time went."""
-    spent, items = Stopped(), run.corpus.speech
+    spent, items = Stopped(), run.session.corpus.speech
     said: list[list[str]] = []
-    for spec in (run.baseline_spec, run.spec(run.config.candidates[0])):
+    for spec in (run.session.baseline_spec, run.session.spec(run.config.candidates[0])):
         with quiet_libraries():
             with spent("load"):
-                artifact = run.store.get(spec)
+                artifact = run.session.store.get(spec)
                 model: Any = get_backend(spec.backend).load(spec.precision, artifact.directory, run.config.threads)
             clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in items]
             with spent("decode"):
@@ -167,37 +167,38 @@ def notebook(run: GateRun) -> Stopped:
                 for clip in clips:
                     model.transcribe([clip])
     with spent("score"):
-        references = [run.normalizer(item.reference, item.language) for item in items]
+        references = [run.session.normalizer(item.reference, item.language) for item in items]
         for texts in said:
             jiwer.wer(
-                references, [run.normalizer(text, item.language) for text, item in zip(texts, items, strict=True)]
+                references,
+                [run.session.normalizer(text, item.language) for text, item in zip(texts, items, strict=True)],
             )
     return spent
 
 
-def gate(run: GateRun) -> Stopped:
+def gate(run: GateRunner) -> Stopped:
     """Judge parity and accuracy; return where the time went."""
     spent, (candidate,) = Stopped(), run.config.candidates
     with spent("read and check audio"):
-        _ = run.facts
-    for name, spec in (("baseline", run.baseline_spec), ("candidate", run.spec(candidate))):
+        _ = run.session.facts
+    for name, spec in (("baseline", run.session.baseline_spec), ("candidate", run.session.spec(candidate))):
         with spent(f"load and decode the {name}"):
-            run.transcripts(spec)
+            run.session.transcripts(spec)
     with spent("score and judge"):
-        run.parity(candidate)
-        run.accuracy(candidate)
+        run.judge("parity", candidate)
+        run.judge("accuracy", candidate)
     return spent
 
 
-PROCEDURES: dict[str, Callable[[GateRun], Stopped]] = {"notebook": notebook, "gate": gate}
+PROCEDURES: dict[str, Callable[[GateRunner], Stopped]] = {"notebook": notebook, "gate": gate}
 
 
 def procedure(name: str, cache: Path, clips: int, gated: str) -> None:
     """Follow one procedure in this process, and print where the time went."""
     run = start(cache, clips, candidate=gated)
-    for model in (run.baseline, run.model(run.config.candidates[0])):  # imports are nobody's
+    for model in (run.session.baseline, run.session.model(run.config.candidates[0])):  # imports are nobody's
         get_backend(model.spec.backend).load(model.spec.precision, model.artifact.directory, run.config.threads)
-    fresh = GateRun(run.config)
+    fresh = GateRunner(run.config)
     print(json.dumps(PROCEDURES[name](fresh).seconds))
 
 

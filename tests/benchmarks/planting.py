@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
-from pytest_whisperq.gates import judge_accuracy
+from pytest_whisperq.gates.accuracy import judge_accuracy
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import accuracy, parity, sequential
 from pytest_whisperq.measuring.error_rate import count_errors
@@ -163,7 +163,7 @@ def heard_until_failed(texts: PairedTexts, limit: AccuracyLimit, *, confidence: 
 
 
 def accuracy_verdict(texts: PairedTexts, limit: AccuracyLimit, *, confidence: float = 0.95, seed: int = 0) -> Verdict:
-    """Judge as ``GateRun.accuracy`` does: early where it can be, else by the interval with what error is left."""
+    """Judge as ``GateRunner.accuracy`` does: early where it can be, else by the interval with what error is left."""
     if heard_until_failed(texts, limit, confidence=confidence, seed=seed) is not None:
         return Verdict.FAIL
     return judge_accuracy(

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.system.machine import cpu_features, versions
 
 CANDIDATES = ("ctranslate2:int8", "openvino:int8", "openvino:int8-ptq", "transformers:int8-dynamic")
@@ -17,19 +17,22 @@ PACKAGES = ("ctranslate2", "openvino", "nncf", "optimum-intel", "torch", "transf
 
 def main() -> None:
     """Record and say how many texts each candidate changed."""
-    run = GateRun(resolve({"whisperq_candidate": ",".join(CANDIDATES)}))
-    before = run.transcripts(run.baseline_spec).texts
-    after = {str(candidate): run.transcripts(run.spec(candidate)).texts for candidate in run.config.candidates}
+    run = GateRunner(resolve({"whisperq_candidate": ",".join(CANDIDATES)}))
+    before = run.session.transcripts(run.session.baseline_spec).texts
+    after = {
+        str(candidate): run.session.transcripts(run.session.spec(candidate)).texts
+        for candidate in run.config.candidates
+    }
     lines = [
         {
-            "model": run.source.identity,
-            "baseline": str(run.baseline_spec),
+            "model": run.session.source.identity,
+            "baseline": str(run.session.baseline_spec),
             "candidates": list(after),
             "cpu": cpu_features(),
             "versions": versions(PACKAGES),
         }
     ]
-    for number, item in enumerate(run.corpus.utterances):
+    for number, item in enumerate(run.session.corpus.utterances):
         if item.is_speech:
             said = {name: texts[number] for name, texts in after.items() if texts[number] != before[number]}
             lines.append(

@@ -15,8 +15,10 @@ import planting
 from planting import Recorded
 from scipy.special import betaincinv
 
-from pytest_whisperq.gates import judge_catastrophe, judge_parity, judge_slices
-from pytest_whisperq.gates.quality import judge_accuracy
+from pytest_whisperq.gates.accuracy import judge_accuracy
+from pytest_whisperq.gates.catastrophe import judge_catastrophe
+from pytest_whisperq.gates.parity import judge_parity
+from pytest_whisperq.gates.slices import judge_slices
 from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.pairs import PairedTexts

@@ -21,8 +21,8 @@ from typing import Any
 from scipy.special import betaincinv
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.gates import speed_check
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.gates.speedup import speed_check
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.stopwatch import CLIPS, STAGES, Said, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import Timing, Work
@@ -43,7 +43,7 @@ FEWER = 2
 class Planted(Stopwatch):
     """Times a model against a second instance of itself, which is as slow as is planted."""
 
-    def __init__(self, run: GateRun, slowdown: float, clips: int) -> None:
+    def __init__(self, run: GateRunner, slowdown: float, clips: int) -> None:
         super().__init__(run)
         self._slowdown, self._most = slowdown, clips
         self._instances = 0
@@ -77,8 +77,8 @@ def gate(mode: str, seed: int, cache: str) -> dict[str, Any]:
     budget -= LAST_ROUND if stage == "pipeline" else 0
     typed = {"cache_dir": cache, "candidate": "ctranslate2:float32", "threads": "1"}
     typed |= {"timing_budget": str(budget), "seed": str(seed)}
-    run = GateRun(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
-    spec = run.spec(run.config.candidates[0])
+    run = GateRunner(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
+    spec = run.session.spec(run.config.candidates[0])
     watch = Planted(run, SLOWDOWN, CLIPS) if mode == "slow" else Planted(run, 1.0, FEWER)
 
     def is_clear(timing: Timing) -> bool:

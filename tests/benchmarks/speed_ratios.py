@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.measuring.stopwatch import STAGES, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import Round, measure, settle
 from pytest_whisperq.models.source import ModelSpec
@@ -52,8 +52,8 @@ def serve(args: argparse.Namespace) -> None:
         "calibration_samples": "8",
         "cache_dir": args.cache,
     }
-    run = GateRun(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
-    candidate = run.spec(run.config.candidates[0])
+    run = GateRunner(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
+    candidate = run.session.spec(run.config.candidates[0])
     watch, done = Watch(run), iter(())
     for line in sys.stdin:
         if stage := line.strip():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 
 CLIPS = "60"
 
@@ -25,12 +25,12 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gate_run(cache_dir: Path) -> Callable[..., GateRun]:
+def gate_run(cache_dir: Path) -> Callable[..., GateRunner]:
     """Return a function from options (``candidate="openvino:int8"``) to a run on 60 clips of the embedded corpus."""
 
-    def make(**options: str) -> GateRun:
+    def make(**options: str) -> GateRunner:
         typed = {"whisperq_max_utterances": CLIPS, "whisperq_cache_dir": str(cache_dir), **_prefixed(options)}
-        return GateRun(resolve({key: value for key, value in typed.items() if value}))
+        return GateRunner(resolve({key: value for key, value in typed.items() if value}))
 
     return make
 

@@ -16,7 +16,7 @@ from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backen
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.commands.sweep import sweep
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.measuring.error_rate import count_errors, error_rate
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system import package_data
@@ -35,15 +35,15 @@ WRECKED = {"openvino:int2-sym"}
 
 @pytest.mark.parametrize("pair", EXECUTED)
 def test_it_executes_what_its_precision_promises_and_transcribes_speech(
-    gate_run: Callable[..., GateRun], pair: str
+    gate_run: Callable[..., GateRunner], pair: str
 ) -> None:
     run = gate_run(candidate=pair)
     candidate = run.config.candidates[0]
-    model = run.model(candidate)
+    model = run.session.model(candidate)
     assert model.transcripts.compute_type == get_backend(candidate.backend).precisions[candidate.precision]
     assert not model.transcripts.fell_back
     assert model.artifact.build_seconds > 0
-    texts = run.texts(candidate)
+    texts = run.session.texts(candidate)
     rate = error_rate([count_errors(item.reference, item.candidate) for item in texts.pairs])
     assert rate is not None
     # Hearing nothing scores 1; how good the model is stands in its card, not here.
@@ -52,17 +52,19 @@ def test_it_executes_what_its_precision_promises_and_transcribes_speech(
 
 @pytest.mark.parametrize("pair", FALLING_BACK)
 def test_a_precision_this_machine_lacks_is_an_error_unless_the_fallback_is_allowed(
-    gate_run: Callable[..., GateRun], pair: str
+    gate_run: Callable[..., GateRunner], pair: str
 ) -> None:
     with pytest.raises(DecodeError, match=f"{pair} was asked for but '.*' executes here"):
-        _ = gate_run(candidate=pair).model(gate_run(candidate=pair).config.candidates[0]).transcripts
+        _ = gate_run(candidate=pair).session.model(gate_run(candidate=pair).config.candidates[0]).transcripts
     run = gate_run(candidate=pair, allow_fallback="true", max_utterances="4")
-    assert run.model(run.config.candidates[0]).transcripts.fell_back
+    assert run.session.model(run.config.candidates[0]).transcripts.fell_back
 
 
-def test_calibrated_int8_multiplies_in_8_bits_and_weight_only_int8_does_not(gate_run: Callable[..., GateRun]) -> None:
+def test_calibrated_int8_multiplies_in_8_bits_and_weight_only_int8_does_not(
+    gate_run: Callable[..., GateRunner],
+) -> None:
     run = gate_run(candidate="openvino:int8-ptq,openvino:int8")
-    calibrated, weights = (run.model(candidate).transcripts.operations for candidate in run.config.candidates)
+    calibrated, weights = (run.session.model(candidate).transcripts.operations for candidate in run.config.candidates)
     counts = [
         [int(number) for number in re.findall(r"(\d+) of \d+ matrix layers", text)] for text in (calibrated, weights)
     ]
@@ -72,36 +74,36 @@ def test_calibrated_int8_multiplies_in_8_bits_and_weight_only_int8_does_not(gate
 
 
 def test_a_runtime_that_does_not_keep_to_what_it_was_told_is_refused(
-    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = gate_run(candidate="openvino:float32")
-    artifact = run.model(run.config.candidates[0]).artifact
+    artifact = run.session.model(run.config.candidates[0]).artifact
     read_back = _openvino_graph.read_back
     other = {"KV_CACHE_PRECISION": "u8"}
     monkeypatch.setattr(_openvino_graph, "read_back", lambda model, pinned: read_back(model, {**pinned, **other}))
     with pytest.raises(DecodeError, match="OpenVINO was told KV_CACHE_PRECISION=u8 and executes f32"):
-        run.decoder.load(artifact)
+        run.session.decoder.load(artifact)
 
 
-def test_a_text_does_not_depend_on_its_neighbours(gate_run: Callable[..., GateRun]) -> None:
+def test_a_text_does_not_depend_on_its_neighbours(gate_run: Callable[..., GateRunner]) -> None:
     """Dynamic int8 scales activations by the whole batch, so its clips have to be decoded alone."""
     run = gate_run(candidate="transformers:int8-dynamic")
-    artifact = run.model(run.config.candidates[0]).artifact
+    artifact = run.session.model(run.config.candidates[0]).artifact
     transcriber = get_backend("transformers").load("int8-dynamic", artifact.directory, 1)
-    clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in run.corpus.speech[:12]]
+    clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in run.session.corpus.speech[:12]]
     together = [found.text for found in transcriber.transcribe(clips)]
     assert together == [transcriber.transcribe([clip])[0].text for clip in clips]
 
 
 @pytest.mark.parametrize("backend", [name for name in BUILT_IN if name != "scripted"])
 def test_a_model_bent_on_timestamps_says_its_text_without_them(
-    backend: str, gate_run: Callable[..., GateRun], bent: Path
+    backend: str, gate_run: Callable[..., GateRunner], bent: Path
 ) -> None:
     """Each runtime would take a timestamp that nobody asked for in its own way, transformers for an order to go on."""
     options = {"candidate": f"{backend}:float32", "max_utterances": "8"}
     healthy, run = gate_run(**options), gate_run(**options, model=str(bent))
     (candidate,) = run.config.candidates
-    assert run.model(candidate).transcripts.texts == healthy.model(candidate).transcripts.texts
+    assert run.session.model(candidate).transcripts.texts == healthy.model(candidate).transcripts.texts
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +122,12 @@ def bent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("language", ["en", None])
 def test_faster_whisper_encodes_a_clip_once_and_says_what_its_own_transcribe_says(
-    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch, language: str | None
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch, language: str | None
 ) -> None:
     run = gate_run(candidate="faster-whisper:int8")
-    artifact = run.model(run.config.candidates[0]).artifact
+    artifact = run.session.model(run.config.candidates[0]).artifact
     transcriber: Any = get_backend("faster-whisper").load("int8", artifact.directory, 1)
-    chosen = [audio.load(item.audio) for item in run.corpus.speech[:6]]
+    chosen = [audio.load(item.audio) for item in run.session.corpus.speech[:6]]
     model, calls = transcriber._model, list[Any]()
     encode = model.encode
     for samples in (*chosen, np.zeros(0, np.float32)):
@@ -141,10 +143,10 @@ def test_faster_whisper_encodes_a_clip_once_and_says_what_its_own_transcribe_say
 
 
 def test_faster_whisper_keeps_numpys_threads_off_the_encoders_processors(
-    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = gate_run(candidate="faster-whisper:int8")
-    artifact = run.model(run.config.candidates[0]).artifact
+    artifact = run.session.model(run.config.candidates[0]).artifact
     transcriber: Any = get_backend("faster-whisper").load("int8", artifact.directory, 1)
     encode, seen = transcriber._model.encode, set[int]()
 
@@ -156,7 +158,7 @@ def test_faster_whisper_keeps_numpys_threads_off_the_encoders_processors(
         return encode(features)
 
     monkeypatch.setattr(transcriber._model, "encode", watched)
-    clip = Clip(samples=audio.load(run.corpus.speech[0].audio), language="en")
+    clip = Clip(samples=audio.load(run.session.corpus.speech[0].audio), language="en")
     with threadpool_limits(2, user_api="blas"):
         transcriber.transcribe([clip])
         transcriber.transcribe_words(clip)
@@ -164,9 +166,9 @@ def test_faster_whisper_keeps_numpys_threads_off_the_encoders_processors(
         assert threads() == {2}  # other tests of the same process have theirs back
 
 
-def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., GateRun]) -> None:
+def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., GateRunner]) -> None:
     run = gate_run(candidate="faster-whisper:float32")
-    artifact = run.model(run.config.candidates[0]).artifact
+    artifact = run.session.model(run.config.candidates[0]).artifact
     transcriber: Any = get_backend("faster-whisper").load("float32", artifact.directory, 1)
     limits: list[int] = []
 
@@ -182,14 +184,14 @@ def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., Ga
             return self._model.generate(*arguments, **options)
 
     transcriber._model.model = Spy(transcriber._model.model)
-    item = run.corpus.speech[0]
+    item = run.session.corpus.speech[0]
     transcriber.transcribe([Clip(samples=audio.load(item.audio), language=item.language)])
     assert limits == [2 * MAX_NEW_TOKENS]  # CTranslate2 generates half of it
 
 
-def test_another_calibration_builds_another_model(gate_run: Callable[..., GateRun]) -> None:
+def test_another_calibration_builds_another_model(gate_run: Callable[..., GateRunner]) -> None:
     made = [
-        run.model(run.config.candidates[0]).artifact
+        run.session.model(run.config.candidates[0]).artifact
         for samples in ("2", "4")
         for run in [gate_run(candidate="openvino:int8-ptq", calibration_samples=samples)]
     ]
@@ -198,28 +200,30 @@ def test_another_calibration_builds_another_model(gate_run: Callable[..., GateRu
 
 
 @pytest.mark.parametrize("pair", ["ctranslate2:float32", "openvino:float32"])
-def test_float32_says_the_same_on_every_backend(gate_run: Callable[..., GateRun], pair: str) -> None:
+def test_float32_says_the_same_on_every_backend(gate_run: Callable[..., GateRunner], pair: str) -> None:
     run = gate_run(candidate=pair)
-    texts = run.texts(run.config.candidates[0])
+    texts = run.session.texts(run.config.candidates[0])
     same = sum(item.baseline == item.candidate for item in texts.pairs)
     assert same >= 0.95 * len(texts.pairs)
 
 
 @pytest.mark.parametrize("backend", ["ctranslate2", "openvino"])
-def test_int8_is_smaller_and_another_model(gate_run: Callable[..., GateRun], backend: str) -> None:
+def test_int8_is_smaller_and_another_model(gate_run: Callable[..., GateRunner], backend: str) -> None:
     run = gate_run(candidate=f"{backend}:float32,{backend}:int8")
-    whole, small = (run.model(candidate).artifact for candidate in run.config.candidates)
+    whole, small = (run.session.model(candidate).artifact for candidate in run.config.candidates)
     assert small.size < 0.6 * whole.size
     assert small.identity != whole.identity
 
 
 @pytest.mark.parametrize("backend", in_all())
-def test_the_language_is_detected_where_the_corpus_does_not_say(gate_run: Callable[..., GateRun], backend: str) -> None:
+def test_the_language_is_detected_where_the_corpus_does_not_say(
+    gate_run: Callable[..., GateRunner], backend: str
+) -> None:
     candidate = f"{backend}:float32"
     run = gate_run(candidate=candidate)
-    artifact = run.model(run.config.candidates[0]).artifact
+    artifact = run.session.model(run.config.candidates[0]).artifact
     transcriber = get_backend(backend).load("float32", artifact.directory, 1)
-    items = [item for item in run.corpus.speech if item.kind == "synthetic"][:8]
+    items = [item for item in run.session.corpus.speech if item.kind == "synthetic"][:8]
     known = transcriber.transcribe([Clip(samples=audio.load(i.audio), language=i.language) for i in items])
     mixed = transcriber.transcribe(
         [Clip(samples=audio.load(i.audio), language=i.language if n % 2 else None) for n, i in enumerate(items)]
@@ -229,10 +233,10 @@ def test_the_language_is_detected_where_the_corpus_does_not_say(gate_run: Callab
     assert sum(same[::2]) >= 2  # of the four detected; a language may be misheard
 
 
-def test_a_language_the_model_lacks_is_an_error_not_another_token(gate_run: Callable[..., GateRun]) -> None:
+def test_a_language_the_model_lacks_is_an_error_not_another_token(gate_run: Callable[..., GateRunner]) -> None:
     """The tokenizer answers with end-of-text for any token it does not know."""
     run = gate_run(candidate="ctranslate2:float32")
-    front_end = FrontEnd(run.model(run.config.candidates[0]).artifact.directory)
+    front_end = FrontEnd(run.session.model(run.config.candidates[0]).artifact.directory)
     assert len(set(front_end.prompt("en"))) == 4
     with pytest.raises(BuildError, match=r"lacks <\|xx\|>"):
         front_end.prompt("xx")
@@ -247,9 +251,9 @@ def test_a_checkpoint_that_does_not_say_how_to_prompt_it_is_refused(tmp_path: Pa
         backend.build("float32", tmp_path / "model", tmp_path / "built", None)
 
 
-def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[..., GateRun]) -> None:
+def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[..., GateRunner]) -> None:
     run = gate_run(candidate="openvino:float32,openvino-stateless:float32")
-    stateful, stateless = (run.model(candidate).transcripts for candidate in run.config.candidates)
+    stateful, stateless = (run.session.model(candidate).transcripts for candidate in run.config.candidates)
     # Two graphs may add up in another order, and a processor decides in which: nearly all texts are the same.
     same = sum(one == other for one, other in zip(stateful.texts, stateless.texts, strict=True))
     assert same >= 0.95 * len(stateful.texts)
@@ -308,15 +312,15 @@ def test_weights_that_are_not_the_checkpoints_are_refused_and_nothing_is_kept(
     """What is missing is filled at random, and two models with the same random numbers agree in every word."""
     model = _another(tmp_path / "model", change, **config)
     options = {"candidate": "ctranslate2:int8", "model": str(model), "cache_dir": str(tmp_path / "cache")}
-    run = GateRun(resolve({f"whisperq_{name}": value for name, value in options.items()}))
+    run = GateRunner(resolve({f"whisperq_{name}": value for name, value in options.items()}))
     with pytest.raises(BuildError, match=f"the weights are not those of its config.json: .*{says}"):
-        _ = run.model(run.config.candidates[0]).artifact
+        _ = run.session.model(run.config.candidates[0]).artifact
     assert not list((tmp_path / "cache" / "artifacts").iterdir())
 
 
 def test_weights_of_something_else_are_named_in_what_is_built_from_them(tmp_path: Path) -> None:
     model = _another(tmp_path / "model", lambda w: {**w, "ctc.weight": np.zeros((2, 2), np.float32)})
     options = {"candidate": "ctranslate2:int8", "model": str(model), "cache_dir": str(tmp_path / "cache")}
-    run = GateRun(resolve({f"whisperq_{name}": value for name, value in options.items()}))
-    (note,) = run.model(run.config.candidates[0]).artifact.notes
+    run = GateRunner(resolve({f"whisperq_{name}": value for name, value in options.items()}))
+    (note,) = run.session.model(run.config.candidates[0]).artifact.notes
     assert note == "weights of the checkpoint that are no part of a Whisper, and not used: ctc.weight"

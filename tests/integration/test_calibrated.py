@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pytest_whisperq.backends import _openvino_ptq
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import BuildError
 
@@ -38,33 +38,33 @@ def with_an_outlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_layer_that_an_outlier_breaks_is_left_in_float32_and_named(
-    gate_run: Callable[..., GateRun], with_an_outlier: Path
+    gate_run: Callable[..., GateRunner], with_an_outlier: Path
 ) -> None:
     run = gate_run(**OPTIONS, model=str(with_an_outlier))
-    artifact = run.model(run.config.candidates[0]).artifact
+    artifact = run.session.model(run.config.candidates[0]).artifact
     (note,) = [note for note in artifact.notes if note.startswith("encoder")]
     assert note.startswith(f"encoder {LAYER}.fc2 is left in float32: int8 puts its output off by ")
     assert note.endswith("%, more than 20%")
     healthy = gate_run(**HEALTHY)
-    assert healthy.model(healthy.config.candidates[0]).artifact.notes == ()
+    assert healthy.session.model(healthy.config.candidates[0]).artifact.notes == ()
 
 
 def test_a_layer_that_only_texts_between_timestamps_break_is_found(
-    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The last word before a closing timestamp stands out in the embedded model; a mean of ranges cuts it off."""
     monkeypatch.setattr(_openvino_ptq, "_RANGES", {"encoder": "MEAN_MINMAX", "decoder": "MEAN_MINMAX"})
     run = gate_run(**HEALTHY, calibration_samples="8", cache_dir=str(tmp_path))
-    (note,) = run.model(run.config.candidates[0]).artifact.notes
+    (note,) = run.session.model(run.config.candidates[0]).artifact.notes
     assert note.startswith("decoder proj_out is left in float32: int8 puts its output off by ")
 
 
 def test_what_is_left_in_float32_is_read_back_from_what_executes(
-    gate_run: Callable[..., GateRun], with_an_outlier: Path
+    gate_run: Callable[..., GateRunner], with_an_outlier: Path
 ) -> None:
     """One layer of 26 fewer multiplies in int8."""
     broken, healthy = (
-        run.model(run.config.candidates[0]).transcripts.operations
+        run.session.model(run.config.candidates[0]).transcripts.operations
         for run in (gate_run(**OPTIONS, model=str(with_an_outlier), max_utterances="4"), gate_run(**HEALTHY))
     )
     counts = [int(text.partition("encoder ")[2].split(" of ")[0]) for text in (broken, healthy)]
@@ -72,12 +72,12 @@ def test_what_is_left_in_float32_is_read_back_from_what_executes(
 
 
 def test_a_model_that_stays_broken_is_a_build_error(
-    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_openvino_ptq, "MOST_OFF_AT_END", 0.001)
     run = gate_run(**{**OPTIONS, "calibration_samples": "2", "seed": "7"})
     with pytest.raises(
         BuildError, match=r"int8-ptq broke the encoder: .*--whisperq-calibration.*or gate openvino:int8"
     ):
-        _ = run.model(run.config.candidates[0]).artifact
-    assert run.store.built(run.spec(run.config.candidates[0])) is None
+        _ = run.session.model(run.config.candidates[0]).artifact
+    assert run.session.store.built(run.session.spec(run.config.candidates[0])) is None

@@ -12,7 +12,7 @@ import soundfile
 from pytest_whisperq import load_corpus
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Transcriber
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system import package_data
@@ -21,9 +21,9 @@ LONG_FORM = package_data.corpus_directory().parent / "longform"
 
 
 @pytest.fixture(scope="session")
-def transcriber(gate_run: Callable[..., GateRun]) -> CTranslate2Transcriber:
+def transcriber(gate_run: Callable[..., GateRunner]) -> CTranslate2Transcriber:
     run = gate_run(candidate="ctranslate2:float32")
-    directory = run.model(run.config.candidates[0]).artifact.directory
+    directory = run.session.model(run.config.candidates[0]).artifact.directory
     loaded: Any = get_backend("ctranslate2").load("float32", directory, 1)
     return loaded  # type: ignore[no-any-return]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_whisperq.backends import BUILT_IN, get_backend
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.error_rate import count_errors, error_rate
 from pytest_whisperq.models.source import resolve_source
@@ -19,27 +19,27 @@ BACKENDS = [name for name in BUILT_IN if name != "scripted"]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_every_backend_gates_it_on_english_alone(gate_run: Callable[..., GateRun], backend: str) -> None:
+def test_every_backend_gates_it_on_english_alone(gate_run: Callable[..., GateRunner], backend: str) -> None:
     precision = get_backend(backend).recommended
     run = gate_run(candidate=f"{backend}:{precision}", model=STUDENT)
     (candidate,) = run.config.candidates
-    accuracy = run.accuracy(candidate).judgement
+    accuracy = run.judge("accuracy", candidate).judgement
     assert "English only" in accuracy.corpus
     assert accuracy.verdict is not Verdict.FAIL
-    assert run.size(candidate).judgement.checks
-    assert set(run.model(candidate).transcripts.languages) == {None}
-    texts = run.texts(candidate)
+    assert run.judge("size", candidate).judgement.checks
+    assert set(run.session.model(candidate).transcripts.languages) == {None}
+    texts = run.session.texts(candidate)
     rate = error_rate([count_errors(item.reference, item.candidate) for item in texts.pairs])
     assert rate is not None
     assert rate < 0.5
     with pytest.raises(ConfigError, match="English-only and detects no language"):
-        run.language(candidate)
+        run.judge("language", candidate)
 
 
 @pytest.mark.parametrize("backend", ["transformers", "faster-whisper", "openvino"])
-def test_it_hears_recordings_of_minutes(gate_run: Callable[..., GateRun], backend: str) -> None:
+def test_it_hears_recordings_of_minutes(gate_run: Callable[..., GateRunner], backend: str) -> None:
     run = gate_run(candidate=f"{backend}:float32", model=STUDENT)
-    texts = run.long_texts(run.spec(run.config.candidates[0]))
+    texts = run.session.long_texts(run.session.spec(run.config.candidates[0]))
     assert len(texts.texts) == len(whole(load_long_form())[0].utterances)
     # It was not taught timestamps, by which faster-whisper moves on: words are lost, but no window is, the last least.
     assert sum(bool(text) for text in texts.texts) > len(texts.texts) / 2
@@ -47,9 +47,9 @@ def test_it_hears_recordings_of_minutes(gate_run: Callable[..., GateRun], backen
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_it_tells_times(gate_run: Callable[..., GateRun], backend: str) -> None:
+def test_it_tells_times(gate_run: Callable[..., GateRunner], backend: str) -> None:
     run = gate_run(candidate=f"{backend}:float32", model=STUDENT, max_utterances="8")
-    _, said = run.timed(run.spec(run.config.candidates[0]))
+    _, said = run.session.timed(run.session.spec(run.config.candidates[0]))
     assert sum(bool(text.segments) for text in said) >= len(said) - 1
 
 
@@ -65,9 +65,9 @@ def test_it_is_an_english_only_whisper_with_one_decoder_layer() -> None:
     assert (directory / "model.safetensors").stat().st_size <= 5e6
 
 
-def test_it_hears_english_nearly_as_well_as_its_teacher(gate_run: Callable[..., GateRun]) -> None:
+def test_it_hears_english_nearly_as_well_as_its_teacher(gate_run: Callable[..., GateRunner]) -> None:
     """On so few clips within 8 points; the model's card has the figure on all of them."""
     run = gate_run(candidate="ctranslate2:float32", model=STUDENT, baseline=f"ctranslate2:float32@{TEACHER}")
-    drop = run.accuracy(run.config.candidates[0]).judgement.checks[0]
+    drop = run.judge("accuracy", run.config.candidates[0]).judgement.checks[0]
     assert drop.value is not None
     assert drop.value < 8

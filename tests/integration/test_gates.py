@@ -16,7 +16,7 @@ import numpy as np
 
 from pytest_whisperq import load_corpus, run_gates
 from pytest_whisperq.commands.corpus_init import start
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.history.document import CANDIDATE, read
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.system import package_data
@@ -36,13 +36,13 @@ def run_pytest(*arguments: str, cwd: Path, **environment: str) -> subprocess.Com
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
 
 
-def test_the_original_against_itself_passes_both_gates(gate_run: Callable[..., GateRun]) -> None:
+def test_the_original_against_itself_passes_both_gates(gate_run: Callable[..., GateRunner]) -> None:
     report = run_gates(gate_run(candidate="transformers:float32", max_utterances="").config)
     assert [judgement.verdict for judgement in report.judgements] == [Verdict.PASS, Verdict.PASS]
 
 
 def test_a_candidate_with_noise_in_its_weights_fails_both_gates(
-    gate_run: Callable[..., GateRun], tmp_path: Path
+    gate_run: Callable[..., GateRunner], tmp_path: Path
 ) -> None:
     from safetensors.numpy import load_file, save_file
 

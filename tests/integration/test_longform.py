@@ -12,7 +12,7 @@ import soundfile
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.backends.faster_whisper import FasterWhisperTranscriber
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
@@ -22,9 +22,9 @@ SECOND = audio.SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")
-def transcriber(gate_run: Callable[..., GateRun]) -> FasterWhisperTranscriber:
+def transcriber(gate_run: Callable[..., GateRunner]) -> FasterWhisperTranscriber:
     run = gate_run(candidate="faster-whisper:int8")
-    directory = run.model(run.config.candidates[0]).artifact.directory
+    directory = run.session.model(run.config.candidates[0]).artifact.directory
     loaded: Any = get_backend("faster-whisper").load("int8", directory, 1)
     return loaded  # type: ignore[no-any-return]
 
@@ -37,18 +37,22 @@ def recording() -> "np.ndarray[Any, Any]":
 
 
 @pytest.mark.parametrize("pair", ["transformers:float32", "faster-whisper:float32"])
-def test_a_model_against_itself_loses_nothing_on_long_recordings(gate_run: Callable[..., GateRun], pair: str) -> None:
+def test_a_model_against_itself_loses_nothing_on_long_recordings(
+    gate_run: Callable[..., GateRunner], pair: str
+) -> None:
     run = gate_run(candidate=pair)
-    outcome = run.longform(run.config.candidates[0])
+    outcome = run.judge("longform", run.config.candidates[0])
     (check,) = outcome.judgement.checks
     assert check.value == 0.0
     assert outcome.judgement.gate == "longform"
     assert outcome.judgement.words > 200
 
 
-def test_a_model_that_fails_late_is_caught(gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_fails_late_is_caught(
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = gate_run(candidate="transformers:bfloat16")
-    hear = type(run.decoder).long
+    hear = type(run.session.decoder).long
 
     def forgetful(decoder: Any, spec: Any, clips: Any) -> Any:
         artifact, transcriber, texts = hear(decoder, spec, clips)
@@ -56,15 +60,15 @@ def test_a_model_that_fails_late_is_caught(gate_run: Callable[..., GateRun], mon
             texts = [" ".join(text.split()[: len(text.split()) // 5]) for text in texts]
         return artifact, transcriber, texts
 
-    monkeypatch.setattr(type(run.decoder), "long", forgetful)
-    outcome = run.longform(run.config.candidates[0])
+    monkeypatch.setattr(type(run.session.decoder), "long", forgetful)
+    outcome = run.judge("longform", run.config.candidates[0])
     assert outcome.judgement.verdict is Verdict.FAIL
 
 
-def test_a_backend_without_a_long_form_pipeline_says_so(gate_run: Callable[..., GateRun]) -> None:
+def test_a_backend_without_a_long_form_pipeline_says_so(gate_run: Callable[..., GateRunner]) -> None:
     run = gate_run(candidate="ctranslate2:int8")
     with pytest.raises(ConfigError, match="ctranslate2 hears 30 s and no more"):
-        run.longform(run.config.candidates[0])
+        run.judge("longform", run.config.candidates[0])
 
 
 def test_segments_and_words_have_times_in_order(
@@ -116,10 +120,10 @@ def test_the_batched_pipeline_hears_the_whole_recording(
     ("pair", "checks"),
     [("faster-whisper:int8", 2), ("transformers:int8-dynamic", 2), ("openvino:int8", 1), ("ctranslate2:int8", 1)],
 )
-def test_runtimes_agree_on_when_things_are_said(gate_run: Callable[..., GateRun], pair: str, checks: int) -> None:
+def test_runtimes_agree_on_when_things_are_said(gate_run: Callable[..., GateRunner], pair: str, checks: int) -> None:
     """Words that both runtimes find by attention are within a tenth of a second, however each computes it."""
     run = gate_run(candidate=pair, max_utterances="24")
-    judgement = run.timestamps(run.config.candidates[0]).judgement
+    judgement = run.judge("timestamps", run.config.candidates[0]).judgement
     assert [check.name for check in judgement.checks] == ["moved segments", "moved words"][:checks]
     assert judgement.detail("segment_shift") == pytest.approx(0.0, abs=0.1)
     if checks == 2:

@@ -7,7 +7,8 @@ import pytest
 
 from pytest_whisperq.backends import Clip, in_all
 from pytest_whisperq.backends._whisper import FrontEnd
-from pytest_whisperq.gates.runner import HEARD, GateRun
+from pytest_whisperq.gates.registry import all_gates
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import stopwatch
 from pytest_whisperq.models.random_weights import random_source
@@ -16,10 +17,12 @@ from pytest_whisperq.system.errors import ConfigError
 
 
 @pytest.mark.parametrize("backend", in_all())
-def test_stages_replay_what_is_given_and_leave_no_trace(gate_run: Callable[..., GateRun], backend: str) -> None:
+def test_stages_replay_what_is_given_and_leave_no_trace(gate_run: Callable[..., GateRunner], backend: str) -> None:
     run = gate_run(candidate=f"{backend}:float32")
-    model = run.decoder.load(run.store.get(run.spec(run.config.candidates[0])))
-    first, second = (Clip(samples=audio.load(item.audio), language=item.language) for item in run.corpus.speech[:2])
+    model = run.session.decoder.load(run.session.store.get(run.session.spec(run.config.candidates[0])))
+    first, second = (
+        Clip(samples=audio.load(item.audio), language=item.language) for item in run.session.corpus.speech[:2]
+    )
     before = [said.tokens for said in model.transcribe([first])]
     heard = model.encode(model.prepare(first))
     model.encode(model.prepare(second))  # which must not change what was heard before
@@ -28,10 +31,12 @@ def test_stages_replay_what_is_given_and_leave_no_trace(gate_run: Callable[..., 
     assert [said.tokens for said in model.transcribe([first])] == before
 
 
-def test_what_was_encoded_outlives_the_next_window(gate_run: Callable[..., GateRun]) -> None:
+def test_what_was_encoded_outlives_the_next_window(gate_run: Callable[..., GateRunner]) -> None:
     run = gate_run(candidate="openvino:float32")
-    model = run.decoder.load(run.store.get(run.spec(run.config.candidates[0])))
-    first, second = (Clip(samples=audio.load(item.audio), language=item.language) for item in run.corpus.speech[:2])
+    model = run.session.decoder.load(run.session.store.get(run.session.spec(run.config.candidates[0])))
+    first, second = (
+        Clip(samples=audio.load(item.audio), language=item.language) for item in run.session.corpus.speech[:2]
+    )
     heard = model.encode(model.prepare(first))
     kept = heard.last_hidden_state.clone()
     model.encode(model.prepare(second))
@@ -55,12 +60,12 @@ def test_random_weights_have_the_true_shape_and_order_and_are_made_once(tmp_path
 
 
 def test_speed_is_gated_on_random_weights_and_what_they_say_is_not(
-    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopwatch, "CLIPS", 2)
     run = gate_run(candidate="ctranslate2:int8", model="random:whisper-tiny", timing_budget="2")
     (candidate,) = run.config.candidates
-    for gate in sorted(HEARD):
+    for gate in (one.name for one in all_gates() if one.hears_speech):
         with pytest.raises(
             ConfigError, match=f"whisperq_{gate}: random:whisper-tiny says nothing that could be judged"
         ):

@@ -12,7 +12,8 @@ import soundfile
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.backends._whisper import FrontEnd
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import load_long_form
@@ -58,9 +59,9 @@ def profile(recording: Path) -> str:
 @pytest.mark.parametrize(
     "pair", ["ctranslate2:int8", "faster-whisper:int8", "openvino:int8", "transformers:int8-dynamic"]
 )
-def test_every_backend_streams(gate_run: Callable[..., GateRun], recording: Path, profile: str, pair: str) -> None:
+def test_every_backend_streams(gate_run: Callable[..., GateRunner], recording: Path, profile: str, pair: str) -> None:
     run = gate_run(candidate=pair, long_form=str(recording), merge_profile=profile)
-    judgement = run.streaming(run.config.candidates[0], max_wer_gap=50, max_commit_lag=20).judgement
+    judgement = run.judge("streaming", run.config.candidates[0], max_wer_gap=50, max_commit_lag=20).judgement
     gap, late, retractions = judgement.checks
     assert gap.value is not None
     assert abs(gap.value) < 40  # of 45 words, in windows that nobody measured
@@ -75,9 +76,9 @@ def test_every_backend_streams(gate_run: Callable[..., GateRun], recording: Path
     assert ("ctranslate2:float32's, which is left out of computing" in judgement.notes[0]) == ("openvino" in pair)
 
 
-def test_words_are_told_where_they_are_said(gate_run: Callable[..., GateRun]) -> None:
+def test_words_are_told_where_they_are_said(gate_run: Callable[..., GateRunner]) -> None:
     run = gate_run(candidate="ctranslate2:float32")
-    loaded: Any = run.decoder.load(run.model(run.config.candidates[0]).artifact)
+    loaded: Any = run.session.decoder.load(run.session.model(run.config.candidates[0]).artifact)
     item = load_long_form().utterances[0]
     samples = audio.load(item.audio)
     clip = Clip(samples=samples, language=item.language)
@@ -97,7 +98,7 @@ def test_the_command_shows_draws_and_writes_a_profile(
     recording: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    gate_run: Callable[..., GateRun],
+    gate_run: Callable[..., GateRunner],
 ) -> None:
     cache = gate_run(candidate="ctranslate2:int8").config.cache_dir
     measured = tmp_path / "measured.json"
@@ -113,7 +114,7 @@ def test_the_command_shows_draws_and_writes_a_profile(
     assert found.hop == StreamProfile().hop
     assert found.jitter not in (StreamProfile().jitter, 0)
     run = gate_run(candidate="ctranslate2:int8", long_form=str(recording), merge_profile=str(measured))
-    assert run.streams.windows == found
+    assert run.session.once(Streams).windows == found
 
 
 def test_the_command_needs_a_candidate(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +125,7 @@ def test_the_command_needs_a_candidate(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_profile_that_cannot_be_written_is_told_before_anything_is_decoded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GateRun, "judge", lambda *_, **__: pytest.fail("something was decoded"))
+    monkeypatch.setattr(GateRunner, "judge", lambda *_, **__: pytest.fail("something was decoded"))
     assert main(["stream", "--candidate", "ctranslate2:int8", "--save-profile", str(tmp_path)]) == 2
     assert f"--save-profile: {tmp_path} is a directory; name a file in it" in capsys.readouterr().err
     two = "ctranslate2:int8,transformers:float32"
@@ -133,35 +134,35 @@ def test_a_profile_that_cannot_be_written_is_told_before_anything_is_decoded(
 
 
 def test_a_failing_window_is_named(
-    gate_run: Callable[..., GateRun], recording: Path, monkeypatch: pytest.MonkeyPatch
+    gate_run: Callable[..., GateRunner], recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = gate_run(candidate="ctranslate2:int8", long_form=str(recording))
-    load = run.decoder.load
+    load = run.session.decoder.load
 
     def broken(artifact: Any) -> Any:
         transcriber = load(artifact)
         monkeypatch.setattr(transcriber, "transcribe_words", lambda clip: 1 / 0)
         return transcriber
 
-    monkeypatch.setattr(run.decoder, "load", broken)
+    monkeypatch.setattr(run.session.decoder, "load", broken)
     told = r"ctranslate2:float32 failed on a window of call.wav, 0 to 1 s: division by zero"
     with pytest.raises(WhisperqError, match=told):
-        run.streaming(run.config.candidates[0])
+        run.judge("streaming", run.config.candidates[0])
 
 
 def test_an_utterance_longer_than_a_window_of_whisper_is_refused(
-    gate_run: Callable[..., GateRun], recording: Path, tmp_path: Path
+    gate_run: Callable[..., GateRunner], recording: Path, tmp_path: Path
 ) -> None:
     row = {"audio": "call.wav", "text": "five six", "language": "en", "offset": 0.0, "duration": 31.0}
     listing = recording.parent / "long.jsonl"
     listing.write_text(json.dumps(row), encoding="utf-8")
     run = gate_run(candidate="ctranslate2:int8", long_form=str(listing))
     with pytest.raises(CorpusError, match=r"long.jsonl:1: an utterance of 31.0 s; .* it may last 30 s: split it"):
-        run.streaming(run.config.candidates[0])
+        run.judge("streaming", run.config.candidates[0])
 
 
-def test_a_language_without_spaces_has_a_word_a_character(gate_run: Callable[..., GateRun]) -> None:
-    front_end = FrontEnd(gate_run(candidate="ctranslate2:int8").source.directory)
+def test_a_language_without_spaces_has_a_word_a_character(gate_run: Callable[..., GateRunner]) -> None:
+    front_end = FrontEnd(gate_run(candidate="ctranslate2:int8").session.source.directory)
     ids = front_end.spell("五日 本")  # several tokens a character
     ends = [0.1 * (number + 1) for number in range(len(ids))]
     assert len(ids) > 3
@@ -177,10 +178,10 @@ def test_a_language_without_spaces_has_a_word_a_character(gate_run: Callable[...
 
 
 def test_a_token_of_several_characters_is_several_words(
-    gate_run: Callable[..., GateRun], monkeypatch: pytest.MonkeyPatch
+    gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In large vocabularies a greeting is one token; the same sound must not be one word or ten by its spelling."""
-    front_end = FrontEnd(gate_run(candidate="ctranslate2:int8").source.directory)
+    front_end = FrontEnd(gate_run(candidate="ctranslate2:int8").session.source.directory)
     spelled = {0: "ありがとう", 1: "五", 2: "iPhone"}
     monkeypatch.setattr(front_end.tokenizer, "decode", lambda ids, **_: "".join(spelled[index] for index in ids))
     words = front_end.words([0, 1, 2], [1.0, 1.5, 2.0], 0.0, "ja")

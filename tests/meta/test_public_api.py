@@ -7,7 +7,7 @@ import pytest
 
 import pytest_whisperq
 from pytest_whisperq.config.options import OPTIONS
-from pytest_whisperq.plugin.markers import MARKERS
+from pytest_whisperq.gates.registry import all_gates
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -33,8 +33,8 @@ def test_readme_lists_every_option_with_its_default() -> None:
 
 def test_readme_lists_every_marker_with_its_keywords() -> None:
     text = README.read_text()
-    for marker in MARKERS.values():
-        assert f"`{marker.name}({', '.join(f'{key}=' for key in marker.keywords)})`" in text
+    for gate in all_gates():
+        assert f"`{gate.marker}({', '.join(f'{key}=' for key in gate.keywords)})`" in text
 
 
 def test_help_shows_every_option(pytester: pytest.Pytester) -> None:
@@ -46,5 +46,5 @@ def test_help_shows_every_option(pytester: pytest.Pytester) -> None:
 
 def test_markers_are_registered(pytester: pytest.Pytester) -> None:
     shown = pytester.runpytest("--markers").stdout.str()
-    for marker in MARKERS.values():
-        assert f"@pytest.mark.{marker.usage}" in shown
+    for gate in all_gates():
+        assert f"@pytest.mark.{gate.usage}" in shown

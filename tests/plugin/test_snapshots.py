@@ -21,7 +21,7 @@ from scripted_project import Project
 
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
-from pytest_whisperq.gates import costs
+from pytest_whisperq.gates import memory
 from pytest_whisperq.measuring.memory import MemoryMeasurement
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import load_corpus
@@ -234,7 +234,7 @@ def test_every_gate_on_costs_with_every_verdict(calls: Project, snapshot: Any, m
         precision = artifact.spec.precision
         return MemoryMeasurement(compute_type=precision, peaks=peaks[precision])
 
-    monkeypatch.setattr(costs, "measure_memory", measured)
+    monkeypatch.setattr(memory, "measure_memory", measured)
     limits = (
         *(("size", f"max_ratio={limit}") for limit in (1.5, 0.1)),
         *(("memory", f"max_ratio={limit}") for limit in (0.9, 0.5, 0.7)),

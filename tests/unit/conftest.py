@@ -9,12 +9,12 @@ from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.models.source import ModelSpec, resolve_source
 from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.session import silent
 
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def start_run(tmp_path: Path, make_corpus: Callable[..., Path], make_script: Cal
     The corpus is in ``tmp_path / "corpus"``, the script in ``tmp_path / "model"``: a test may put others there first.
     """
 
-    def start(progress: Progress = silent, **options: str) -> GateRun:
+    def start(progress: Progress = silent, **options: str) -> GateRunner:
         corpus, model = tmp_path / "corpus", tmp_path / "model"
         if not corpus.exists():
             make_corpus(corpus, ["one", "two three", "four", "five six", "seven"])
@@ -73,7 +73,7 @@ def start_run(tmp_path: Path, make_corpus: Callable[..., Path], make_script: Cal
             "cache_dir": str(tmp_path / "cache"),
             **options,
         }
-        return GateRun(resolve({f"whisperq_{key}": value for key, value in typed.items()}), progress)
+        return GateRunner(resolve({f"whisperq_{key}": value for key, value in typed.items()}), progress)
 
     return start
 

@@ -14,17 +14,17 @@ from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscrib
 from pytest_whisperq.decoding import transcript_cache
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.session import silent
 from pytest_whisperq.system.errors import DecodeError, StoreError
 
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 TEXTS = ("one", "two three", "four", "five six", "seven")
 
 
-def candidate(run: GateRun) -> TranscriptSet:
-    return run.model(run.config.candidates[0]).transcripts
+def candidate(run: GateRunner) -> TranscriptSet:
+    return run.session.model(run.config.candidates[0]).transcripts
 
 
 def cached(tmp_path: Path) -> Path:
@@ -149,7 +149,7 @@ def test_transcripts_without_their_compute_type_are_not_believed(
 
 def test_rotten_weights_are_rebuilt_before_they_decode(tmp_path: Path, start_run: StartRun, decoded: list[int]) -> None:
     run = start_run()
-    weights = run.model(run.config.candidates[0]).artifact.directory / "scripted.json"
+    weights = run.session.model(run.config.candidates[0]).artifact.directory / "scripted.json"
     sound = weights.read_bytes()
     weights.write_bytes(sound.replace(b"seven", b"SEVEN"))
     assert candidate(run).texts == TEXTS
@@ -292,6 +292,6 @@ def test_two_precisions_that_run_the_same_weights_in_the_same_type_are_decoded_o
         monkeypatch.setattr(ScriptedBackend, "precisions", names)
         run = start_run(candidate="scripted:int8,scripted:int4-sym", cache_dir=str(tmp_path / alike))
         decoded.clear()
-        first, second = (run.transcripts(run.spec(one)) for one in run.config.candidates)
+        first, second = (run.session.transcripts(run.session.spec(one)) for one in run.config.candidates)
         assert first.texts == second.texts == TEXTS
         assert sum(decoded) == 5 * times

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq.gates import Outcome
-from pytest_whisperq.gates.run import run_gates
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner, run_gates
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 COUNT = 120
 
 
@@ -27,8 +26,8 @@ def world(tmp_path: Path, make_corpus: Any, make_script: Any) -> Path:
     return corpus
 
 
-def accuracy(run: GateRun, **limits: Any) -> Outcome:
-    return run.accuracy(run.config.candidates[0], **limits)
+def accuracy(run: GateRunner, **limits: Any) -> Outcome:
+    return run.judge("accuracy", run.config.candidates[0], **limits)
 
 
 def test_a_broken_candidate_is_failed_on_a_part_that_is_named(
@@ -53,7 +52,7 @@ def test_what_is_cached_does_not_matter(world: Path, start_run: StartRun, decode
     assert accuracy(start_run(decode_batch="4")) == cold
     assert sum(decoded) == count  # a warm run decodes nothing
     whole = start_run()
-    assert len(whole.model(whole.config.candidates[0]).transcripts.texts) == COUNT
+    assert len(whole.session.model(whole.config.candidates[0]).transcripts.texts) == COUNT
     assert accuracy(whole) == cold
     assert accuracy(start_run()) == cold
 
@@ -88,7 +87,7 @@ def test_other_gates_of_a_broken_candidate_neither_decode_the_rest_nor_judge(
 ) -> None:
     run = start_run(max_divergence="0.9", min_exact_match="0")
     (candidate,) = run.config.candidates
-    run.early.declare(candidate)
+    run.declare_accuracy(candidate)
     judgement = run.judge(gate, candidate).judgement
     assert {check.verdict for check in judgement.checks} == {Verdict.INCONCLUSIVE}
     assert {(check.lower, check.upper) for check in judgement.checks} == {(None, None)}
@@ -102,17 +101,17 @@ def test_other_gates_of_a_broken_candidate_neither_decode_the_rest_nor_judge(
 
 def test_a_gate_alone_decodes_all_of_it(world: Path, start_run: StartRun) -> None:
     run = start_run()
-    assert run.parity(run.config.candidates[0]).judgement.verdict is Verdict.FAIL
+    assert run.judge("parity", run.config.candidates[0]).judgement.verdict is Verdict.FAIL
     accuracy(run)  # was not declared, and comes later
-    assert run.parity(run.config.candidates[0]).judgement.utterances == 117
+    assert run.judge("parity", run.config.candidates[0]).judgement.utterances == 117
 
 
 def test_decoding_goes_on_for_the_most_lenient_gate(world: Path, start_run: StartRun, decoded: list[int]) -> None:
     run = start_run()
     (candidate,) = run.config.candidates
     for limit in (1.0, 60.0):
-        run.early.declare(candidate, max_drop=limit)
-    assert run.parity(candidate).judgement.verdict is Verdict.FAIL
+        run.declare_accuracy(candidate, max_drop=limit)
+    assert run.judge("parity", candidate).judgement.verdict is Verdict.FAIL
     assert accuracy(run, max_drop=60.0).judgement.verdict is Verdict.PASS
     assert accuracy(run, max_drop=1.0).judgement.utterances < 12
     assert sum(decoded) == 2 * COUNT
@@ -121,7 +120,7 @@ def test_decoding_goes_on_for_the_most_lenient_gate(world: Path, start_run: Star
 def test_the_extended_looks_stop_with_the_first(world: Path, start_run: StartRun, decoded: list[int]) -> None:
     run = start_run(max_utterances="60", on_inconclusive="extend", decode_batch="4")
     (candidate,) = run.config.candidates
-    run.early.declare(candidate)
+    run.declare_accuracy(candidate)
     parity = run.judge("parity", candidate).judgement
     assert parity.verdict is Verdict.INCONCLUSIVE
     (check,) = run.judge("accuracy", candidate).judgement.checks
@@ -140,7 +139,7 @@ def test_a_run_without_pytest_stops_too(world: Path, start_run: StartRun) -> Non
 def test_a_limit_without_its_unit_is_refused(start_run: StartRun) -> None:
     run = start_run()
     with pytest.raises(ConfigError, match="drop_type='relative' needs its own max_drop, in per cent"):
-        run.early.declare(run.config.candidates[0], drop_type="relative")
+        run.declare_accuracy(run.config.candidates[0], drop_type="relative")
 
 
 def test_a_model_that_fails_is_not_tried_again(

@@ -9,9 +9,10 @@ import pytest
 
 from pytest_whisperq import load_corpus
 from pytest_whisperq.backends import Clip, Hypothesis
-from pytest_whisperq.gates import judge_determinism, judge_memory, judge_size
-from pytest_whisperq.gates.costs import is_short
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.determinism import judge_determinism
+from pytest_whisperq.gates.memory import judge_memory
+from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.gates.size import is_short, judge_size
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.models.source import ModelSpec, SourceModel
@@ -85,11 +86,11 @@ def test_precisions_of_eight_bits_or_fewer_are_told_by_their_names(precision: st
     ],
 )
 def test_eight_bits_have_to_be_half_as_large_unless_another_limit_is_given(
-    start_run: Callable[..., GateRun], candidate: str, option: str | None, marker: float | None, limit: float
+    start_run: Callable[..., GateRunner], candidate: str, option: str | None, marker: float | None, limit: float
 ) -> None:
     baseline = "scripted:int8" if candidate == "scripted:float32" else "scripted:float32"
     run = start_run(candidate=candidate, max_size_ratio=option, baseline=baseline)
-    (check,) = run.size(run.config.candidates[0], max_ratio=marker).judgement.checks
+    (check,) = run.judge("size", run.config.candidates[0], max_ratio=marker).judgement.checks
     assert check.limit == limit
     assert check.verdict is (Verdict.PASS if limit > 1 else Verdict.FAIL)  # a script is as long whatever the precision
 

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_whisperq.gates import Outcome, judge, judge_accuracy, judge_language, judge_parity
+from pytest_whisperq.gates.accuracy import judge_accuracy
+from pytest_whisperq.gates.language import judge_language
+from pytest_whisperq.gates.parity import judge_parity
+from pytest_whisperq.judging.rule import Outcome, judge
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.measuring.pairs import PairedTexts

@@ -10,12 +10,11 @@ import pytest
 
 from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.gates.run import run_gates
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner, run_gates
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.system.errors import ConfigError
 
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 
 
 @pytest.fixture
@@ -48,10 +47,10 @@ def test_scoring_again_under_another_normalizer_decodes_nothing(
     wide: Path, start_run: StartRun, decoded: list[int]
 ) -> None:
     english = start_run()
-    assert english.accuracy(english.config.candidates[0]).judgement.checks[0].value == 0.0
+    assert english.judge("accuracy", english.config.candidates[0]).judgement.checks[0].value == 0.0
     count = sum(decoded)
     literal = start_run(normalizer="identity")
-    judgement = literal.accuracy(literal.config.candidates[0]).judgement
+    judgement = literal.judge("accuracy", literal.config.candidates[0]).judgement
     assert judgement.checks[0].value == pytest.approx(100 / 3)  # one word in three is spelt otherwise
     assert judgement.verdict is Verdict.FAIL
     assert sum(decoded) == count == 240
@@ -60,14 +59,14 @@ def test_scoring_again_under_another_normalizer_decodes_nothing(
 def test_a_gate_s_own_limit_beats_the_configured_one_even_when_it_is_zero(wide: Path, start_run: StartRun) -> None:
     run = start_run(max_drop="5", normalizer="whisper-english")
     (candidate,) = run.config.candidates
-    assert run.accuracy(candidate).judgement.checks[0].limit == 5.0
-    assert run.accuracy(candidate, max_drop=0.0).judgement.checks[0].limit == 0.0
-    assert [check.limit for check in run.parity(candidate, max_divergence=0.0).judgement.checks] == [0.8, 0.0]
+    assert run.judge("accuracy", candidate).judgement.checks[0].limit == 5.0
+    assert run.judge("accuracy", candidate, max_drop=0.0).judgement.checks[0].limit == 0.0
+    assert [check.limit for check in run.judge("parity", candidate, max_divergence=0.0).judgement.checks] == [0.8, 0.0]
 
 
 def test_a_subset_gates_on_as_many_utterances(wide: Path, start_run: StartRun, decoded: list[int]) -> None:
     run = start_run(max_utterances="30")
-    assert run.accuracy(run.config.candidates[0]).judgement.utterances == 30
+    assert run.judge("accuracy", run.config.candidates[0]).judgement.utterances == 30
     assert sum(decoded) == 60
 
 
@@ -76,7 +75,7 @@ def test_an_older_checkpoint_may_be_the_baseline(
 ) -> None:
     old = make_script(tmp_path / "old", wide, {"float32": ["nothing"] * 120})
     run = start_run(baseline=f"scripted:float32@{old}")
-    judgement = run.accuracy(run.config.candidates[0]).judgement
+    judgement = run.judge("accuracy", run.config.candidates[0]).judgement
     assert judgement.baseline == f"scripted:float32@{old}"
     assert judgement.checks[0].value == pytest.approx(-100.0)
 
@@ -94,8 +93,8 @@ def test_candidates_that_are_not_installed_are_left_out_and_a_run_of_none_is_no_
 
 def test_build_makes_any_pair_from_the_same_checkpoint(start_run: StartRun) -> None:
     run = start_run()
-    assert run.build("scripted", "float32") == run.model(run.config.baseline).artifact
-    assert run.build("scripted", "int8").spec.source == run.source
+    assert run.session.build("scripted", "float32") == run.session.model(run.config.baseline).artifact
+    assert run.session.build("scripted", "int8").spec.source == run.session.source
 
 
 def test_an_english_only_model_is_gated_on_the_english_part(
@@ -105,19 +104,19 @@ def test_an_english_only_model_is_gated_on_the_english_part(
     model = make_script(tmp_path / "model", corpus, {"float32": None, "int8": None})
     (model / "generation_config.json").write_text('{"is_multilingual": false}')
     run = start_run(calibration="embedded")
-    judgement = run.accuracy(run.config.candidates[0]).judgement
+    judgement = run.judge("accuracy", run.config.candidates[0]).judgement
     assert judgement.utterances == 2
     assert judgement.corpus.endswith("corpus, English only (2 of 4 utterances)")
     assert sum(decoded) == 4
-    assert {item.language for item in run.calibration_set.utterances} == {"en"}
-    assert {item.language for item in run.long_form.utterances} == {"en"}
+    assert {item.language for item in run.session.calibration_set.utterances} == {"en"}
+    assert {item.language for item in run.session.long_form.utterances} == {"en"}
 
 
 def test_bounds_by_another_test_are_named_and_repeat(wide: Path, start_run: StartRun) -> None:
     """The scripted int4-sym gets 40 clips of 120 wrong: 100 points on a third of them."""
     typed = {"candidate": "scripted:int4-sym", "early_stop": "false", "max_drop": "5"}
     plain, flipped, again, cut = (
-        run.accuracy(run.config.candidates[0], per=per).judgement
+        run.judge("accuracy", run.config.candidates[0], per=per).judgement
         for run, per in (
             (start_run(**typed, bounds=bounds, seed=seed), per)
             for bounds, seed, per in (
@@ -151,7 +150,7 @@ def test_mapsswe_is_refused_where_it_cannot_be_meant(
 ) -> None:
     run = start_run(bounds="mapsswe")
     with pytest.raises(ConfigError, match=f"--whisperq-bounds: mapsswe {problem}"):
-        run.accuracy(run.config.candidates[0], **limits)
+        run.judge("accuracy", run.config.candidates[0], **limits)
     assert not decoded
 
 
@@ -160,8 +159,8 @@ def test_however_little_is_heard_the_normalizer_is_that_of_the_whole_corpus(
 ) -> None:
     make_corpus(tmp_path / "corpus", ["number"] * 39 + ["नमस्ते"], {"language": ["en"] * 39 + ["hi"]})
     few = start_run(max_utterances="5")
-    assert few.corpus.languages == {"en"}
-    assert few.normalizer.name == start_run().normalizer.name == "by-language"
+    assert few.session.corpus.languages == {"en"}
+    assert few.session.normalizer.name == start_run().session.normalizer.name == "by-language"
 
 
 def test_long_recordings_have_the_normalizer_of_their_own_languages(
@@ -171,8 +170,8 @@ def test_long_recordings_have_the_normalizer_of_their_own_languages(
     row = {"audio": sound.name, "text": "नमस्ते दुनिया", "language": "hi", "offset": 0.0, "duration": 0.05}
     (wide / "long.jsonl").write_text(json.dumps(row))
     run = start_run(long_form=str(wide / "long.jsonl"))
-    assert (run.normalizer.name, run.long_normalizer.name) == ("whisper-english", "by-language")
-    assert run.long_normalizer("नमस्ते", "hi") == "नमस्ते"
+    assert (run.session.normalizer.name, run.session.long_normalizer.name) == ("whisper-english", "by-language")
+    assert run.session.long_normalizer("नमस्ते", "hi") == "नमस्ते"
 
 
 def test_times_of_copies_of_a_recording_are_one_piece_of_evidence(
@@ -183,6 +182,6 @@ def test_times_of_copies_of_a_recording_are_one_piece_of_evidence(
     with (corpus / "metadata.csv").open("a") as file:
         file.write("copy.wav,one\n")
     run = start_run()
-    heard, _ = run.timed(run.baseline_spec)
-    assert heard.clips == run.transcripts(run.baseline_spec).clips
+    heard, _ = run.session.timed(run.session.baseline_spec)
+    assert heard.clips == run.session.transcripts(run.session.baseline_spec).clips
     assert len(set(heard.clips)) == 2

@@ -12,15 +12,16 @@ from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_rec
 from pytest_whisperq.backends import Clip, Word
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.commands.stream import show
-from pytest_whisperq.gates import Outcome
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.gates.streams import Streams
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Figure, Verdict
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.system.errors import CorpusError, StreamError
 
 
 @pytest.fixture
-def judged(start_run: Callable[..., GateRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def judged(start_run: Callable[..., GateRunner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a function that judges a model which hears these words, streamed and offline, once quantized."""
 
     def judge(*heard: Any, limits: Any = None, options: Any = None, rows: str = "", **how: Any) -> Outcome:
@@ -29,7 +30,7 @@ def judged(start_run: Callable[..., GateRun], tmp_path: Path, monkeypatch: pytes
         if rows:
             listing.write_text(rows)
         run = start_run(**{"long_form": str(listing), **(options or {})})
-        return run.streaming(run.config.candidates[0], **(limits or {}))
+        return run.judge("streaming", run.config.candidates[0], **(limits or {}))
 
     return judge
 
@@ -170,7 +171,7 @@ def test_a_profile_that_does_not_fit_its_windows_is_saved_with_some_that_do(
 
 
 def test_words_of_a_language_without_spaces_are_its_characters(
-    start_run: Callable[..., GateRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_run: Callable[..., GateRunner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some runtimes tell a token of two characters as one word; references have one character each."""
     install(monkeypatch)
@@ -179,7 +180,7 @@ def test_words_of_a_language_without_spaces_are_its_characters(
     listing = write_recording(tmp_path)
     listing.write_text(listing.read_text().replace('"en"', '"zh"'))
     run = start_run(long_form=str(listing))
-    chunk = run.streams.heard(run.spec(run.config.candidates[0]))[0].chunks[0]
+    chunk = run.session.once(Streams).heard(run.session.spec(run.config.candidates[0]))[0].chunks[0]
     words = [(word.text, word.start, word.end) for word in chunk.words]
     assert words == [("我", 200, 400), ("们", 400, 600), ("OpenAI", 700, 800)]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
-from pytest_whisperq.gates import Outcome, StreamedWords, StreamLimits, judge_streaming
+from pytest_whisperq.gates.stream_figures import StreamedWords
+from pytest_whisperq.gates.streaming import StreamLimits, judge_streaming
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.measuring.pairs import pair_texts
 from pytest_whisperq.models.source import ModelSpec, SourceModel

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.history.document import (
     StoredRun,
     corpus_digest,
@@ -116,36 +116,38 @@ def test_a_place_that_cannot_be_written_blames_the_option_and_leaves_what_was_th
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def known(run: GateRun) -> Mapping[str, Any]:
-    specs = {"base": run.baseline_spec, "int8": run.spec(run.config.candidates[0])}
+def known(run: GateRunner) -> Mapping[str, Any]:
+    specs = {"base": run.session.baseline_spec, "int8": run.session.spec(run.config.candidates[0])}
     for spec in specs.values():
-        run.transcripts(spec)
-    return {name: run.known(spec) for name, spec in specs.items()}
+        run.session.transcripts(spec)
+    return {name: run.session.known(spec) for name, spec in specs.items()}
 
 
-def rows(run: GateRun, *, redact: bool) -> list[dict[str, Any]]:
-    return utterance_rows(run.corpus, run.facts, run.normalizer, run.metric, known(run), redact=redact)
+def rows(run: GateRunner, *, redact: bool) -> list[dict[str, Any]]:
+    return utterance_rows(
+        run.session.corpus, run.session.facts, run.session.normalizer, run.session.metric, known(run), redact=redact
+    )
 
 
 @pytest.fixture
-def run(start_run: Callable[..., GateRun], tmp_path: Path, make_corpus: Any, make_script: Any) -> GateRun:
+def run(start_run: Callable[..., GateRunner], tmp_path: Path, make_corpus: Any, make_script: Any) -> GateRunner:
     """One clip of three in which int8 gets a word of two wrong, and one in which nobody speaks."""
     make_corpus(tmp_path / "corpus", ["one", "two three", ""], {"kind": ["", "", "nonspeech"]})
     make_script(tmp_path / "model", tmp_path / "corpus", {"float32": None, "int8": ["one", "two wrong", "noise"]})
     return start_run()
 
 
-def test_rows_hold_texts_counts_and_identities(run: GateRun) -> None:
+def test_rows_hold_texts_counts_and_identities(run: GateRunner) -> None:
     first, second, silent = rows(run, redact=False)
     assert first["errors"] == {"base": 0, "int8": 0}
     assert second["texts"] == {"base": "two three", "int8": "two wrong"}
     assert (second["errors"], second["length"]) == ({"base": 0, "int8": 1}, 2)
-    assert second["clip"] == run.facts["clip0001.wav"].digest
+    assert second["clip"] == run.session.facts["clip0001.wav"].digest
     assert silent["errors"] is None
     assert silent["texts"]["int8"] == "noise"
 
 
-def test_redacted_rows_hold_counts_and_no_word(run: GateRun) -> None:
+def test_redacted_rows_hold_counts_and_no_word(run: GateRunner) -> None:
     hidden = rows(run, redact=True)
     assert [row["errors"] for row in hidden] == [row["errors"] for row in rows(run, redact=False)]
     for word in ("two", "three", "wrong", "noise"):
@@ -154,7 +156,7 @@ def test_redacted_rows_hold_counts_and_no_word(run: GateRun) -> None:
 
 
 def test_clusters_that_are_named_for_what_is_said_are_redacted_too(
-    start_run: Callable[..., GateRun], tmp_path: Path, make_corpus: Any
+    start_run: Callable[..., GateRunner], tmp_path: Path, make_corpus: Any
 ) -> None:
     make_corpus(tmp_path / "corpus", ["one", "one", "two"], {"cluster": ["say one", "say one", "say two"]})
     first, second, third = rows(start_run(), redact=True)
@@ -162,10 +164,10 @@ def test_clusters_that_are_named_for_what_is_said_are_redacted_too(
     assert "say" not in json.dumps([first, second, third])
 
 
-def test_the_digest_of_a_corpus_minds_words_and_sounds_and_neither_order_nor_names(run: GateRun) -> None:
-    digest = corpus_digest(run.corpus, run.facts)
-    backwards = type(run.corpus)(name="other", utterances=run.corpus.utterances[::-1])
-    assert corpus_digest(backwards, run.facts) == digest
-    shorter = type(run.corpus)(name="other", utterances=run.corpus.utterances[1:])
-    assert corpus_digest(shorter, run.facts) != digest
+def test_the_digest_of_a_corpus_minds_words_and_sounds_and_neither_order_nor_names(run: GateRunner) -> None:
+    digest = corpus_digest(run.session.corpus, run.session.facts)
+    backwards = type(run.session.corpus)(name="other", utterances=run.session.corpus.utterances[::-1])
+    assert corpus_digest(backwards, run.session.facts) == digest
+    shorter = type(run.session.corpus)(name="other", utterances=run.session.corpus.utterances[1:])
+    assert corpus_digest(shorter, run.session.facts) != digest
     assert rows_digest(rows(run, redact=False)) == rows_digest(rows(run, redact=True)) == digest

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.gates import judge_catastrophe
+from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.catastrophe import binomial, clustered, measure_catastrophes, wrecked
 from pytest_whisperq.measuring.intervals import independent

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pytest_whisperq.gates import Outcome, judge_accuracy, judge_slices, name_worst_slices
+from pytest_whisperq.gates.accuracy import judge_accuracy
+from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.accuracy import measure_accuracy
 from pytest_whisperq.measuring.pairs import PairedTexts

@@ -10,14 +10,15 @@ import pytest
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.decoding.decoder import Decoder
-from pytest_whisperq.gates import Outcome, implausible, speed_check
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.gates.speedup import implausible, speed_check, stopwatch_of
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import stopwatch
 from pytest_whisperq.measuring.timing import Round, Timing, measure
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 
 
 SAID = Hypothesis(text="one two three four", tokens=(0, 1, 2, 3), language="en")
@@ -40,8 +41,8 @@ def timed(tmp_path: Path, make_corpus: Any, make_script: Any) -> Callable[..., N
     return write
 
 
-def speedup(run: GateRun, **limits: Any) -> Outcome:
-    return run.speedup(run.config.candidates[0], **limits)
+def speedup(run: GateRunner, **limits: Any) -> Outcome:
+    return run.judge("speedup", run.config.candidates[0], **limits)
 
 
 @pytest.mark.parametrize(("stage", "ratio"), [("encoder", 4.0), ("decoder", 2.0), ("pipeline", (4 + 4) / (1 + 2))])
@@ -115,8 +116,8 @@ def test_gates_share_what_they_time_and_load_each_model_once(
 def test_a_second_gate_looks_as_if_it_were_the_first(timed: Callable[..., None], start_run: StartRun) -> None:
     timed(encoder=1.5)
     run = start_run(timing_budget="30")
-    pair = run.baseline_spec, run.spec(run.config.candidates[0])
-    assert len(run._speed._watch.time(*pair, "encoder", is_clear=lambda timing: False).rounds) > 100
+    pair = run.session.baseline_spec, run.session.spec(run.config.candidates[0])
+    assert len(run.session.once(stopwatch_of).time(*pair, "encoder", is_clear=lambda timing: False).rounds) > 100
     assert (
         speedup(run, stage="encoder", min_ratio=1.2)
         .judgement.notes[0]
@@ -127,11 +128,11 @@ def test_a_second_gate_looks_as_if_it_were_the_first(timed: Callable[..., None],
 def test_a_spent_budget_leaves_a_second_gate_all_rounds(timed: Callable[..., None], start_run: StartRun) -> None:
     timed(encoder=1.5)
     run = start_run(timing_budget="30")
-    pair = run.baseline_spec, run.spec(run.config.candidates[0])
-    count = len(run._speed._watch.time(*pair, "encoder", is_clear=lambda timing: False).rounds)
-    again = run._speed._watch.time(*pair, "encoder", is_clear=lambda timing: len(timing.rounds) > 100)
+    pair = run.session.baseline_spec, run.session.spec(run.config.candidates[0])
+    count = len(run.session.once(stopwatch_of).time(*pair, "encoder", is_clear=lambda timing: False).rounds)
+    again = run.session.once(stopwatch_of).time(*pair, "encoder", is_clear=lambda timing: len(timing.rounds) > 100)
     assert len(again.rounds) > 100
-    assert len(run._speed._watch.time(*pair, "encoder").rounds) == count  # as a report sees it
+    assert len(run.session.once(stopwatch_of).time(*pair, "encoder").rounds) == count  # as a report sees it
 
 
 def test_what_is_only_shown_may_fail_without_harm(
@@ -202,8 +203,8 @@ def test_the_decoder_replays_the_baseline_s_tokens(
         replay(self, heard, clip, tokens)
 
     run = start_run(timing_budget="1")
-    watch = run._speed._watch
-    candidate, baseline = run.spec(run.config.candidates[0]), run.baseline_spec
+    watch = run.session.once(stopwatch_of)
+    candidate, baseline = run.session.spec(run.config.candidates[0]), run.session.baseline_spec
     said = watch.said(baseline)
     monkeypatch.setattr(ScriptedTranscriber, "replay", seen)
     for spec in (baseline, candidate):
@@ -293,11 +294,13 @@ def test_the_first_look_at_four_clips_has_all_that_a_first_look_may_spend(
 
     monkeypatch.setattr(stopwatch, "measure", watched)
     run = start_run(timing_budget="60")
-    pair = run.baseline_spec, run.spec(run.config.candidates[0])
-    found = run._speed._watch.time(*pair, "pipeline", is_clear=lambda timing: timing.speedup.lower is not None)
+    pair = run.session.baseline_spec, run.session.spec(run.config.candidates[0])
+    found = run.session.once(stopwatch_of).time(
+        *pair, "pipeline", is_clear=lambda timing: timing.speedup.lower is not None
+    )
     assert len(found.rounds) == 20
     assert confidences == pytest.approx([0.975])  # half of the error at 95 %
-    assert len(run._speed._watch.time(*pair, "decoder").rounds) == 20  # for a report
+    assert len(run.session.once(stopwatch_of).time(*pair, "decoder").rounds) == 20  # for a report
 
 
 @pytest.mark.parametrize(

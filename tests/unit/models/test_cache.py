@@ -13,13 +13,13 @@ from filelock import FileLock
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends.scripted import ScriptedBackend
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.models import cache
 from pytest_whisperq.models.random_weights import made_here
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact, ArtifactStore
 
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_model_of_libraries_that_are_not_here_belongs_to_another_environment(r
 
 def test_transcripts_are_listed_and_go_with_their_model(root: Path, tmp_path: Path, start_run: StartRun) -> None:
     run = start_run()
-    transcripts = run.model(run.config.candidates[0]).transcripts
+    transcripts = run.session.model(run.config.candidates[0]).transcripts
     assert [entry.name for entry in cache.entries(root) if entry.path.suffix == ".jsonl"] == [
         "transcripts of scripted:int8"
     ]

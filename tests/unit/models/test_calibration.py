@@ -14,7 +14,7 @@ from pytest_whisperq.backends import Calibration
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.commands import sweep as sweeping
 from pytest_whisperq.gates.forecast import calibration_lines
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.models.calibration import load_calibration_set, make_calibration, set_aside, without
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import ArtifactStore
@@ -26,7 +26,7 @@ from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
 from pytest_whisperq.system.errors import BuildError, ConfigError, CorpusError, WhisperqError
 
 ALPHAS = (0.5, 0.95)
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 
 
 def facts(corpus: Corpus, tmp_path: Path) -> dict[str, ClipFacts]:
@@ -51,7 +51,7 @@ def test_the_embedded_set_is_large_enough_and_no_part_of_the_embedded_corpus(tmp
 
 def test_samples_are_a_seeded_subset(start_run: StartRun) -> None:
     first, again, other = (
-        start_run(calibration="embedded", calibration_samples="16", seed=seed).calibration_set for seed in "001"
+        start_run(calibration="embedded", calibration_samples="16", seed=seed).session.calibration_set for seed in "001"
     )
     assert len(first.utterances) == 16
     assert first == again
@@ -115,7 +115,7 @@ def test_a_run_calibrates_on_what_it_was_told(
     for seed in ("0", "1", "2"):
         options = {"calibration": str(folder), "calibration_samples": "2", "smooth_quant": "0.1,0.2", "seed": seed}
         run = start_run(**options)
-        artifact = run.model(run.config.candidates[0]).artifact
+        artifact = run.session.model(run.config.candidates[0]).artifact
         (given,) = builds_with
         builds_with.clear()
         assert given
@@ -125,7 +125,7 @@ def test_a_run_calibrates_on_what_it_was_told(
         assert given.summary.startswith(f"calibrated on 2 clips of {folder} (")
         chosen[given.identity] = seed
     assert len(chosen) > 1  # the seed chooses the clips
-    assert run.transcripts(run.baseline_spec).artifact.calibration == ""
+    assert run.session.transcripts(run.session.baseline_spec).artifact.calibration == ""
     assert builds_with == [None]  # float32 asks for no calibration
 
 
@@ -135,7 +135,7 @@ def test_clips_of_the_corpus_end_the_run(
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     run = start_run(calibration=str(tmp_path / "calibration"), calibration_samples="2")
     with pytest.raises(CorpusError, match="2 of 2 clips are evaluated on too"):
-        _ = run.model(run.config.candidates[0]).artifact
+        _ = run.session.model(run.config.candidates[0]).artifact
 
 
 @pytest.fixture
@@ -163,12 +163,12 @@ def test_spans_of_the_long_recordings_are_refused_too(
 ) -> None:
     listing = str(write_recording(tmp_path))
     options = {"long_form": listing, "calibration": listing}
-    assert start_run(**options).long_form.utterances  # nothing in the run is calibrated
+    assert start_run(**options).session.long_form.utterances  # nothing in the run is calibrated
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     with pytest.raises(
         CorpusError, match=r"--whisperq-calibration: .* clips are evaluated on too.*--whisperq-long-form"
     ):
-        _ = start_run(**options).long_form
+        _ = start_run(**options).session.long_form
 
 
 def spoken(sizes: dict[str, int], languages: dict[str, str] | None = None) -> Corpus:
@@ -283,17 +283,17 @@ def test_a_user_s_own_model_is_calibrated_on_what_is_set_aside_and_never_evaluat
     make_corpus(tmp_path / "corpus", [f"text {number}" for number in range(40)])
     run = start_run(calibration_samples="8")
     (candidate,) = run.config.candidates
-    assert run.set_aside
-    texts = run.texts(candidate)
+    assert run.session.set_aside
+    texts = run.session.texts(candidate)
     (given,) = [one for one in builds_with if one]
     assert len(given.clips()) == 8
     assert len(texts.pairs) == 32
     assert texts.corpus.name.endswith("corpus less 8 set aside for calibration")
     heard = {audio.pcm_digest(clip.samples) for clip in given.clips()}
-    assert not heard & {run.facts[item.id].digest for item in run.corpus.utterances}
-    assert "calibrated on 8 clips of" in run.model(candidate).artifact.calibration
-    assert "corpus, set aside (" in run.model(candidate).artifact.calibration
-    (first, *_), names = calibration_lines(run), sorted(item.id for item in run.set_aside.utterances)
+    assert not heard & {run.session.facts[item.id].digest for item in run.session.corpus.utterances}
+    assert "calibrated on 8 clips of" in run.session.model(candidate).artifact.calibration
+    assert "corpus, set aside (" in run.session.model(candidate).artifact.calibration
+    (first, *_), names = calibration_lines(run.session), sorted(item.id for item in run.session.set_aside.utterances)
     assert first.startswith("calibrated on 8 utterances of the corpus, set aside by seed 0 and not evaluated: ")
     assert first.endswith(f"{', '.join(names[:3])} and 5 more (--whisperq-calibration names others)")
 
@@ -310,18 +310,18 @@ def test_a_part_of_the_corpus_is_evaluated_without_what_is_set_aside_of_the_whol
     make_corpus(tmp_path / "corpus", [f"text {number}" for number in range(40)])
     whole = start_run(calibration_samples="8")
     part = start_run(calibration_samples="8", max_utterances=utterances)
-    assert part.set_aside == whole.set_aside
-    assert part.set_aside
-    assert len(part.corpus.utterances) == int(utterances)
-    assert not {*part.corpus.utterances} & {*part.set_aside.utterances}
+    assert part.session.set_aside == whole.session.set_aside
+    assert part.session.set_aside
+    assert len(part.session.corpus.utterances) == int(utterances)
+    assert not {*part.session.corpus.utterances} & {*part.session.set_aside.utterances}
 
 
 def test_a_run_that_calibrates_nothing_sets_nothing_aside(start_run: StartRun) -> None:
     run = start_run()
-    assert run.set_aside is None
-    assert calibration_lines(run) == []
+    assert run.session.set_aside is None
+    assert calibration_lines(run.session) == []
     with pytest.raises(ConfigError, match=r"--whisperq-calibration: name recordings to calibrate .* on"):
-        _ = run.calibration_set
+        _ = run.session.calibration_set
 
 
 def test_a_copy_of_what_is_set_aside_is_not_evaluated_either(
@@ -331,14 +331,14 @@ def test_a_copy_of_what_is_set_aside_is_not_evaluated_either(
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     folder = make_corpus(tmp_path / "corpus", ["same text"] * 20)
     run = start_run(calibration_samples="4")
-    assert run.set_aside
-    copy = run.corpus.utterances[0].id
-    shutil.copy(folder / run.set_aside.utterances[0].id, folder / copy)
+    assert run.session.set_aside
+    copy = run.session.corpus.utterances[0].id
+    shutil.copy(folder / run.session.set_aside.utterances[0].id, folder / copy)
     again = start_run(calibration_samples="4")
-    assert again.copies == {copy}
-    assert len(again.corpus.utterances) == len(again.facts) == 15
-    assert again.calibration.identity
-    assert "and 1 of the same clusters or sounds are neither: " in calibration_lines(again)[0]
+    assert again.session.copies == {copy}
+    assert len(again.session.corpus.utterances) == len(again.session.facts) == 15
+    assert again.session.calibration.identity
+    assert "and 1 of the same clusters or sounds are neither: " in calibration_lines(again.session)[0]
 
 
 def test_a_language_that_is_not_calibrated_on_is_named(
@@ -351,7 +351,7 @@ def test_a_language_that_is_not_calibrated_on_is_named(
         [f"text {number}" for number in range(22)],
         {"language": languages, "cluster": [str(number) for number in range(20)] + ["kerstin"] * 2},
     )
-    (line,) = calibration_lines(start_run(calibration_samples="4"))
+    (line,) = calibration_lines(start_run(calibration_samples="4").session)
     assert "and not evaluated (none in de): " in line
 
 
@@ -362,10 +362,10 @@ def test_a_candidate_that_is_only_skipped_calibrates_nothing(
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     run = start_run()
     absent = tuple(replace(candidate, missing="not installed") for candidate in run.config.candidates)
-    run = GateRun(replace(run.config, candidates=absent))
-    assert not run.calibrates
-    assert run.set_aside is None
-    assert len(run.corpus.utterances) == 5
+    run = GateRunner(replace(run.config, candidates=absent))
+    assert not run.session.calibrates
+    assert run.session.set_aside is None
+    assert len(run.session.corpus.utterances) == 5
 
 
 def test_a_file_that_is_heard_as_a_whole_is_not_calibrated_on_in_parts(
@@ -380,7 +380,7 @@ def test_a_file_that_is_heard_as_a_whole_is_not_calibrated_on_in_parts(
     with pytest.raises(
         CorpusError, match=r"parts\.jsonl:1 calibrates on a part of .* all of which --whisperq-long-form"
     ):
-        _ = start_run(long_form=str(listing), calibration=str(other)).long_form
+        _ = start_run(long_form=str(listing), calibration=str(other)).session.long_form
 
 
 def test_a_sweep_wants_a_calibration_set_for_a_model_of_ones_own(
@@ -405,15 +405,17 @@ def test_fewer_clips_than_asked_for_are_never_taken_without_a_word(
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     folder = others(make_corpus, tmp_path / "calibration")
     run = start_run(calibration=str(folder))
-    assert run.model(run.config.candidates[0]).artifact.calibration.startswith(f"calibrated on 4 clips of {folder} (")
-    (line,) = calibration_lines(run)
+    assert run.session.model(run.config.candidates[0]).artifact.calibration.startswith(
+        f"calibrated on 4 clips of {folder} ("
+    )
+    (line,) = calibration_lines(run.session)
     says = "--whisperq-calibration-samples asks for 32, and it has no more"
     assert line == f"calibrated on 4 utterances of {folder}: {says}"
-    run.texts(run.config.candidates[0])
-    judged = run.parity(run.config.candidates[0]).judgement
+    run.session.texts(run.config.candidates[0])
+    judged = run.judge("parity", run.config.candidates[0]).judgement
     document = Collector(run, [Gated(test="t", outcome="passed", judgement=judged)], []).document()
     assert document["models"]["scripted:int8"]["calibration"].endswith(f"; {says}")
-    assert calibration_lines(start_run(calibration=str(folder), calibration_samples="4")) == []
+    assert calibration_lines(start_run(calibration=str(folder), calibration_samples="4").session) == []
 
 
 def others(make_corpus: Callable[..., Path], folder: Path) -> Path:

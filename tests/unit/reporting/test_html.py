@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_whisperq.gates.runner import GateRun
+from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Series, Verdict
 from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
 from pytest_whisperq.reporting.html import render, utterance_table, worst
@@ -24,7 +24,7 @@ EVIL = '</pre></script><script>alert("1")</script><img src=x onerror=alert(2)>'
 SCHEMA = json.loads((resources.files("pytest_whisperq.history") / "schema.json").read_text(encoding="utf-8"))
 
 
-StartRun = Callable[..., GateRun]
+StartRun = Callable[..., GateRunner]
 
 
 class Page(HTMLParser):
@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def document(
-    start_run: Callable[..., GateRun], tmp_path: Path, make_corpus: Any, make_script: Any
+    start_run: Callable[..., GateRunner], tmp_path: Path, make_corpus: Any, make_script: Any
 ) -> Callable[..., Any]:
     """Make the document of a run over twelve clips, in every third of which int8 says something evil."""
 

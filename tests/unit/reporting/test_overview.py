@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq.gates import judge_accuracy, judge_parity
+from pytest_whisperq.gates.accuracy import judge_accuracy
+from pytest_whisperq.gates.parity import judge_parity
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.reporting.overview import Overview, overview, overview_table

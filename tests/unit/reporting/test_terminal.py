@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_whisperq.gates import Outcome, judge_accuracy, judge_parity, judge_slices
+from pytest_whisperq.gates.accuracy import judge_accuracy
+from pytest_whisperq.gates.parity import judge_parity
+from pytest_whisperq.gates.slices import judge_slices
+from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.reporting.terminal import dependence, explain, summary_table

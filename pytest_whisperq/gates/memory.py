@@ -1,0 +1,77 @@
+"""The gate on peak memory: loading a model and decoding one batch, in processes of their own."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_whisperq.backends import Clip
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.registry import Gate
+from pytest_whisperq.judging.rule import Outcome, judge, judgement_of
+from pytest_whisperq.measuring.intervals import Interval
+from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
+from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.models.store import Artifact
+from pytest_whisperq.session import Session
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus import subset
+
+RUNS = 3
+"""Fresh processes whose peaks are compared, for each of the two models."""
+
+
+class Peaks:
+    """The peak memory of each model of a run, measured once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._measured: dict[ModelSpec, MemoryMeasurement] = {}
+
+    def of(self, spec: ModelSpec) -> MemoryMeasurement:
+        """Measure one model."""
+        if spec not in self._measured:
+            session = self._session
+            chosen = subset(session.corpus, session.config.decode_batch, session.config.seed).utterances
+            clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in chosen]
+            session.progress(f"{spec} runs {RUNS} times in a process of its own", 0, 0)
+            found = measure_memory(session.store.intact(spec), clips, session.config.threads, RUNS)
+            session.decoder.attest(spec, found.compute_type)
+            self._measured[spec] = found
+        return self._measured[spec]
+
+
+def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
+    """Judge the peak memory against the baseline's."""
+    models, peaks = (session.baseline, session.model(candidate)), session.once(Peaks)
+    baseline, own = (model.artifact for model in models)
+    measured = peaks.of(models[0].spec), peaks.of(models[1].spec)
+    return judge_memory(baseline, own, measured, max_ratio=limits["max_ratio"])
+
+
+GATE = Gate(
+    name="memory",
+    summary="loading and decoding take less than max_ratio of the baseline's peak memory",
+    keywords={"max_ratio": Keyword(between(0, 100, never=0), option="max_memory_ratio")},
+    run=run,
+)
+
+
+def judge_memory(
+    baseline: Artifact,
+    candidate: Artifact,
+    runs: tuple[MemoryMeasurement, MemoryMeasurement],
+    *,
+    max_ratio: float,
+) -> Outcome:
+    """Pass when the candidate's peak memory is below ``max_ratio`` of the baseline's in every pairing of the runs.
+
+    ``runs`` are those of the baseline and of the candidate; the bounds are the extreme ratios, not confidence bounds.
+    """
+    base, own = (sorted(found.peaks) for found in runs)
+    middle = own[len(own) // 2] / base[len(base) // 2]
+    ratio = Interval(value=middle, lower=own[0] / base[-1], upper=own[-1] / base[0], confidence=None, clusters=len(own))
+    check = judge("peak memory", ratio, max_ratio, keep="below", unit="of the baseline", utterances=1)
+    figures = f"{own[len(own) // 2] / 1e6:.0f} MB against {base[len(base) // 2] / 1e6:.0f} MB"
+    check = replace(check, reason=f"{figures}; the bounds are the extremes of {len(own)} processes each")
+    return Outcome(judgement=judgement_of("memory", baseline, candidate, (check,), runs[1].compute_type))

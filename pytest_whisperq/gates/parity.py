@@ -1,0 +1,66 @@
+"""The gate on parity: whether a candidate says what its baseline says, right or wrong."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.gates.early_stop import EarlyStopping
+from pytest_whisperq.gates.evidence import worst_utterances
+from pytest_whisperq.gates.keywords import METRIC, Keyword, between
+from pytest_whisperq.gates.registry import Gate
+from pytest_whisperq.judging.rule import Outcome, judge, judgement_on
+from pytest_whisperq.measuring.error_rate import COUNTED
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.parity import measure_parity
+from pytest_whisperq.session import Session
+
+
+def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
+    """Judge the agreement with the baseline on the whole corpus."""
+    judge = partial(
+        judge_parity,
+        min_exact_match=limits["min_exact_match"],
+        max_divergence=limits["max_divergence"],
+        metric=limits["metric"] or session.metric,
+        confidence=session.config.confidence,
+        seed=session.config.seed,
+    )
+    return session.once(EarlyStopping).judge_all(candidate, judge)
+
+
+GATE = Gate(
+    name="parity",
+    summary="the candidate says what the baseline says, within both limits",
+    keywords={
+        "min_exact_match": Keyword(between(0, 1, never=1), option="min_exact_match"),
+        "max_divergence": Keyword(between(0, 1, never=0), option="max_divergence"),
+        "metric": Keyword(METRIC, option="metric"),
+    },
+    run=run,
+    hears_speech=True,
+    extendable=True,
+    needs_whole_corpus=True,
+)
+
+
+def judge_parity(
+    texts: PairedTexts,
+    *,
+    min_exact_match: float,
+    max_divergence: float,
+    metric: Metric = "wer",
+    confidence: float,
+    seed: int,
+) -> Outcome:
+    """Pass when both models agree: exact-match rate bounded above, divergence bounded below their limits."""
+    found = measure_parity(texts, metric=metric, confidence=confidence)
+    size, unit = len(texts.pairs), f"of {COUNTED[metric]}"
+    checks = (
+        judge("exact match", found.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size),
+        judge("divergence", found.divergence, max_divergence, keep="below", unit=unit, utterances=size),
+    )
+    worst = worst_utterances(texts, [count.errors for count in found.counts], metric)
+    judgement = judgement_on("parity", texts, checks, (), seed, metric)
+    return Outcome(judgement=judgement, worst=worst, counted=COUNTED[metric])

@@ -1,0 +1,49 @@
+"""The gate on the bytes on disk."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.registry import Gate
+from pytest_whisperq.judging.rule import Outcome, exactly, judge, judgement_of
+from pytest_whisperq.models.store import Artifact
+from pytest_whisperq.session import Session
+
+SHORT, OTHERS = 0.5, 1.1
+"""Share of the baseline's bytes that a precision of 8 bits or fewer, or any other, may take if nothing else is said."""
+
+
+def is_short(precision: str) -> bool:
+    """Whether a precision stores weights in 8 bits or fewer, by the number in its name.
+
+    >>> [is_short(name) for name in ("int8-ptq", "nf4", "bfloat16", "float32")]
+    [True, True, False, False]
+    """
+    bits = re.search(r"\d+", precision)
+    return bits is not None and int(bits[0]) <= 8
+
+
+def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
+    """Judge the bytes on disk against the baseline's."""
+    default = SHORT if is_short(candidate.precision) else OTHERS
+    limit = default if limits["max_ratio"] is None else limits["max_ratio"]
+    return judge_size(session.baseline.artifact, session.model(candidate).artifact, max_ratio=limit)
+
+
+GATE = Gate(
+    name="size",
+    summary="the candidate's files take less than max_ratio of the baseline's bytes",
+    keywords={"max_ratio": Keyword(between(0, 100, never=0), option="max_size_ratio")},
+    run=run,
+)
+
+
+def judge_size(baseline: Artifact, candidate: Artifact, *, max_ratio: float) -> Outcome:
+    """Pass when the candidate's files take less than ``max_ratio`` of the baseline's bytes. Counted, not estimated."""
+    ratio = exactly(candidate.size / baseline.size)
+    check = judge("size", ratio, max_ratio, keep="below", unit="of the baseline", utterances=1)
+    check = replace(check, reason=f"{candidate.size:,} bytes against {baseline.size:,}")
+    return Outcome(judgement=judgement_of("size", baseline, candidate, (check,)))
