@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +20,7 @@ from pytest_whisperq.judging.waivers import Waiver, covering
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
-from pytest_whisperq.plugin.timing import company, untimed
+from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.reporting.terminal import doubt, explain
 from pytest_whisperq.session import Model
 from pytest_whisperq.system.errors import WhisperqError, unknown
@@ -79,22 +79,17 @@ class GateFixture:
         __tracebackhide__ = True
         if get_gate(gate).is_timed and (reason := untimed(self._item)):
             _defer(self._item, [reason])
-            return self._not_timed(gate, reason)
+            return cast("Outcome", Untimed(reason))
         return self._settle([self.judge(gate, limits)])[0]
 
     def report(self, gate: str, **limits: Any) -> Outcome:
         """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
         __tracebackhide__ = True
         if gate in registry.names() and get_gate(gate).is_timed and (reason := untimed(self._item)):
-            outcome = self._not_timed(gate, reason)
-            self._record(outcome.judgement)
-            return outcome
+            name = str(self._candidate.spec)
+            self._record(Judgement(gate=gate, candidate=name, baseline="", checks=(), notes=(reason,)))
+            return cast("Outcome", Untimed(reason))
         return self.judge(gate, limits, demand=False)
-
-    def _not_timed(self, gate: str, reason: str) -> Outcome:
-        """Return the outcome of a gate that was not timed: one that demands nothing and has no figures."""
-        name = str(self._candidate.spec)
-        return Outcome(judgement=Judgement(gate=gate, candidate=name, baseline="", checks=(), notes=(reason,)))
 
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
         """Run several gates and fail once, with the reasons of all that did not pass; speed where it can be timed."""

@@ -1,6 +1,8 @@
 """Whether speed can be timed: not while other xdist workers compute beside it."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -8,6 +10,21 @@ from pytest_whisperq.plugin import state
 
 UNTIMED = "speed is not timed while"
 """What the reason says of a test that ends as skipped because speed was not timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untimed:
+    """Stands for the `Outcome` of a gate that was not timed: who asks what it measured ends the test as skipped."""
+
+    reason: str
+
+    @property
+    def judgement(self) -> NoReturn:
+        """There is no figure to go on with."""
+        __tracebackhide__ = True
+        pytest.skip(self.reason)
+
+    worst = counted = judgement
 
 
 def company(item: pytest.Item) -> int:
