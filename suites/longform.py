@@ -20,5 +20,5 @@ def test_longform(whisperq_gate: GateFixture, whisperq_candidate: Model, pytestc
         with plain_errors():
             hears = whisperq_candidate.session.decoder.hears_long(whisperq_candidate.spec)
         if not hears:
-            pytest.skip(f"whisperq longform gate does not apply: {name} hears 30 s and no more, and was not named")
+            whisperq_gate.skip("longform", f"{name} hears 30 s and no more, and was not named")
     whisperq_gate.longform()

@@ -63,8 +63,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MERGE_CONTRACT}(merger=, level=): {summary}")
     if _is_configured(config):
         from pytest_whisperq.plugin import state
+        from pytest_whisperq.plugin.attempts import Attempts
 
         state.gate_config(config)
+        config.pluginmanager.register(Attempts(), "whisperq-attempts")
         if state.waivers(config):
             from pytest_whisperq.plugin.waiving import WaiverCheck
 
@@ -184,6 +186,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             gating.run_markers(item)
         gating.excuse(item)
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say on a report why a gate ended the test, where one did."""
+    report = yield
+    if call.excinfo and _may_gate(item):
+        from pytest_whisperq.plugin import ending
+
+        ending.note(report, call)
+    return report
 
 
 def pytest_terminal_summary(

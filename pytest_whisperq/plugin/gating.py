@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -18,6 +18,7 @@ from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.judging.waivers import Waiver, covering
 from pytest_whisperq.plugin import state
+from pytest_whisperq.plugin.ending import Ending, because
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.plugin.reporting import PROPERTY
 from pytest_whisperq.plugin.timing import Untimed, company, untimed
@@ -29,7 +30,7 @@ from pytest_whisperq.system.redaction import shareable, unquoted
 _WAIVED = pytest.StashKey[dict[str, str]]()
 """What is excused in a test: one line a gate, and all that the gate has to say."""
 
-_DOUBTS = pytest.StashKey[list[str]]()
+_DOUBTS = pytest.StashKey[list[tuple[Ending, str]]]()
 """Why a test ends as skipped, should all the rest of it hold."""
 
 _IS_OVER = pytest.StashKey[bool]()
@@ -50,7 +51,8 @@ def plain_errors(*, redact: bool = False) -> Iterator[None]:
         yield
     except WhisperqError as error:
         text = unquoted(str(error)) if redact else str(error)
-        raise pytest.fail.Exception(f"whisperq: {shareable(text)}", pytrace=False) from None
+        failure = pytest.fail.Exception(f"whisperq: {shareable(text)}", pytrace=False)
+        raise because(Ending.ERROR, failure) from None
 
 
 class GateFixture:
@@ -78,9 +80,15 @@ class GateFixture:
     def _single(self, gate: str, /, **limits: Any) -> Outcome:
         __tracebackhide__ = True
         if get_gate(gate).is_timed and (reason := untimed(self._item)):
-            _defer(self._item, [reason])
+            _defer(self._item, [(Ending.UNTIMED, reason)])
             return cast("Outcome", Untimed(reason))
         return self._settle([self.judge(gate, limits)])[0]
+
+    def skip(self, gate: str, reason: str) -> NoReturn:
+        """End the test as skipped: the gate does not apply to this candidate, for a reason that the report may show."""
+        __tracebackhide__ = True
+        skipped = pytest.skip.Exception(f"whisperq {gate} gate does not apply: {reason}")
+        raise because(Ending.INAPPLICABLE, skipped)
 
     def report(self, gate: str, **limits: Any) -> Outcome:
         """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
@@ -128,9 +136,9 @@ class GateFixture:
         here = self._item.config.invocation_params.dir
         texts = [shareable(explain(one, replay, waiver.terms if waiver else ""), here) for one, waiver in shown]
         if held and not is_skipped:
-            pytest.fail("\n\n".join(texts), pytrace=False)
+            raise because(Ending.VERDICT, pytest.fail.Exception("\n\n".join(texts), pytrace=False))
         # The test goes on: what comes after a gate that is waived, or skipped, has to hold all the same.
-        _defer(self._item, list(map(doubt, held)))
+        _defer(self._item, [(Ending.VERDICT, doubt(judgement)) for judgement in held])
         excused = self._item.stash.setdefault(_WAIVED, {})
         for (one, waiver), text in zip(bad, texts, strict=True):
             if waiver:
@@ -159,19 +167,28 @@ def run_markers(item: pytest.Item) -> None:
 
 
 def begin(item: pytest.Item) -> None:
-    """Forget what an earlier attempt at a test left behind: a rerun has the same item."""
+    """Forget what an earlier attempt at a test left behind: a rerun has the same item, and only the last one counts."""
+    item.user_properties[:] = [pair for pair in item.user_properties if pair[0] != PROPERTY]
     keys: tuple[pytest.StashKey[Any], ...] = (_DOUBTS, _WAIVED, _IS_OVER)
     for key in keys:
         if key in item.stash:
             del item.stash[key]
 
 
-def _defer(item: pytest.Item, reasons: list[str]) -> None:
+def _defer(item: pytest.Item, doubts: list[tuple[Ending, str]]) -> None:
     """Have a test end as skipped, for these reasons, should the rest of it hold; at once where it is over already."""
     __tracebackhide__ = True
-    if item.stash.get(_IS_OVER, False) and reasons:  # a fixture that gates when it is torn down
-        pytest.skip("; ".join(reasons))
-    item.stash.setdefault(_DOUBTS, []).extend(reasons)
+    if item.stash.get(_IS_OVER, False) and doubts:  # a fixture that gates when it is torn down
+        raise _skipped(doubts)
+    item.stash.setdefault(_DOUBTS, []).extend(doubts)
+
+
+def _skipped(doubts: list[tuple[Ending, str]]) -> BaseException:
+    """Return what ends a test as skipped; what was not timed was not judged, whatever else was in the same test."""
+    endings = [ending for ending, _ in doubts]
+    ending = Ending.UNTIMED if Ending.UNTIMED in endings else endings[0]
+    reasons = "; ".join(dict.fromkeys(reason for _, reason in doubts))
+    return because(ending, pytest.skip.Exception(reasons, _use_item_location=True))
 
 
 def excuse(item: pytest.Item) -> None:
@@ -182,9 +199,9 @@ def excuse(item: pytest.Item) -> None:
     for text in waived.values():
         item.add_report_section("call", "whisperq", text)
     if doubts := item.stash.get(_DOUBTS, []):
-        raise pytest.skip.Exception("; ".join(dict.fromkeys(doubts)), _use_item_location=True)
+        raise _skipped(doubts)
     if waived:
-        raise pytest.xfail.Exception("; ".join(waived), pytrace=False)
+        raise because(Ending.WAIVED, pytest.xfail.Exception("; ".join(waived), pytrace=False))
 
 
 def replay_command(item: pytest.Item) -> str:

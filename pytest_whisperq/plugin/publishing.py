@@ -9,21 +9,11 @@ import pytest
 from pytest_whisperq.judging.verdict import Judgement
 from pytest_whisperq.judging.waivers import covering
 from pytest_whisperq.plugin import state
-from pytest_whisperq.plugin.reporting import judgements_of
-from pytest_whisperq.plugin.timing import UNTIMED
+from pytest_whisperq.plugin.ending import Ending, ending_of
+from pytest_whisperq.plugin.reporting import is_repeated, judgements_of
 from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
 from pytest_whisperq.reporting.write_outputs import Publisher
 from pytest_whisperq.system.errors import WhisperqError
-
-_VERDICT = re.compile(
-    r"whisperq \w+ gate: "  # `reporting.terminal.explain`
-    r"|whisperq \w+ gate of .+ INCONCLUSIVE: "  # `reporting.terminal.doubt`
-    r"|\w+/\S+ (FAIL|INCONCLUSIVE), waived until "  # `Waiver.excuse`
-)
-"""What a failure, a skip or an expected failure begins with that is a verdict."""
-
-_INAPPLICABLE = re.compile(r"whisperq \w+ gate does not apply: ")
-"""What the skip of a packaged suite begins with that has nothing to demand of a candidate."""
 
 _PREFIX = re.compile(r"^([\w.]+\.)?(Failed|Skipped|XFailed): ")
 """What pytest puts before a reason."""
@@ -47,8 +37,13 @@ class Publishing:
             self._uncollected.append(broken)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember what was judged; what a rerun repeats replaces what came before."""
+        """Remember what was judged. Only the last attempt at a test counts."""
         test = report.nodeid
+        if is_repeated(report):
+            return
+        if report.when == "setup":
+            self._gated.pop(test, None)
+            self._broken.pop(test, None)
         outcome = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
         if found := judgements_of(report):
             waivers = (covering(state.waivers(self._config), judgement, test) for judgement in found)
@@ -76,12 +71,12 @@ class Publishing:
 
         Where gates only reported, or none applies, nothing was demanded, and a skip says so.
         """
-        line = self._first_line(report)
-        if UNTIMED in line:  # whatever else was judged in the same test
+        ending = ending_of(report)
+        if ending is Ending.UNTIMED:  # whatever else was judged in the same test
             return False
         if report.skipped and not any(judgement.checks for judgement in judged):
-            return bool(judged) or _INAPPLICABLE.match(line) is not None
-        return bool(judged) and _VERDICT.match(line) is not None
+            return bool(judged) or ending is Ending.INAPPLICABLE
+        return bool(judged) and ending in (Ending.VERDICT, Ending.WAIVED)
 
     def _message(self, report: pytest.TestReport) -> str:
         """Return the first line of why a test ended without a verdict; it may quote what was said."""

@@ -89,9 +89,15 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
             reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
 
 
+def is_repeated(report: pytest.TestReport) -> bool:
+    """Whether a report is of an attempt that is made again, as pytest-rerunfailures makes it."""
+    return str(report.outcome) == "rerun"
+
+
 def judgements_of(report: pytest.TestReport) -> "list[Judgement]":
-    """Return what the gates of a test judged, from its report; empty for setup and teardown."""
-    found = [value for key, value in report.user_properties if key == PROPERTY] if report.when == "call" else []
+    """Return what the gates of a test judged, from its report; empty for setup, teardown, and what is made again."""
+    is_judged = report.when == "call" and not is_repeated(report)
+    found = [value for key, value in report.user_properties if key == PROPERTY] if is_judged else []
     if not found:
         return []
     from pytest_whisperq.judging.verdict import Judgement

@@ -7,9 +7,7 @@ from typing import NoReturn
 import pytest
 
 from pytest_whisperq.plugin import state
-
-UNTIMED = "speed is not timed while"
-"""What the reason says of a test that ends as skipped because speed was not timed."""
+from pytest_whisperq.plugin.ending import Ending, because
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class Untimed:
     def judgement(self) -> NoReturn:
         """There is no figure to go on with."""
         __tracebackhide__ = True
-        pytest.skip(self.reason)
+        raise because(Ending.UNTIMED, pytest.skip.Exception(self.reason))
 
     worst = counted = judgement
 
@@ -39,12 +37,12 @@ def untimed(item: pytest.Item) -> str:
     workers = company(item)
     if not workers:
         return ""
-    reason = f"whisperq: {UNTIMED} {workers} xdist workers share the processor; run it with -n0"
+    reason = f"whisperq: speed is not timed while {workers} xdist workers share the processor; run it with -n0"
     files = [Path(argument.partition("::")[0]) for argument in item.config.args]
     is_named = any(file.suffix == ".py" and file.name == item.path.name for file in files)
     packaged = any(argument.rpartition(".")[2] == item.path.stem for argument in item.config.args)
     typed = (item.config.getoption(name) for name in ("whisperq_min_speedup", "whisperq_timing_budget"))
     chosen = any("speed" in str(item.config.getoption(name, "")) for name in ("markexpr", "keyword"))
     if is_named or packaged or chosen or any(typed):
-        pytest.fail(reason, pytrace=False)
+        raise because(Ending.UNTIMED, pytest.fail.Exception(reason, pytrace=False))
     return reason

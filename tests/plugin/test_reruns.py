@@ -1,0 +1,78 @@
+"""Of a test that is run again, only the last attempt counts: in the table, in the report, in JUnit and for waivers."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_project import Project, wrecked
+
+pytest.importorskip("pytest_rerunfailures")
+
+FLAKY = """
+from pathlib import Path
+
+def test_release(whisperq_gate):
+    marks = Path("attempts")
+    count = len(marks.read_text()) if marks.exists() else 0
+    marks.write_text("x" * (count + 1))
+    limits = LIMITS
+    whisperq_gate.accuracy(max_drop=limits[min(count, len(limits) - 1)])
+    assert count < BROKEN, "the body breaks"
+"""
+LENIENT, STRICT = 60, 0.5
+
+
+@pytest.fixture(params=[("-p", "no:xdist"), ("-n1",)], ids=["alone", "xdist"])
+def flaky(request: pytest.FixtureRequest) -> Project:
+    project = Project(request, request.param)
+    project.record(60, int8=wrecked)
+    return project
+
+
+def run(project: Project, limits: list[float], *options: str, broken: int = 99) -> tuple[pytest.RunResult, Any]:
+    project.pytester.makepyfile(test_it=FLAKY.replace("LIMITS", str(limits)).replace("BROKEN", str(broken)))
+    result = project.run(
+        "--reruns=2", "--whisperq-report=out", "--junitxml=j.xml", "--whisperq-early-stop=false", *options
+    )
+    return result, json.loads((project.pytester.path / "out" / "report.json").read_text())
+
+
+def test_a_gate_that_passes_in_the_end_passes_everywhere(flaky: Project) -> None:
+    result, document = run(flaky, [STRICT, LENIENT])
+    assert result.parseoutcomes() == {"passed": 1, "rerun": 1}
+    result.stdout.fnmatch_lines(["*drop*PASS*"])
+    result.stdout.no_fnmatch_line("*drop*FAIL*")
+    assert document["verdict"] == "PASS"
+    assert [gate["verdict"] for gate in document["gates"]] == ["PASS"]
+    assert document["broken"] == []
+    assert len(properties(flaky.pytester.path / "j.xml")) == 1
+
+
+def test_a_gate_that_fails_in_the_end_failed(flaky: Project) -> None:
+    result, document = run(flaky, [STRICT])
+    assert result.parseoutcomes() == {"failed": 1, "rerun": 2}
+    assert [gate["verdict"] for gate in document["gates"]] == ["FAIL"]
+    assert document["verdict"] == "FAIL"
+
+
+def test_a_body_that_breaks_in_the_end_is_broken_and_not_judged_by_an_earlier_attempt(flaky: Project) -> None:
+    result, document = run(flaky, [LENIENT, STRICT, LENIENT], broken=0)
+    assert result.parseoutcomes() == {"failed": 1, "rerun": 2}
+    assert [broken["outcome"] for broken in document["broken"]] == ["failed"]
+    assert [gate["verdict"] for gate in document["gates"]] == ["PASS"]
+    assert document["verdict"] == "FAIL"
+
+
+def test_a_waiver_that_only_an_earlier_attempt_needed_is_one_too_many(flaky: Project) -> None:
+    waiver = '[[waiver]]\nid = "accuracy/scripted:int8"\nreason = "known"\nexpires = 2099-01-01\n'
+    (flaky.pytester.path / "waivers.toml").write_text(waiver)
+    result, _ = run(flaky, [LENIENT], "--whisperq-waivers=waivers.toml", broken=99)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["ERROR *accuracy/scripted:int8*"])
+
+
+def properties(path: Path) -> list[str]:
+    """Return the judgements in a JUnit file."""
+    return [str(one.get("value")) for one in ElementTree.parse(path).iter("property") if one.get("name") == "whisperq"]
