@@ -19,7 +19,23 @@ from collections.abc import Iterable
 
 
 class WhisperqError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of everything this package raises on purpose: what was wrong, where, and what to do about it.
+
+    ``where`` is a file and line, an option, a marker or a model; the text is made of all three.
+
+    >>> str(ConfigError("must be a rate (got '7')", where="--whisperq-max-divergence", remedy="write 0.05 for 5 %"))
+    "--whisperq-max-divergence: must be a rate (got '7'); write 0.05 for 5 %"
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}; {self.remedy}" if self.remedy else text
 
 
 class ConfigError(WhisperqError):
