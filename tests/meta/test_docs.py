@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OWN_GATE = "whisperq_chatter"
 """The marker of the gate that docs/own-gate.md adds; tests/plugin/test_own_gate.py runs it."""
 
+NAV = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+WORDS = 1000
+"""So many the README has at most, code included; what is longer belongs into docs/."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -110,6 +114,34 @@ def test_inline_flags_and_links_exist(page: Path) -> None:
     check_flags(text.replace("--whisperq-…", ""))
     for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text):
         assert (page.parent / target).exists(), target
+
+
+def navigated(entry: object) -> list[str]:
+    """Return the pages that an entry of the navigation leads to, in order."""
+    if isinstance(entry, str):
+        return [entry]
+    inner = entry.values() if isinstance(entry, dict) else entry
+    assert isinstance(inner, Iterable)
+    return [page for one in inner for page in navigated(one)]
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= WORDS
+
+
+def test_every_page_stands_in_the_navigation_once() -> None:
+    assert sorted(navigated(NAV)) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+
+
+def test_every_page_is_linked_from_the_readme_or_the_navigation() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert linked <= set(navigated(NAV))
+    assert linked | set(navigated(NAV)) == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_every_placeholder_is_one_that_the_site_fills_in() -> None:
+    found = {name for page in PAGES for name in re.findall(r"<!-- (.*?) -->", page.read_text(encoding="utf-8"))}
+    assert found == {"options", "markers"}
 
 
 def test_the_action_runs_what_exists_and_quotes_what_users_give() -> None:

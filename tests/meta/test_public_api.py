@@ -1,5 +1,6 @@
-"""The names users type: exports, options, markers, fixtures, and that the README says the same."""
+"""The names users type: exports, options, markers, fixtures, and that the documentation says the same."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -9,7 +10,17 @@ import pytest_whisperq
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.gates.registry import all_gates
 
-README = Path(__file__).parents[2] / "README.md"
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rendered(page: str) -> str:
+    """Return a page as the site shows it, with the tables that `docs/hooks.py` fills in."""
+    spec = importlib.util.spec_from_file_location("docs_hooks", DOCS / "hooks.py")
+    assert spec
+    assert spec.loader
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    return str(hooks.on_page_markdown((DOCS / page).read_text(encoding="utf-8")))
 
 
 def test_exports_are_sorted_and_real() -> None:
@@ -23,18 +34,20 @@ def test_an_unknown_export_is_an_attribute_error() -> None:
         _ = pytest_whisperq.nonsense
 
 
-def test_readme_lists_every_option_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(--whisperq-[a-z-]+)` \|.*\| (.*?) \|$", README.read_text(), re.MULTILINE))
-    assert rows.keys() == {option.flag for option in OPTIONS}
-    for option in OPTIONS:
-        if option.default is not None:
-            assert rows[option.flag] == f"`{option.default}`"
+def test_the_documentation_lists_every_option_with_its_ini_key_and_default() -> None:
+    text = rendered("options.md")
+    rows = re.findall(r"^\| `(--whisperq-[a-z-]+)` \| `(whisperq_[a-z_]+)` \| (.+) \| (.*?) \|$", text, re.MULTILINE)
+    assert [flag for flag, *_ in rows] == [option.flag for option in OPTIONS]
+    for option, (_, ini, meaning, default) in zip(OPTIONS, rows, strict=True):
+        assert ini == option.ini
+        assert meaning.replace("\\|", "|") == option.help
+        assert default == ("–" if option.default is None else f"`{option.default}`")
 
 
-def test_readme_lists_every_marker_with_its_keywords() -> None:
-    text = README.read_text()
+def test_the_documentation_lists_every_marker_with_its_keywords() -> None:
+    text = rendered("markers.md")
     for gate in all_gates():
-        assert f"`{gate.marker}({', '.join(f'{key}=' for key in gate.keywords)})`" in text
+        assert f"| `{gate.marker}({', '.join(f'{key}=' for key in gate.keywords)})` | {gate.summary} |" in text
 
 
 def test_help_shows_every_option(pytester: pytest.Pytester) -> None:
