@@ -135,7 +135,6 @@ def test_every_page_stands_in_the_navigation_once() -> None:
 
 def test_every_page_is_linked_from_the_readme_or_the_navigation() -> None:
     linked = set(re.findall(r"\]\(docs/([\w-]+\.md)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert linked <= set(navigated(NAV))
     assert linked | set(navigated(NAV)) == {page.name for page in (ROOT / "docs").glob("*.md")}
 
 
