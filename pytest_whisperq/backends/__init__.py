@@ -4,11 +4,20 @@ A backend is one file: what it can build, how to build it, how to run it. Its mo
 or `load` runs, so that listing precisions costs nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
+from pytest_whisperq.backends.capabilities import (
+    Aligns,
+    HearsLong,
+    MixesTypes,
+    SharesProcessors,
+    Staged,
+    TellsTimes,
+    TellsWordTimes,
+    Transcriber,
+)
 from pytest_whisperq.backends.registry import (
     BUILT_IN,
     check_installed,
@@ -19,18 +28,25 @@ from pytest_whisperq.backends.registry import (
     names,
     register,
 )
+from pytest_whisperq.backends.values import Calibration, Clip, Hypothesis, Segment, TimedText, TimedWord
 
 __all__ = [
     "BUILT_IN",
+    "Aligns",
     "Backend",
     "Calibration",
     "Clip",
+    "HearsLong",
     "Hypothesis",
+    "MixesTypes",
     "Segment",
+    "SharesProcessors",
     "Staged",
+    "TellsTimes",
+    "TellsWordTimes",
     "TimedText",
+    "TimedWord",
     "Transcriber",
-    "Word",
     "check_installed",
     "check_precision",
     "code_digest",
@@ -39,119 +55,6 @@ __all__ = [
     "names",
     "register",
 ]
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clip:
-    """What a transcriber hears: samples of shape (n,), 16 kHz mono float32; language None means detect.
-
-    At most 30 s (n ≤ 480,000), but for a long recording.
-    """
-
-    samples: "NDArray[np.float32]"
-    language: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hypothesis:
-    """What a model said about one clip. ``tokens`` are the generated ids without prompt and end of text.
-
-    ``language`` is the one the model detects, whatever language it was told; None for a model that knows only one.
-    """
-
-    text: str
-    tokens: tuple[int, ...] = ()
-    language: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """One word and when it was said, in seconds."""
-
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """What was said between two times, in seconds; words only where they were asked for."""
-
-    start: float
-    end: float
-    text: str
-    words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedText:
-    """What a model said about one clip and when. No words where the runtime cannot tell their times."""
-
-    segments: tuple[Segment, ...]
-    words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What static quantization measures activations on.
-
-    ``summary`` says it to people, ``identity`` digests clips and settings, ``clips`` decodes the audio when called.
-    ``alphas`` are the SmoothQuant strengths of encoder and decoder: 0 leaves outliers in the activations, 1 moves them
-    into the weights (Xiao et al., arXiv:2211.10438).
-    """
-
-    summary: str
-    identity: str
-    clips: Callable[[], list[Clip]]
-    alphas: tuple[float, float]
-
-
-class Transcriber(Protocol):
-    """A loaded model. ``compute_type`` is read back from the runtime, never assumed.
-
-    A runtime that mixes types may say more in an attribute ``operations``, for people to read. One that hears
-    recordings of any length has a method ``transcribe_long(samples, language) -> str``, one that says when it hears
-    what ``transcribe_timed(clips) -> list[TimedText]``, one that decodes streams ``transcribe_words(clip) ->
-    tuple[Word, ...]``, where times are found out and not spread evenly; all greedy like `transcribe`. One that can be
-    gated on speed is `Staged` too. One that computes elsewhere than in torch has an attribute ``torch_threads = 1``:
-    torch's threads spin for a while after what they did for it, on the processors that its own then wait for.
-    """
-
-    compute_type: str
-
-    def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
-        """Decode a batch greedily, task transcribe, without timestamps; one hypothesis a clip, in order.
-
-        A clip without a language is decoded in the one detected.
-        """
-        ...
-
-
-class Staged(Protocol):
-    """A transcriber whose stages can be timed apart, one clip of one window at a time, for the speed gates.
-
-    What one method returns goes into the next, in whatever form the runtime takes it.
-    """
-
-    def prepare(self, clip: Clip) -> Any:
-        """Return the features of a clip, padded to the model's 30 s window."""
-        ...
-
-    def encode(self, features: Any) -> Any:
-        """Run the encoder over the window. What it returns has to outlive the next call."""
-        ...
-
-    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
-        """Let the decoder say ``tokens``, one after the other, whatever it would say itself; the clip has a language.
-
-        A runtime that takes no tokens from outside says as many of its own: a step costs the same for any token.
-        Raises `DecodeError` if it said more or fewer.
-        """
-        ...
 
 
 class Backend(Protocol):

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, Word, _whisper
-from pytest_whisperq.speech.audio import SAMPLE_RATE
+from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, TimedWord, _whisper
+from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import DecodeError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CHUNK_SECONDS, CHUNK_BATCH = 30.0, 8
+CHUNK_BATCH = 8
 """Length of the chunks that a long recording is cut into, and how many are decoded at once."""
 
 
@@ -54,7 +54,7 @@ def timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, wo
 def _timed(
     front_end: _whisper.FrontEnd, said: Sequence[Mapping[str, Any]], language: str | None, *, words: bool
 ) -> TimedText:
-    segments, timed = [], list[Word]()
+    segments, timed = [], list[TimedWord]()
     for item in said:
         ids, start, end = item["tokens"].tolist(), float(item["start"]), float(item["end"])
         text = front_end.tokenizer.decode(ids, skip_special_tokens=True).strip()
@@ -72,7 +72,7 @@ def chunked(
     samples: "NDArray[np.float32]",
     language: str | None,
     *,
-    chunk_seconds: float = CHUNK_SECONDS,
+    chunk_seconds: float = WINDOW_SECONDS,
     batch_size: int = CHUNK_BATCH,
 ) -> str:
     """Decode a recording of any length, shape (n,), with transformers' chunked pipeline.

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Clip, Hypothesis, Segment, Word
+from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedWord
 from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
@@ -146,7 +146,9 @@ class FrontEnd:
             start, ids = time, []
         return tuple(found)
 
-    def words(self, ids: Sequence[int], ends: Sequence[float], start: float, language: str | None) -> tuple[Word, ...]:
+    def words(
+        self, ids: Sequence[int], ends: Sequence[float], start: float, language: str | None
+    ) -> tuple[TimedWord, ...]:
         """Join tokens, and when each ends, into words; the first begins at ``start``.
 
         Spaces part them, or, in a language written without, every character; those of one token share its time evenly.
@@ -162,9 +164,9 @@ class FrontEnd:
                 began, _, group = (start, end, []) if begins else groups.pop()
                 groups.append((began, end, [*group, index]))
             start = end
-        words: list[Word] = []
+        words: list[TimedWord] = []
         for begun, end, group in groups:
-            word = Word(start=begun, end=end, text=self.tokenizer.decode(group).strip())
+            word = TimedWord(start=begun, end=end, text=self.tokenizer.decode(group).strip())
             words += ([word] if word.text else []) if spaced else characters(word)
         return tuple(words)
 
@@ -203,13 +205,13 @@ def copy_front_end(source: Path, directory: Path) -> None:
         WhisperTokenizer.from_pretrained(source).save_pretrained(directory)
 
 
-def characters(word: Word) -> list[Word]:
+def characters(word: TimedWord) -> list[TimedWord]:
     """Part a word into its characters, which share its time evenly; one in Latin letters stays whole, "" is none."""
     # A name in Latin letters is one word in any language.
     parts = [word.text] if word.text.isascii() else list("".join(word.text.split()))
     share = (word.end - word.start) / max(len(parts), 1)
     return [
-        Word(start=word.start + share * number, end=word.start + share * (number + 1), text=part)
+        TimedWord(start=word.start + share * number, end=word.start + share * (number + 1), text=part)
         for number, part in enumerate(parts)
         if part
     ]

@@ -7,7 +7,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, TimedText, Word, _whisper, check_precision
+from pytest_whisperq.backends import (
+    Backend,
+    Calibration,
+    Clip,
+    Hypothesis,
+    TimedText,
+    TimedWord,
+    _whisper,
+    check_precision,
+)
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import DecodeError
 
@@ -130,13 +139,13 @@ class CTranslate2Transcriber:
         sequences, _ = self._decode(self._encode(clips), clips, timestamps=True)
         return [TimedText(segments=self._front_end.segments(ids)) for ids in sequences]
 
-    def transcribe_words(self, clip: Clip) -> tuple[Word, ...]:
+    def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
         """Decode one clip and align what was said with it; see `Transcriber`."""
         heard = self._encode([clip])
         (ids,), (detected,) = self._decode(heard, [clip], timestamps=False)
         return self._align(heard, clip, clip.language or detected, ids)
 
-    def align(self, clip: Clip, said: str | Sequence[int]) -> tuple[Word, ...]:
+    def align(self, clip: Clip, said: str | Sequence[int]) -> tuple[TimedWord, ...]:
         """Return when the words of a text, or of tokens, are said in a clip (forced alignment).
 
         Whoever heard them: the runtimes that show no attention get their word times here.
@@ -145,7 +154,7 @@ class CTranslate2Transcriber:
         heard = self._encode([clip])
         return self._align(heard, clip, clip.language or self._detect(heard, 1)[0], ids)
 
-    def _align(self, heard: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[Word, ...]:
+    def _align(self, heard: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[TimedWord, ...]:
         """Follow the alignment heads' attention by dynamic time warping, as openai/whisper does."""
         ids = [index for index in tokens if index < self._front_end.tokenizer.eos_token_id]
         if not ids:

@@ -22,7 +22,7 @@ from pytest_whisperq.backends import (
     Hypothesis,
     Segment,
     TimedText,
-    Word,
+    TimedWord,
     _whisper,
     check_precision,
 )
@@ -129,7 +129,7 @@ class FasterWhisperTranscriber:
             found.append(TimedText(segments=plain.segments, words=words))
         return found
 
-    def transcribe_words(self, clip: Clip) -> tuple[Word, ...]:
+    def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
         """Decode one clip, words with their times; see `Transcriber`."""
         found = self.long_audio(clip.samples, clip.language, word_timestamps=True)
         return tuple(word for segment in found.segments for word in segment.words)
@@ -195,7 +195,7 @@ class FasterWhisperTranscriber:
                 end=segment.end,
                 text=segment.text.strip(),
                 words=tuple(
-                    Word(start=float(w.start), end=float(w.end), text=w.word.strip()) for w in segment.words or ()
+                    TimedWord(start=float(w.start), end=float(w.end), text=w.word.strip()) for w in segment.words or ()
                 ),
             )
             for segment in heard

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, Word
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, TimedWord
 from pytest_whisperq.speech.audio import pcm_digest
 from pytest_whisperq.system.errors import BuildError, DecodeError
 
@@ -93,11 +93,11 @@ class ScriptedTranscriber:
 
 
 def _timed(script: str) -> TimedText:
-    words: list[Word] = []
+    words: list[TimedWord] = []
     for number, entry in enumerate(script.split()):
         text, _, stated = entry.partition("@")
         start = float(stated) if stated else 0.5 * number
-        words.append(Word(start=start, end=start + 0.5, text=text))
+        words.append(TimedWord(start=start, end=start + 0.5, text=text))
     if not words:
         return TimedText(segments=())
     said = " ".join(word.text for word in words)

@@ -12,13 +12,14 @@ from pytest_whisperq.backends import (
     Clip,
     Hypothesis,
     TimedText,
-    Word,
+    TimedWord,
     _dynamic_int8,
     _generate,
     _weights,
     _whisper,
     check_precision,
 )
+from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
 
@@ -118,7 +119,7 @@ class TransformersTranscriber(_generate.Stages):
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
         return [text for batch in batches for text in _generate.timed(self._model, self._front_end, batch, words=True)]
 
-    def transcribe_words(self, clip: Clip) -> tuple[Word, ...]:
+    def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
         """Decode one clip, words with their times; see `Transcriber`."""
         return _generate.timed(self._model, self._front_end, [clip], words=True)[0].words
 
@@ -127,7 +128,7 @@ class TransformersTranscriber(_generate.Stages):
         samples: "NDArray[np.float32]",
         language: str | None,
         *,
-        chunk_seconds: float = _generate.CHUNK_SECONDS,
+        chunk_seconds: float = WINDOW_SECONDS,
         batch_size: int = _generate.CHUNK_BATCH,
     ) -> str:
         """Decode a recording of any length in overlapping chunks; dynamic int8 takes them one by one."""

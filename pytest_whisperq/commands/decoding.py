@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_whisperq.commands import add, add_options, given, named, typed
 from pytest_whisperq.config import values
+from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.system.errors import ConfigError
 
 _SWEPT_WITH = named(
@@ -41,7 +42,9 @@ def register(commands: Any) -> None:
     parser = add(commands, "chunking", text, _chunking)
     add_options(parser, _COMPARED_WITH)
     seconds = typed(values.number(1, 30, "a number of seconds from 1 to 30"))
-    parser.add_argument("--chunk-seconds", metavar="S", type=seconds, default=30.0, help="length of a chunk (30)")
+    parser.add_argument(
+        "--chunk-seconds", metavar="S", type=seconds, default=WINDOW_SECONDS, help="length of a chunk (30)"
+    )
     size = typed(values.whole(1, "a whole number, 1 or more"))
     parser.add_argument("--batch-size", metavar="N", type=size, default=8, help="chunks decoded at once (8)")
     text = "stream long recordings through a model: what that costs, what its windows are like, and a picture"

@@ -14,7 +14,7 @@ from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.measuring.recording import clipped, fingerprint, is_silent
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
-from pytest_whisperq.speech.clip_index import MAX_SECONDS
+from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
@@ -115,8 +115,8 @@ def _text_problems(item: Utterance, normalizer: Normalizer) -> Iterator[str]:
 def _problems(item: Utterance, samples: NDArray[np.float32]) -> Iterator[str]:
     seconds = len(samples) / audio.SAMPLE_RATE
     rate = audio.native_rate(item.audio)
-    if seconds > MAX_SECONDS:
-        yield f"lasts {seconds:.1f} s, longer than Whisper's {MAX_SECONDS:.0f} s window; split it at pauses"
+    if seconds > WINDOW_SECONDS:
+        yield f"lasts {seconds:.1f} s, longer than Whisper's {WINDOW_SECONDS:.0f} s window; split it at pauses"
     elif seconds < _SHORTEST:
         yield f"lasts {seconds:.3f} s, too short for a word; record it again or remove its line"
     if rate is not None and rate < LOWEST_RATE:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_whisperq.backends import Clip, Hypothesis
 from pytest_whisperq.contract.subject import ContractError, Subject
-from pytest_whisperq.speech.audio import SAMPLE_RATE
+from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS
 from pytest_whisperq.system.errors import WhisperqError
 
 NO_PRECISION = "no-such-precision"
@@ -78,7 +78,7 @@ def check_long_audio(subject: Subject) -> None:
     import numpy as np
 
     first = subject.clips[0]
-    whole = np.zeros(30 * SAMPLE_RATE, np.float32)
+    whole = np.zeros(round(WINDOW_SECONDS * SAMPLE_RATE), np.float32)
     whole[: len(first.samples)] = first.samples
     found = subject.transcribe(subject.transcriber, [first, Clip(samples=whole, language=first.language)])
     _same(subject, subject.said[:1], found[:1], "decoded beside a clip of 30 seconds")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.contract.picking import number, pick
-from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
@@ -21,7 +21,7 @@ that is said, so that such errors can be counted."""
 
 def heard_in(
     draw: DrawFn,
-    truth: tuple[Word, ...],
+    truth: tuple[StreamWord, ...],
     windows: Sequence[tuple[int, int]],
     profile: StreamProfile,
     level: Level,
@@ -35,7 +35,7 @@ def heard_in(
         final = seq + 1 == len(windows)
         edge = profile.edge if level >= Level.EDGES else 0
         inner = (first + (edge if first > windows[0][0] else 0), last - (0 if final else edge))
-        words: list[Word] = []
+        words: list[StreamWord] = []
         for word in truth:
             if first <= word.start and word.end <= last and inner[0] <= word.start and word.end <= inner[1]:
                 inside = _inside(draw, word, (first, last), profile.jitter if level >= Level.JITTER else 0)
@@ -54,24 +54,24 @@ def heard_in(
     return tuple(chunks)
 
 
-def _inside(draw: DrawFn, word: Word, window: tuple[int, int], jitter: int) -> Word:
+def _inside(draw: DrawFn, word: StreamWord, window: tuple[int, int], jitter: int) -> StreamWord:
     if not jitter:
         return word
     start = min(max(word.start + number(draw, -jitter, jitter), window[0]), window[1])
-    return Word(word.text, start, min(max(word.end + number(draw, -jitter, jitter), start), window[1]))
+    return StreamWord(word.text, start, min(max(word.end + number(draw, -jitter, jitter), start), window[1]))
 
 
-def _misheard(draw: DrawFn, word: Word) -> list[Word]:
+def _misheard(draw: DrawFn, word: StreamWord) -> list[StreamWord]:
     """Hear one word in twenty as another, and half as often one word too many."""
     how = number(draw, 0, 39)
     if how in (38, 39):
         return [word._replace(text=MISHEARD)]
-    return [word, Word(MISHEARD, word.end, word.end)] if how == 37 else [word]
+    return [word, StreamWord(MISHEARD, word.end, word.end)] if how == 37 else [word]
 
 
 def _at_an_end(
-    draw: DrawFn, word: Word, window: tuple[int, int], inner: tuple[int, int], truth: tuple[Word, ...]
-) -> list[Word]:
+    draw: DrawFn, word: StreamWord, window: tuple[int, int], inner: tuple[int, int], truth: tuple[StreamWord, ...]
+) -> list[StreamWord]:
     """A word near an end is kept, lost, heard as another, cut short, glued to another or heard as two."""
     start, end = max(word.start, window[0]), min(word.end, window[1])
     how = pick(draw, ("lost", "kept", "other", "cut", "split", "glued"))
@@ -86,14 +86,14 @@ def _at_an_end(
         text = text[: len(text) // 2] if word.end > inner[1] else text[len(text) // 2 :]
     if how == "split" and end - start >= 2:
         middle = (start + end) // 2
-        parts = [Word(text, start, middle), Word(text, middle, end)]
+        parts = [StreamWord(text, start, middle), StreamWord(text, middle, end)]
         return [part for part in parts if part.start < inner[0] or part.end > inner[1]]
-    return [Word(text, start, end)]
+    return [StreamWord(text, start, end)]
 
 
 def _inserted(
-    draw: DrawFn, window: tuple[int, int], inner: tuple[int, int], edge: int, truth: tuple[Word, ...]
-) -> list[Word]:
+    draw: DrawFn, window: tuple[int, int], inner: tuple[int, int], edge: int, truth: tuple[StreamWord, ...]
+) -> list[StreamWord]:
     """Up to two words near the ends that nobody said there, often what is said close by."""
     found = []
     for _ in range(pick(draw, (0, 0, 1, 2))):
@@ -106,29 +106,29 @@ def _inserted(
             start = min(window[0] + min(offset, max(0, edge - 1)), window[1])
             end = min(window[1], start + length)
         if start < inner[0] or end > inner[1]:
-            found.append(Word(text, start, end))
+            found.append(StreamWord(text, start, end))
     return found
 
 
-def _marks(draw: DrawFn, window: tuple[int, int]) -> list[Word]:
+def _marks(draw: DrawFn, window: tuple[int, int]) -> list[StreamWord]:
     """A mark that stands by itself, somewhere: no word."""
     text = pick(draw, ("", "", "…", " - "))
     start = number(draw, *window) if text else 0
-    return [Word(text, start, start)] if text else []
+    return [StreamWord(text, start, start)] if text else []
 
 
-def _in_order(words: list[Word]) -> list[Word]:
+def _in_order(words: list[StreamWord]) -> list[StreamWord]:
     return sorted(words, key=lambda word: (word.start, word.end))
 
 
-def _digits(draw: DrawFn, words: list[Word]) -> list[Word]:
+def _digits(draw: DrawFn, words: list[StreamWord]) -> list[StreamWord]:
     """Write "twenty five" as "25" where the window does."""
     if not pick(draw, (False, True)):
         return words
-    found: list[Word] = []
+    found: list[StreamWord] = []
     for word in words:
         if found and found[-1].text == "twenty" and word.text == "five":
-            found[-1] = Word("25", found[-1].start, word.end)
+            found[-1] = StreamWord("25", found[-1].start, word.end)
         else:
             found.append(word)
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pytest_whisperq.contract.merge_subject import MergeSubject
 from pytest_whisperq.contract.stream import Stream
-from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord
 
 PROFILE = StreamProfile(window=1600, hop=500, edge=100, jitter=0, longest_word=300, repeat_spacing=300, votes=2)
 """With what these streams are heard."""
@@ -27,7 +27,7 @@ def _stream(level: Level, text: str, pauses: dict[int, int] | None = None) -> St
     words, now = [], 0
     for index, spelled in enumerate(text.split()):
         now += (pauses or {}).get(index, 0)
-        words.append(Word(spelled, now, now + 250))
+        words.append(StreamWord(spelled, now, now + 250))
         now += 300
     stream = Stream(PROFILE, tuple(words), (Chunk(0, 0, now),), level)
     return replace(stream.clean(PROFILE.hop), level=level)
@@ -41,7 +41,7 @@ def _heard(stream: Stream, seq: int, texts: Sequence[str]) -> Stream:
     return replace(stream, chunks=chunks)
 
 
-def _also(stream: Stream, seq: int, word: Word) -> Stream:
+def _also(stream: Stream, seq: int, word: StreamWord) -> Stream:
     """Let one window hear a word that nobody said."""
     chunk = stream.chunks[seq]
     words = tuple(sorted((*chunk.words, word), key=lambda each: each.start))
@@ -61,8 +61,8 @@ def _emptied(stream: Stream) -> Stream:
 
 def _number() -> Stream:
     """Say a number in two words, which one of three windows writes in digits."""
-    truth = tuple(Word(text, 150 * at, 150 * (at + 1)) for at, text in enumerate(("twenty", "five", "go")))
-    said, digits = truth, (Word("25", 0, 300), truth[2])
+    truth = tuple(StreamWord(text, 150 * at, 150 * (at + 1)) for at, text in enumerate(("twenty", "five", "go")))
+    said, digits = truth, (StreamWord("25", 0, 300), truth[2])
     chunks = [Chunk(seq, 0, end, words) for seq, (end, words) in enumerate(((600, said), (900, digits), (1200, said)))]
     return Stream(PROFILE, truth, (*chunks, Chunk(3, 0, 1500, said, final=True)), Level.SURFACE, True)
 
@@ -84,17 +84,19 @@ REPORTED = (
     ),
     Reported("kiro#9551: a chunk is sent again", "chunk_tolerance", _pushed(_SLEEP, 0, 1, 0, 1, 2)),
     Reported("WhisperLiveKit#411: the last word twice", "chunk_tolerance", _pushed(_SLEEP, 0, 1, 2, 2)),
-    Reported("openasr#5: a word in silence", "edge_robustness", _also(_SILENCE, 1, Word("If", 880, 1000))),
+    Reported("openasr#5: a word in silence", "edge_robustness", _also(_SILENCE, 1, StreamWord("If", 880, 1000))),
     Reported("m-bain/whisperX#827", "repeats", _stream(Level.TIMED, "thank you thank you very much")),
     Reported("FluidAudio#855: words said again within 2 s", "repeats", _stream(Level.TIMED, "no no no no no")),
     Reported("FluidAudio#788: words that begin alike", "exact_recovery", _stream(Level.TEXT, "the they then them")),
-    Reported("FluidAudio#903: in thex", "edge_robustness", _also(_SILENCE, 1, Word("thex", 910, 1000))),
-    Reported("FluidAudio#904: an, and analyzing", "edge_robustness", _also(_SILENCE, 0, Word("the", 401, 500))),
+    Reported("FluidAudio#903: in thex", "edge_robustness", _also(_SILENCE, 1, StreamWord("thex", 910, 1000))),
+    Reported("FluidAudio#904: an, and analyzing", "edge_robustness", _also(_SILENCE, 0, StreamWord("the", 401, 500))),
     Reported("ufal/whisper_streaming#102: empty windows", "chunk_tolerance", _emptied(_SLEEP)),
     Reported(
         "elevenlabs-python#686: all of it three times", "chunk_tolerance", _pushed(_SLEEP, 0, 0, 0, 1, 1, 1, 2, 2, 2)
     ),
-    Reported("CrisperWhisper#41: a word ends before it starts", "times", _also(_SLEEP, 1, Word("sleep", 600, 590))),
+    Reported(
+        "CrisperWhisper#41: a word ends before it starts", "times", _also(_SLEEP, 1, StreamWord("sleep", 600, 590))
+    ),
     Reported("whisper.cpp#1702: digits in one window, words in another", "numbers", _number()),
 )
 """Whisper's own failures ("thanks for watching" in every window) are not among them, no merge can know better; nor are

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_whisperq.streaming import Chunk, Level, TextMerge, Update, Word
+from pytest_whisperq.streaming import Chunk, Level, StreamWord, TextMerge, Update
 
 
 def _seed_tail(shown: Sequence[str], heard: Sequence[str]) -> list[str]:
@@ -64,11 +64,11 @@ class AgreementStrip:
     level = Level.TIMED
 
     def __init__(self) -> None:
-        self._committed: list[Word] = []
-        self._before: list[Word] = []
+        self._committed: list[StreamWord] = []
+        self._before: list[StreamWord] = []
 
     @property
-    def committed(self) -> tuple[Word, ...]:
+    def committed(self) -> tuple[StreamWord, ...]:
         """Every word committed so far."""
         return tuple(self._committed)
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject, texts
 from pytest_whisperq.contract.stream import Stream, whole
 from pytest_whisperq.contract.streams import REPEATED, profiles
-from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word, key
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord, key
 
 
 def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
@@ -29,10 +29,10 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
         def begin(self, profile: StreamProfile) -> None:
             """Start a stream."""
             self.profile = profile
-            self.truth: list[Word] = []
+            self.truth: list[StreamWord] = []
             self.sent: list[Chunk] = []
             self.merge = subject.new(self.stream)
-            self.before: tuple[Word, ...] = ()
+            self.before: tuple[StreamWord, ...] = ()
 
         @property
         def stream(self) -> Stream:
@@ -45,7 +45,7 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
             """Say one more word, after the last window and the last word, and not too soon after an equal one."""
             equal = [word.start + self.profile.repeat_spacing for word in self.truth if word.text == text]
             start = max([self.heard, *equal, self.truth[-1].end if self.truth else 0]) + pause
-            self.truth.append(Word(text, start, start + self.profile.longest_word))
+            self.truth.append(StreamWord(text, start, start + self.profile.longest_word))
 
         @property
         def windows(self) -> int:

@@ -10,13 +10,13 @@ from typing import Any
 
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject, run, texts
 from pytest_whisperq.contract.stream import Stream, shifted
-from pytest_whisperq.streaming import Chunk, Level, Word, join, key
+from pytest_whisperq.streaming import Chunk, Level, StreamWord, join, key
 
 
 def check_monotone_commit(subject: MergeSubject, stream: Stream) -> None:
     """I1: what is committed stays as it is, and each update tells what it adds."""
     found = run(subject, stream)
-    before: tuple[Word, ...] = ()
+    before: tuple[StreamWord, ...] = ()
     for update, after in zip(found.updates, found.committed, strict=True):
         if after[: len(before)] != before:
             raise MergeError(subject, stream, "it takes back what it has committed", texts(before), texts(after))
@@ -69,7 +69,7 @@ def check_no_loss_at_flush(subject: MergeSubject, stream: Stream) -> None:
     if tuple(merge.committed) != once:
         raise MergeError(subject, broken_off, "flushing again changes it", texts(once), texts(tuple(merge.committed)))
     try:
-        merge.push(Chunk(len(heard), end, end + 1000, (Word("late", end, end + 300),)))
+        merge.push(Chunk(len(heard), end, end + 1000, (StreamWord("late", end, end + 300),)))
     except Exception:  # noqa: BLE001 - which error it is, is the merge's own business
         return
     raise MergeError(subject, broken_off, "it goes on after flush", ["an error"], ["none"])

@@ -182,7 +182,7 @@ def told(check: MergeCheck, level: Level, error: MergeError) -> str:
     function = check.function.__name__
     test = [
         f"from pytest_whisperq.contract import MergeSubject, Stream, {function}",
-        "from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word",
+        "from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord",
         "",
         f"def test_{check.invariant.lower()}_{check.name}():",
         *(f"    {line}" for line in f"stream = {chr(10).join(error.checked.code())}".splitlines()),

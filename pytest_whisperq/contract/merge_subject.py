@@ -8,7 +8,7 @@ from inspect import signature
 
 from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.contract.subject import ContractError
-from pytest_whisperq.streaming import Level, Merger, StreamProfile, Update, Word, key
+from pytest_whisperq.streaming import Level, Merger, StreamProfile, StreamWord, Update, key
 
 
 class MergeSubject:
@@ -49,10 +49,10 @@ class Run:
     """What a merge did with a stream: what each push and the flush returned, and all that was committed after each."""
 
     updates: tuple[Update, ...]
-    committed: tuple[tuple[Word, ...], ...]
+    committed: tuple[tuple[StreamWord, ...], ...]
 
     @property
-    def words(self) -> tuple[Word, ...]:
+    def words(self) -> tuple[StreamWord, ...]:
         """What was committed in the end."""
         return self.committed[-1]
 
@@ -69,7 +69,7 @@ def run(subject: MergeSubject, stream: Stream) -> Run:
     return Run(tuple(updates), tuple(committed))
 
 
-def texts(words: tuple[Word, ...]) -> list[str]:
+def texts(words: tuple[StreamWord, ...]) -> list[str]:
     """Return words as they are compared."""
     return [spelled for word in words for part in word.text.split() if (spelled := key(part))]
 

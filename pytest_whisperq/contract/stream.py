@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pytest_whisperq.streaming import Chunk, Level, StreamProfile, Word, key
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord, key
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Stream:
     """
 
     profile: StreamProfile
-    truth: tuple[Word, ...]
+    truth: tuple[StreamWord, ...]
     chunks: tuple[Chunk, ...]
     level: Level = Level.TEXT
     sliding: bool = False
@@ -35,7 +35,7 @@ class Stream:
     def renamed(self, rename: Callable[[str], str]) -> Stream:
         """Return the same stream in other words."""
 
-        def renamed(words: tuple[Word, ...]) -> tuple[Word, ...]:
+        def renamed(words: tuple[StreamWord, ...]) -> tuple[StreamWord, ...]:
             return tuple(word._replace(text=rename(word.text)) for word in words)
 
         chunks = tuple(replace(chunk, words=renamed(chunk.words)) for chunk in self.chunks)
@@ -77,12 +77,12 @@ class Stream:
         ]
 
 
-def shifted(words: tuple[Word, ...], by: int) -> tuple[Word, ...]:
+def shifted(words: tuple[StreamWord, ...], by: int) -> tuple[StreamWord, ...]:
     """Return the words, so many milliseconds later."""
-    return tuple(Word(word.text, word.start + by, word.end + by) for word in words)
+    return tuple(StreamWord(word.text, word.start + by, word.end + by) for word in words)
 
 
-def whole(words: tuple[Word, ...], first: int, last: int) -> tuple[Word, ...]:
+def whole(words: tuple[StreamWord, ...], first: int, last: int) -> tuple[StreamWord, ...]:
     """Return the words that lie in a window as a whole."""
     return tuple(word for word in words if first <= word.start and word.end <= last)
 
@@ -91,6 +91,6 @@ def _chunk(chunk: Chunk) -> str:
     return f"Chunk({chunk.seq}, {chunk.start}, {chunk.end}, {_words(chunk.words)}, {chunk.final})"
 
 
-def _words(words: tuple[Word, ...]) -> str:
-    inner = ", ".join(f"Word({word.text!r}, {word.start}, {word.end})" for word in words)
+def _words(words: tuple[StreamWord, ...]) -> str:
+    inner = ", ".join(f"StreamWord({word.text!r}, {word.start}, {word.end})" for word in words)
     return f"({inner}{',' if len(words) == 1 else ''})"

@@ -12,7 +12,7 @@ from pytest_whisperq.contract.disturb import disturbed
 from pytest_whisperq.contract.hearing import heard_in
 from pytest_whisperq.contract.picking import number, pick
 from pytest_whisperq.contract.stream import Stream
-from pytest_whisperq.streaming import Level, StreamProfile, Word, key, required_overlap
+from pytest_whisperq.streaming import Level, StreamProfile, StreamWord, key, required_overlap
 from pytest_whisperq.system.errors import StreamError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _with_window(profile: StreamProfile, window: int) -> StreamProfile:
 
 def _truth(
     draw: DrawFn, profile: StreamProfile, words: Sequence[str], *, most: int, distinct: bool
-) -> tuple[Word, ...]:
+) -> tuple[StreamWord, ...]:
     """What is said: words of 80 ms and more, pauses, runs of repeats; equal words start `repeat_spacing` apart."""
     count = number(draw, 1, most)
     texts: list[str] = []
@@ -71,7 +71,7 @@ def _truth(
             unit = [pick(draw, words) for _ in range(number(draw, 1, 2))]
             texts += unit * pick(draw, (1, 1, 2, 3))
     del texts[2 * most :]
-    found: list[Word] = []
+    found: list[StreamWord] = []
     latest: dict[str, int] = {}
     now = 0
     for text in texts:
@@ -79,7 +79,7 @@ def _truth(
         now = max(now, latest.get(key(text), -(10**9)) + profile.repeat_spacing)
         length = pick(draw, (_shortest(profile), profile.longest_word))
         length = min(length, profile.longest_word)
-        found.append(Word(text, now, now + length))
+        found.append(StreamWord(text, now, now + length))
         latest[key(text)] = now
         now += length
     return tuple(found)
@@ -115,26 +115,26 @@ def streams(
     return Stream(own, truth, chunks, level, sliding)
 
 
-def _numbered(truth: tuple[Word, ...], profile: StreamProfile) -> tuple[Word, ...]:
+def _numbered(truth: tuple[StreamWord, ...], profile: StreamProfile) -> tuple[StreamWord, ...]:
     """Say a number of two words behind every other word; together they are no longer than the longest word."""
     if profile.longest_word < 2 * _shortest(profile):
         raise StreamError(
             f"numbers of two words last {2 * _shortest(profile)} ms at least where times are {profile.jitter} ms off, "
             f"and the longest word is to have {profile.longest_word}: raise longest_word, or waive 'numbers'"
         )
-    found: list[Word] = []
+    found: list[StreamWord] = []
     now = 0
     for index, word in enumerate(truth):
         length = min(word.end - word.start, profile.longest_word // 2)
         pause = max(0, word.start - (truth[index - 1].end if index else 0))
         for text in (word.text, *(NUMBERS if index % 2 == 0 else ())):
             now = max([now + pause, *(w.start + profile.repeat_spacing for w in found if key(w.text) == key(text))])
-            found.append(Word(text, now, now + length))
+            found.append(StreamWord(text, now, now + length))
             now, pause = now + length, 0
     return tuple(found)
 
 
-def _windows(draw: DrawFn, profile: StreamProfile, truth: tuple[Word, ...]) -> tuple[list[tuple[int, int]], bool]:
+def _windows(draw: DrawFn, profile: StreamProfile, truth: tuple[StreamWord, ...]) -> tuple[list[tuple[int, int]], bool]:
     """Windows to the end of what is said: sliding, growing, or growing and cut when they are twice too long."""
     mode = pick(draw, ("sliding", "growing", "cut"))
     end = truth[-1].end + pick(draw, (0, 200, 2000))

@@ -2,19 +2,26 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from pytest_whisperq.backends import Clip, Hypothesis, TimedText, Transcriber, _whisper, get_backend
+from pytest_whisperq.backends import (
+    Clip,
+    HearsLong,
+    Hypothesis,
+    SharesProcessors,
+    TellsTimes,
+    TimedText,
+    Transcriber,
+    get_backend,
+)
+from pytest_whisperq.decoding.errors import decode_errors
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.corpus.longform import LongRecording
-from pytest_whisperq.system.errors import ConfigError, DecodeError, WhisperqError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from pytest_whisperq.system.errors import ConfigError, DecodeError
 
 _Said = TypeVar("_Said", Hypothesis, TimedText)
 
@@ -38,13 +45,8 @@ class Decoder:
         """Load a built model; raise `DecodeError` when it cannot be, or executes what it should not."""
         spec = artifact.spec
         backend = get_backend(spec.backend)
-        try:
-            with _whisper.quiet_libraries():
-                transcriber = backend.load(spec.precision, artifact.directory, self._threads)
-        except WhisperqError:
-            raise
-        except Exception as error:
-            raise DecodeError(f"{spec} was built but cannot be loaded: {error}") from error
+        with decode_errors(f"{spec} was built but cannot be loaded"):
+            transcriber = backend.load(spec.precision, artifact.directory, self._threads)
         self.settle(transcriber)
         self.attest(spec, transcriber.compute_type)
         return transcriber
@@ -52,15 +54,18 @@ class Decoder:
     def settle(self, transcriber: Transcriber) -> None:
         """Give torch the threads that a transcriber wants it to have; where it is not told it takes all cores."""
         if torch := sys.modules.get("torch"):
-            torch.set_num_threads(getattr(transcriber, "torch_threads", self._threads))
+            torch.set_num_threads(
+                transcriber.torch_threads if isinstance(transcriber, SharesProcessors) else self._threads
+            )
 
     def attest(self, spec: ModelSpec, compute_type: str) -> None:
         """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""
         if compute_type != spec.promised and not self._allow_fallback:
             raise DecodeError(
                 f"{spec} was asked for but {compute_type!r} executes here, not {spec.promised!r}; "
-                "its figures would be those of another model. Choose a precision this machine runs, "
-                "or gate what it falls back to with --whisperq-allow-fallback."
+                "its figures would be those of another model",
+                remedy="choose a precision this machine runs, or gate what it falls back to with "
+                "--whisperq-allow-fallback",
             )
 
     def run(self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Hypothesis]:
@@ -71,17 +76,13 @@ class Decoder:
         self, spec: ModelSpec, hear: Callable[[Sequence[Clip]], list[_Said]], batch: Sequence[Utterance]
     ) -> list[_Said]:
         clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in batch]
-        try:
-            with _whisper.quiet_libraries():
-                found = hear(clips)
-        except WhisperqError as error:
-            raise DecodeError(f"{spec} at {batch[0].where}: {error}") from error
-        except Exception as error:
-            names = ", ".join(item.id for item in batch[:3])
-            raise DecodeError(f"{spec} failed on a batch of {len(batch)} clips ({names} …): {error}") from error
+        names = ", ".join(item.id for item in batch[:3])
+        what = f"{spec} failed on a batch of {len(batch)} clips ({names} …)"
+        with decode_errors(what, where=f"{spec} at {batch[0].where}"):
+            found = hear(clips)
         if not isinstance(found, list) or len(found) != len(batch):
             raise DecodeError(
-                f"{spec} did not answer {len(batch)} clips with as many hypotheses; its backend is broken"
+                f"{spec} did not answer {len(batch)} clips with as many hypotheses", remedy="its backend is broken"
             )
         return found
 
@@ -107,18 +108,19 @@ class Decoder:
         """
         artifact = self.store.intact(spec)
         transcriber = self.load(artifact)
-        hear = getattr(transcriber, "transcribe_timed", None)
-        if hear is None:
-            raise ConfigError(f"whisperq_timestamps: {spec.backend} tells no times; gate another backend with it")
+        if not isinstance(transcriber, TellsTimes):
+            raise ConfigError(
+                f"{spec.backend} tells no times", where="whisperq_timestamps", remedy="gate another backend with it"
+            )
         said: list[TimedText] = []
         for batch in self.batches(corpus.utterances):
-            said += self._ask(spec, hear, batch)
+            said += self._ask(spec, transcriber.transcribe_timed, batch)
             self.progress(f"{spec} decodes with timestamps", len(said), len(corpus.utterances))
         return artifact, transcriber, said
 
     def hears_long(self, spec: ModelSpec) -> bool:
         """Load a model and return whether it hears more than one window."""
-        return _long(self.load(self.store.get(spec))) is not None
+        return isinstance(self.load(self.store.get(spec)), HearsLong)
 
     def long(self, spec: ModelSpec, recordings: Sequence[LongRecording]) -> tuple[Artifact, Transcriber, list[str]]:
         """Return artifact and transcriber of a model, and what it says in recordings of any length.
@@ -127,22 +129,16 @@ class Decoder:
         """
         artifact = self.store.intact(spec)
         transcriber = self.load(artifact)
-        hear = _long(transcriber)
-        if hear is None:
-            raise ConfigError(f"whisperq_longform: {spec.backend} hears 30 s and no more; gate another backend with it")
+        if not isinstance(transcriber, HearsLong):
+            raise ConfigError(
+                f"{spec.backend} hears {WINDOW_SECONDS:g} s and no more",
+                where="whisperq_longform",
+                remedy="gate another backend with it",
+            )
         texts = []
         for number, recording in enumerate(recordings):
             self.progress(f"{spec} decodes long recordings", number, len(recordings))
-            try:
-                with _whisper.quiet_libraries():
-                    texts.append(hear(audio.load(recording.audio), recording.language))
-            except WhisperqError:
-                raise
-            except Exception as error:
-                raise DecodeError(f"{spec} failed on the long recording {recording.audio.label}: {error}") from error
+            with decode_errors(f"{spec} failed on the long recording {recording.audio.label}"):
+                texts.append(transcriber.transcribe_long(audio.load(recording.audio), recording.language))
         self.progress(f"{spec} decodes long recordings", len(recordings), len(recordings))
         return artifact, transcriber, texts
-
-
-def _long(transcriber: Transcriber) -> Callable[["NDArray[np.float32]", str | None], str] | None:
-    return getattr(transcriber, "transcribe_long", None)

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend
+from pytest_whisperq.backends import MixesTypes, Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
@@ -70,6 +70,11 @@ class Known:
     languages: Mapping[str, str | None] = field(default_factory=dict)
 
 
+def operations_of(transcriber: Transcriber) -> str:
+    """Return what a runtime that mixes types says of them, "" for one that does not."""
+    return transcriber.operations if isinstance(transcriber, MixesTypes) else ""
+
+
 def heard_apart(
     artifact: Artifact, transcriber: Transcriber, clips: Sequence[str], texts: Sequence[str]
 ) -> TranscriptSet:
@@ -81,7 +86,7 @@ def heard_apart(
         spec=artifact.spec,
         artifact=artifact,
         compute_type=transcriber.compute_type,
-        operations=getattr(transcriber, "operations", ""),
+        operations=operations_of(transcriber),
         clips=tuple(clips),
         texts=tuple(texts),
         languages=(None,) * len(texts),
@@ -181,7 +186,7 @@ class TranscriptCache:
             if not header:
                 executes = {
                     "compute_type": transcriber.compute_type,
-                    "operations": getattr(transcriber, "operations", ""),
+                    "operations": operations_of(transcriber),
                 }
                 _write(file, {**executes, "model": str(artifact.spec), "artifact": artifact.key, **DECODING})
             names = {item.id: clip for clip, item in todo.items()}

@@ -14,7 +14,7 @@ from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measuring.streaming import average_lagging, commit_lags, computing, percentile, stability, token
 from pytest_whisperq.measuring.timeline import timeline
 from pytest_whisperq.models.source import ModelSpec
-from pytest_whisperq.speech.corpus.longform import WINDOW
+from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.simulate import Event
 
@@ -103,7 +103,7 @@ def _costs(streams: Streams, streamed: Streamed) -> dict[str, list[tuple[float, 
     for recording, events in zip(streams.recordings, streamed.events, strict=True):
         before = 0
         for event in events[:-1]:
-            name = f"{recording.audio.label}@{int(before / 1000 // WINDOW)}"
+            name = f"{recording.audio.label}@{int(before / 1000 // WINDOW_SECONDS)}"
             found.setdefault(name, []).append((event.took, float(event.sent - before)))
             before = event.sent
     return found

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pytest_whisperq.backends import Clip, Hypothesis, _whisper, check_installed, get_backend
-from pytest_whisperq.backends import Word as TimedWord
+from pytest_whisperq.backends import (
+    Aligns,
+    Clip,
+    Hypothesis,
+    TellsWordTimes,
+    TimedWord,
+    _whisper,
+    check_installed,
+    get_backend,
+)
+from pytest_whisperq.decoding.errors import decode_errors
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet, heard_apart
 from pytest_whisperq.measuring.edges import measure_profile
 from pytest_whisperq.measuring.longform import share_out
@@ -18,13 +26,14 @@ from pytest_whisperq.measuring.pairs import refuse_wordless
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus import Utterance
-from pytest_whisperq.speech.corpus.longform import WINDOW, LongRecording, whole
+from pytest_whisperq.speech.corpus.longform import LongRecording, whole
 from pytest_whisperq.speech.corpus.spacing import is_spaced
-from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join, key
+from pytest_whisperq.streaming import Chunk, StreamProfile, StreamWord, TimeAnchoredMerge, join, key
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.streaming.simulate import Event, play, windows
-from pytest_whisperq.system.errors import CorpusError, DecodeError, StreamError, WhisperqError
+from pytest_whisperq.system.errors import CorpusError, DecodeError, StreamError
 
 ALIGNER = ("ctranslate2", "float32")
 """What finds out when words were said where a runtime cannot: it shows the attention that forced alignment follows."""
@@ -67,10 +76,10 @@ class Streams:
         """The long recordings; raises `CorpusError` for what could not be aligned with them, or with anything."""
         corpus = self.session.long_form
         for item in corpus.utterances:
-            if (item.audio.seconds or 0.0) > WINDOW:
+            if (item.audio.seconds or 0.0) > WINDOW_SECONDS:
                 raise CorpusError(
                     f"{item.where}: an utterance of {item.audio.seconds:.1f} s; to know when its words are said it may "
-                    f"last {WINDOW:g} s: split it"
+                    f"last {WINDOW_SECONDS:g} s: split it"
                 )
         refuse_wordless(corpus, self.session.long_normalizer)
         return whole(corpus)
@@ -82,9 +91,10 @@ class Streams:
         if path is None:
             return StreamProfile()
         profile = load_profile(path, "--whisperq-merge-profile")
-        if profile.window > 1000 * WINDOW:
+        if profile.window > 1000 * WINDOW_SECONDS:
             raise StreamError(
-                f"--whisperq-merge-profile: {path}: windows of {profile.window} ms; Whisper hears {WINDOW:g} s at most"
+                f"--whisperq-merge-profile: {path}: windows of {profile.window} ms; Whisper hears "
+                f"{WINDOW_SECONDS:g} s at most"
             )
         return profile
 
@@ -111,33 +121,31 @@ class Streams:
         return self._measured[spec]
 
     @cached_property
-    def said(self) -> list[list[tuple[Word, ...]]]:
+    def said(self) -> list[list[tuple[StreamWord, ...]]]:
         """The words of each utterance of each recording and their times: references, as the `ALIGNER` aligns them."""
         return [[self._align(item) for item in recording.utterances] for recording in self.recordings]
 
     @property
-    def truth(self) -> list[tuple[Word, ...]]:
+    def truth(self) -> list[tuple[StreamWord, ...]]:
         """The same, recording by recording."""
         return [tuple(word for words in utterances for word in words) for utterances in self.said]
 
-    def _align(self, item: Utterance) -> tuple[Word, ...]:
+    def _align(self, item: Utterance) -> tuple[StreamWord, ...]:
         clip = Clip(samples=audio.load(item.audio), language=item.language)
-        try:
-            with _whisper.quiet_libraries():
-                found = self._aligner.align(clip, item.reference)
-        except WhisperqError:
-            raise
-        except Exception as error:
-            raise DecodeError(f"{item.where}: {':'.join(ALIGNER)} cannot align the transcript ({error})") from error
+        with decode_errors(f"{item.where}: {':'.join(ALIGNER)} cannot align the transcript"):
+            found = self._aligner.align(clip, item.reference)
         words = _milliseconds(found, round(1000 * item.audio.offset))
         return tuple(word for word in words if key(word.text))  # a dash is never heard
 
     @cached_property
-    def _aligner(self) -> Any:
+    def _aligner(self) -> Aligns:
         backend, precision = ALIGNER
         check_installed(get_backend(backend))
         spec = ModelSpec(backend=backend, precision=precision, source=self.session.source)
-        return self.session.decoder.load(self.session.store.intact(spec))
+        aligner = self.session.decoder.load(self.session.store.intact(spec))
+        if not isinstance(aligner, Aligns):
+            raise DecodeError(f"{spec} cannot align words", remedy="report this as a defect")
+        return aligner
 
     def heard(self, spec: ModelSpec) -> tuple[Heard, ...]:
         """Return what a model heard in the windows of each recording, decoding at most once."""
@@ -165,12 +173,13 @@ class Streams:
         if spec not in self._heard:
             decoder, artifact = self.session.decoder, self.session.store.intact(spec)
             transcriber = decoder.load(artifact)
-            words = getattr(transcriber, "transcribe_words", None)
-            aligner = None if words else self._aligner
-            if aligner:
+            hear: Callable[[Clip], Any]
+            if isinstance(transcriber, TellsWordTimes):
+                aligner, hear = None, transcriber.transcribe_words
+            else:
+                aligner, hear = self._aligner, lambda clip: transcriber.transcribe([clip])[0]
                 self._aligned.add(spec)
             decoder.settle(transcriber)  # an aligner loaded since may want other threads
-            hear = words or (lambda clip: transcriber.transcribe([clip])[0])
             heard = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
             items = self.session.long_form.utterances
             texts = [self.session.long_normalizer(self._whole(spec, item, hear), item.language) for item in items]
@@ -179,7 +188,7 @@ class Streams:
 
     def _whole(self, spec: ModelSpec, item: Utterance, hear: Callable[[Clip], Any]) -> str:
         """Decode one utterance as windows are, with timestamps where those need them."""
-        with _decoding(spec, item.where):
+        with decode_errors(f"{spec} failed on {item.where}"):
             said = hear(Clip(samples=audio.load(item.audio), language=item.language))
         return said.text if isinstance(said, Hypothesis) else join(_milliseconds(said, 0))
 
@@ -188,7 +197,7 @@ class Streams:
         spec: ModelSpec,
         recording: LongRecording,
         hear: Callable[[Clip], Any],
-        aligner: Any,
+        aligner: Aligns | None,
     ) -> Heard:
         """Decode the windows of one recording; a model that tells no times is aligned, off the clock."""
         samples = audio.load(recording.audio)
@@ -196,7 +205,8 @@ class Streams:
         spans = windows(len(samples) // _PER_MS, self.windows)
         for number, (start, end) in enumerate(spans):
             clip = Clip(samples=samples[start * _PER_MS : end * _PER_MS], language=recording.language)
-            with _decoding(spec, f"a window of {recording.audio.label}, {start / 1000:g} to {end / 1000:g} s"):
+            where = f"a window of {recording.audio.label}, {start / 1000:g} to {end / 1000:g} s"
+            with decode_errors(f"{spec} failed on {where}"):
                 if not number:
                     hear(clip)  # the first inference of a runtime is no measure of it
                 begun = time.perf_counter()
@@ -216,18 +226,6 @@ class Streams:
         return lambda text: normalizer(text, recording.language)
 
 
-@contextmanager
-def _decoding(spec: ModelSpec, what: str) -> Iterator[None]:
-    """Name what a model failed on."""
-    try:
-        with _whisper.quiet_libraries():
-            yield
-    except WhisperqError:
-        raise
-    except Exception as error:
-        raise DecodeError(f"{spec} failed on {what}: {error}") from error
-
-
 def _characters(words: Sequence[TimedWord], language: str | None) -> Sequence[TimedWord]:
     """Part words of a language without spaces, which some runtimes tell token by token, as references are parted."""
     if is_spaced(language, "".join(word.text for word in words)):
@@ -235,6 +233,6 @@ def _characters(words: Sequence[TimedWord], language: str | None) -> Sequence[Ti
     return [part for word in words for part in _whisper.characters(word)]
 
 
-def _milliseconds(words: Sequence[TimedWord], begun: int) -> list[Word]:
+def _milliseconds(words: Sequence[TimedWord], begun: int) -> list[StreamWord]:
     """Return words in ms of the stream from words in seconds of a window that begins at ``begun``."""
-    return [Word(one.text, begun + round(1000 * one.start), begun + round(1000 * one.end)) for one in words]
+    return [StreamWord(one.text, begun + round(1000 * one.start), begun + round(1000 * one.end)) for one in words]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from pytest_whisperq.measuring.streaming import percentile, token
-from pytest_whisperq.streaming import Chunk, StreamProfile, Word, key
+from pytest_whisperq.streaming import Chunk, StreamProfile, StreamWord, key
 from pytest_whisperq.system.errors import StreamError
 
 STEP, BAND = 50, 500
@@ -34,7 +34,7 @@ class _Heard(NamedTuple):
 
 
 def measure_profile(
-    streams: Sequence[tuple[Sequence[Chunk], Sequence[Word]]],
+    streams: Sequence[tuple[Sequence[Chunk], Sequence[StreamWord]]],
     profile: StreamProfile,
     normalize: Callable[[str], str] = key,
 ) -> StreamProfile:
@@ -86,11 +86,11 @@ def _wrong(words: Sequence[_Heard]) -> float:
     return sum(not word.agrees for word in words) / max(len(words), 1)
 
 
-def _compare(chunk: Chunk, truth: Sequence[Word], origin: int, normalize: Callable[[str], str]) -> list[_Heard]:
+def _compare(chunk: Chunk, truth: Sequence[StreamWord], origin: int, normalize: Callable[[str], str]) -> list[_Heard]:
     """Align what a window heard with what was said in it; a word that only one of the two has is an error there."""
     import jiwer
 
-    def depth(word: Word) -> int:
+    def depth(word: StreamWord) -> int:
         left = word.start - chunk.start if chunk.start > origin else chunk.end
         right = chunk.end if chunk.final else chunk.end - word.end
         return max(0, min(left, right))

@@ -1,4 +1,4 @@
-"""Word and character error counts per utterance, through jiwer."""
+"""StreamWord and character error counts per utterance, through jiwer."""
 
 import itertools
 from collections.abc import Mapping, Sequence

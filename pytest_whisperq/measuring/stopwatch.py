@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from pytest_whisperq.backends import Clip, _whisper
+from pytest_whisperq.backends import Clip, Staged
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder
+from pytest_whisperq.decoding.errors import decode_errors
 from pytest_whisperq.measuring.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Corpus, Utterance, subset
-from pytest_whisperq.system.errors import ConfigError, DecodeError, WhisperqError
+from pytest_whisperq.system.errors import ConfigError, DecodeError
 
 Stage = Literal["encoder", "decoder", "pipeline", "first token"]
 STAGES: tuple[Stage, ...] = ("encoder", "decoder", "pipeline")
@@ -54,18 +55,10 @@ class Loaded:
     seconds: float
 
 
-@contextmanager
-def _naming(*specs: ModelSpec) -> Iterator[None]:
-    """Keep libraries quiet, and say whose error it is when one of ``specs`` fails."""
-    try:
-        with _whisper.quiet_libraries():
-            yield
-    except DecodeError as error:
-        raise DecodeError(f"whisperq_speedup of {' or '.join(map(str, specs))}: {error}") from error
-    except WhisperqError:
-        raise
-    except Exception as error:
-        raise DecodeError(f"{' or '.join(map(str, specs))} failed while it was timed: {error}") from error
+def _naming(*specs: ModelSpec) -> AbstractContextManager[None]:
+    """Say whose error it is when one of ``specs`` fails."""
+    names = " or ".join(map(str, specs))
+    return decode_errors(f"{names} failed while it was timed", where=f"whisperq_speedup of {names}")
 
 
 class Stopwatch:
@@ -99,7 +92,7 @@ class Stopwatch:
         start = time.perf_counter()
         transcriber = self._decoder.load(artifact)
         seconds = time.perf_counter() - start
-        if not all(hasattr(transcriber, name) for name in ("prepare", "encode", "replay")):
+        if not isinstance(transcriber, Staged):
             raise ConfigError(
                 f"whisperq_speedup: the stages of {spec.backend} cannot be timed apart; its transcriber has to have "
                 "prepare, encode and replay (pytest_whisperq.backends.Staged)"

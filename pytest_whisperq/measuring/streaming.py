@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import ceil
 from statistics import fmean
 
-from pytest_whisperq.streaming import Word, key
+from pytest_whisperq.streaming import StreamWord, key
 from pytest_whisperq.streaming.simulate import Event
 
 Normalize = Callable[[str], str]
@@ -50,7 +50,7 @@ class Computing:
 
 
 def commit_lags(
-    truth: Sequence[Word], events: Sequence[Event], normalize: Normalize, *, computing: bool
+    truth: Sequence[StreamWord], events: Sequence[Event], normalize: Normalize, *, computing: bool
 ) -> list[float | None]:
     """Return, for each word said, how many ms after its end it was committed; None for one that never was.
 
@@ -74,7 +74,7 @@ def commit_lags(
     return lags
 
 
-def token(word: Word, normalize: Normalize) -> str:
+def token(word: StreamWord, normalize: Normalize) -> str:
     """Return a word as one token: alignments split at spaces, and an empty one would not count."""
     return normalize(word.text).replace(" ", "_") or "_"
 

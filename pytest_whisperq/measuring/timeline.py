@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_whisperq.streaming import Word, key
+from pytest_whisperq.streaming import StreamWord, key
 from pytest_whisperq.streaming.simulate import Event
 
 _NEAR = 250
@@ -13,7 +13,7 @@ _NEAR = 250
 class Shown(NamedTuple):
     """A committed word, and when it was first shown and when committed, in ms of the stream."""
 
-    word: Word
+    word: StreamWord
     shown: float
     committed: float
 

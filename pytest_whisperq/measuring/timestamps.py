@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pytest_whisperq.backends import Segment, TimedText, Word
+from pytest_whisperq.backends import Segment, TimedText, TimedWord
 from pytest_whisperq.measuring.intervals import Interval, bound_ratio
 from pytest_whisperq.measuring.streaming import percentile
 
@@ -38,7 +38,7 @@ def segment_shifts(baseline: Sequence[Segment], candidate: Sequence[Segment]) ->
 
 
 def word_shifts(
-    baseline: Sequence[Word], candidate: Sequence[Word], normalizer: Callable[[str], str]
+    baseline: Sequence[TimedWord], candidate: Sequence[TimedWord], normalizer: Callable[[str], str]
 ) -> tuple[float, ...]:
     """Return, for every start and end of the words that both say, how many seconds the two are apart.
 

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 """Samples per second of everything a Whisper model hears."""
 
+WINDOW_SECONDS = 30.0
+"""Seconds that a Whisper hears at once.
+
+A longer clip would lose its end without a word. What is said in one window of a long recording is lost together when a
+model loops there.
+"""
+
 REVISION = 2
 """Raised when other recordings are refused, or read in another way, so that nothing remembers how they were read."""
 

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_whisperq.speech import audio
-from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.machine import versions
-
-MAX_SECONDS = 30.0
-"""Whisper's window. A longer clip would lose its end without a word, so it is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +62,9 @@ class AudioIndex:
         except CorpusError as error:
             raise CorpusError(f"{item.where}: {error}") from error
         digest, seconds = self._known[key]
-        if seconds > MAX_SECONDS:
+        if seconds > WINDOW_SECONDS:
             raise CorpusError(
-                f"{item.where}: {item.audio.label} lasts {seconds:.1f} s, longer than Whisper's {MAX_SECONDS:.0f} s "
+                f"{item.where}: {item.audio.label} lasts {seconds:.1f} s, longer than Whisper's {WINDOW_SECONDS:.0f} s "
                 "window; split it at pauses, one line and transcript each"
             )
         return ClipFacts(digest=digest, seconds=seconds)

@@ -2,7 +2,7 @@
 
 from pytest_whisperq.streaming.agreement import LocalAgreement
 from pytest_whisperq.streaming.anchored import TimeAnchoredMerge
-from pytest_whisperq.streaming.chunks import Chunk, Merger, Update, Word, english_tens, join, key
+from pytest_whisperq.streaming.chunks import Chunk, Merger, StreamWord, Update, english_tens, join, key
 from pytest_whisperq.streaming.level import Level
 from pytest_whisperq.streaming.overlap import StreamProfile, required_overlap
 from pytest_whisperq.streaming.text import TextMerge
@@ -13,10 +13,10 @@ __all__ = [
     "LocalAgreement",
     "Merger",
     "StreamProfile",
+    "StreamWord",
     "TextMerge",
     "TimeAnchoredMerge",
     "Update",
-    "Word",
     "english_tens",
     "join",
     "key",

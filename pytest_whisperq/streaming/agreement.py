@@ -10,7 +10,7 @@ err: for those take `TimeAnchoredMerge`.
 from collections import deque
 from itertools import takewhile
 
-from pytest_whisperq.streaming.chunks import Chunk, Update, Word, key
+from pytest_whisperq.streaming.chunks import Chunk, StreamWord, Update, key
 from pytest_whisperq.streaming.level import Level
 from pytest_whisperq.streaming.overlap import StreamProfile
 
@@ -30,12 +30,12 @@ class LocalAgreement:
         whole = self.profile.window - self.profile.hop - self.profile.longest_word
         self._max_lag = max_lag or whole
         self._tolerance = self.profile.repeat_spacing - 2 * self.profile.jitter
-        self._committed: list[Word] = []
+        self._committed: list[StreamWord] = []
         self._heard: deque[Chunk] = deque(maxlen=self.profile.votes)
         self._over = False
 
     @property
-    def committed(self) -> tuple[Word, ...]:
+    def committed(self) -> tuple[StreamWord, ...]:
         """Every word committed so far."""
         return tuple(self._committed)
 
@@ -68,7 +68,7 @@ class LocalAgreement:
         self._heard.clear()
         return update
 
-    def _open(self, chunk: Chunk) -> list[Word]:
+    def _open(self, chunk: Chunk) -> list[StreamWord]:
         """Return the words of a chunk that are not committed yet."""
         words = [word for word in chunk.words if key(word.text)]
         if not self._committed:
@@ -80,10 +80,10 @@ class LocalAgreement:
                 return words[index + 1 :]
         return [word for word in words if word.start >= last.end - 2 * self.profile.jitter]
 
-    def _commit(self, words: list[Word], count: int) -> Update:
+    def _commit(self, words: list[StreamWord], count: int) -> Update:
         done = []
         for word in words[:count]:
             start = max(word.start, self._committed[-1].start if self._committed else word.start)
-            done.append(Word(word.text, start, max(word.end, start)))
+            done.append(StreamWord(word.text, start, max(word.end, start)))
             self._committed.append(done[-1])
         return Update(tuple(done), tuple(words[count:]))

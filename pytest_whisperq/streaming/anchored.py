@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from types import MappingProxyType
 
-from pytest_whisperq.streaming.chunks import Chunk, Update, Word
+from pytest_whisperq.streaming.chunks import Chunk, StreamWord, Update
 from pytest_whisperq.streaming.level import Level
 from pytest_whisperq.streaming.overlap import StreamProfile
 from pytest_whisperq.streaming.slots import Heard, Slot, Window, hear, pair
@@ -46,7 +46,7 @@ class TimeAnchoredMerge:
         jitter = self.profile.jitter
         self._guard = self.profile.edge + jitter
         self._tolerance = min(self.profile.repeat_spacing - 2 * jitter, max(4 * jitter + 1, 200))
-        self._committed: list[Word] = []
+        self._committed: list[StreamWord] = []
         self._slots: list[Slot] = []
         self._closed = 0  # so many of the slots, the first ones, are committed; they are kept to know their words again
         self._windows: dict[Window, set[int]] = {}  # what each window has said so far, every time it was decoded
@@ -56,7 +56,7 @@ class TimeAnchoredMerge:
         self._over = False
 
     @property
-    def committed(self) -> tuple[Word, ...]:
+    def committed(self) -> tuple[StreamWord, ...]:
         """Every word committed so far."""
         return tuple(self._committed)
 
@@ -169,8 +169,8 @@ class TimeAnchoredMerge:
                 index += 1
             self._slots.insert(index, slot)
 
-    def _commit(self, *, everything: bool = False) -> tuple[Word, ...]:
-        done: list[Word] = []
+    def _commit(self, *, everything: bool = False) -> tuple[StreamWord, ...]:
+        done: list[StreamWord] = []
         while self._closed < len(self._slots):
             slot = self._slots[self._closed]
             told, agree, known = slot.decide()
@@ -183,7 +183,7 @@ class TimeAnchoredMerge:
                 continue
             for word in told.words:
                 start = max(word.start, self._committed[-1].start if self._committed else word.start)
-                done.append(Word(word.text, start, max(word.end, start)))
+                done.append(StreamWord(word.text, start, max(word.end, start)))
                 self._committed.append(done[-1])
             slot.votes.clear()
             slot.key = told.key
@@ -195,8 +195,8 @@ class TimeAnchoredMerge:
             self._closed -= old
         return tuple(done)
 
-    def _tentative(self) -> tuple[Word, ...]:
-        found: list[Word] = []
+    def _tentative(self) -> tuple[StreamWord, ...]:
+        found: list[StreamWord] = []
         for slot in islice(self._slots, self._closed, None):
             told, _, _ = slot.decide()
             if told is not None:

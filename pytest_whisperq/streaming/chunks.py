@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
 
 
-class Word(NamedTuple):
+class StreamWord(NamedTuple):
     """A word as it was heard, with where it begins and ends, in milliseconds since the stream began."""
 
     text: str
@@ -29,7 +29,7 @@ class Chunk:
     seq: int
     start: int
     end: int
-    words: tuple[Word, ...] = ()
+    words: tuple[StreamWord, ...] = ()
     final: bool = False
 
     def __post_init__(self) -> None:
@@ -40,8 +40,8 @@ class Chunk:
 class Update(NamedTuple):
     """What a push changed: words that are final now, and all that may still change, which replace the last ones."""
 
-    committed: tuple[Word, ...] = ()
-    tentative: tuple[Word, ...] = ()
+    committed: tuple[StreamWord, ...] = ()
+    tentative: tuple[StreamWord, ...] = ()
 
 
 @runtime_checkable
@@ -49,7 +49,7 @@ class Merger(Protocol):
     """Makes one transcript of overlapping chunks. What it has committed it never takes back."""
 
     @property
-    def committed(self) -> tuple[Word, ...]:
+    def committed(self) -> tuple[StreamWord, ...]:
         """Every word committed so far."""
 
     def push(self, chunk: Chunk) -> Update:
@@ -77,7 +77,7 @@ def _spaceless(mark: str) -> bool:
     return unicodedata.name(mark, "").startswith(_NO_SPACES)
 
 
-def join(words: Iterable[Word]) -> str:
+def join(words: Iterable[StreamWord]) -> str:
     """Return the words as one text: a space between two, but none beside characters of scripts that use none."""
     texts = [text for word in words if (text := word.text.strip())]
     if not texts:

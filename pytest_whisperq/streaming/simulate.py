@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_whisperq.streaming.chunks import Chunk, Merger, Word
+from pytest_whisperq.streaming.chunks import Chunk, Merger, StreamWord
 from pytest_whisperq.streaming.overlap import StreamProfile
 from pytest_whisperq.system.errors import StreamError
 
@@ -26,11 +26,11 @@ class Event:
     sent: int
     done: float
     took: float
-    committed: tuple[Word, ...]
-    tentative: tuple[Word, ...]
+    committed: tuple[StreamWord, ...]
+    tentative: tuple[StreamWord, ...]
 
     @property
-    def shown(self) -> tuple[Word, ...]:
+    def shown(self) -> tuple[StreamWord, ...]:
         """All that a reader sees."""
         return self.committed + self.tentative
 

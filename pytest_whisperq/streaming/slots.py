@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pytest_whisperq.streaming.chunks import Word, key
+from pytest_whisperq.streaming.chunks import StreamWord, key
 
 Window = tuple[int, int]
 
@@ -25,7 +25,7 @@ class Heard(NamedTuple):
     """
 
     key: str
-    words: tuple[Word, ...]
+    words: tuple[StreamWord, ...]
     inside: bool
     depth: int
     retold: bool
@@ -130,7 +130,7 @@ def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, tolerance: 
     return found
 
 
-def hear(words: Sequence[Word], window: Window, inner: Window, known: Window) -> list[Heard]:
+def hear(words: Sequence[StreamWord], window: Window, inner: Window, known: Window) -> list[Heard]:
     """Return words of a window in order of time, cut to it, with how far inside they are; what is no word is left out.
 
     What lies in `known` earlier windows have had in their inside, or at its end.
@@ -144,6 +144,6 @@ def hear(words: Sequence[Word], window: Window, inner: Window, known: Window) ->
             inside = start >= inner[0] and end <= inner[1]
             depth = min(start - first, last - end)
             retold = known[0] <= start < min(inner[0], known[1])
-            found.append(Heard(spelled, (Word(word.text, start, end),), inside, depth, retold))
+            found.append(Heard(spelled, (StreamWord(word.text, start, end),), inside, depth, retold))
     found.sort(key=lambda heard: heard.words[0].start)
     return found

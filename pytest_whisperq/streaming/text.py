@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from pytest_whisperq.streaming.chunks import Chunk, Update, Word
+from pytest_whisperq.streaming.chunks import Chunk, StreamWord, Update
 from pytest_whisperq.streaming.level import Level
 
 
@@ -17,11 +17,11 @@ class TextMerge:
 
     def __init__(self, merge: Callable[[Sequence[str], Sequence[str]], Sequence[str]]) -> None:
         self._merge = merge
-        self._words: tuple[Word, ...] = ()
+        self._words: tuple[StreamWord, ...] = ()
         self._over = False
 
     @property
-    def committed(self) -> tuple[Word, ...]:
+    def committed(self) -> tuple[StreamWord, ...]:
         """Every word shown so far."""
         return self._words
 
@@ -33,7 +33,7 @@ class TextMerge:
         kept = 0
         while kept < min(len(texts), len(self._words)) and self._words[kept].text == texts[kept]:
             kept += 1
-        new = tuple(Word(text, chunk.start, chunk.end) for text in texts[kept:])
+        new = tuple(StreamWord(text, chunk.start, chunk.end) for text in texts[kept:])
         self._words = self._words[:kept] + new
         return Update(new, ())
 

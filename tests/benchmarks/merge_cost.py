@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from pytest_whisperq.streaming import Chunk, LocalAgreement, Merger, StreamProfile, TimeAnchoredMerge, Word
+from pytest_whisperq.streaming import Chunk, LocalAgreement, Merger, StreamProfile, StreamWord, TimeAnchoredMerge
 
 RATE, WINDOW, HOP = 3, 25_000, 1000
 PROFILE = StreamProfile(window=WINDOW, hop=HOP)
@@ -28,7 +28,7 @@ def chunks(seconds: int, seed: int) -> Iterator[Chunk]:
             start = index * 1000 // RATE + rng.randint(-40, 40)
             near = start < first + 250 or start + 250 > end - 250
             if not (near and rng.random() < 0.5):
-                heard.append(Word(words[index], max(first, start), min(end, start + 250)))
+                heard.append(StreamWord(words[index], max(first, start), min(end, start + 250)))
         yield Chunk(seq, first, end, tuple(heard))
 
 

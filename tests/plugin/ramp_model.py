@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq.backends import Clip, Hypothesis, Word
+from pytest_whisperq.backends import Clip, Hypothesis, TimedWord
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.speech.audio import SAMPLE_RATE
@@ -28,11 +28,11 @@ def position(clip: Clip) -> float:
     return round((float(clip.samples[0]) + 1) / 2 * LENGTH, 2)
 
 
-def inside(clip: Clip, names: Sequence[str]) -> tuple[Word, ...]:
+def inside(clip: Clip, names: Sequence[str]) -> tuple[TimedWord, ...]:
     begun, seconds = position(clip), len(clip.samples) / SAMPLE_RATE
     times = ((number, STEP * number - begun) for number in range(WORDS))
     return tuple(
-        Word(start=start, end=start + SPOKEN, text=NAMES[number % 10])
+        TimedWord(start=start, end=start + SPOKEN, text=NAMES[number % 10])
         for number, start in times
         if start > -0.01 and start + SPOKEN < seconds + 0.01 and NAMES[number % 10] in names
     )
@@ -41,7 +41,7 @@ def inside(clip: Clip, names: Sequence[str]) -> tuple[Word, ...]:
 class Aligner:
     """Knows when each word was said."""
 
-    def align(self, clip: Clip, said: str) -> tuple[Word, ...]:
+    def align(self, clip: Clip, said: str) -> tuple[TimedWord, ...]:
         return inside(clip, said.split())
 
 
@@ -74,7 +74,7 @@ def install(
 ) -> None:
     """Let int8 hear these words in windows and offline, and, ``deaf`` seconds from the ends of a window, none."""
 
-    def words(transcriber: ScriptedTranscriber, clip: Clip) -> tuple[Word, ...]:
+    def words(transcriber: ScriptedTranscriber, clip: Clip) -> tuple[TimedWord, ...]:
         seconds = len(clip.samples) / SAMPLE_RATE
         is_utterance = len(clip.samples) == round(STEP * EACH * SAMPLE_RATE)
         if transcriber.compute_type != "int8":

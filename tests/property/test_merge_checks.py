@@ -23,9 +23,9 @@ from pytest_whisperq.streaming import (
     Level,
     LocalAgreement,
     StreamProfile,
+    StreamWord,
     TimeAnchoredMerge,
     Update,
-    Word,
     english_tens,
     key,
 )
@@ -42,11 +42,11 @@ class Sound(TimeAnchoredMerge):
     def __init__(self, profile: StreamProfile) -> None:
         super().__init__(profile, numbers=english_tens)
 
-    def _spoil(self, word: Word) -> Word | None:
+    def _spoil(self, word: StreamWord) -> StreamWord | None:
         return word
 
     @property
-    def committed(self) -> tuple[Word, ...]:
+    def committed(self) -> tuple[StreamWord, ...]:
         return self._spoiled(super().committed)
 
     def push(self, chunk: Chunk) -> Update:
@@ -58,7 +58,7 @@ class Sound(TimeAnchoredMerge):
     def _told(self, update: Update) -> Update:
         return Update(self._spoiled(update.committed), self._spoiled(update.tentative))
 
-    def _spoiled(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+    def _spoiled(self, words: tuple[StreamWord, ...]) -> tuple[StreamWord, ...]:
         return tuple(found for word in words if (found := self._spoil(word)) is not None)
 
 
@@ -66,7 +66,7 @@ class TakesBack(Sound):
     """Shows what is committed without its last word whenever something is tentative."""
 
     @property
-    def committed(self) -> tuple[Word, ...]:
+    def committed(self) -> tuple[StreamWord, ...]:
         return super().committed[: -1 if any(not slot.secure for slot in self._slots) else None]
 
 
@@ -105,7 +105,7 @@ class NeverOver(Sound):
 class TimesOfTheWindow(Sound):
     """Counts times from the start of the latest window."""
 
-    def _spoil(self, word: Word) -> Word:
+    def _spoil(self, word: StreamWord) -> StreamWord:
         return word._replace(start=word.start - max(self._left, 0), end=word.end - max(self._left, 0))
 
 
@@ -120,7 +120,7 @@ class KeepsAll(Sound):
 class WaitsForTheEnd(Sound):
     """Commits when the stream is over."""
 
-    def _commit(self, *, everything: bool = False) -> tuple[Word, ...]:
+    def _commit(self, *, everything: bool = False) -> tuple[StreamWord, ...]:
         return super()._commit(everything=True) if everything else ()
 
 
@@ -156,14 +156,14 @@ class SharesItsMemory(Sound):
 class OnlyAscii(Sound):
     """Knows English alone."""
 
-    def _spoil(self, word: Word) -> Word | None:
+    def _spoil(self, word: StreamWord) -> StreamWord | None:
         return word if key(word.text).isascii() else None
 
 
 class WritesItsOwn(Sound):
     """Writes words as no window did."""
 
-    def _spoil(self, word: Word) -> Word:
+    def _spoil(self, word: StreamWord) -> StreamWord:
         return word._replace(text=f"{word.text}!")
 
 
@@ -177,14 +177,14 @@ class NoNumbers(Sound):
 class EndsAfterAnHour(Sound):
     """Says nothing of what comes after the first hour."""
 
-    def _spoil(self, word: Word) -> Word | None:
+    def _spoil(self, word: StreamWord) -> StreamWord | None:
         return word if word.start < 3_600_000 else None
 
 
 class HatesTheLetterQ(Sound):
     """Leaves a word out for how it is spelled."""
 
-    def _spoil(self, word: Word) -> Word | None:
+    def _spoil(self, word: StreamWord) -> StreamWord | None:
         return None if word.text.startswith("q") else word
 
 

@@ -25,9 +25,9 @@ from pytest_whisperq.streaming import (
     Level,
     LocalAgreement,
     StreamProfile,
+    StreamWord,
     TimeAnchoredMerge,
     Update,
-    Word,
     english_tens,
 )
 
@@ -69,11 +69,11 @@ def test_known_bad_merges_are_found_with_a_short_table(merge: type, name: str, l
 class Oracle:
     """Knows what was said, and commits a word once some window has come past its end."""
 
-    def __init__(self, truth: Sequence[Word]) -> None:
+    def __init__(self, truth: Sequence[StreamWord]) -> None:
         self._truth = truth
         self._end = -(10**12)
         self._over = False
-        self.committed: tuple[Word, ...] = ()
+        self.committed: tuple[StreamWord, ...] = ()
         self.state_size = 0
 
     def push(self, chunk: Chunk) -> Update:

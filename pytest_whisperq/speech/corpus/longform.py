@@ -4,7 +4,7 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 
-from pytest_whisperq.speech.audio import AudioSource
+from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource
 from pytest_whisperq.speech.corpus.load import EMBEDDED, load_corpus
 from pytest_whisperq.speech.corpus.rows import utterance
 from pytest_whisperq.speech.corpus.types import Corpus, Utterance
@@ -12,8 +12,6 @@ from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 
 OPTION = "--whisperq-long-form"
-WINDOW = 30.0
-"""Seconds that a Whisper hears at once. What is said in one window is lost together when a model loops there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ def load_long_form(location: str = EMBEDDED) -> Corpus:
         if languages.setdefault(item.audio.label, item.language) != item.language:
             raise CorpusError(f"{item.where}: {item.audio.label} is in two languages; split it, or leave them out")
     ordered = sorted(corpus.speech, key=lambda item: (item.audio.label, item.audio.offset))
-    windows = (f"{item.audio.label}@{int(item.audio.offset // WINDOW)}" for item in ordered)
+    windows = (f"{item.audio.label}@{int(item.audio.offset // WINDOW_SECONDS)}" for item in ordered)
     items = (replace(item, cluster=window) for item, window in zip(ordered, windows, strict=True))
     return Corpus(name=corpus.name, utterances=tuple(items))
 

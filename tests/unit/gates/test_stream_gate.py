@@ -9,7 +9,7 @@ import pytest
 import ramp_model
 from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_recording
 
-from pytest_whisperq.backends import Clip, Word
+from pytest_whisperq.backends import Clip, TimedWord
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.commands.stream import show
 from pytest_whisperq.gates.runner import GateRunner
@@ -89,7 +89,7 @@ def test_a_model_that_tells_no_times_is_aligned_off_the_clock(
     # Only aligning takes time, so that whatever computing there is would be the aligner's.
     monkeypatch.setattr("pytest_whisperq.gates.streams.time.perf_counter", lambda: 0.02 * len(aligned))
 
-    def align(aligner: Aligner, clip: Clip, said: Any) -> tuple[Word, ...]:
+    def align(aligner: Aligner, clip: Clip, said: Any) -> tuple[TimedWord, ...]:
         aligned.append(said)
         return inside(clip, said.split() if isinstance(said, str) else NAMES)
 
@@ -175,7 +175,7 @@ def test_words_of_a_language_without_spaces_are_its_characters(
 ) -> None:
     """Some runtimes tell a token of two characters as one word; references have one character each."""
     install(monkeypatch)
-    told = (Word(start=0.2, end=0.6, text="我们"), Word(start=0.7, end=0.8, text="OpenAI"))
+    told = (TimedWord(start=0.2, end=0.6, text="我们"), TimedWord(start=0.7, end=0.8, text="OpenAI"))
     monkeypatch.setattr(ScriptedTranscriber, "transcribe_words", lambda *_: told)
     listing = write_recording(tmp_path)
     listing.write_text(listing.read_text().replace('"en"', '"zh"'))
@@ -205,7 +205,7 @@ def test_each_window_is_decoded_once_after_the_first_which_warms_up(
     heard: list[tuple[str, float, int]] = []
     plain = ramp_model.inside
 
-    def inside(clip: Clip, names: Any) -> tuple[Word, ...]:
+    def inside(clip: Clip, names: Any) -> tuple[TimedWord, ...]:
         heard.append((type(names).__name__, ramp_model.position(clip), len(clip.samples)))
         return plain(clip, names)
 

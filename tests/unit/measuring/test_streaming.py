@@ -7,19 +7,21 @@ import pytest
 
 from pytest_whisperq.measuring.edges import measure_profile
 from pytest_whisperq.measuring.streaming import average_lagging, commit_lags, computing, stability
-from pytest_whisperq.streaming import Chunk, StreamProfile, Word
+from pytest_whisperq.streaming import Chunk, StreamProfile, StreamWord
 from pytest_whisperq.streaming.overlap import widened
 from pytest_whisperq.streaming.simulate import Event, windows
 from pytest_whisperq.system.errors import StreamError
 
-ONE, TWO, THREE = Word("one", 0, 500), Word("two", 500, 900), Word("three", 1000, 1500)
+ONE, TWO, THREE = StreamWord("one", 0, 500), StreamWord("two", 500, 900), StreamWord("three", 1000, 1500)
 
 
 def plain(text: str) -> str:
     return text.lower()
 
 
-def event(sent: int, committed: tuple[Word, ...] = (), tentative: tuple[Word, ...] = (), took: float = 100.0) -> Event:
+def event(
+    sent: int, committed: tuple[StreamWord, ...] = (), tentative: tuple[StreamWord, ...] = (), took: float = 100.0
+) -> Event:
     return Event(sent, sent + took, took, committed, tentative)
 
 
@@ -41,7 +43,7 @@ def test_a_word_heard_as_another_has_a_lag_and_a_lost_one_none() -> None:
 
 
 def test_words_are_aligned_as_the_normalizer_spells_them() -> None:
-    heard = Word("ONE,", 0, 500)
+    heard = StreamWord("ONE,", 0, 500)
     assert commit_lags((ONE,), [event(2000, (heard,))], lambda text: plain(text).strip(","), computing=False) == [1500]
 
 
@@ -91,10 +93,10 @@ def test_computing_falls_behind_and_catches_up() -> None:
     assert found.redecoded == pytest.approx(3.0)
 
 
-def stream(edge: int, off: int, profile: StreamProfile) -> tuple[list[Chunk], tuple[Word, ...]]:
+def stream(edge: int, off: int, profile: StreamProfile) -> tuple[list[Chunk], tuple[StreamWord, ...]]:
     """Two minutes of different words, garbled within ``edge`` ms of the windows' ends, times up to ``off`` ms off."""
     chance = random.Random(0)
-    truth = tuple(Word(f"word{number}", 400 * number, 400 * number + 300) for number in range(300))
+    truth = tuple(StreamWord(f"word{number}", 400 * number, 400 * number + 300) for number in range(300))
     chunks = []
     spans = windows(120_000, profile)
     for number, (start, end) in enumerate(spans):
@@ -103,7 +105,7 @@ def stream(edge: int, off: int, profile: StreamProfile) -> tuple[list[Chunk], tu
             if start <= word.start and word.end <= end:
                 inside = (start == 0 or word.start - start >= edge) and (end == 120_000 or end - word.end >= edge)
                 moved = (word.start + chance.randint(-off, off), word.end + chance.randint(-off, off))
-                words.append(Word(word.text if inside else "garbage", *moved))
+                words.append(StreamWord(word.text if inside else "garbage", *moved))
         chunks.append(Chunk(number, start, end, tuple(words), number + 1 == len(spans)))
     return chunks, truth
 
@@ -135,8 +137,8 @@ def test_a_few_words_do_not_measure_a_model() -> None:
         measure_profile([(chunks[:3], truth)], profile)
 
 
-@pytest.mark.parametrize("said", [(), (Word("garbage", 0, 100),)])
-def test_a_model_that_hears_nothing_right_is_not_measured_as_perfect(said: tuple[Word, ...]) -> None:
+@pytest.mark.parametrize("said", [(), (StreamWord("garbage", 0, 100),)])
+def test_a_model_that_hears_nothing_right_is_not_measured_as_perfect(said: tuple[StreamWord, ...]) -> None:
     profile = StreamProfile()
     chunks, truth = stream(0, 0, profile)
     deaf = [

@@ -8,11 +8,11 @@ import pytest
 
 from pytest_whisperq.measuring.timeline import timeline
 from pytest_whisperq.reporting.timeline import draw
-from pytest_whisperq.streaming import Word
+from pytest_whisperq.streaming import StreamWord
 from pytest_whisperq.streaming.simulate import Event
 from pytest_whisperq.system.errors import MissingDependency, StreamError
 
-ONE, TWO = Word("one", 100, 500), Word("two", 600, 900)
+ONE, TWO = StreamWord("one", 100, 500), StreamWord("two", 600, 900)
 EVENTS = (
     Event(1000, 1100.0, 100.0, (), (ONE,)),
     Event(2000, 2100.0, 100.0, (ONE,), (TWO._replace(text="too"),)),
@@ -28,13 +28,17 @@ def test_a_word_is_shown_when_it_first_stands_there_and_committed_later() -> Non
 
 
 def test_an_equal_word_far_away_is_not_the_same_one() -> None:
-    later = Word("one", 5000, 5400)
+    later = StreamWord("one", 5000, 5400)
     events = (Event(1000, 1100.0, 0.0, (ONE,), ()), Event(6000, 6100.0, 0.0, (ONE, later), ()))
     assert [word.shown for word in timeline(events)] == [1100.0, 6100.0]
 
 
 def test_a_picture_has_every_word_as_text_whatever_it_is(tmp_path: Path) -> None:
-    strange = [Word("<script>alert(1)</script>", 100, 500), Word("$x^2$ & 5 $", 600, 900), Word("日本", 35_000, 35_400)]
+    strange = [
+        StreamWord("<script>alert(1)</script>", 100, 500),
+        StreamWord("$x^2$ & 5 $", 600, 900),
+        StreamWord("日本", 35_000, 35_400),
+    ]
     path = tmp_path / "timeline.svg"
     draw("a model", (Event(36_000, 36_100.0, 100.0, tuple(strange), ()),) * 2, path)
     texts = "".join(ElementTree.parse(path).getroot().itertext())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.backends import Segment, TimedText, Word
+from pytest_whisperq.backends import Segment, TimedText, TimedWord
 from pytest_whisperq.measuring.timestamps import Drift, measure_drift, segment_shifts, timed_pairs, word_shifts
 from pytest_whisperq.speech import normalizers
 
@@ -22,8 +22,8 @@ def segments(times: Times) -> tuple[Segment, ...]:
     return tuple(Segment(start=start, end=end, text=text) for start, end, text in times)
 
 
-def words(times: Times) -> tuple[Word, ...]:
-    return tuple(Word(start=start, end=end, text=text) for start, end, text in times)
+def words(times: Times) -> tuple[TimedWord, ...]:
+    return tuple(TimedWord(start=start, end=end, text=text) for start, end, text in times)
 
 
 def drift(shifts: Sequence[Sequence[float]], max_shift: float = 0.2) -> Drift:

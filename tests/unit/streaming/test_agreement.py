@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.streaming import Chunk, Level, LocalAgreement, StreamProfile, Word, join
+from pytest_whisperq.streaming import Chunk, Level, LocalAgreement, StreamProfile, StreamWord, join
 from pytest_whisperq.streaming.simulate import windows
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=0, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
 
 
-def at(start: int, text: str = "so", length: int = 100) -> Word:
-    return Word(text, start, start + length)
+def at(start: int, text: str = "so", length: int = 100) -> StreamWord:
+    return StreamWord(text, start, start + length)
 
 
 def test_it_claims_to_survive_inexact_times() -> None:
@@ -79,8 +79,8 @@ def test_words_wait_for_agreement_while_the_next_window_holds_them_or_as_told(la
 
 def test_times_do_not_fall_where_windows_tell_them_otherwise() -> None:
     merge = LocalAgreement(replace(PROFILE, votes=1))
-    merge.push(Chunk(0, 0, 1000, (at(300), at(500), Word("it", 480, 490))))
-    assert merge.committed == (at(300), at(500), Word("it", 500, 500))
+    merge.push(Chunk(0, 0, 1000, (at(300), at(500), StreamWord("it", 480, 490))))
+    assert merge.committed == (at(300), at(500), StreamWord("it", 500, 500))
 
 
 def test_it_keeps_the_windows_that_vote_and_nothing_after_the_end() -> None:
@@ -123,8 +123,8 @@ def test_a_word_on_which_windows_never_agree_does_not_hold_up_those_behind_it() 
     merge = LocalAgreement(profile)
     spans = windows(20_000, profile)
     for number, (start, end) in enumerate(spans):
-        said = [Word(f"w{n}", 500 * n, 500 * n + 400) for n in range(40)]
-        said[2] = Word(("color", "colour")[number % 2], 1000, 1400)
+        said = [StreamWord(f"w{n}", 500 * n, 500 * n + 400) for n in range(40)]
+        said[2] = StreamWord(("color", "colour")[number % 2], 1000, 1400)
         whole = tuple(word for word in said if start <= word.start and word.end <= end)
         merge.push(Chunk(number, start, end, whole, final=number + 1 == len(spans)))
     merge.flush()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.streaming import Chunk, Level, StreamProfile, TimeAnchoredMerge, Word, join
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord, TimeAnchoredMerge, join
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
 GUARD = PROFILE.edge + PROFILE.jitter
@@ -15,8 +15,8 @@ def merge(**changes: int) -> TimeAnchoredMerge:
     return TimeAnchoredMerge(replace(PROFILE, **changes))
 
 
-def at(start: int, text: str = "so", length: int = 100) -> Word:
-    return Word(text, start, start + length)
+def at(start: int, text: str = "so", length: int = 100) -> StreamWord:
+    return StreamWord(text, start, start + length)
 
 
 def test_it_claims_to_survive_all_that_can_be_survived() -> None:
@@ -128,9 +128,14 @@ def test_garbage_at_an_end_does_not_move_a_word() -> None:
 
 
 def test_words_are_cut_to_their_window_and_put_in_order() -> None:
-    heard = (Word("three", 900, 5000), Word("two", 600, 500), Word("one", -100, 300), Word("…", 700, 800))
+    heard = (
+        StreamWord("three", 900, 5000),
+        StreamWord("two", 600, 500),
+        StreamWord("one", -100, 300),
+        StreamWord("…", 700, 800),
+    )
     told = merge(votes=1).push(Chunk(0, 0, 2000, heard, True)).committed
-    assert told == (Word("one", 0, 300), Word("two", 600, 600), Word("three", 900, 2000))
+    assert told == (StreamWord("one", 0, 300), StreamWord("two", 600, 600), StreamWord("three", 900, 2000))
 
 
 @pytest.mark.parametrize("apart", [0, 2 * PROFILE.jitter])
@@ -169,8 +174,8 @@ def test_a_word_may_begin_before_the_last_one_ends_by_as_much_as_times_are_off(e
 def test_words_that_overlap_are_told_one_after_the_other() -> None:
     one = merge(votes=1)
     one.push(Chunk(0, 0, 1000, (at(400, length=300),)))
-    one.push(Chunk(1, 0, 2000, (at(400, length=300), Word("then", 660, 690))))
-    assert one.committed == (at(400, length=300), Word("then", 660, 690))
+    one.push(Chunk(1, 0, 2000, (at(400, length=300), StreamWord("then", 660, 690))))
+    assert one.committed == (at(400, length=300), StreamWord("then", 660, 690))
 
 
 @pytest.mark.parametrize(("lag", "wait"), [(None, PROFILE.window), (1500, 1500)])

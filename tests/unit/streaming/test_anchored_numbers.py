@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, english_tens, join
+from pytest_whisperq.streaming import Chunk, StreamProfile, StreamWord, TimeAnchoredMerge, english_tens, join
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
 
 
-def at(start: int, text: str, length: int = 100) -> Word:
-    return Word(text, start, start + length)
+def at(start: int, text: str, length: int = 100) -> StreamWord:
+    return StreamWord(text, start, start + length)
 
 
 def numbered(votes: int = 2) -> TimeAnchoredMerge:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join
+from pytest_whisperq.streaming import Chunk, StreamProfile, StreamWord, TimeAnchoredMerge, join
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
 """The inside of a window begins 220 ms behind its start and ends 220 ms before its end."""
@@ -14,8 +14,8 @@ def merge(**changes: int) -> TimeAnchoredMerge:
     return TimeAnchoredMerge(replace(PROFILE, **changes))
 
 
-def at(start: int, text: str = "so", length: int = 100) -> Word:
-    return Word(text, start, start + length)
+def at(start: int, text: str = "so", length: int = 100) -> StreamWord:
+    return StreamWord(text, start, start + length)
 
 
 def said(one: TimeAnchoredMerge) -> str:
@@ -50,7 +50,7 @@ def test_times_do_not_fall_where_windows_tell_them_otherwise() -> None:
     one = merge(votes=1)
     one.push(Chunk(0, 0, 2000, (at(400), at(700, "a", 10))))
     one.push(Chunk(1, 0, 2100, (at(400), at(672, "a", 10), at(680, "b", 10))))
-    assert one.committed == (at(400), at(700, "a", 10), Word("b", 700, 700))
+    assert one.committed == (at(400), at(700, "a", 10), StreamWord("b", 700, 700))
 
 
 def test_two_words_that_a_late_window_alone_heard_come_before_the_others() -> None:

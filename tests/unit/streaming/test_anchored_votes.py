@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pytest_whisperq.streaming import Chunk, StreamProfile, TimeAnchoredMerge, Word, join
+from pytest_whisperq.streaming import Chunk, StreamProfile, StreamWord, TimeAnchoredMerge, join
 
 PROFILE = StreamProfile(window=4000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=3)
 """The inside of a window begins 220 ms behind its start and ends 220 ms before its end."""
@@ -12,8 +12,8 @@ def merge(**changes: int) -> TimeAnchoredMerge:
     return TimeAnchoredMerge(replace(PROFILE, **changes))
 
 
-def at(start: int, text: str = "so", length: int = 100) -> Word:
-    return Word(text, start, start + length)
+def at(start: int, text: str = "so", length: int = 100) -> StreamWord:
+    return StreamWord(text, start, start + length)
 
 
 def test_what_most_windows_heard_is_proposed_though_the_latest_heard_otherwise() -> None:
@@ -67,7 +67,7 @@ def test_garbage_at_the_start_of_a_window_does_not_keep_garbage_at_the_end_of_th
     """Found by the soak: the second window has the place in its inside."""
     one = TimeAnchoredMerge(StreamProfile(window=1000, hop=500, edge=100, jitter=0, longest_word=300, votes=1))
     one.push(Chunk(0, 0, 1000, ()))
-    one.push(Chunk(1, 500, 1500, (Word("thanks", 1199, 1499),)))
-    one.push(Chunk(2, 1000, 2000, (Word("thanks", 1000, 1040), Word("a", 1580, 1660))))
+    one.push(Chunk(1, 500, 1500, (StreamWord("thanks", 1199, 1499),)))
+    one.push(Chunk(2, 1000, 2000, (StreamWord("thanks", 1000, 1040), StreamWord("a", 1580, 1660))))
     one.flush()
     assert join(one.committed) == "a"

@@ -9,9 +9,9 @@ from pytest_whisperq.streaming import (
     LocalAgreement,
     Merger,
     StreamProfile,
+    StreamWord,
     TextMerge,
     TimeAnchoredMerge,
-    Word,
     english_tens,
     join,
     key,
@@ -20,8 +20,8 @@ from pytest_whisperq.streaming import (
 from pytest_whisperq.system.errors import StreamError
 
 
-def words(text: str, step: int = 300) -> tuple[Word, ...]:
-    return tuple(Word(part, index * step, index * step + 250) for index, part in enumerate(text.split()))
+def words(text: str, step: int = 300) -> tuple[StreamWord, ...]:
+    return tuple(StreamWord(part, index * step, index * step + 250) for index, part in enumerate(text.split()))
 
 
 def test_a_chunk_that_ends_before_it_starts_is_an_error() -> None:
@@ -49,7 +49,7 @@ def test_what_is_no_word_has_no_key() -> None:
     ],
 )
 def test_texts_are_joined_as_their_script_does(texts: list[str], joined: str) -> None:
-    assert join(Word(text, 0, 0) for text in texts) == joined
+    assert join(StreamWord(text, 0, 0) for text in texts) == joined
 
 
 def test_tens_and_ones_are_a_number_and_nothing_else_is() -> None:
@@ -104,14 +104,14 @@ def test_a_window_that_is_decoded_again_votes_once() -> None:
 def test_windows_that_never_agree_are_not_waited_for() -> None:
     merge = TimeAnchoredMerge(StreamProfile(votes=2), max_lag=5000)
     for number in range(8):
-        merge.push(Chunk(number, 0, 1000 * (number + 2), (Word(f"w{number}", 100, 400),)))
+        merge.push(Chunk(number, 0, 1000 * (number + 2), (StreamWord(f"w{number}", 100, 400),)))
     assert len(merge.committed) == 1
 
 
 def test_a_number_is_one_word_of_two() -> None:
     merge = TimeAnchoredMerge(StreamProfile(votes=2), numbers=english_tens)
     spoken = words("room twenty five please")
-    digits = (spoken[0], Word("25", 300, 850), spoken[3])
+    digits = (spoken[0], StreamWord("25", 300, 850), spoken[3])
     for number, heard in enumerate((spoken, digits, spoken)):
         merge.push(Chunk(number, 0, 2500 + 500 * number, heard, number == 2))
     merge.flush()
@@ -120,6 +120,6 @@ def test_a_number_is_one_word_of_two() -> None:
 
 def test_a_window_that_is_decoded_again_may_move_a_word_to_its_end() -> None:
     merge = TimeAnchoredMerge(StreamProfile(votes=2))
-    merge.push(Chunk(0, 0, 3000, (Word("so", 2400, 2600),)))
-    merge.push(Chunk(0, 0, 3000, (Word("so", 2500, 2950),)))
+    merge.push(Chunk(0, 0, 3000, (StreamWord("so", 2400, 2600),)))
+    merge.push(Chunk(0, 0, 3000, (StreamWord("so", 2500, 2950),)))
     assert join(merge.flush().committed) == "so"

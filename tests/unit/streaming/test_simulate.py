@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_whisperq.streaming import Chunk, LocalAgreement, StreamProfile, Word
+from pytest_whisperq.streaming import Chunk, LocalAgreement, StreamProfile, StreamWord
 from pytest_whisperq.streaming.simulate import play, windows
 from pytest_whisperq.system.errors import StreamError
 
@@ -25,7 +25,7 @@ def test_nothing_cannot_be_streamed() -> None:
 
 
 def test_a_window_waits_for_its_sound_and_for_the_one_before() -> None:
-    word = Word("one", 100, 400)
+    word = StreamWord("one", 100, 400)
     chunks = [Chunk(0, 0, 1000, (word,)), Chunk(1, 0, 2000, (word,)), Chunk(2, 0, 3000, (word,), final=True)]
     events = play(chunks, [1500.0, 200.0, 100.0], LocalAgreement(PROFILE))
     assert [event.done for event in events] == [2500.0, 2700.0, 3100.0, 3100.0]

@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from pytest_whisperq.streaming import Word
+from pytest_whisperq.streaming import StreamWord
 from pytest_whisperq.streaming.slots import OTHER, SECURE, Heard, Slot, pair
 
 TOLERANCE = 200
@@ -43,7 +43,7 @@ def test_of_all_ways_to_pair_words_with_places_one_is_taken_that_is_worth_most()
     for case in range(400):
         words, places = (sorted(rng.randrange(500) for _ in range(rng.randrange(5))) for _ in range(2))
         heard = [
-            Heard(text := rng.choice("abc"), (Word(text, start, start + 50),), rng.random() < 0.6, 0, False)
+            Heard(text := rng.choice("abc"), (StreamWord(text, start, start + 50),), rng.random() < 0.6, 0, False)
             for start in words
         ]
         slots = [Slot(start, start + 50, rng.choice("abc"), secure=rng.random() < 0.6) for start in places]
@@ -57,7 +57,7 @@ def test_of_all_ways_to_pair_words_with_places_one_is_taken_that_is_worth_most()
 
 
 def test_a_word_belongs_to_no_place_that_is_as_far_as_the_tolerance() -> None:
-    word = Heard("a", (Word("a", 1000, 1050),), True, 0, False)
+    word = Heard("a", (StreamWord("a", 1000, 1050),), True, 0, False)
     near, far = Slot(1199, 1250, "a"), Slot(1200, 1250, "a")
     assert pair([word], [near], 0, TOLERANCE) == [0]
     assert pair([word], [far], 0, TOLERANCE) == [-1]

@@ -1,0 +1,104 @@
+"""What a loaded model can do: `Transcriber` is what every backend's models can, each other protocol one ability more.
+
+A gate that needs an ability asks ``isinstance(transcriber, TellsTimes)``: a backend has it by having the method. All of
+them decode greedily, like `Transcriber.transcribe`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from pytest_whisperq.backends.values import Clip, Hypothesis, TimedText, TimedWord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Transcriber(Protocol):
+    """A loaded model. ``compute_type`` is read back from the runtime, never assumed."""
+
+    compute_type: str
+
+    def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch greedily, task transcribe, without timestamps; one hypothesis a clip, in order.
+
+        A clip without a language is decoded in the one detected.
+        """
+        ...
+
+
+@runtime_checkable
+class MixesTypes(Protocol):
+    """A runtime that executes layers in several types. ``operations`` says how many in which, for people to read."""
+
+    operations: str
+
+
+@runtime_checkable
+class SharesProcessors(Protocol):
+    """A runtime that computes elsewhere than in torch, and says how many threads torch may have beside it.
+
+    Mostly 1: torch's threads spin for a while after what they did, on the processors that the runtime's then wait for.
+    """
+
+    torch_threads: int
+
+
+@runtime_checkable
+class HearsLong(Protocol):
+    """Hears recordings of any length."""
+
+    def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+        """Return what is said in ``samples``, shape (n,), 16 kHz mono, in its own way from window to window."""
+        ...
+
+
+@runtime_checkable
+class TellsTimes(Protocol):
+    """Says when it hears what."""
+
+    def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
+        """Decode a batch with timestamps; one text a clip, in order."""
+        ...
+
+
+@runtime_checkable
+class TellsWordTimes(Protocol):
+    """Finds out when words are said, rather than spreading them evenly: what streams are merged by."""
+
+    def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
+        """Decode one clip into words with their times."""
+        ...
+
+
+@runtime_checkable
+class Aligns(Protocol):
+    """Finds out when the words of a text that is known were said."""
+
+    def align(self, clip: Clip, said: "str | Sequence[int]") -> tuple[TimedWord, ...]:
+        """Return the words of a text, or of token ids, with their times."""
+        ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A transcriber whose stages can be timed apart, one clip of one window at a time, for the speed gates.
+
+    What one method returns goes into the next, in whatever form the runtime takes it.
+    """
+
+    def prepare(self, clip: Clip) -> Any:
+        """Return the features of a clip, padded to the model's 30 s window."""
+        ...
+
+    def encode(self, features: Any) -> Any:
+        """Run the encoder over the window. What it returns has to outlive the next call."""
+        ...
+
+    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+        """Let the decoder say ``tokens``, one after the other, whatever it would say itself; the clip has a language.
+
+        A runtime that takes no tokens from outside says as many of its own: a step costs the same for any token.
+        Raises `DecodeError` if it said more or fewer.
+        """
+        ...

@@ -1,0 +1,74 @@
+"""What goes into a transcriber and what comes out of one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """What a transcriber hears: samples of shape (n,), 16 kHz mono float32; language None means detect.
+
+    At most 30 s (n ≤ 480,000), but for a long recording.
+    """
+
+    samples: "NDArray[np.float32]"
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """What a model said about one clip. ``tokens`` are the generated ids without prompt and end of text.
+
+    ``language`` is the one the model detects, whatever language it was told; None for a model that knows only one.
+    """
+
+    text: str
+    tokens: tuple[int, ...] = ()
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedWord:
+    """One word and when it was said, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """What was said between two times, in seconds; words only where they were asked for."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[TimedWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedText:
+    """What a model said about one clip and when. No words where the runtime cannot tell their times."""
+
+    segments: tuple[Segment, ...]
+    words: tuple[TimedWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What static quantization measures activations on.
+
+    ``summary`` says it to people, ``identity`` digests clips and settings, ``clips`` decodes the audio when called.
+    ``alphas`` are the SmoothQuant strengths of encoder and decoder: 0 leaves outliers in the activations, 1 moves them
+    into the weights (Xiao et al., arXiv:2211.10438).
+    """
+
+    summary: str
+    identity: str
+    clips: Callable[[], list[Clip]]
+    alphas: tuple[float, float]
