@@ -27,7 +27,6 @@ class ScriptedBackend(Backend):
     """Plays back hypotheses."""
 
     name = "scripted"
-    extra = "test"
     precisions: Mapping[str, str] = MappingProxyType({"float32": "float32", "int8": "int8", "int4-sym": "int4"})
     recommended = "int8"
     weights = ("scripted.json",)
