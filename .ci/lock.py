@@ -49,7 +49,9 @@ def resolve(present: str, *options: str) -> str:
         output = Path(folder, "resolved.txt")
         output.write_text(present, encoding="utf-8")
         command = ["uv", "pip", "compile", "pyproject.toml", "--all-extras", *TARGET, *options]
-        subprocess.run([*command, "--no-header", "--no-annotate", "--quiet", "--output-file", output], check=True, cwd=ROOT)
+        subprocess.run(
+            [*command, "--no-header", "--no-annotate", "--quiet", "--output-file", output], check=True, cwd=ROOT
+        )
         return output.read_text(encoding="utf-8")
 
 
