@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -39,6 +40,19 @@ def test_the_wheel_carries_suites_model_and_recordings_and_installs_one_package(
         "pytest_whisperq/data/audio/README.md",
     ):
         assert name in names
+
+
+def test_the_source_distribution_carries_what_tests_and_contributors_read(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "action.yml", "mkdocs.yml", "tox.ini"):
+        assert name in names
+    for name in (".ci/lock.py", ".ci/run", ".github/workflows/ci.yml", "docs/ci.md", "tests/conftest.py"):
+        assert name in names
+    assert {path.name for path in ROOT.glob("constraints*.txt")} <= names
 
 
 def test_an_installed_plugin_gates_from_any_directory(wheel: Path, tmp_path: Path) -> None:
