@@ -111,12 +111,11 @@ def check_precision(backend: "Backend", precision: str) -> None:
 def check_installed(backend: "Backend") -> None:
     """Raise `MissingDependency` with the install line when a package of ``backend`` is absent."""
     if absent := optional_imports.missing(backend.modules):
-        how = (
-            f"Run: {optional_imports.install_line(backend.extra)}"
-            if backend.extra
-            else f"Run: pip install {' '.join(absent)}"
+        line = optional_imports.install_line(backend.extra) if backend.extra else f"pip install {' '.join(absent)}"
+        raise MissingDependency(
+            f"backend {backend.name!r} needs {', '.join(absent)}, not installed",
+            remedy=f"{optional_imports.RUN}{line}",
         )
-        raise MissingDependency(f"backend {backend.name!r} needs {', '.join(absent)}, not installed. {how}")
 
 
 def _checked(name: str, factory: Any) -> "Backend":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +22,8 @@ ROOM = 2 * 10**9
 """Bytes that a cache should have: a build of whisper-small takes a gigabyte, and as much aside."""
 
 _PATIENCE = 180  # seconds an import may take on a cold disk
+
+_UNLOADABLE = 3  # how the process ends that says why modules cannot be imported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,33 +99,47 @@ def _backend(name: str) -> Symptom:
         backend: Backend = get_backend(name)
         check_installed(backend)
     except MissingDependency as error:
-        return Symptom(name=name, found="not installed", fix=str(error).partition("Run: ")[2], is_optional=True)
+        fix = error.remedy.removeprefix(optional_imports.RUN)
+        return Symptom(name=name, found="not installed", fix=fix, is_optional=True)
     except WhisperqError as error:
-        return Symptom(name=name, found=str(error), fix="mend or uninstall the package that brings it")
+        return Symptom(name=name, found=error.what, fix=error.remedy or "mend or uninstall the package that brings it")
     found = ", ".join(f"{one} {version}" for one, version in machine.versions(backend.distributions).items())
-    if problem := _unloadable(backend.modules, backend.extra):
-        advice = problem.rpartition("Run: ")[2] if "Run: " in problem else ""
-        extra = optional_imports.install_line(backend.extra) if backend.extra else "reinstall it"
-        return Symptom(name=name, found=problem, fix=advice or f"in a fresh environment, {extra}")
+    problem, fix = _unloadable(backend.modules, backend.extra)
+    if problem:
+        line = (
+            f"{optional_imports.RUN}{optional_imports.install_line(backend.extra)}" if backend.extra else "reinstall it"
+        )
+        return Symptom(name=name, found=problem, fix=fix.removeprefix(optional_imports.RUN) or line)
     unfit = backend.falls_back()
     runs = [precision for precision in backend.precisions if precision not in unfit]
     return Symptom(name=name, found=f"{found}; runs {', '.join(runs)}")
 
 
 @cache
-def _unloadable(modules: tuple[str, ...], extra: str) -> str:
-    """Import modules in a process of their own, and return why they cannot be; "" if they can."""
-    script = f"from pytest_whisperq.commands.doctor import load; load({modules!r}, {extra!r})"
+def _unloadable(modules: tuple[str, ...], extra: str) -> tuple[str, str]:
+    """Import modules in a process of their own, and return why they cannot be ("" if they can) and what to do."""
+    script = f"from pytest_whisperq.commands.doctor import try_to_load; try_to_load({modules!r}, {extra!r})"
     try:
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, timeout=_PATIENCE, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"{', '.join(modules)}: not imported within {_PATIENCE} s"
+        return f"{', '.join(modules)}: not imported within {_PATIENCE} s", ""
     if not done.returncode:
-        return ""
-    last = (done.stderr.strip().splitlines() or [f"the interpreter died with {done.returncode}"])[-1]
-    return last.rpartition("MissingDependency: ")[2]
+        return "", ""
+    if done.returncode == _UNLOADABLE:
+        what, remedy = json.loads(done.stdout.splitlines()[-1])  # modules may write before
+        return what, remedy
+    return (done.stderr.strip().splitlines() or [f"the interpreter died with {done.returncode}"])[-1], ""
+
+
+def try_to_load(modules: tuple[str, ...], extra: str) -> None:
+    """Import modules, as a backend would; write why they cannot be and what to do, as JSON, and end the process."""
+    try:
+        load(modules, extra)
+    except MissingDependency as error:
+        print(json.dumps([error.what, error.remedy]), flush=True)
+        os._exit(_UNLOADABLE)  # nothing that a half-imported module has registered gets to write below it
 
 
 def load(modules: tuple[str, ...], extra: str) -> None:

@@ -66,9 +66,9 @@ class StreamError(WhisperqError):
     """Windows of a stream overlap too little, or times are too inexact, for a merge to be right."""
 
 
-def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
+def unknown(kind: str, value: str, valid: Iterable[str], *, where: str = "") -> ConfigError:
     """Return the error for a value outside a fixed set, with the nearest valid one; ``kind`` opens the sentence."""
     names = sorted(valid)
     near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return ConfigError(f"{kind} {value!r}{hint}; valid: {', '.join(names) or 'none'}")
+    return ConfigError(f"{kind} {value!r}{hint}", where=where, remedy=f"valid: {', '.join(names) or 'none'}")

@@ -42,7 +42,8 @@ class Extensions:
         for entry in metadata.entry_points(group=self._group):
             if entry.name in (*self.built_in, *found, *self._reserved):
                 raise ConfigError(
-                    f"the {self.kind} name {entry.name!r} of {entry.value} is taken; uninstall one of the packages"
+                    f"the {self.kind} name {entry.name!r} of {entry.value} is taken",
+                    remedy="uninstall one of the packages",
                 )
             found[entry.name] = entry.value
         return found
@@ -60,7 +61,9 @@ class Extensions:
         for group in groups:
             for name, own in group.items():
                 if name in (*self.built_in, *self.installed, *fresh, *self._reserved):
-                    raise ConfigError(f"{self._hook}: the name {name!r} is taken; give the {self.kind} another")
+                    raise ConfigError(
+                        f"the name {name!r} is taken", where=self._hook, remedy=f"give the {self.kind} another"
+                    )
                 fresh[name] = own
         before, self._registered = self._registered, fresh
 
@@ -75,9 +78,12 @@ class Extensions:
             return self._registered[name]
         location = {**self.installed, **self.built_in}.get(name)
         if location is None:
-            raise unknown(f"{where}: unknown {self.kind}", name, self.names())
+            raise unknown(f"unknown {self.kind}", name, self.names(), where=where)
         module, _, attribute = location.partition(":")
         try:
             return getattr(import_module(module), attribute)
         except Exception as error:  # a third party's module may fail in any way
-            raise ConfigError(f"{self.kind} {name!r} at {location} cannot be imported: {error}") from error
+            raise ConfigError(
+                f"{self.kind} {name!r} at {location} cannot be imported: {error}",
+                remedy="mend or uninstall the package that brings it",
+            ) from error

@@ -25,7 +25,9 @@ def user_path(text: str, option: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise ConfigError(f"{option}: {text!r} names the home of a user who does not exist") from error
+        raise ConfigError(
+            f"{text!r} names the home of a user who does not exist", where=option, remedy="write the path in full"
+        ) from error
 
 
 def first_line(error: BaseException) -> str:
@@ -59,13 +61,13 @@ def replace_text(path: Path, text: str, option: str | None = None) -> None:
 def output_error(path: Path, option: str, error: OSError) -> StoreError:
     """Return the one message for a file or folder that ``option`` names and that cannot be written."""
     return StoreError(
-        f"{option}: cannot write {path}: {error.strerror or error}. Free some space or name another place."
+        f"cannot write {path}: {error.strerror or error}", where=option, remedy="free some space or name another place"
     )
 
 
 def cache_error(directory: Path, error: OSError) -> StoreError:
     """Return the one message for a cache directory that cannot be used."""
     return StoreError(
-        f"cannot write to the cache directory {directory}: {error.strerror or error}. "
-        "Free some space or name another directory with --whisperq-cache-dir."
+        f"cannot write to the cache directory {directory}: {error.strerror or error}",
+        remedy="free some space or name another directory with --whisperq-cache-dir",
     )

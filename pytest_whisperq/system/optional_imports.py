@@ -7,6 +7,9 @@ from typing import Any
 
 from pytest_whisperq.system.errors import MissingDependency
 
+RUN = "run: "
+"""What a remedy begins with that is a command."""
+
 
 def install_line(extra: str) -> str:
     """Return the command that installs what ``extra`` needs."""
@@ -38,11 +41,11 @@ def require(module: str, *, extra: str, purpose: str) -> Any:
         # "not installed", so only a top-level package that really is absent gets the install line.
         if error.name is not None and missing((error.name.split(".")[0],)):
             raise MissingDependency(
-                f"{error.name} is not installed; it is needed to {purpose}. Run: {install_line(extra)}"
+                f"{error.name} is not installed; it is needed to {purpose}", remedy=f"{RUN}{install_line(extra)}"
             ) from error
-        raise MissingDependency(_broken(module, purpose, error)) from error
+        raise _broken(module, extra, purpose, error) from error
     except (ImportError, OSError, RuntimeError) as error:
-        raise MissingDependency(_broken(module, purpose, error)) from error
+        raise _broken(module, extra, purpose, error) from error
 
 
 def require_attribute(module: str, name: str, *, extra: str, purpose: str) -> Any:
@@ -54,18 +57,22 @@ def require_attribute(module: str, name: str, *, extra: str, purpose: str) -> An
     try:
         return getattr(owner, name)
     except (AttributeError, ImportError, OSError, RuntimeError) as error:
-        raise MissingDependency(_broken(f"{module}.{name}", purpose, error)) from error
+        raise _broken(f"{module}.{name}", extra, purpose, error) from error
 
 
-def _broken(module: str, purpose: str, error: BaseException) -> str:
+def _broken(module: str, extra: str, purpose: str, error: BaseException) -> MissingDependency:
     chain: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(chain) < 8:
         chain.append(str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__)
         cause = cause.__cause__ or cause.__context__
     if any("torchvision" in text for text in chain):
-        return (
+        return MissingDependency(
             f"torchvision is installed but does not work with this torch, and takes {module} down with it "
-            f"(needed to {purpose}). Whisper does not use torchvision. Run: pip uninstall torchvision"
+            f"(needed to {purpose}). Whisper does not use torchvision",
+            remedy=f"{RUN}pip uninstall torchvision",
         )
-    return f"{module} is installed but cannot be imported (needed to {purpose}): {chain[-1]}"
+    return MissingDependency(
+        f"{module} is installed but cannot be imported (needed to {purpose}): {chain[-1]}",
+        remedy=f"in a fresh environment, {RUN}{install_line(extra)}" if extra else "reinstall it",
+    )

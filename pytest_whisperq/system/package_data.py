@@ -19,7 +19,7 @@ def model_directory(name: str = MODEL) -> Path:
     """Return the directory of an embedded model; raise `BuildError` when the installation lacks it."""
     directory = _root() / "models" / name
     if not (directory / "config.json").is_file():
-        raise BuildError(f"the embedded model {name!r} is missing from {directory}; reinstall pytest-whisperq")
+        raise BuildError(f"the embedded model {name!r} is missing from {directory}", remedy="reinstall pytest-whisperq")
     return directory
 
 
@@ -41,5 +41,5 @@ def long_form_directory() -> Path:
 def _audio(name: str) -> Path:
     directory = _root() / "audio" / name
     if not directory.is_dir():
-        raise CorpusError(f"the embedded recordings are missing from {directory}; reinstall pytest-whisperq")
+        raise CorpusError(f"the embedded recordings are missing from {directory}", remedy="reinstall pytest-whisperq")
     return directory

@@ -161,5 +161,5 @@ def test_a_broken_torchvision_is_one_clear_error(tmp_path: Path) -> None:
     # Not the lines of pytest's short summary, which repeats the message, and in full where CI is set.
     blamed = [line for line in done.stdout.splitlines() if line.startswith("whisperq: torchvision is installed but")]
     assert len(blamed) == 5  # one line for each of the five gates
-    assert all(line.endswith("Run: pip uninstall torchvision") for line in blamed)
+    assert all(line.endswith("run: pip uninstall torchvision") for line in blamed)
     assert "nms" not in done.stdout

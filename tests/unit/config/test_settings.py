@@ -19,7 +19,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
 
     def check(backend: Backend) -> None:
         if backend.name not in present:
-            raise MissingDependency(f"backend {backend.name!r} needs things. Run: pip install")
+            raise MissingDependency(f"backend {backend.name!r} needs things", remedy="run: pip install")
 
     monkeypatch.setattr(candidates, "check_installed", check)
     return present

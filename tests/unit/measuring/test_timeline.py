@@ -61,5 +61,5 @@ def test_without_matplotlib_one_is_told_what_to_install(monkeypatch: pytest.Monk
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(sys, "path_importer_cache", {})
-    with pytest.raises(MissingDependency, match=r'draw timelines. Run: pip install "pytest-whisperq\[plots\]"'):
+    with pytest.raises(MissingDependency, match=r'draw timelines; run: pip install "pytest-whisperq\[plots\]"'):
         draw("a model", EVENTS, tmp_path / "timeline.svg")
