@@ -16,6 +16,7 @@ from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
+from pytest_whisperq.speech.corpus.load import NO_UTTERANCE
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
 
@@ -76,7 +77,7 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
     try:
         corpus = load_corpus(config.corpus, on_error=note)
     except CorpusError as error:
-        if not (found and "holds no utterance" in str(error)):  # that none is left follows from the findings
+        if not (found and error.what.startswith(NO_UTTERANCE)):  # that none is left follows from the findings
             note(error)
         return found
     sounds: list[_Sound] = []

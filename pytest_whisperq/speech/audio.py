@@ -49,11 +49,15 @@ class AudioSource:
         if self.data is not None:
             return io.BytesIO(self.data)
         if self.path is None:
-            raise CorpusError(f"{self.label}: this row has neither audio bytes nor an audio file")
+            raise CorpusError(
+                "this row has neither audio bytes nor an audio file",
+                where=self.label,
+                remedy="name a file or remove the row",
+            )
         try:
             return self.path.open("rb")
         except OSError as error:
-            raise CorpusError(f"{self.label}: cannot be read: {error.strerror or error}") from error
+            raise CorpusError(f"cannot be read: {error.strerror or error}", where=self.label) from error
 
 
 def load(source: AudioSource) -> "NDArray[np.float32]":
@@ -66,18 +70,24 @@ def load(source: AudioSource) -> "NDArray[np.float32]":
 
     with source.open() as file:
         if not file.read(1):
-            raise CorpusError(f"{source.label}: the file is empty (0 bytes); record it again or remove its line")
+            raise CorpusError(
+                "the file is empty (0 bytes)", where=source.label, remedy="record it again or remove its line"
+            )
         file.seek(0)
         samples, rate = _decode_soundfile(_whole(file, source), source)
     if samples.shape[0] == 0:
-        raise CorpusError(f"{source.label}: contains no samples; record it again or remove its line")
+        raise CorpusError("contains no samples", where=source.label, remedy="record it again or remove its line")
     if not np.isfinite(samples).all():
-        raise CorpusError(f"{source.label}: contains samples that are not numbers (NaN or infinity); re-encode it")
+        raise CorpusError(
+            "contains samples that are not numbers (NaN or infinity)", where=source.label, remedy="re-encode it"
+        )
     mono = samples.mean(axis=1, dtype=np.float32)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     if mono.shape[0] == 0:  # a sample or two at a high rate are less than one at ours
-        raise CorpusError(f"{source.label}: is too short to hold a sample; record it again or remove its line")
+        raise CorpusError(
+            "is too short to hold a sample", where=source.label, remedy="record it again or remove its line"
+        )
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
@@ -120,15 +130,19 @@ def _whole(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "io.B
             f"{size / found.rate:.2f} s" if found.rate else "sound" for size in (found.holds, found.promises or 0)
         ]
         raise CorpusError(
-            f"{source.label}: is cut off: it holds {seconds[0]} ({found.holds:,} bytes) where its header promises "
-            f"{seconds[1]} ({found.promises:,} bytes); copy it again, or remove its line"
+            f"is cut off: it holds {seconds[0]} ({found.holds:,} bytes) where its header promises "
+            f"{seconds[1]} ({found.promises:,} bytes)",
+            where=source.label,
+            remedy="copy it again, or remove its line",
         )
     if found.promises is not None:
         return file
     try:
         return io.BytesIO(riff.with_size(file, found))
     except ValueError as error:
-        raise CorpusError(f"{source.label}: {error}; split it, or write it to a file instead of a pipe") from error
+        raise CorpusError(
+            str(error), where=source.label, remedy="split it, or write it to a file instead of a pipe"
+        ) from error
 
 
 def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "tuple[NDArray[np.float32], int]":
@@ -146,7 +160,9 @@ def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSourc
     except soundfile.LibsndfileError as error:
         problem = str(error)
     except TypeError as error:  # soundfile wants to be told what a file called .raw holds
-        raise CorpusError(f"{source.label}: .raw says neither rate nor format; convert it to wav") from error
+        raise CorpusError(
+            ".raw says neither rate nor format", where=source.label, remedy="convert it to wav"
+        ) from error
     file.seek(0)
     samples, rate = _decode_av(file, source, problem)
     start, stop = _span(samples.shape[0], rate, source)
@@ -161,24 +177,32 @@ def _decode_av(
 
     if optional_imports.missing(("av",)):
         raise CorpusError(
-            f"{source.label}: not readable as wav, flac, ogg or mp3 ({first_error.strip()}). If it is m4a or another "
-            f"container, run: {optional_imports.install_line('data')}. Otherwise the file is damaged: replace it."
+            f"not readable as wav, flac, ogg or mp3 ({first_error.strip()})",
+            where=source.label,
+            remedy=(
+                f"if it is m4a or another container, run: {optional_imports.install_line('data')}; otherwise "
+                "the file is damaged: replace it"
+            ),
         )
     import av
 
     try:
         with av.open(file) as container:
             if not container.streams.audio:
-                raise CorpusError(f"{source.label}: has no audio stream; extract the sound or remove its line")
+                raise CorpusError(
+                    "has no audio stream", where=source.label, remedy="extract the sound or remove its line"
+                )
             if container.streams.audio[0].codec_context is None:
-                raise CorpusError(f"{source.label}: damaged, or in a format nothing here can read; replace the file")
+                raise CorpusError(
+                    "damaged, or in a format nothing here can read", where=source.label, remedy="replace the file"
+                )
             rate = container.streams.audio[0].rate
             resampler = av.AudioResampler(format="fltp", rate=rate)
             frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
     except (av.FFmpegError, ValueError) as error:
-        raise CorpusError(f"{source.label}: damaged or not audio ({error}); replace the file") from error
+        raise CorpusError(f"damaged or not audio ({error})", where=source.label, remedy="replace the file") from error
     if not frames:
-        raise CorpusError(f"{source.label}: contains no samples; record it again or remove its line")
+        raise CorpusError("contains no samples", where=source.label, remedy="record it again or remove its line")
     return np.concatenate([frame.to_ndarray() for frame in frames], axis=1).T.astype(np.float32), int(rate)
 
 
@@ -189,7 +213,9 @@ def _span(length: int, rate: int, source: AudioSource) -> tuple[int, int]:
     # Manifests round to milliseconds: allow that much past the end, not more.
     if (start and start >= length) or stop > length + rate // 100:
         raise CorpusError(
-            f"{source.label}: offset {source.offset} s and duration {source.seconds} s reach outside the "
-            f"{length / rate:.2f} s recording; correct the manifest"
+            f"offset {source.offset} s and duration {source.seconds} s reach outside the {length / rate:.2f} "
+            "s recording",
+            where=source.label,
+            remedy="correct the manifest",
         )
     return start, min(stop, length)

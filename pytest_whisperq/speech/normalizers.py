@@ -60,7 +60,7 @@ def choose(name: str | None, corpus: Corpus) -> str:
 def get(name: str) -> Normalizer:
     """Return a normalizer by name; raise `ConfigError` that lists the valid ones."""
     if name not in NORMALIZERS:
-        raise unknown("--whisperq-normalizer: unknown normalizer", name, NORMALIZERS)
+        raise unknown("unknown normalizer", name, NORMALIZERS, where="--whisperq-normalizer")
     if name == "identity":
         return Normalizer(name=name, version="1", apply=_whatever_language(_squeeze))
     if name == "wer-standardize":

@@ -9,6 +9,9 @@ from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import user_path
 
+NO_UTTERANCE = "holds no utterance"
+"""What is wrong with a corpus, or what is left of it, in which there is nothing to judge."""
+
 EMBEDDED = "embedded"
 """The name of the corpus that ships with the package."""
 
@@ -26,7 +29,7 @@ def load_corpus(
     utterances = _read(name, option, on_error)
     if not utterances:
         raise CorpusError(
-            f"{name}: holds no utterance; a gate over nothing cannot pass. Add recordings or name another"
+            f"{NO_UTTERANCE}; a gate over nothing cannot pass", where=name, remedy="add recordings or name another"
         )
     return Corpus(name=name, utterances=tuple(utterances))
 
@@ -42,14 +45,18 @@ def _read(name: str, option: str, on_error: OnError) -> list[Utterance]:
         return _read_directory(path, split, option, on_error)
     if path.is_file():
         if split is not None:
-            raise CorpusError(f"{option}: {path} is one file and has no splits; drop @{split}")
+            raise CorpusError(f"{path} is one file and has no splits", where=option, remedy=f"drop @{split}")
         return _read_file(path, option, on_error)
     plain = name.partition("@")[0]
     if plain.count("/") == 1 and not plain.startswith((".", "/", "~")) and not plain.endswith(_readable()):
         return tables.read_hub(plain, split, option)
     raise CorpusError(
-        f"{option}: {name!r} does not exist; give a folder of recordings, a manifest "
-        f"({', '.join(_readable())}), or a hub id (OWNER/NAME[:CONFIG][@SPLIT])"
+        f"{name!r} does not exist",
+        where=option,
+        remedy=(
+            f"give a folder of recordings, a manifest ({', '.join(_readable())}), or a hub id "
+            "(OWNER/NAME[:CONFIG][@SPLIT])"
+        ),
     )
 
 
@@ -63,7 +70,7 @@ def _read_file(path: Path, option: str, on_error: OnError) -> list[Utterance]:
         return tables.read_parquet(path)
     if suffix in manifest.MANIFEST_SUFFIXES:
         return manifest.read_manifest(path, on_error)
-    raise CorpusError(f"{option}: cannot read {path}; a manifest ends in {', '.join(_readable())}")
+    raise CorpusError(f"cannot read {path}", where=option, remedy=f"a manifest ends in {', '.join(_readable())}")
 
 
 def _read_directory(directory: Path, split: str | None, option: str, on_error: OnError) -> list[Utterance]:
@@ -73,16 +80,20 @@ def _read_directory(directory: Path, split: str | None, option: str, on_error: O
         parquet = [] if (directory / split).is_dir() else tables.shards(directory, split)
         return tables.read_parquet(*parquet) if parquet else _read_directory(directory / split, None, option, on_error)
     if not directory.is_dir():
-        raise CorpusError(f"{option}: {directory} does not exist")
+        raise CorpusError(f"{directory} does not exist", where=option)
     listed = [directory / name for name in manifest.METADATA_NAMES if (directory / name).is_file()]
     if len(listed) > 1:
-        raise CorpusError(f"{directory}: has both {' and '.join(p.name for p in listed)}; keep one of them")
+        raise CorpusError(
+            f"has both {' and '.join(p.name for p in listed)}", where=str(directory), remedy="keep one of them"
+        )
     if listed:
         return manifest.read_manifest(listed[0], on_error)
     if parquet := tables.shards(directory, None):
         return tables.read_parquet(*parquet)
     if nested := sorted(p.parent.name for name in manifest.METADATA_NAMES for p in directory.glob(f"*/{name}")):
         raise CorpusError(
-            f"{directory}: holds several corpora ({', '.join(nested)}); name one, e.g. {directory / nested[0]}"
+            f"holds several corpora ({', '.join(nested)})",
+            where=str(directory),
+            remedy=f"name one, e.g. {directory / nested[0]}",
         )
     return manifest.read_sidecars(directory, on_error)

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_whisperq.speech.corpus.rows import utterance
 from pytest_whisperq.speech.corpus.types import Utterance
@@ -14,6 +14,13 @@ from pytest_whisperq.system.errors import CorpusError
 MANIFEST_SUFFIXES = (".csv", ".jsonl", ".json")
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm", ".aac")
+
+
+class Unusable(NamedTuple):
+    """What is wrong with a line, and what to do about it."""
+
+    what: str
+    remedy: str = ""
 
 
 OnError = Callable[[CorpusError], None]
@@ -38,12 +45,12 @@ def read_manifest(path: Path, on_error: OnError = refuse) -> list[Utterance]:
     for line, row in rows:
         where = f"{path}:{line}"
         try:
-            if isinstance(row, str):
-                raise CorpusError(f"{where}: {row}")
+            if isinstance(row, Unusable):
+                raise CorpusError(row.what, where=where, remedy=row.remedy)
             item = utterance(row, where=where, root=root)
             if item.id in first_seen:
                 first = first_seen[item.id]
-                raise CorpusError(f"{where}: {item.id} is listed twice, first at {first}; remove one line")
+                raise CorpusError(f"{item.id} is listed twice, first at {first}", where=where, remedy="remove one line")
         except CorpusError as error:
             on_error(error)
             continue
@@ -63,7 +70,7 @@ def recordings_in(directory: Path, on_error: OnError = refuse) -> list[Path]:
         try:
             name.encode()
         except UnicodeEncodeError:
-            on_error(CorpusError(f"{directory}: the name {name!a} is not UTF-8; rename it"))
+            on_error(CorpusError(f"the name {name!a} is not UTF-8", where=str(directory), remedy="rename it"))
         else:
             found.append(path)
     return found
@@ -87,13 +94,18 @@ def _beside(path: Path, root: Path, taken: dict[Path, Path]) -> Utterance:
     transcript = path.with_suffix(".txt")
     if not transcript.is_file():
         raise CorpusError(
-            f"{path}: has no transcript; write what is said in it to {transcript.name} beside it, "
-            f"or list the folder's recordings in {METADATA_NAMES[0]} (file_name,text)"
+            "has no transcript",
+            where=str(path),
+            remedy=(
+                f"write what is said in it to {transcript.name} beside it, or list the folder's recordings in "
+                f"{METADATA_NAMES[0]} (file_name,text)"
+            ),
         )
     if transcript in taken:
         raise CorpusError(
-            f"{path}: shares {transcript.name} with {taken[transcript].name}, and one recording must not count "
-            "twice; remove or rename one of them"
+            f"shares {transcript.name} with {taken[transcript].name}, and one recording must not count twice",
+            where=str(path),
+            remedy="remove or rename one of them",
         )
     taken[transcript] = path
     text = read_text(transcript)
@@ -106,31 +118,33 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")  # spreadsheets export a byte order mark
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise CorpusError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from error
+        raise CorpusError("is not UTF-8 text", where=f"{path}:{line}", remedy="save the file as UTF-8") from error
     except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise CorpusError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | Unusable]]:
     """Yield each row with its line, or what is wrong with it; raise where what follows cannot be read either."""
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         if len(set(names)) != len(names):
-            raise CorpusError(f"{path}:1: the header names a column twice: {', '.join(names)}")
+            raise CorpusError(
+                f"the header names a column twice: {', '.join(names)}", where=f"{path}:1", remedy="rename or remove one"
+            )
         reader.fieldnames = names
         for row in reader:
             if None in row or None in row.values():
                 many = f"has {'more' if None in row else 'fewer'} fields than the header's {len(names)}"
-                yield reader.line_num, f"{many}; put text that contains a comma in double quotes"
+                yield reader.line_num, Unusable(many, "put text that contains a comma in double quotes")
             else:
                 yield reader.line_num, row
     except csv.Error as error:
         line = reader.reader.line_num  # the reader's own number is that of the last good row
-        raise CorpusError(f"{path}:{line}: is not valid CSV ({error})") from error
+        raise CorpusError(f"is not valid CSV ({error})", where=f"{path}:{line}") from error
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | Unusable]]:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -140,6 +154,8 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             problem = str(error)
             if isinstance(error, json.JSONDecodeError):
                 problem = f"{error.msg} at column {error.colno}"
-            yield number, f"is not valid JSON ({problem}); a manifest holds one JSON object on each line"
+            remedy = "a manifest holds one JSON object on each line"
+            yield number, Unusable(f"is not valid JSON ({problem})", remedy)
         else:
-            yield number, row if isinstance(row, dict) else f"must be a JSON object (got {type(row).__name__})"
+            is_object = isinstance(row, dict)
+            yield number, row if is_object else Unusable(f"must be a JSON object (got {type(row).__name__})")

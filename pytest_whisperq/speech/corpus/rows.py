@@ -25,7 +25,7 @@ def pick(row: Mapping[str, Any], keys: tuple[str, ...], where: str, what: str) -
     if len(found) == 1 or (found and keys is AUDIO_KEYS):
         return found[0]
     problem = f"has no {what}" if not found else f"has several columns that could hold the {what} ({', '.join(found)})"
-    raise CorpusError(f"{where}: {problem}; keep exactly one of: {', '.join(keys)}")
+    raise CorpusError(problem, where=where, remedy=f"keep exactly one of: {', '.join(keys)}")
 
 
 def utterance(row: Mapping[str, Any], *, where: str, root: Path) -> Utterance:
@@ -35,17 +35,21 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path) -> Utterance:
     if text is None:
         text = ""
     if not isinstance(text, str):
-        raise CorpusError(f"{where}: the transcript must be text (got {text!r}, a {type(text).__name__})")
+        raise CorpusError(f"the transcript must be text (got {text!r}, a {type(text).__name__})", where=where)
     text = text.strip()
     named = {key: str(value).strip() for key, value in row.items() if key not in _RESERVED and value is not None}
     slices = {key: value for key, value in named.items() if value}
     kind = slices.get("kind", "")
     if not text and kind != NONSPEECH:
         raise CorpusError(
-            f"{where}: empty transcript for {audio.label}; write what is said, or set kind={NONSPEECH} if nobody speaks"
+            f"empty transcript for {audio.label}",
+            where=where,
+            remedy=f"write what is said, or set kind={NONSPEECH} if nobody speaks",
         )
     if text and kind == NONSPEECH:
-        raise CorpusError(f"{where}: kind={NONSPEECH} but the transcript is {text!r}; clear one of the two")
+        raise CorpusError(
+            f"kind={NONSPEECH} but the transcript is {text!r}", where=where, remedy="clear one of the two"
+        )
     cluster = "" if row.get("cluster") is None else str(row["cluster"]).strip()  # 0 is a name like any other
     if not cluster and row.get("offset") not in (None, ""):
         cluster = audio.label  # segments of one recording are not independent
@@ -67,7 +71,7 @@ def _language(value: Any, where: str) -> str | None:
         return None
     code = re.split("[-_]", str(value).strip().lower())[0]
     if not re.fullmatch("[a-z]{2,3}", code):
-        raise CorpusError(f"{where}: language must be a code such as en or fr (got {value!r})")
+        raise CorpusError(f"language must be a code such as en or fr (got {value!r})", where=where)
     return code
 
 
@@ -80,16 +84,20 @@ def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path) -> AudioS
         if data := value.get("bytes"):
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise CorpusError(
-                    f"{where}: audio bytes must be bytes (got a {type(data).__name__}); name a file instead"
+                    f"audio bytes must be bytes (got a {type(data).__name__})",
+                    where=where,
+                    remedy="name a file instead",
                 )
             return AudioSource(label=label, data=bytes(data), offset=offset, seconds=seconds)
         if value.get("array") is not None:
             return AudioSource(label=label, data=_wav(value, where), offset=offset, seconds=seconds)
         if value.get("bytes") is not None:
-            raise CorpusError(f"{where}: the audio bytes of {label} are empty; fill them or remove the row")
+            raise CorpusError(
+                f"the audio bytes of {label} are empty", where=where, remedy="fill them or remove the row"
+            )
         value = value.get("path")
     if not isinstance(value, str) or not value.strip():
-        raise CorpusError(f"{where}: names no audio file (got {value!r})")
+        raise CorpusError(f"names no audio file (got {value!r})", where=where)
     path = _inside(value.strip(), where, root)
     return AudioSource(label=path.relative_to(root).as_posix(), path=path, offset=offset, seconds=seconds)
 
@@ -99,12 +107,16 @@ def _inside(name: str, where: str, root: Path) -> Path:
         path = (root / name).resolve()
         found = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, not encodable, a loop of links
-        raise CorpusError(f"{where}: {name[:80]!r} cannot be a file name ({error}); correct the path") from error
+        raise CorpusError(
+            f"{name[:80]!r} cannot be a file name ({error})", where=where, remedy="correct the path"
+        ) from error
     if not path.is_relative_to(root):
-        raise CorpusError(f"{where}: {name!r} lies outside the corpus folder {root}; copy the recording into it")
+        raise CorpusError(
+            f"{name!r} lies outside the corpus folder {root}", where=where, remedy="copy the recording into it"
+        )
     if not found:
         raise CorpusError(
-            f"{where}: the audio file {name!r} does not exist in {root}; correct the path or add the file"
+            f"the audio file {name!r} does not exist in {root}", where=where, remedy="correct the path or add the file"
         )
     return path
 
@@ -116,9 +128,9 @@ def _seconds(row: Mapping[str, Any], key: str, where: str) -> float | None:
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise CorpusError(f"{where}: {key} must be a number of seconds (got {value!r})") from None
+        raise CorpusError(f"{key} must be a number of seconds (got {value!r})", where=where) from None
     if not math.isfinite(seconds) or seconds < 0:
-        raise CorpusError(f"{where}: {key} must be a number of seconds, 0 or more (got {value!r})")
+        raise CorpusError(f"{key} must be a number of seconds, 0 or more (got {value!r})", where=where)
     return seconds
 
 
@@ -130,11 +142,13 @@ def _wav(value: Mapping[str, Any], where: str) -> bytes:
     import soundfile
 
     if not value.get("sampling_rate"):
-        raise CorpusError(f"{where}: an audio array needs its sampling_rate beside it")
+        raise CorpusError("an audio array needs its sampling_rate beside it", where=where)
     file = io.BytesIO()
     try:
         samples, rate = np.asarray(value["array"], np.float32), int(value["sampling_rate"])
         soundfile.write(file, samples, rate, "FLOAT", format="WAV")
     except (TypeError, ValueError, OverflowError, soundfile.LibsndfileError) as error:
-        raise CorpusError(f"{where}: the audio array cannot be used ({error}); name a file instead") from error
+        raise CorpusError(
+            f"the audio array cannot be used ({error})", where=where, remedy="name a file instead"
+        ) from error
     return file.getvalue()

@@ -25,7 +25,9 @@ def only_english(corpus: Corpus, model: str) -> Corpus:
     name = f"{corpus.name}, English only ({len(chosen)} of {len(corpus.utterances)} utterances)"
     reduced = Corpus(name=name, utterances=chosen)
     if not reduced.speech:
-        raise CorpusError(f"{corpus.name} has no utterance in English, and {model} is English-only; give it others")
+        raise CorpusError(
+            f"{corpus.name} has no utterance in English, and {model} is English-only", remedy="give it others"
+        )
     return reduced
 
 

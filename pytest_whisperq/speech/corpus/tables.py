@@ -29,7 +29,7 @@ def read_parquet(*paths: Path) -> list[Utterance]:
         try:
             rows = parquet.read_table(path).to_pylist()
         except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
-            raise CorpusError(f"{path}: is not a readable parquet file ({first_line(error)})") from error
+            raise CorpusError(f"is not a readable parquet file ({first_line(error)})", where=str(path)) from error
         utterances += _utterances(rows, f"{path}", path.parent)
     return _unique(utterances)
 
@@ -49,8 +49,9 @@ def shards(directory: Path, split: str | None) -> list[Path]:
     if unnamed and split is None:
         files = ", ".join(path.name for path in unnamed)
         raise CorpusError(
-            f"{directory}: of some parquet files the names tell a split ({', '.join(found)}), of others they do not "
-            f"({files}); rename or move these, or choose a split with {directory}@SPLIT"
+            f"of some parquet files the names tell a split ({', '.join(found)}), of others they do not ({files})",
+            where=str(directory),
+            remedy=f"rename or move these, or choose a split with {directory}@SPLIT",
         )
     if split is None and len(found) == 1:
         return next(iter(found.values()))
@@ -63,7 +64,7 @@ def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance
     try:
         data = datasets.load_from_disk(str(directory))
     except (OSError, ValueError) as error:
-        raise CorpusError(f"{directory}: cannot be loaded as a datasets directory ({error})") from error
+        raise CorpusError(f"cannot be loaded as a datasets directory ({error})", where=str(directory)) from error
     return _dataset_rows(datasets, _split(data, split, str(directory)), str(directory), directory)
 
 
@@ -76,8 +77,9 @@ def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
         data = datasets.load_dataset(repository, config or None)
     except Exception as error:  # of datasets, of the hub, or of what carries its requests
         raise CorpusError(
-            f"{option}: no file or directory {name!r}, and the hub could not provide it "
-            f"({first_line(error)}). Check the spelling and the connection, or give a local directory."
+            f"no file or directory {name!r}, and the hub could not provide it ({first_line(error)})",
+            where=option,
+            remedy="check the spelling and the connection, or give a local directory",
         ) from error
     # The hub's loader points into its own cache; nothing outside it is read.
     return _dataset_rows(datasets, _split(data, split, name), name, Path(datasets.config.HF_CACHE_HOME))
@@ -86,7 +88,7 @@ def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
 def _split(data: Any, split: str | None, name: str) -> Any:
     if not hasattr(data, "keys"):
         if split is not None:
-            raise CorpusError(f"{name}: has no splits, so @{split} names nothing; drop it")
+            raise CorpusError(f"has no splits, so @{split} names nothing", where=name, remedy="drop it")
         return data
     return data[_chosen(split, list(data.keys()), name)]
 
@@ -94,7 +96,7 @@ def _split(data: Any, split: str | None, name: str) -> Any:
 def _chosen(split: str | None, splits: list[str], name: str) -> str:
     chosen = split or ("test" if "test" in splits else splits[0] if len(splits) == 1 else None)
     if chosen not in splits:
-        raise CorpusError(f"{name}: choose a split with {name}@SPLIT; it has: {', '.join(splits)}")
+        raise CorpusError(f"choose a split with {name}@SPLIT", where=name, remedy=f"it has: {', '.join(splits)}")
     return chosen
 
 
