@@ -31,12 +31,14 @@ def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tup
     if values["candidate"]:
         if values["backend"] or values["precision"]:
             raise ConfigError(
-                "--whisperq-candidate: replaces --whisperq-backend and --whisperq-precision; drop either it or those"
+                "replaces --whisperq-backend and --whisperq-precision",
+                where="--whisperq-candidate",
+                remedy="drop either it or those",
             )
         return tuple(explicit_candidate(pair, "--whisperq-candidate") for pair in values["candidate"]), ()
     if not values["backend"]:
         if values["precision"]:
-            raise ConfigError("--whisperq-precision: names no backend; add --whisperq-backend")
+            raise ConfigError("names no backend", where="--whisperq-precision", remedy="add --whisperq-backend")
         return (), ()
     return _cross_product(values["backend"], values["precision"], allow_fallback=values["allow-fallback"])
 
@@ -46,9 +48,9 @@ def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Can
     name, _, precision = (part.strip() for part in pair.partition(":"))
     backend = get_backend(name, option)
     if not precision:
-        raise ConfigError(f"{option}: {pair!r} names no precision; write {name}:{backend.recommended}")
+        raise ConfigError(f"{pair!r} names no precision", where=option, remedy=f"write {name}:{backend.recommended}")
     if precision not in backend.precisions:
-        raise unknown(f"{option}: unknown precision for {name}", precision, backend.precisions)
+        raise unknown(f"unknown precision for {name}", precision, backend.precisions, where=option)
     if installed:
         check_installed(backend)
     return Candidate(backend=name, precision=precision)
@@ -63,7 +65,7 @@ def _cross_product(
     """
     for name in names:
         if name not in (*backend_names(), "all"):
-            raise unknown("--whisperq-backend: unknown backend", name, (*backend_names(), "all"))
+            raise unknown("unknown backend", name, (*backend_names(), "all"), where="--whisperq-backend")
     named = tuple(name for name in names if name != "all")
     others = tuple(name for name in in_all() if name not in named) if "all" in names else ()
     backends = [get_backend(name) for name in (*named, *others)]
@@ -71,7 +73,7 @@ def _cross_product(
     everything = {precision for backend in known for precision in backend.precisions}
     for precision in precisions or ():
         if precision != "all" and precision not in everything:
-            raise unknown("--whisperq-precision: unknown precision", precision, {*everything, "all"})
+            raise unknown("unknown precision", precision, {*everything, "all"}, where="--whisperq-precision")
     candidates: list[Candidate] = []
     left_out: list[str] = []
     for backend in backends:
@@ -97,8 +99,9 @@ def _cross_product(
                 left_out.append(f"{backend.name}:{precision}: {backend.name} does not have it (it has {has})")
     if not candidates:
         raise ConfigError(
-            f"--whisperq-precision: none of the backends {', '.join(b.name for b in backends)} has "
-            f"{', '.join(precisions or ())}. " + "; ".join(left_out)
+            f"none of the backends {', '.join(b.name for b in backends)} has {', '.join(precisions or ())}. "
+            + "; ".join(left_out),
+            where="--whisperq-precision",
         )
     return tuple(candidates), tuple(left_out)
 

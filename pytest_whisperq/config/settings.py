@@ -72,7 +72,9 @@ def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) 
     ``cli`` and ``ini`` map `Option.ini` keys to what was typed. Raises `ConfigError` naming the flag or key.
     """
     if strangers := {*cli, *ini} - {option.ini for option in OPTIONS}:
-        raise ConfigError(f"unknown option {sorted(strangers)[0]!r}; valid: {', '.join(o.ini for o in OPTIONS)}")
+        raise ConfigError(
+            f"unknown option {sorted(strangers)[0]!r}", remedy=f"valid: {', '.join(o.ini for o in OPTIONS)}"
+        )
     values: dict[str, Any] = {}
     for option in OPTIONS:
         given = ((cli.get(option.ini), option.flag), (ini.get(option.ini) or None, f"{option.ini} (ini)"))
@@ -80,7 +82,7 @@ def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) 
         try:
             values[option.name] = None if typed is None else option.parse(typed)
         except ValueError as error:
-            raise ConfigError(f"{source}: must be {error} (got {typed!r})") from None
+            raise ConfigError(f"must be {error} (got {typed!r})", where=str(source)) from None
     return values
 
 
@@ -103,10 +105,12 @@ def resolve(
             left_out = (*left_out, f"{baseline}: it is the baseline")
         candidates = tuple(candidate for candidate in candidates if candidate != baseline)
     if values["normalizer"] is not None and values["normalizer"] not in NORMALIZERS:
-        raise unknown("--whisperq-normalizer: unknown normalizer", values["normalizer"], NORMALIZERS)
+        raise unknown("unknown normalizer", values["normalizer"], NORMALIZERS, where="--whisperq-normalizer")
     if values["redact"] and values["report-audio"] == "all":
         raise ConfigError(
-            "--whisperq-report-audio: no recording goes into a report with --whisperq-redact; drop either"
+            "no recording goes into a report with --whisperq-redact",
+            where="--whisperq-report-audio",
+            remedy="drop either",
         )
     return GateConfig(
         candidates=candidates,
