@@ -73,22 +73,22 @@ def read_waivers(path: Path, gates: Collection[str]) -> tuple[Waiver, ...]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"--whisperq-waivers: cannot read {path}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}", where="--whisperq-waivers") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested without end
-        raise ConfigError(f"{path}: is not TOML: {first_line(error)}") from error
+        raise ConfigError(f"is not TOML: {first_line(error)}", where=str(path)) from error
     for key in data:
         if key != "waiver":
-            raise unknown(f"{path}: unknown key", key, ("waiver",))
+            raise unknown("unknown key", key, ("waiver",), where=str(path))
     tables = data.get("waiver", [])
     if not isinstance(tables, list):
-        raise ConfigError(f"{path}: write each waiver as a table under [[waiver]], in double brackets")
+        raise ConfigError("write each waiver as a table under [[waiver]], in double brackets", where=str(path))
     found: list[Waiver] = []
     for number, table in enumerate(tables, 1):
         waiver = _waiver(f"{path}: waiver {number}", table, gates)
         for earlier in found:
             if earlier.id == waiver.id and (earlier.test == waiver.test or "" in (earlier.test, waiver.test)):
                 raise ConfigError(
-                    f"{waiver.where}: repeats {earlier.where}; remove one, or give each a test of its own"
+                    f"repeats {earlier.where}", where=waiver.where, remedy="remove one, or give each a test of its own"
                 )
         found.append(waiver)
     return tuple(found)
@@ -96,32 +96,33 @@ def read_waivers(path: Path, gates: Collection[str]) -> tuple[Waiver, ...]:
 
 def _waiver(where: str, table: Any, gates: Collection[str]) -> Waiver:
     if not isinstance(table, dict):
-        raise ConfigError(f"{where}: must be a table under [[waiver]] (got {table!r})")
+        raise ConfigError(f"must be a table under [[waiver]] (got {table!r})", where=where)
     if isinstance(table.get("id"), str):
         where = f"{where} ({table['id']})"
     for key in table:
         if key not in _KEYS:
-            raise unknown(f"{where}: unknown key", key, _KEYS)
+            raise unknown("unknown key", key, _KEYS, where=where)
     for key in _REQUIRED:
         if key not in table:
-            raise ConfigError(f"{where}: has no {key}; a waiver needs {', '.join(_REQUIRED)}")
+            raise ConfigError(f"has no {key}", where=where, remedy=f"a waiver needs {', '.join(_REQUIRED)}")
     for key in ("id", "reason", "test"):
         value = table.get(key, "unset")
         if not isinstance(value, str) or not value.strip():
-            raise ConfigError(f"{where}: {key} must be text, and not empty (got {value!r})")
+            raise ConfigError(f"{key} must be text, and not empty (got {value!r})", where=where)
     if type(table["expires"]) is not date:  # a datetime is a date too
         raise ConfigError(
-            f"{where}: expires must be a date without quotes and without time, such as 2030-01-31 "
-            f"(got {str(table['expires'])!r})"
+            "expires must be a date without quotes and without time, such as 2030-01-31 (got "
+            f"{str(table['expires'])!r})",
+            where=where,
         )
     gate, slash, pair = table["id"].strip().partition("/")
     if not slash:
-        raise ConfigError(f'{where}: id must be what the failing gate prints, such as "accuracy/openvino:int8-ptq"')
+        raise ConfigError('id must be what the failing gate prints, such as "accuracy/openvino:int8-ptq"', where=where)
     if gate not in gates:
-        raise unknown(f"{where}: unknown gate", gate, gates)
+        raise unknown("unknown gate", gate, gates, where=where)
     test = table.get("test", "")
     if test and "::" not in test:
-        raise ConfigError(f"{where}: test must be a node id, as pytest prints it: file::test (got {test!r})")
+        raise ConfigError(f"test must be a node id, as pytest prints it: file::test (got {test!r})", where=where)
     return Waiver(
         id=f"{gate}/{explicit_candidate(pair, where, installed=False)}",
         reason=" ".join(table["reason"].split()),
@@ -136,7 +137,8 @@ def refuse_expired(waivers: Sequence[Waiver], on: date) -> None:
     expired = [f"{waiver.where}: expired on {waiver.expires}" for waiver in waivers if waiver.expires < on]
     if expired:
         raise ConfigError(
-            f"{'; '.join(expired)} (today is {on}). Remove the waiver to gate again, or decide anew and set a later day"
+            f"{'; '.join(expired)} (today is {on})",
+            remedy="remove the waiver to gate again, or decide anew and set a later day",
         )
 
 
