@@ -56,16 +56,18 @@ def measure_profile(
     right = sum(word.agrees for word in middle)
     if right < _FEWEST:
         raise StreamError(
-            f"{right} of {len(middle)} words in the middle of windows were heard as they were said; {_FEWEST} are "
-            "needed to measure a model: stream longer recordings (--whisperq-long-form), or a model that hears more"
+            f"{right} of {len(middle)} words in the middle of windows were heard as they were said; {_FEWEST} "
+            "are needed to measure a model",
+            remedy="stream longer recordings (--whisperq-long-form), or a model that hears more",
         )
     tolerated = _wrong(middle) + EXCESS
     bands = {edge: [word for word in heard if edge <= word.depth < edge + BAND] for edge in _edges(profile)}
     edge = next((edge for edge, band in bands.items() if band and _wrong(band) <= tolerated), None)
     if edge is None:
         raise StreamError(
-            f"windows of {profile.window} ms err more in each part than in their middle: there is no edge zone to "
-            "leave out; use longer windows (--whisperq-merge-profile)"
+            f"windows of {profile.window} ms err more in each part than in their middle: there is no edge "
+            "zone to leave out",
+            remedy="use longer windows (--whisperq-merge-profile)",
         )
     jitter = round(percentile([off for word in heard if word.depth >= edge for off in word.off], TYPICAL))
     lengths = [word.end - word.start for _, truth in streams for word in truth]

@@ -18,9 +18,10 @@ def choose_metric(corpus: Corpus) -> Metric:
     )
     if spaced and unspaced:
         raise ConfigError(
-            f"--whisperq-metric: {corpus.name} mixes languages written with spaces ({_listed(spaced)}) and without "
-            f"({_listed(unspaced)}): words of those and characters of these make no one error rate. Say wer or cer, "
-            "here or as metric= of the marker, or gate two corpora"
+            f"{corpus.name} mixes languages written with spaces ({_listed(spaced)}) and without "
+            f"({_listed(unspaced)}): words of those and characters of these make no one error rate",
+            where="--whisperq-metric",
+            remedy="say wer or cer, here or as metric= of the marker, or gate two corpora",
         )
     return "cer" if unspaced else "wer"
 

@@ -105,6 +105,7 @@ def refuse_wordless(corpus: Corpus, normalizer: Normalizer) -> None:
 
 def _wordless(item: Utterance, normalizer: Normalizer) -> CorpusError:
     return CorpusError(
-        f"{item.where}: nothing is left of the transcript {item.reference!r} under the normalizer {normalizer}; write "
-        "out what is said, or choose another with --whisperq-normalizer"
+        f"nothing is left of the transcript {item.reference!r} under the normalizer {normalizer}",
+        where=item.where,
+        remedy="write out what is said, or choose another with --whisperq-normalizer",
     )

@@ -33,7 +33,7 @@ def test_a_mixture_is_refused_with_what_is_mixed_and_what_to_do(make_pairs: Pair
     with pytest.raises(
         ConfigError,
         match=r"^--whisperq-metric: made mixes .* with spaces \(2 en\) and without \(1 no language stated, 1 zh\): .*"
-        r"Say wer or cer, here or as metric= of the marker, or gate two corpora$",
+        r"say wer or cer, here or as metric= of the marker, or gate two corpora$",
     ):
         choose_metric(corpus)
 
