@@ -24,7 +24,11 @@ def load_calibration_set(location: str) -> Corpus:
     )
     speech = Corpus(name=location, utterances=corpus.speech)
     if not speech.utterances:
-        raise CorpusError(f"--whisperq-calibration: {location} holds no speech; activations would be measured on noise")
+        raise CorpusError(
+            f"{location} holds no speech; activations would be measured on noise",
+            where="--whisperq-calibration",
+            remedy="name recordings of speech",
+        )
     return speech
 
 
@@ -59,10 +63,13 @@ def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:
     if count < size:
         ask = f" Or ask for {count} of them: --whisperq-calibration-samples={count}." if count else ""
         raise ConfigError(
-            f"--whisperq-calibration: name recordings to calibrate on. {corpus.name} has {len(corpus.speech)} "
-            f"utterances of speech in {len(clusters)} clusters: too few to set {size} aside, in whole clusters, and to "
-            f"evaluate on at least half.{ask} --whisperq-calibration={EMBEDDED} takes the embedded prompts, which may "
-            "suit neither language nor sound; weight-only precisions, such as openvino:int8, need none."
+            f"{corpus.name} has {len(corpus.speech)} utterances of speech in {len(clusters)} clusters: too few to set "
+            f"{size} aside, in whole clusters, and to evaluate on at least half",
+            where="--whisperq-calibration",
+            remedy=(
+                f"name recordings to calibrate on.{ask} --whisperq-calibration={EMBEDDED} takes the embedded prompts, "
+                "which may suit neither language nor sound; weight-only precisions, such as openvino:int8, need none"
+            ),
         )
     kept = {item.id for name in taken for item in clusters[name]}
     chosen_items = tuple(item for item in corpus.utterances if item.id in kept)
@@ -121,9 +128,10 @@ def refuse_overlap(
     if shared := [item.id for item in corpus.utterances if facts[item.id].digest in sounds]:
         more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
         raise CorpusError(
-            f"--whisperq-calibration: {len(shared)} of {len(corpus.utterances)} clips are evaluated on too, which "
-            f"flatters the quantized model: {', '.join(shared[:_SHOWN])}{more}. "
-            f"Take them out of one of the two sets, this or {option}, or name another set to calibrate on."
+            f"{len(shared)} of {len(corpus.utterances)} clips are evaluated on too, which flatters the "
+            f"quantized model: {', '.join(shared[:_SHOWN])}{more}",
+            where="--whisperq-calibration",
+            remedy=f"take them out of one of the two sets, this or {option}, or name another set to calibrate on",
         )
 
 
@@ -133,8 +141,10 @@ def refuse_same_files(corpus: Corpus, recordings: Corpus, option: str) -> None:
     for item in corpus.utterances:
         if other := files.get(item.audio.path) if item.audio.path else None:
             raise CorpusError(
-                f"--whisperq-calibration: {item.where} calibrates on a part of {item.audio.label}, all of which "
-                f"{option} ({other.where}) evaluates on; name another set to calibrate on"
+                f"{item.where} calibrates on a part of {item.audio.label}, all of which {option} "
+                f"({other.where}) evaluates on",
+                where="--whisperq-calibration",
+                remedy="name another set to calibrate on",
             )
 
 

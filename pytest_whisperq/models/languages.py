@@ -25,8 +25,11 @@ def hearable(corpus: Corpus, sources: Iterable[SourceModel]) -> Corpus:
         for item in corpus.utterances:
             if known and item.language and f"<|{item.language}|>" not in known:
                 raise CorpusError(
-                    f"{item.where}: {source.name} does not know the language {item.language!r}; write Whisper's code "
-                    "for it (such as en, no, jw), choose a checkpoint that knows it (--whisperq-model), or leave it "
-                    "empty and the model detects it"
+                    f"{source.name} does not know the language {item.language!r}",
+                    where=item.where,
+                    remedy=(
+                        "write Whisper's code for it (such as en, no, jw), choose a checkpoint that knows it "
+                        "(--whisperq-model), or leave it empty and the model detects it"
+                    ),
                 )
     return corpus

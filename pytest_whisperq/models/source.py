@@ -62,8 +62,10 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _from_hub(name, option)
     raise BuildError(
-        f"{option}: {name!r} is neither a directory, a hub id (OWNER/NAME) nor an embedded model "
-        f"({', '.join(package_data.MODELS)}); random weights are {RANDOM}whisper-tiny and the like"
+        f"{name!r} is neither a directory, a hub id (OWNER/NAME) nor an embedded model "
+        f"({', '.join(package_data.MODELS)})",
+        where=option,
+        remedy=f"random weights are {RANDOM}whisper-tiny and the like",
     )
 
 
@@ -83,13 +85,18 @@ def _from_hub(name: str, option: str) -> SourceModel:
         folder = hub.snapshot_download(repository, revision=revision or None, allow_patterns=patterns)
     except Exception as error:  # of the hub's library, or of what carries its requests, as a proxy that refuses them
         raise BuildError(
-            f"{option}: no directory {name!r}, and the hub could not provide it: {first_line(error)} "
-            "Check the spelling, the connection, and that HF_HUB_OFFLINE is not set; or give a local directory."
+            f"no directory {name!r}, and the hub could not provide it: {first_line(error).rstrip('.')}",
+            where=option,
+            remedy=(
+                "check the spelling, the connection, and that HF_HUB_OFFLINE is not set, or give a local directory"
+            ),
         ) from error
     directory = Path(folder)
     if not any(directory.glob("*.safetensors")):
         raise BuildError(
-            f"{option}: {name!r} has no safetensors weights; convert them first (pickled weights are refused)"
+            f"{name!r} has no safetensors weights",
+            where=option,
+            remedy="convert them first (pickled weights are refused)",
         )
     return SourceModel(name=name, directory=directory, identity=f"{repository}@{directory.name}")
 
@@ -99,10 +106,13 @@ def _content_digest(directory: Path) -> str:
     files = sorted(p for p in directory.iterdir() if p.is_file() and p.suffix in {".json", ".safetensors", ".txt"})
     if not (directory / "scripted.json").is_file():
         if not any(p.name == "config.json" for p in files):
-            raise BuildError(f"{directory} is not a model directory: it has no config.json")
+            raise BuildError(
+                f"{directory} is not a model directory: it has no config.json",
+                remedy="name one that holds a checkpoint",
+            )
         if not any(p.suffix == ".safetensors" for p in files):  # other weights would not count in the digest
             raise BuildError(
-                f"{directory} has no safetensors weights; convert them first (pickled weights are refused)"
+                f"{directory} has no safetensors weights", remedy="convert them first (pickled weights are refused)"
             )
     listing = [(p.name, sha256(p)) for p in files]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -96,6 +96,6 @@ def test_too_small_a_corpus_ends_the_run_before_anything_is_built(calibrated: Pr
     result = calibrated.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = result.stderr.str() + result.stdout.str()
-    assert "--whisperq-calibration: name recordings to calibrate on. calls has 40 utterances" in text
-    assert "Or ask for 20 of them: --whisperq-calibration-samples=20." in text
+    assert "--whisperq-calibration: calls has 40 utterances" in text
+    assert "; name recordings to calibrate on. Or ask for 20 of them: --whisperq-calibration-samples=20." in text
     assert not (calibrated.pytester.path / "cache" / "artifacts").exists()

@@ -82,7 +82,7 @@ def test_clips_that_are_evaluated_on_are_refused_by_name(
 ) -> None:
     evaluated = load_corpus(make_corpus(tmp_path / "calls", ["one", "zero"]))  # clip0000 and clip0001 sound alike
     with pytest.raises(
-        CorpusError, match=r"2 of 3 clips are evaluated on too.*clip0000\.wav, clip0001\.wav\. Take.*--whisperq-corpus"
+        CorpusError, match=r"2 of 3 clips are evaluated on too.*clip0000\.wav, clip0001\.wav; take.*--whisperq-corpus"
     ):
         make_calibration(chosen, facts(chosen, tmp_path), facts(evaluated, tmp_path), ALPHAS)
 
@@ -265,10 +265,10 @@ def test_a_language_of_several_speakers_keeps_half_of_its_speech() -> None:
 )
 def test_a_corpus_that_cannot_spare_them_is_told_what_to_type(sizes: dict[str, int], size: int, ask: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"^--whisperq-calibration: name recordings to calibrate on\. calls has"
+        ConfigError, match=r"^--whisperq-calibration: calls has .*; name recordings to calibrate on\."
     ) as error:
         set_aside(spoken(sizes), size, 0)
-    assert f"at least half. {ask}".strip() in str(error.value)
+    assert f"at least half; name recordings to calibrate on. {ask}".strip() in str(error.value)
     assert ("Or ask for" in str(error.value)) == bool(ask)
 
 

@@ -87,7 +87,7 @@ def test_a_hub_id_is_known_by_its_commit(checkpoint: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("error", "shown"),
     [
-        (ConnectionError("404 Client Error.\nRequest ID: 1"), "404 Client Error."),
+        (ConnectionError("404 Client Error.\nRequest ID: 1"), "404 Client Error"),
         (RuntimeError(), "RuntimeError"),
         (Exception("403 Forbidden"), "403 Forbidden"),  # what httpx raises for a proxy that refuses
     ],
@@ -99,7 +99,7 @@ def test_a_hub_that_cannot_provide_is_one_line_with_what_to_check(
     with pytest.raises(BuildError) as caught:
         resolve_source("openai/whisper-tinny")
     assert "--whisperq-model: no directory 'openai/whisper-tinny'" in str(caught.value)
-    assert f"{shown} Check the spelling, the connection" in str(caught.value)
+    assert f"{shown}; check the spelling, the connection" in str(caught.value)
     assert "Request ID" not in str(caught.value)
 
 
