@@ -119,7 +119,7 @@ def _paired(old: StoredRun, new: StoredRun, pairs: Mapping[str, str] | None) -> 
         for run, names, known in ((new, pairs.keys(), after), (old, pairs.values(), before)):
             for name in names:
                 if name not in known:
-                    raise ConfigError(f"{run.name}: has no candidate {name!r}; it has {_listed(run)}")
+                    raise ConfigError(f"has no candidate {name!r}", where=run.name, remedy=f"it has {_listed(run)}")
         return [(then, now) for now, then in pairs.items()]
     both = [(name, name) for name in after if name in before]
     if not both and len(old.named(CANDIDATE)) == len(new.named(CANDIDATE)) == len(before) == len(after) == 1:

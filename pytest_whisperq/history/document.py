@@ -176,24 +176,30 @@ def read(path: Path, option: str) -> StoredRun:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{option}: cannot read {path}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}", where=option) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{option}: {path} is not a report: {first_line(error)}") from error
+        raise ConfigError(f"{path} is not a report: {first_line(error)}", where=option) from error
     if not isinstance(data, dict) or "schema" not in data:
-        raise ConfigError(f"{option}: {path} is not a report of pytest-whisperq; name a report.json")
+        raise ConfigError(f"{path} is not a report of pytest-whisperq", where=option, remedy="name a report.json")
     if data["schema"] != SCHEMA:
-        raise ConfigError(f"{option}: {path} is of version {data['schema']!r}, not {SCHEMA}; {_SAVE_AGAIN}")
+        raise ConfigError(f"{path} is of version {data['schema']!r}, not {SCHEMA}", where=option, remedy=_SAVE_AGAIN)
     run = StoredRun(name=path.name, document=data)
     try:
         _ = run.normalizer, run.metric, run.judgements, run.heard, run.models(CANDIDATE), data["environment"]["cpu"]
         _ = data["corpus"]["digest"], data["environment"]["versions"], data["verdict"], data["redacted"]
         is_whole = rows_digest(data["utterances"]) == data["corpus"]["digest"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{option}: {path} is damaged ({type(error).__name__}: {error}); {_SAVE_AGAIN}") from error
+        raise ConfigError(
+            f"{path} is damaged ({type(error).__name__}: {error})", where=option, remedy=_SAVE_AGAIN
+        ) from error
     if not is_whole:
-        raise ConfigError(f"{option}: {path} is damaged (its utterances are not those of its digest); {_SAVE_AGAIN}")
+        raise ConfigError(
+            f"{path} is damaged (its utterances are not those of its digest)", where=option, remedy=_SAVE_AGAIN
+        )
     if not run.heard:
-        raise ConfigError(f"{option}: {path} holds no utterance with words, so that nothing can be compared with it")
+        raise ConfigError(
+            f"{path} holds no utterance with words, so that nothing can be compared with it", where=option
+        )
     return run
 
 
