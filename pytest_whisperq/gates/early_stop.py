@@ -46,11 +46,14 @@ class EarlyStopping:
         drop_type = limits["drop_type"]
         if config.bounds == "mapsswe" and (drop_type, metric) != ("absolute", "wer"):
             raise ConfigError(
-                f"--whisperq-bounds: mapsswe counts words in points, not drop_type={drop_type!r} of metric={metric!r}; "
-                "use t or sign-flip for this gate"
+                f"mapsswe counts words in points, not drop_type={drop_type!r} of metric={metric!r}",
+                where="--whisperq-bounds",
+                remedy="use t or sign-flip for this gate",
             )
         if config.bounds == "mapsswe" and limits["per"]:
-            raise ConfigError("--whisperq-bounds: mapsswe is too coarse for per='slice'; use t or sign-flip")
+            raise ConfigError(
+                "mapsswe is too coarse for per='slice'", where="--whisperq-bounds", remedy="use t or sign-flip"
+            )
         return AccuracyLimit(limits["max_drop"], drop_type, metric, config.bounds, config.seed)
 
     def declare(self, candidate: Candidate, limits: Mapping[str, Any]) -> None:

@@ -20,8 +20,9 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     for model in models:
         if not model.is_multilingual:
             raise ConfigError(
-                f"whisperq_language: {model.spec.source.name} is English-only and detects no language; "
-                "take the marker off, or gate a multilingual model"
+                f"{model.spec.source.name} is English-only and detects no language",
+                where="whisperq_language",
+                remedy="take the marker off, or gate a multilingual model",
             )
 
     def judge(texts: PairedTexts) -> Outcome:
@@ -32,8 +33,9 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
         for model, languages in zip(models, detected, strict=True):
             if None in languages:
                 raise ConfigError(
-                    f"whisperq_language: backend {model.spec.backend!r} does not say which language it detects; "
-                    "take the marker off, or gate another backend"
+                    f"backend {model.spec.backend!r} does not say which language it detects",
+                    where="whisperq_language",
+                    remedy="take the marker off, or gate another backend",
                 )
         return judge_language(
             texts,

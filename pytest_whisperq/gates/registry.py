@@ -64,11 +64,11 @@ class Gate(NamedTuple):
         """Raise `ConfigError` naming ``where`` for a keyword that does not exist or a value that is not allowed."""
         for key, value in given.items():
             if key not in self.keywords:
-                raise ConfigError(f"{where} has no keyword {key!r}; valid: {', '.join(self.keywords)}")
+                raise ConfigError(f"{where} has no keyword {key!r}", remedy=f"valid: {', '.join(self.keywords)}")
             if problem := self.keywords[key].check(value):
-                raise ConfigError(f"{where}: {key} must be {problem} (got {value!r})")
+                raise ConfigError(f"{key} must be {problem} (got {value!r})", where=where)
         if problem := self.together(given):
-            raise ConfigError(f"{where}: {problem}")
+            raise ConfigError(problem, where=where)
 
     def together(self, given: Mapping[str, Any]) -> str:
         """Return what is wrong with keywords together, or ""."""
@@ -80,7 +80,7 @@ class Gate(NamedTuple):
         Raises `ConfigError` for keywords that mean nothing together.
         """
         if problem := self.together(given):
-            raise ConfigError(problem)
+            raise ConfigError(problem, where=self.marker)
         values = {name: given.get(name) for name in self.keywords}
         return {name: _default(self.keywords[name], config) if one is None else one for name, one in values.items()}
 
@@ -118,7 +118,7 @@ def get_gate(name: str, where: str = "gate") -> Gate:
     """Return a gate by name; raise `ConfigError` naming ``where`` that lists the valid ones."""
     gate = _checked(_GATES.find(name, where))
     if gate.name != name:
-        raise ConfigError(f"gate {name!r} calls itself {gate.name!r}; register it under the name it has")
+        raise ConfigError(f"gate {name!r} calls itself {gate.name!r}", remedy="register it under the name it has")
     return gate
 
 
@@ -135,7 +135,9 @@ def gate_of_marker(marker: str) -> str:
 
 def _checked(gate: Any) -> Gate:
     if not isinstance(gate, Gate):
-        raise ConfigError(f"a gate is a value of pytest_whisperq.gates.Gate (got {gate!r}; docs/own-gate.md)")
+        raise ConfigError(
+            f"a gate is a value of pytest_whisperq.gates.Gate (got {gate!r})", remedy="see docs/own-gate.md"
+        )
     if not gate.name.isidentifier():
-        raise ConfigError(f"the gate name {gate.name!r} cannot be that of a marker; use letters, digits and _")
+        raise ConfigError(f"the gate name {gate.name!r} cannot be that of a marker", remedy="use letters, digits and _")
     return gate

@@ -30,8 +30,9 @@ class GateRunner:
         gate = get_gate(name)
         if gate.hears_speech and self.session.source.is_random:
             raise ConfigError(
-                f"{gate.marker}: {self.session.source.name} says nothing that could be judged, its weights are random; "
-                "gate its speed, size and memory, or name a trained model"
+                f"{self.session.source.name} says nothing that could be judged, its weights are random",
+                where=gate.marker,
+                remedy="gate its speed, size and memory, or name a trained model",
             )
         limits = gate.limits(self.config, given)
         is_extended = self.config.on_inconclusive == "extend" and gate.extendable

@@ -35,7 +35,9 @@ class SavedRuns:
         config = session.config
         if config.compare and config.on_inconclusive == "extend" and config.max_utterances:
             raise ConfigError(
-                f"{OPTION}: a run that extends --whisperq-max-utterances has no corpus to be compared on; drop either"
+                "a run that extends --whisperq-max-utterances has no corpus to be compared on",
+                where=OPTION,
+                remedy="drop either",
             )
         self.stored: tuple[StoredRun, ...] = read_all(config.compare, OPTION)
 

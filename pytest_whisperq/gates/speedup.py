@@ -104,8 +104,9 @@ def _baseline(session: Session, spec: ModelSpec, named: str | None) -> ModelSpec
         found = _other_precision(spec) or session.baseline_spec
     if found == spec:
         raise ConfigError(
-            f"whisperq_speedup: {spec} would be timed against itself; "
-            "name another model with baseline='BACKEND:PRECISION'"
+            f"{spec} would be timed against itself",
+            where="whisperq_speedup",
+            remedy="name another model with baseline='BACKEND:PRECISION'",
         )
     return found
 
