@@ -71,7 +71,7 @@ class GateFixture:
     def __getattr__(self, name: str) -> Callable[..., Outcome]:
         """Return the gate of that name, to be called."""
         if name not in registry.names():
-            raise AttributeError(str(unknown("whisperq_gate: unknown gate", name, registry.names())))
+            raise AttributeError(str(unknown("unknown gate", name, registry.names(), where="whisperq_gate")))
         return partial(self._single, name)
 
     def __dir__(self) -> list[str]:

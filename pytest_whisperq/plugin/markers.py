@@ -43,7 +43,9 @@ def gate_markers(item: pytest.Item) -> list[tuple[str, dict[str, Any]]]:
                 if mark.args:
                     valid = ", ".join(gate.keywords)
                     raise ConfigError(
-                        f"{item.nodeid}: {mark.name} takes keywords only (got {mark.args[0]!r}); valid: {valid}"
+                        f"{mark.name} takes keywords only (got {mark.args[0]!r})",
+                        where=item.nodeid,
+                        remedy=f"valid: {valid}",
                     )
                 gate.check(mark.kwargs, f"{item.nodeid}: {mark.name}")
                 here.setdefault(name, []).append(dict(mark.kwargs))

@@ -26,7 +26,9 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     place, mark = next(metafunc.definition.iter_markers_with_node(MERGE_CONTRACT))
     try:
         if sum(one.name == MERGE_CONTRACT for one in place.own_markers) > 1:
-            raise ConfigError(f"{place.nodeid}: has two markers {MERGE_CONTRACT}; give each merge a test of its own")
+            raise ConfigError(
+                f"has two markers {MERGE_CONTRACT}", where=place.nodeid, remedy="give each merge a test of its own"
+            )
         subject = _subject(mark, metafunc.definition.nodeid, state.gate_config(metafunc.config).merge_profile)
         cases = merge_cases(subject)
     except (WhisperqError, ContractError) as error:
@@ -57,12 +59,16 @@ def _subject(mark: pytest.Mark, where: str, profile: Path | None) -> "MergeSubje
 
     unknown = [*mark.args, *(key for key in mark.kwargs if key not in KEYWORDS)]
     if unknown:
-        raise ConfigError(f"{where}: {MERGE_CONTRACT} has no {unknown[0]!r}; valid, as keywords: {', '.join(KEYWORDS)}")
+        raise ConfigError(
+            f"{MERGE_CONTRACT} has no {unknown[0]!r}",
+            where=where,
+            remedy=f"valid, as keywords: {', '.join(KEYWORDS)}",
+        )
     merger = mark.kwargs.get("merger")
     make = _imported(merger, where) if isinstance(merger, str) else merger
     if not callable(make):
         raise ConfigError(
-            f"{where}: {MERGE_CONTRACT} needs merger=, a class or 'module:Class' of a merge (got {merger!r})"
+            f"{MERGE_CONTRACT} needs merger=, a class or 'module:Class' of a merge (got {merger!r})", where=where
         )
     return MergeSubject(
         make,
@@ -76,7 +82,9 @@ def _imported(name: str, where: str) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{where}: {MERGE_CONTRACT}: merger {name!r} cannot be imported ({error})") from error
+        raise ConfigError(
+            f"merger {name!r} cannot be imported ({error})", where=f"{where}: {MERGE_CONTRACT}"
+        ) from error
     return found
 
 
@@ -89,5 +97,7 @@ def _level(level: Any, where: str) -> Any:
     numbers = {f"l{known:d}": known for known in names.values()}
     spelled = f"l{level}" if isinstance(level, int) else str(level).lower()
     if spelled not in {**names, **numbers}:
-        raise ConfigError(f"{where}: {MERGE_CONTRACT}: level must be one of {', '.join(names)} (got {level!r})")
+        raise ConfigError(
+            f"level must be one of {', '.join(names)} (got {level!r})", where=f"{where}: {MERGE_CONTRACT}"
+        )
     return {**names, **numbers}[spelled]
