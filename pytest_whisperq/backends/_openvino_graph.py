@@ -72,8 +72,9 @@ def _held(compiled: Any, pinned: Mapping[str, str]) -> dict[str, str]:
         found[name] = value.to_string() if hasattr(value, "to_string") else str(value)
         if found[name] != pinned[name]:
             raise DecodeError(
-                f"OpenVINO was told {name}={pinned[name]} and executes {found[name]}: its figures would be those of "
-                "another model; install a version of openvino that keeps to it"
+                f"OpenVINO was told {name}={pinned[name]} and executes {found[name]}: its figures would be "
+                "those of another model",
+                remedy="install a version of openvino that keeps to it",
             )
     return dict(sorted(found.items()))
 

@@ -46,8 +46,9 @@ def compare(original: Any, quantized: Any, samples: Iterable[Mapping[str, Any]])
     layers, ends = Differences(), Differences()
     if not operations(original) or operations(original).keys() != operations(quantized).keys():
         raise BuildError(
-            "the layers of this export have other names than those of a Whisper that optimum-intel exports, so that "
-            "int8-ptq cannot be checked; install the tested versions (constraints.txt), or gate openvino:int8"
+            "the layers of this export have other names than those of a Whisper that optimum-intel exports, "
+            "so that int8-ptq cannot be checked",
+            remedy="install the tested versions (constraints.txt), or gate openvino:int8",
         )
     whole, told = _request(quantized.clone()), _Watched(original)
     alone = _Apart(quantized, told.sources)

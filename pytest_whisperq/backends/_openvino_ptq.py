@@ -83,10 +83,12 @@ def _quantize_part(
         worst, error = max(broken.items(), key=lambda row: row[1])
         kept = f", even with {', '.join(left)} left in float32" if left else ""
         raise BuildError(
-            f"int8-ptq broke the {name}: on calibration clips {worst} is off by {error:.0%}{kept}; {MOST_OFF:.0%} "
-            f"may be a layer, {MOST_OFF_AT_END:.0%} all of it. Calibrate on other recordings (--whisperq-calibration), "
-            "on more or fewer of them (--whisperq-calibration-samples), with another --whisperq-smooth-quant, or gate "
-            "openvino:int8"
+            f"int8-ptq broke the {name}: on calibration clips {worst} is off by {error:.0%}{kept}; "
+            f"{MOST_OFF:.0%} may be a layer, {MOST_OFF_AT_END:.0%} all of it",
+            remedy=(
+                "calibrate on other recordings (--whisperq-calibration), on more or fewer of them "
+                "(--whisperq-calibration-samples), with another --whisperq-smooth-quant, or gate openvino:int8"
+            ),
         )
     return new, left
 

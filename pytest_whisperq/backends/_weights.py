@@ -38,11 +38,12 @@ def unused(source: Path, found: Mapping[str, Collection[Any]], *, is_tied: bool)
     ]
     if problems:
         remedy = (
-            f"Keys begin with {prefix!r}: save the model without what it was wrapped in"
+            f"keys begin with {prefix!r}: save the model without what it was wrapped in"
             if prefix
-            else "Correct config.json (encoder_layers, decoder_layers, d_model, vocab_size), or save the model again"
+            else "correct config.json (encoder_layers, decoder_layers, d_model, vocab_size), or save the model again"
         )
-        raise BuildError(f"{source}: the weights are not those of its config.json: {'; '.join(problems)}. {remedy}.")
+        what = f"the weights are not those of its config.json: {'; '.join(problems)}"
+        raise BuildError(what, where=str(source), remedy=remedy)
     return [f"weights of the checkpoint that are no part of a Whisper, and not used: {_listed(extra)}"] if extra else []
 
 

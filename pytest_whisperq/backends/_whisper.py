@@ -107,8 +107,9 @@ class FrontEnd:
         unknown = [name for name in names if name not in vocabulary]
         if unknown:
             raise BuildError(
-                f"{self._directory}: the tokenizer lacks {', '.join(unknown)}: not a Whisper checkpoint, "
-                "or a language it was not made for"
+                f"the tokenizer lacks {', '.join(unknown)}: not a Whisper checkpoint, or a language it was "
+                "not made for",
+                where=str(self._directory),
             )
         return [vocabulary[name] for name in names]
 

@@ -111,7 +111,8 @@ def replay(model: Any, heard: Any, prompt: Sequence[int], count: int, silenced: 
     if len(found[0].sequences_ids[0]) != count:
         said = len(found[0].sequences_ids[0])
         raise DecodeError(
-            f"made to say {count} tokens, the decoder said {said}: its backend's replay is broken; gate another"
+            f"made to say {count} tokens, the decoder said {said}: its backend's replay is broken",
+            remedy="gate another",
         )
 
 

@@ -77,7 +77,7 @@ def _alone(source: Path) -> ModuleType:
     name = f"_whisperq_backend_{source.stem}"  # not its own, which may be a library's
     spec = util.spec_from_file_location(name, source)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"the backend in {source} cannot be imported; write it in a .py file")
+        raise ConfigError(f"the backend in {source} cannot be imported", remedy="write it in a .py file")
     sys.modules[name] = module = util.module_from_spec(spec)  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
@@ -105,7 +105,7 @@ def code_digest(backend: "Backend") -> str:
 def check_precision(backend: "Backend", precision: str) -> None:
     """Raise `ConfigError` for a precision that ``backend`` does not have."""
     if precision not in backend.precisions:
-        raise unknown(f"{backend.name}: unknown precision", precision, backend.precisions)
+        raise unknown("unknown precision", precision, backend.precisions, where=backend.name)
 
 
 def check_installed(backend: "Backend") -> None:
@@ -120,14 +120,16 @@ def check_installed(backend: "Backend") -> None:
 
 def _checked(name: str, factory: Any) -> "Backend":
     if not isinstance(factory, type):
-        raise ConfigError(f"backend {name!r}: give its class, which takes no arguments (got {factory!r})")
+        raise ConfigError(f"give its class, which takes no arguments (got {factory!r})", where=f"backend {name!r}")
     try:
         backend: Backend = factory()
     except Exception as error:
-        raise ConfigError(f"backend {name!r}: {factory.__qualname__}() failed: {error}") from error
+        raise ConfigError(f"{factory.__qualname__}() failed: {error}", where=f"backend {name!r}") from error
     lacking = [attribute for attribute in _REQUIRED if not hasattr(backend, attribute)]
     if lacking:
-        raise ConfigError(f"backend {name!r} lacks {', '.join(lacking)}; subclass pytest_whisperq.backends.Backend")
+        raise ConfigError(
+            f"backend {name!r} lacks {', '.join(lacking)}", remedy="subclass pytest_whisperq.backends.Backend"
+        )
     if backend.name != name:
-        raise ConfigError(f"backend {name!r} calls itself {backend.name!r}; register it under the name it has")
+        raise ConfigError(f"backend {name!r} calls itself {backend.name!r}", remedy="register it under the name it has")
     return backend

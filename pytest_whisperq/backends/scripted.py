@@ -36,9 +36,11 @@ class ScriptedBackend(Backend):
         """Keep the part of the script that belongs to ``precision``."""
         script = source / "scripted.json"
         if not script.is_file():
-            raise BuildError(f"{source} has no scripted.json; the scripted backend plays back a script")
+            raise BuildError(
+                f"{source} has no scripted.json; the scripted backend plays back a script", remedy="add one"
+            )
         if precision not in json.loads(script.read_text(encoding="utf-8")):
-            raise BuildError(f"{script} has no entry for precision {precision!r}")
+            raise BuildError(f"{script} has no entry for precision {precision!r}", remedy="add it to the script")
         shutil.copyfile(script, directory / "scripted.json")
 
     def load(self, precision: str, directory: Path, threads: int) -> "ScriptedTranscriber":
@@ -61,7 +63,9 @@ class ScriptedTranscriber:
         for clip in clips:
             said = self._texts.get(pcm_digest(clip.samples))
             if said is None:
-                raise DecodeError("the script has no text for this clip; add its audio digest to scripted.json")
+                raise DecodeError(
+                    "the script has no text for this clip", remedy="add its audio digest to scripted.json"
+                )
             text, language = (said, clip.language) if isinstance(said, str) else said
             tokens = tuple(range(len(text.split())))
             found.append(Hypothesis(text=text, tokens=tokens, language=language))

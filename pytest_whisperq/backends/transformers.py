@@ -65,7 +65,9 @@ class TransformersBackend(Backend):
             output_loading_info=True,
         )
         if model.config.model_type != "whisper":
-            raise BuildError(f"{source} is a {model.config.model_type!r} checkpoint; only Whisper models can be gated")
+            raise BuildError(
+                f"{source} is a {model.config.model_type!r} checkpoint", remedy="only Whisper models can be gated"
+            )
         notes = _weights.unused(source, found, is_tied=bool(model.config.tie_word_embeddings))
         if precision == _DYNAMIC:
             model.config.save_pretrained(directory)
@@ -166,8 +168,9 @@ def _check_generation(source: Path, directory: Path) -> None:
     multilingual = found.get("is_multilingual")
     if multilingual is None or (multilingual and not (found.get("lang_to_id") and found.get("task_to_id"))):
         raise BuildError(
-            f"{source / 'generation_config.json'} lacks is_multilingual, lang_to_id or task_to_id, so nothing says how "
-            "to prompt this model; take the file from the checkpoint it was fine-tuned from"
+            f"{source / 'generation_config.json'} lacks is_multilingual, lang_to_id or task_to_id, so nothing "
+            "says how to prompt this model",
+            remedy="take the file from the checkpoint it was fine-tuned from",
         )
 
 

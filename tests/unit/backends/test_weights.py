@@ -40,7 +40,7 @@ def test_a_last_layer_of_its_own_has_to_be_there() -> None:
 def test_a_missing_layer_is_named_with_what_would_become_of_it() -> None:
     text = refused(found(missing=[f"{LAYER}{number}" for number in range(5)]))
     assert f"some are missing and would be filled with random numbers ({LAYER}0, {LAYER}1, {LAYER}2 and 2 more)" in text
-    assert "Correct config.json (encoder_layers, decoder_layers" in text
+    assert "correct config.json (encoder_layers, decoder_layers" in text
 
 
 def test_a_layer_that_config_does_not_know_is_named_too() -> None:
@@ -56,7 +56,7 @@ def test_another_shape_is_named_with_both() -> None:
 @pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "base_model.model.", "student."])
 def test_a_prefix_is_named_with_the_remedy(prefix: str) -> None:
     text = refused(found(missing=[LAYER], extra=[f"{prefix}{LAYER}"]))
-    assert f"Keys begin with {prefix!r}: save the model without what it was wrapped in." in text
+    assert f"; keys begin with {prefix!r}: save the model without what it was wrapped in" in text
 
 
 def test_weights_of_something_else_are_named_and_not_refused() -> None:
