@@ -65,7 +65,9 @@ def _card(options: argparse.Namespace) -> int:
         print(text, end="")
         return 0
     if options.output.is_dir():
-        raise ConfigError(f"--output: {options.output} is a directory; name a file in it, such as CARD.md")
+        raise ConfigError(
+            f"{options.output} is a directory", where="--output", remedy="name a file in it, such as CARD.md"
+        )
     replace_text(options.output, text, "--output")
     print(f"written to {options.output}")
     return 0

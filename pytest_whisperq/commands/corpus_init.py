@@ -54,13 +54,17 @@ def start(directory: Path) -> list[str]:
     `CorpusError` for a folder without recordings, or with a manifest.
     """
     if not directory.is_dir():
-        raise CorpusError(f"{_OPTION}: {directory} is no folder; name one that holds recordings")
+        raise CorpusError(f"{directory} is no folder", where=_OPTION, remedy="name one that holds recordings")
     for name in METADATA_NAMES:
         if (directory / name).exists():
-            raise CorpusError(f"{_OPTION}: {directory / name} is there already; check it with corpus lint {directory}")
+            raise CorpusError(
+                f"{directory / name} is there already", where=_OPTION, remedy=f"check it with corpus lint {directory}"
+            )
     recordings = recordings_in(directory)
     if not recordings:
-        raise CorpusError(f"{_OPTION}: {directory} holds no recordings (wav, flac, ogg, mp3 …); put some there first")
+        raise CorpusError(
+            f"{directory} holds no recordings (wav, flac, ogg, mp3 …)", where=_OPTION, remedy="put some there first"
+        )
     table, empty = io.StringIO(), 0
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["file_name", "text", "language", "kind"])

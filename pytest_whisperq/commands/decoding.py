@@ -86,6 +86,6 @@ def _stream(options: argparse.Namespace) -> int:
 
     asked = given(options, _STREAMED_WITH)
     if not asked["whisperq_candidate"]:
-        raise ConfigError("--candidate: which model? For example --candidate ctranslate2:int8")
+        raise ConfigError("which model? For example --candidate ctranslate2:int8", where="--candidate")
     stream.show(asked, print, profile_to=options.save_profile, plots=options.plot)
     return 0

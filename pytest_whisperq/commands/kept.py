@@ -43,7 +43,9 @@ def _root(options: argparse.Namespace) -> Path:
     typed: str | None = options.cache_dir
     root = cache_directory(typed)
     if typed is not None and not (typed.strip() and root.is_dir()):
-        raise ConfigError(f"--cache-dir: {typed!r} is no directory; leave it out for the platform's cache directory")
+        raise ConfigError(
+            f"{typed!r} is no directory", where="--cache-dir", remedy="leave it out for the platform's cache directory"
+        )
     return root
 
 

@@ -52,7 +52,9 @@ def _compare(options: argparse.Namespace) -> int:
     print(comparison_text(found))
     if options.html:
         if options.html.is_dir():
-            raise ConfigError(f"--html: {options.html} is a directory; name a file in it, such as comparison.html")
+            raise ConfigError(
+                f"{options.html} is a directory", where="--html", remedy="name a file in it, such as comparison.html"
+            )
         replace_text(options.html, render({**new.document, "compared": [found.to_dict()]}), "--html")
         print(f"written to {options.html}")
     return 2 if found.refused else 0

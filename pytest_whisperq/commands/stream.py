@@ -37,13 +37,15 @@ def show(
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StreamError(f"{folder}: nothing can be written there ({error.strerror or error})") from error
+            raise StreamError(f"nothing can be written there ({error.strerror or error})", where=str(folder)) from error
     if profile_to and profile_to.is_dir():
-        raise StreamError(f"--save-profile: {profile_to} is a directory; name a file in it, such as profile.json")
+        raise StreamError(
+            f"{profile_to} is a directory", where="--save-profile", remedy="name a file in it, such as profile.json"
+        )
     runner = GateRunner(resolve(options), progress)
     session, streams = runner.session, runner.session.once(Streams)
     if profile_to and len({candidate.backend for candidate in runner.config.candidates}) > 1:
-        raise ConfigError("--save-profile: one file holds one profile; name candidates of one backend")
+        raise ConfigError("one file holds one profile", where="--save-profile", remedy="name candidates of one backend")
     for candidate in runner.config.candidates:
         spec = session.spec(candidate)
         baseline = unquantized(spec, "streaming")

@@ -45,12 +45,17 @@ def sweep(
     widest = _runner(options, most, alphas[0], progress).session
     if widest.needs_own_calibration:
         raise ConfigError(
-            "--calibration: name recordings to calibrate on; a gate sets clips of the corpus aside for a model of your "
-            "own, but settings are compared, and then gated, on one calibration set"
+            "name recordings to calibrate on; a gate sets clips of the corpus aside for a model of your own, "
+            "but settings are compared, and then gated, on one calibration set",
+            where="--calibration",
         )
     there = len(widest.calibration_set.utterances)
     if there < most:
-        raise ConfigError(f"--samples: {most} asked for, but the calibration set has {there} utterances")
+        raise ConfigError(
+            f"{most} asked for, but the calibration set has {there} utterances",
+            where="--samples",
+            remedy=f"ask for {there} at most",
+        )
     for count in samples:
         for encoder, decoder in alphas:
             runner = _runner(options, count, (encoder, decoder), progress)

@@ -63,7 +63,7 @@ def draw(title: str, events: Sequence[Event], path: Path) -> None:
         try:
             figure.savefig(path, format="svg")
         except OSError as error:
-            raise StreamError(f"{path}: the timeline cannot be written ({error.strerror or error})") from error
+            raise StreamError(f"the timeline cannot be written ({error.strerror or error})", where=str(path)) from error
         finally:
             pyplot.close(figure)
 
