@@ -284,8 +284,8 @@ def _another(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
 @pytest.mark.parametrize(
     ("change", "config", "says"),
     [
-        (lambda w: {f"_orig_mod.{name}": value for name, value in w.items()}, {}, "Keys begin with '_orig_mod.'"),
-        (lambda w: {f"module.{name}": value for name, value in w.items()}, {}, "Keys begin with 'module.'"),
+        (lambda w: {f"_orig_mod.{name}": value for name, value in w.items()}, {}, "keys begin with '_orig_mod.'"),
+        (lambda w: {f"module.{name}": value for name, value in w.items()}, {}, "keys begin with 'module.'"),
         (
             lambda w: {name: value for name, value in w.items() if "decoder.layers.1." not in name},
             {},

@@ -144,9 +144,7 @@ def test_two_tests_may_each_have_a_waiver(tmp_path: Path) -> None:
 
 def test_a_waiver_holds_to_the_end_of_its_last_day() -> None:
     refuse_expired([SOME], date(2030, 1, 31))
-    with pytest.raises(
-        ConfigError, match=r"^w.toml: waiver 1: expired on 2030-01-31 \(today is 2030-02-01\); remove "
-    ):
+    with pytest.raises(ConfigError, match=r"^w.toml: waiver 1: expired on 2030-01-31 \(today is 2030-02-01\); remove "):
         refuse_expired([SOME], date(2030, 2, 1))
 
 
