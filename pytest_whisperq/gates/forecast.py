@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import isinf
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.measuring.error_rate import count_errors
+from pytest_whisperq.measuring.pairs import score
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.session import Session
 
@@ -55,7 +55,7 @@ def power_of(session: Session, candidate: Candidate) -> Power:
         return power
 
     def errors(name: str, text: str) -> int:
-        return count_errors(references[name], session.normalizer(text, speech[name].language)).errors
+        return score(speech[name], text, session.normalizer, "wer").errors
 
     gained = [errors(name, after[name]) - errors(name, before[name]) for name in both]
     return learn(power, gained, [lengths[name] for name in both], [clusters[name] for name in both])

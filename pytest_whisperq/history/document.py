@@ -17,8 +17,8 @@ from typing import Any
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.judging.verdict import Judgement
-from pytest_whisperq.measuring.error_rate import count_errors, count_length
-from pytest_whisperq.measuring.pairs import as_compared
+from pytest_whisperq.measuring.error_rate import count_length
+from pytest_whisperq.measuring.pairs import as_compared, score
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer
@@ -144,8 +144,7 @@ def utterance_rows(
         reference, errors = "", None
         if item.is_speech:
             reference = as_compared(normalizer(item.reference, item.language), item, metric)
-            heard = {name: as_compared(normalizer(text, item.language), item, metric) for name, text in texts.items()}
-            errors = {name: count_errors(reference, text, metric).errors for name, text in heard.items()}
+            errors = {name: score(item, text, normalizer, metric).errors for name, text in texts.items()}
         rows.append(
             {
                 "id": item.id,
@@ -171,6 +170,22 @@ def write(document: Mapping[str, Any], path: Path, option: str) -> None:
     replace_text(path, json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n", option)
 
 
+def _look_at(run: StoredRun) -> tuple[Any, ...]:
+    """Return all of a run that a comparison reads, so that a damaged one is found out before anything is decoded."""
+    data = run.document
+    of_models = run.judgements, run.heard, run.models(CANDIDATE)
+    of_machine = data["environment"]["cpu"], data["environment"]["versions"]
+    return (
+        run.normalizer,
+        run.metric,
+        *of_models,
+        *of_machine,
+        data["corpus"]["digest"],
+        data["verdict"],
+        data["redacted"],
+    )
+
+
 def read(path: Path, option: str) -> StoredRun:
     """Read a document; raise `ConfigError` naming ``option`` and the file for whatever is none of this version."""
     try:
@@ -185,8 +200,7 @@ def read(path: Path, option: str) -> StoredRun:
         raise ConfigError(f"{path} is of version {data['schema']!r}, not {SCHEMA}", where=option, remedy=_SAVE_AGAIN)
     run = StoredRun(name=path.name, document=data)
     try:
-        _ = run.normalizer, run.metric, run.judgements, run.heard, run.models(CANDIDATE), data["environment"]["cpu"]
-        _ = data["corpus"]["digest"], data["environment"]["versions"], data["verdict"], data["redacted"]
+        _look_at(run)
         is_whole = rows_digest(data["utterances"]) == data["corpus"]["digest"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ConfigError(

@@ -10,8 +10,11 @@ import pytest
 
 from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.config.settings import resolve
+from pytest_whisperq.gates.forecast import power_of
 from pytest_whisperq.gates.runner import GateRunner, run_gates
 from pytest_whisperq.judging.verdict import Verdict
+from pytest_whisperq.measuring.error_rate import count_errors
+from pytest_whisperq.reporting.build_document import Collector, Gated
 from pytest_whisperq.system.errors import ConfigError
 
 StartRun = Callable[..., GateRunner]
@@ -185,3 +188,20 @@ def test_times_of_copies_of_a_recording_are_one_piece_of_evidence(
     heard, _ = run.session.timed(run.session.baseline_spec)
     assert heard.clips == run.session.transcripts(run.session.baseline_spec).clips
     assert len(set(heard.clips)) == 2
+
+
+def test_errors_are_counted_once_whoever_asks(wide: Path, start_run: StartRun) -> None:
+    """The accuracy gate counts; its slices, the forecast, the catastrophe gate and the document only look it up."""
+    run = start_run(candidate="scripted:int4-sym", max_drop="50", early_stop="true")
+    (candidate,) = run.config.candidates
+    count_errors.cache_clear()
+    run.declare_accuracy(candidate)
+    judged = run.judge("accuracy", candidate, per="slice").judgement
+    counted = count_errors.cache_info().misses
+    assert counted >= 2 * 120  # of both models, and under other normalizers
+    power_of(run.session, candidate)
+    run.judge("catastrophe", candidate)
+    document = Collector(run, [Gated(test="t", outcome="passed", judgement=judged)], []).document()
+    assert sum(row["errors"]["scripted:int4-sym"] for row in document["utterances"]) > 0
+    own_length = len({item.reference for item in run.session.corpus.speech})  # of a text against itself
+    assert count_errors.cache_info().misses <= counted + own_length
