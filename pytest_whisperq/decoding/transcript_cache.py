@@ -12,15 +12,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from pytest_whisperq.backends import MixesTypes, Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.system.files import cache_error
+from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.machine import cpu_features, versions
 
 DECODING = {
@@ -97,8 +95,7 @@ class TranscriptCache:
     """Transcripts by artifact, decoding options, library versions and processor features."""
 
     def __init__(self, root: Path, decoder: Decoder) -> None:
-        self._root = root / "transcripts"
-        self._locks = root / "locks"
+        self._layout = CacheLayout(root)
         self._decoder = decoder
         self._store = decoder.store
 
@@ -119,13 +116,8 @@ class TranscriptCache:
         if not _suffices(wanted, known, enough):
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact)
-            try:
-                for folder in (self._root, self._locks):
-                    folder.mkdir(parents=True, exist_ok=True)
-                with FileLock(self._locks / f"{path.stem}.transcripts.lock"):
-                    self._decode(artifact, path, wanted, enough)
-            except OSError as error:
-                raise cache_error(self._root.parent, error) from error
+            with self._layout.locked(path):
+                self._decode(artifact, path, wanted, enough)
             header, known = _read(path)
         compute_type = header.get("compute_type", "")
         self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
@@ -166,7 +158,8 @@ class TranscriptCache:
         model = [spec.backend, spec.source.identity, code, artifact.identity, spec.promised]
         model += [spec.precision] if code else []
         recipe = [*model, DECODING, versions(backend.distributions), cpu_features()]
-        return self._root / f"{hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]}.jsonl"
+        key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
+        return self._layout.transcript_file(key)
 
     def _decode(
         self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]], enough: Enough | None

@@ -5,8 +5,6 @@ what vanishes while one looks is passed over, and nothing is removed that was no
 """
 
 import json
-import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,25 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from pytest_whisperq.models.random_weights import made_here
 from pytest_whisperq.models.store import SCHEMA, is_sound
-from pytest_whisperq.system.files import cache_error
+from pytest_whisperq.system.cache_layout import CacheLayout
+from pytest_whisperq.system.files import BUILDING, cache_error
 from pytest_whisperq.system.machine import versions
 
 _DAY = 86_400.0
-_BUILD, _RANDOM = ".build-", "random"
 _UNFINISHED, _UNREADABLE = "unfinished build", "damaged entry"
-_OURS = {
-    "artifacts": re.compile(r"[0-9a-f]{32}|\.build-[0-9a-f]{32}-\w+"),
-    "transcripts": re.compile(r"[0-9a-f]{32}\.jsonl"),
-    _RANDOM: re.compile(r"(\.build-)?(whisper|distil)-[\w.-]+-\d+\.\d+[^-]*-\d+-\d+(-\w+)?"),
-}
-"""How what we make is called, by folder: any directory may be named as a cache, and others have such folders too.
-
-What bears such a name, and does not say itself what it is, is ours if the lock that we made for it is there.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +44,10 @@ def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
 
     A model that is being built at this moment is left out.
     """
-    for path in (path for folder, ours in _OURS.items() for path in _oldest_first(root / folder, ours)):
-        # Where locks do not outlast who holds them, as on Windows, their folder does.
-        is_ours = _lock(root, path).exists() or (os.name == "nt" and (root / "locks").is_dir())
-        if is_ours and path.name.startswith(_BUILD):
+    layout = CacheLayout(root)
+    for path in layout.entries():
+        is_ours = layout.is_ours(path)
+        if is_ours and path.name.startswith(BUILDING):
             with _unused(root, path) as free:
                 entry = _look(root, path, verify=verify) if free else None
         else:
@@ -93,38 +82,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _oldest_first(folder: Path, ours: re.Pattern[str]) -> list[Path]:
-    times: list[tuple[float, Path]] = []
-    for path in folder.glob("*"):
-        if not ours.fullmatch(path.name):
-            continue
-        try:
-            times.append((path.stat().st_mtime, path))
-        except FileNotFoundError:
-            continue
-    return [path for _, path in sorted(times)]
-
-
-def _lock(root: Path, path: Path) -> Path:
-    """Return the lock under which an entry is written."""
-    stem = path.name.removeprefix(_BUILD)
-    if path.parent.name != _RANDOM:  # whose names have hyphens
-        stem = stem.partition("-")[0].removesuffix(".jsonl")
-    elif path.name.startswith(_BUILD):
-        stem = stem.rpartition("-")[0]
-    return root / "locks" / f"{stem}{'.transcripts.lock' if path.suffix == '.jsonl' else '.lock'}"
-
-
 @contextmanager
 def _unused(root: Path, path: Path) -> Iterator[bool]:
     """Hold the lock of an entry; False when a run holds it."""
     try:
-        with FileLock(_lock(root, path), timeout=0):
+        with CacheLayout(root).locked(path, timeout=0):
             yield True
     except Timeout:
         yield False
-    except OSError as error:
-        raise cache_error(root, error) from error
 
 
 def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
@@ -133,8 +98,9 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
         if path.suffix == ".jsonl":
             (name, problem), files = _inspect_transcripts(root, path), [path]
         else:
-            name, problem = _inspect_random(path) if path.parent.name == _RANDOM else _inspect_model(path)
-            if verify and not problem and path.parent.name != _RANDOM and not is_sound(path):
+            is_random = CacheLayout(root).is_random(path)
+            name, problem = _inspect_random(path) if is_random else _inspect_model(path)
+            if verify and not problem and not is_random and not is_sound(path):
                 problem = "damaged: a file does not have the digest it was published with"
             files = [file for file in path.rglob("*") if file.is_file()]
         size = sum(file.stat().st_size for file in files)
@@ -145,7 +111,7 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
 
 def _inspect_random(path: Path) -> tuple[str, str]:
     """Return the name of a checkpoint of random weights and, unless a run would use it, the reason."""
-    if path.name.startswith(_BUILD):
+    if path.name.startswith(BUILDING):
         return _UNFINISHED, "left behind by a build that was killed"
     name, here = f"random checkpoint {path.name}", made_here()
     if versions(("torch",))["torch"] == "absent":  # it may be used from another environment, whatever torch made it
@@ -155,7 +121,7 @@ def _inspect_random(path: Path) -> tuple[str, str]:
 
 def _inspect_model(path: Path) -> tuple[str, str]:
     """Return a model's name and, unless a run could use it, the reason."""
-    if path.name.startswith(_BUILD):
+    if path.name.startswith(BUILDING):
         return _UNFINISHED, "left behind by a build that was killed"
     try:
         record = json.loads((path / "artifact.json").read_text(encoding="utf-8"))
@@ -182,4 +148,4 @@ def _inspect_transcripts(root: Path, path: Path) -> tuple[str, str]:
         name, artifact = f"transcripts of {header['model']}", str(header["artifact"])
     except (ValueError, KeyError, TypeError):
         return _UNREADABLE, "damaged: it does not say of which model these transcripts are"
-    return name, "" if (root / "artifacts" / artifact).is_dir() else "their model is no longer in the cache"
+    return name, "" if (CacheLayout(root).artifacts / artifact).is_dir() else "their model is no longer in the cache"

@@ -4,21 +4,17 @@ What such a model says is noise, but it takes the time of a real one. The tokeni
 and order, in which every id stands for itself. Shapes: ``config.json`` of openai/whisper-* and distil-whisper/*.
 """
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from filelock import FileLock
-
 from pytest_whisperq.backends._whisper import quiet_libraries
 from pytest_whisperq.models.source import RANDOM, SourceModel, resolve_source, source_in
 from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import unknown
-from pytest_whisperq.system.files import cache_error
+from pytest_whisperq.system.files import publish_folder
 from pytest_whisperq.system.machine import versions
 
 SEED = 0
@@ -86,25 +82,13 @@ def random_source(name: str, cache: Path, option: str) -> SourceModel:
     if name not in SIZES:
         raise unknown(f"{option}: unknown size", name, SIZES)
     optional_imports.require("torch", extra="torch", purpose=_PURPOSE)
-    target = cache / "random" / f"{name.removeprefix(RANDOM)}{made_here()}"
-    try:
-        for folder in (target.parent, cache / "locks"):
-            folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / "locks" / f"{target.name}.lock"):
-            if not target.is_dir():
-                for left in target.parent.glob(f".build-{target.name}-*"):  # by a process that was killed
-                    shutil.rmtree(left, ignore_errors=True)
-                aside = Path(tempfile.mkdtemp(prefix=f".build-{target.name}-", dir=target.parent))
-                aside.chmod(0o755)  # others may use this cache
-                try:
-                    with quiet_libraries():
-                        _write(SIZES[name], aside)
-                    os.replace(aside, target)
-                finally:
-                    shutil.rmtree(aside, ignore_errors=True)
+    layout = CacheLayout(cache)
+    target = layout.random / f"{name.removeprefix(RANDOM)}{made_here()}"
+    with layout.locked(target):
+        if not target.is_dir():
+            with publish_folder(target, is_locked=True) as aside, quiet_libraries():
+                _write(SIZES[name], aside)
         return source_in(target, name)
-    except OSError as error:
-        raise cache_error(cache, error) from error
 
 
 def made_here() -> str:

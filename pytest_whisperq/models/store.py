@@ -1,26 +1,24 @@
 """The store of built models: content-addressed, built once, published whole or not at all.
 
-Layout: ``artifacts/KEY/model/`` holds the files, ``artifacts/KEY/artifact.json`` what they are. An entry is built aside
-in ``artifacts/.build-KEY-…`` and renamed into place: a build killed at any moment leaves nothing that looks finished.
+``artifacts/KEY/model/`` holds the files, ``artifacts/KEY/artifact.json`` what they are (`system.cache_layout`). A build
+that is killed at any moment leaves nothing that looks finished.
 """
 
 import errno
 import hashlib
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, code_digest, get_backend
 from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import BuildError, WhisperqError
-from pytest_whisperq.system.files import cache_error, replace_text, sha256, to_disk
+from pytest_whisperq.system.files import cache_error, publish_folder, replace_text, sha256, to_disk
 from pytest_whisperq.system.machine import cpu_features, peak_memory, reset_peak_memory, versions
 
 SCHEMA = 5
@@ -60,8 +58,7 @@ class ArtifactStore:
         on_build: Callable[[ModelSpec], None],
         calibration: Callable[[], Calibration] | None = None,
     ) -> None:
-        self._root = root / "artifacts"
-        self._locks = root / "locks"
+        self._layout = CacheLayout(root)
         self._on_build = on_build
         self._calibrate = calibration
 
@@ -98,13 +95,8 @@ class ArtifactStore:
         check_installed(backend)
         of_base = self._base(backend, spec)
         base = self.intact(of_base) if of_base else None
-        try:
-            for folder in (self._root, self._locks):
-                folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._locks / f"{key}.lock"):
-                return self._read(spec, key) or self._build(backend, spec, key, base)
-        except OSError as error:
-            raise cache_error(self._root.parent, error) from error
+        with self._layout.locked(self._layout.artifacts / key):
+            return self._read(spec, key) or self._build(backend, spec, key, base)
 
     def built(self, spec: ModelSpec) -> Artifact | None:
         """Return the model if it has been built already."""
@@ -116,13 +108,10 @@ class ArtifactStore:
         A damaged entry is removed and built again; nothing runs, or is built from, weights that have rotted.
         """
         artifact = self.get(spec)
-        try:
-            self._locks.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._locks / f"{artifact.key}.lock"):
-                if not is_sound(artifact.directory.parent):
-                    shutil.rmtree(artifact.directory.parent, ignore_errors=True)
-        except OSError as error:
-            raise cache_error(self._root.parent, error) from error
+        entry = self._layout.artifacts / artifact.key
+        with self._layout.locked(entry):
+            if not is_sound(entry):
+                shutil.rmtree(entry, ignore_errors=True)
         return self.get(spec)
 
     def _base(self, backend: Backend, spec: ModelSpec) -> ModelSpec | None:
@@ -137,7 +126,7 @@ class ArtifactStore:
         return self._calibrate()
 
     def _read(self, spec: ModelSpec, key: str) -> Artifact | None:
-        entry = self._root / key
+        entry = self._layout.artifacts / key
         try:
             record = json.loads((entry / "artifact.json").read_text(encoding="utf-8"))
             sizes = {name: size for name, (size, _) in record["files"].items()}
@@ -158,12 +147,9 @@ class ArtifactStore:
             return None
 
     def _build(self, backend: Backend, spec: ModelSpec, key: str, base: Artifact | None) -> Artifact:
-        for left_over in self._root.glob(f".build-{key}-*"):  # of a killed build; the lock is ours now
-            shutil.rmtree(left_over, ignore_errors=True)
         self._on_build(spec)
-        aside = Path(tempfile.mkdtemp(dir=self._root, prefix=f".build-{key}-"))
-        try:
-            aside.chmod(0o755)  # mkdtemp's 0700 would hide a shared cache from everyone else
+        entry = self._layout.artifacts / key
+        with publish_folder(entry, is_locked=True) as aside:
             (aside / "model").mkdir()
             calibration = self._calibration(backend, spec)
             source = base.directory if base else spec.source.directory
@@ -177,17 +163,9 @@ class ArtifactStore:
             }
             record = {**_record(backend, spec, aside / "model"), **figures}
             replace_text(aside / "artifact.json", json.dumps(record, indent=1))
-            final = self._root / key
-            if final.exists():
-                shutil.rmtree(final)
-            aside.rename(final)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
         built = self._read(spec, key)
         if built is None:
-            raise BuildError(
-                f"{spec}: the finished build in {self._root / key} cannot be read back; delete it and retry"
-            )
+            raise BuildError(f"{spec}: the finished build in {entry} cannot be read back; delete it and retry")
         return built
 
     def _run(
@@ -200,9 +178,9 @@ class ArtifactStore:
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
-                raise cache_error(self._root.parent, error) from error
+                raise cache_error(self._layout.root, error) from error
             if shutil.disk_usage(directory).free < _ENOUGH_BYTES:
-                raise cache_error(self._root.parent, OSError(errno.ENOSPC, "No space left on device")) from error
+                raise cache_error(self._layout.root, OSError(errno.ENOSPC, "No space left on device")) from error
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BuildError(f"building {spec} from {spec.source.name} failed: {reason}") from error
         if notes is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from pytest_whisperq.models.store import is_sound
 from pytest_whisperq.reporting.build_document import Collector
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.system.files import first_line, output_error, replace_text, sha256, to_disk
+from pytest_whisperq.system.files import first_line, output_error, publish_folder, replace_text, sha256, to_disk
 
 CERTIFICATE = "whisperq-gate.json"
 SCHEMA = 1
@@ -92,25 +91,13 @@ def _certificate(document: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _copy(source: Path, target: Path, certificate: Mapping[str, Any]) -> None:
     """Publish a folder whole: copied beside its place, digested as it lies there, to disk, then renamed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    old = aside.with_name(f"{aside.name}.old")
-    try:
-        aside.chmod(0o755)
+    with publish_folder(target) as aside:
         shutil.copytree(source, aside, dirs_exist_ok=True)
         files = {path.relative_to(aside).as_posix(): path for path in sorted(aside.rglob("*")) if path.is_file()}
         for path in files.values():
             to_disk(path)
         whole = {**certificate, "files": {name: sha256(path) for name, path in files.items()}}
         replace_text(aside / CERTIFICATE, json.dumps(whole, ensure_ascii=False, indent=1) + "\n", _OPTION)
-        if target.exists():
-            target.rename(old)
-        aside.rename(target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        if old.exists() and not target.exists():
-            old.rename(target)  # what was exported before still stands
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def verify(directory: Path) -> tuple[str, list[str], list[str]]:

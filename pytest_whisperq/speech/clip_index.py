@@ -13,6 +13,7 @@ from pathlib import Path
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.machine import versions
@@ -30,7 +31,7 @@ class AudioIndex:
     """Facts about every clip of a corpus."""
 
     def __init__(self, root: Path) -> None:
-        self._path = root / "audio-index.json"
+        self._path = CacheLayout(root).audio_index
         self._known = self._read()
         self._decoder = f"{audio.REVISION}:{versions(('soundfile', 'soxr', 'av'))}"
 

@@ -2,10 +2,17 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from pytest_whisperq.system.errors import ConfigError, StoreError
+
+BUILDING = ".build-"
+"""What the name of a folder begins with that is being filled."""
 
 
 def sha256(path: Path) -> str:
@@ -56,6 +63,32 @@ def replace_text(path: Path, text: str, option: str | None = None) -> None:
             raise
     except OSError as error:
         raise cache_error(path.parent, error) if option is None else output_error(path, option, error) from error
+
+
+@contextmanager
+def publish_folder(target: Path, *, is_locked: bool = False) -> Iterator[Path]:
+    """Give an empty folder beside ``target`` to fill, and put it there when the block ends: whole, or not at all.
+
+    What stood there before is replaced, and still stands where the block raises. ``is_locked`` says that nobody else
+    writes this target now: what a killed process left behind is removed then.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_locked:
+        for left_over in target.parent.glob(f"{BUILDING}{escape(target.name)}-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f"{BUILDING}{target.name}-"))
+    old = aside.with_name(f"{aside.name}_old")
+    try:
+        aside.chmod(0o755)  # mkdtemp's 0700 would hide a shared cache from everyone else
+        yield aside
+        if target.exists():
+            target.rename(old)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def output_error(path: Path, option: str, error: OSError) -> StoreError:

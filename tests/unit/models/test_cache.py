@@ -18,6 +18,7 @@ from pytest_whisperq.models import cache
 from pytest_whisperq.models.random_weights import made_here
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact, ArtifactStore
+from pytest_whisperq.system.cache_layout import CacheLayout
 
 StartRun = Callable[..., GateRunner]
 
@@ -113,7 +114,7 @@ def test_what_vanishes_while_one_looks_is_passed_over(
     root: Path, store: ArtifactStore, spec: ModelSpec, built: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = root / "artifacts" / ("f" * 32)
-    monkeypatch.setattr(cache, "_oldest_first", lambda folder, pattern: [gone, built.directory.parent])
+    monkeypatch.setattr(CacheLayout, "entries", lambda self: iter([gone, built.directory.parent]))
     assert [entry.path for entry in cache.entries(root)][:1] == [built.directory.parent]
 
 

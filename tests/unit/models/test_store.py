@@ -221,7 +221,8 @@ def test_a_missing_package_is_named_before_anything_is_built(
     store: ArtifactStore, spec: ModelSpec, builds: list[ModelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScriptedBackend, "modules", ("surely_not_installed",))
-    with pytest.raises(MissingDependency, match=r'surely_not_installed.*pip install "pytest-whisperq\[test\]"'):
+    monkeypatch.setattr(ScriptedBackend, "extra", "torch")
+    with pytest.raises(MissingDependency, match=r'surely_not_installed.*pip install "pytest-whisperq\[torch\]"'):
         store.get(spec)
     assert builds == []
     assert set(backends.in_all()) == {"ctranslate2", "faster-whisper", "openvino", "transformers"}
