@@ -84,7 +84,10 @@ def test_an_entry_point_registers_a_gate_for_everyone(own: Project) -> None:
 @pytest.mark.parametrize(
     ("conftest", "problem"),
     [
-        ("from dataclasses import *\nCHATTER = 3", "a gate is a value of pytest_whisperq.gates.Gate (got 3; *"),
+        (
+            "from dataclasses import *\nCHATTER = 3",
+            "a gate is a value of pytest_whisperq.gates.Gate (got 3); see docs/own-gate.md",
+        ),
         ("from my_gate import CHATTER as G\nCHATTER = G._replace(name='size')", "*the name 'size' is taken; *"),
         ("from my_gate import CHATTER as G\nCHATTER = G._replace(name='report')", "*the name 'report' is taken; *"),
         ("from my_gate import CHATTER as G\nCHATTER = G._replace(name='a b')", "*'a b' cannot be that of a marker; *"),
