@@ -15,8 +15,8 @@ A merge is tested on synthetic streams (`docs/own-merge.md`)::
     def test_my_merge_keeps_the_contract(check):
         check()
 
-Strategies of streams are in `pytest_whisperq.contract.streams`, a state machine in `pytest_whisperq.contract.machine`:
-these import Hypothesis.
+Strategies of streams are in `pytest_whisperq.contract.streams`, a state machine in
+`pytest_whisperq.contract.state_machine`: these import Hypothesis.
 """
 
 from pytest_whisperq.contract.backend import (

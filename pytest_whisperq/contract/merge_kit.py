@@ -149,8 +149,8 @@ def interior_error_rates(subject: MergeSubject, *, examples: int = EXAMPLES) -> 
     No merge can be exact then, so that the level INTERIOR has rates in place of an invariant: one that claims it has
     fewer errors than a window by itself.
     """
-    from pytest_whisperq.contract.hearing import MISHEARD
     from pytest_whisperq.contract.streams import streams
+    from pytest_whisperq.contract.window_errors import MISHEARD
 
     merged, heard = list[ErrorCount](), list[str]()
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from pytest_whisperq.contract.disturb import disturbed
-from pytest_whisperq.contract.hearing import heard_in
-from pytest_whisperq.contract.picking import number, pick
+from pytest_whisperq.contract.delivery_faults import disturbed
+from pytest_whisperq.contract.draws import number, pick
 from pytest_whisperq.contract.stream import Stream
+from pytest_whisperq.contract.window_errors import heard_in
 from pytest_whisperq.streaming import Level, StreamProfile, StreamWord, key, required_overlap
 from pytest_whisperq.system.errors import StreamError
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 
 from pytest_whisperq.contract.known_bad import BROKEN, AgreementStrip, SuffixPrefix
-from pytest_whisperq.contract.machine import merge_machine
 from pytest_whisperq.contract.merge_kit import (
     MERGE_CHECKS,
     MergeCheck,
@@ -17,6 +16,7 @@ from pytest_whisperq.contract.merge_kit import (
     parametrize_merge_checks,
 )
 from pytest_whisperq.contract.merge_subject import MergeSubject
+from pytest_whisperq.contract.state_machine import merge_machine
 from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.contract.streams import streams
 from pytest_whisperq.contract.subject import ContractError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.contract.picking import number, pick
+from pytest_whisperq.contract.draws import number, pick
 from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.contract.picking import number, pick
+from pytest_whisperq.contract.draws import number, pick
 from pytest_whisperq.streaming import Chunk
 
 if TYPE_CHECKING:
