@@ -37,7 +37,16 @@ class Option(NamedTuple):  # a third of the time that making a dataclass takes, 
 
 
 def number(low: float, high: float, what: str, *, never: float | None = None) -> Callable[[str], float]:
-    """Return a parser of numbers from ``low`` to ``high`` but not ``never``, a limit that no bound can clear."""
+    """Return a parser of numbers from ``low`` to ``high`` but not ``never``, a limit that no bound can clear.
+
+    >>> rate = number(0, 1, "a rate from 0 up to, not including, 1", never=1)
+    >>> rate("0.25")
+    0.25
+    >>> rate("1")
+    Traceback (most recent call last):
+        ...
+    ValueError: a rate from 0 up to, not including, 1
+    """
 
     def parse(text: str) -> float:
         try:
@@ -67,7 +76,11 @@ def whole(low: int, what: str) -> Callable[[str], int]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Parse names separated by commas, each once."""
+    """Parse names separated by commas, each once.
+
+    >>> names("openvino, ctranslate2, openvino")
+    ('openvino', 'ctranslate2')
+    """
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
         raise ValueError("one or more names separated by commas")

@@ -17,7 +17,13 @@ class Verdict(Enum):
 
     @classmethod
     def worst(cls, verdicts: "list[Verdict]") -> "Verdict":
-        """Return the verdict of a gate with several checks; no check at all is `INCONCLUSIVE`, never a pass."""
+        """Return the verdict of a gate with several checks; no check at all is `INCONCLUSIVE`, never a pass.
+
+        >>> Verdict.worst([Verdict.PASS, Verdict.INCONCLUSIVE])
+        <Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>
+        >>> Verdict.worst([])
+        <Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>
+        """
         for verdict in (cls.FAIL, cls.INCONCLUSIVE):
             if verdict in verdicts:
                 return verdict

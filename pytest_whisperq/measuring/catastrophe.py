@@ -196,7 +196,11 @@ def clustered(hit: Sequence[str], clusters: Sequence[str], confidence: float) ->
 
 
 def least(limit: float, confidence: float) -> int:
-    """Return how many utterances, none of them wrecked, bound the rate below ``limit``."""
+    """Return how many utterances, none of them wrecked, bound the rate below ``limit``.
+
+    >>> least(0.02, 0.95)
+    149
+    """
     return 1 if limit >= 1 else floor(log(1 - confidence) / log1p(-limit)) + 1
 
 

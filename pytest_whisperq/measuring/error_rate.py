@@ -57,13 +57,24 @@ def count_length(text: str, metric: Metric = "wer") -> int:
 
 
 def error_rate(counts: Sequence[ErrorCount]) -> float | None:
-    """Return the corpus error rate, Σ errors / Σ length (never the mean of the clips' rates); None without any text."""
+    """Return the corpus error rate, Σ errors / Σ length (never the mean of the clips' rates); None without any text.
+
+    >>> error_rate([count_errors("a", "b"), count_errors("a b c d e f g h i", "a b c d e f g h i")])
+    0.1
+    """
     length = sum(count.length for count in counts)
     return sum(count.errors for count in counts) / length if length else None
 
 
 def align(reference: str, *hypotheses: str) -> tuple[str, ...]:
-    """Return normalized texts word under word, reference first, gaps as ``*``, for showing where they part."""
+    """Return normalized texts word under word, reference first, gaps as ``*``, for showing where they part.
+
+    >>> for row in align("please hold the line", "please hold line", "peas hold the line now"):
+    ...     print(row)
+    please hold the line ***
+    please hold *** line ***
+    peas   hold the line now
+    """
     import jiwer
 
     words = jiwer.process_words(reference, reference).references[0]  # as jiwer splits, not as Python does

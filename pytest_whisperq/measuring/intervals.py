@@ -66,6 +66,12 @@ def bound_ratio(
     `MIN_CLUSTERS` groups, or where the second sum is not clearly above zero: a ratio over next to nothing may be
     anything. ``test`` takes the sums of each group, the pseudo-clip's last, and a confidence, and returns both bounds;
     None: Fieller's.
+
+    >>> import numpy as np
+    >>> errors_and_words = np.array([(0.0, 10.0)] * 90 + [(1.0, 10.0)] * 10)
+    >>> found = bound_ratio(errors_and_words, [""] * 100, worse=(5, 10), better=(0, 10), confidence=0.95)
+    >>> f"{found.value:.3f} ({found.lower:.3f} … {found.upper:.3f})"
+    '0.010 (0.005 … 0.024)'
     """
     import numpy as np
 
@@ -132,6 +138,9 @@ def independent(clusters: Sequence[str]) -> float:
 
     (Σm)² / Σm² for clusters of m utterances (the design effect of Kish, Survey Sampling 1965, with a correlation of 1
     within clusters); as many as there are where each is its own. An empty name is a cluster of its own.
+
+    >>> independent(["anna", "anna", "ben", ""])  # the last is a cluster of its own
+    2.6666666666666665
     """
     sizes = Counter(distinct(clusters)).values()
     return sum(sizes) ** 2 / sum(size**2 for size in sizes) if sizes else 0.0

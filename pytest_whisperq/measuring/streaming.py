@@ -85,6 +85,9 @@ def average_lagging(delays: Sequence[float], length: float, spoken: int) -> floa
     ``delays`` are when the words of the hypothesis were committed, in ms since the utterance began, ``length`` is that
     of the utterance in ms and ``spoken`` the words of its reference. LAAL = 1/τ · Σ_{i ≤ τ} (d_i − (i − 1) · length /
     max(spoken, heard)), τ the first word committed after the end, or the last. None if nothing was committed.
+
+    >>> average_lagging([1000, 2000, 3000, 4000], length=4000, spoken=4)  # a second behind an even speaker
+    1000.0
     """
     if not delays:
         return None
@@ -144,5 +147,9 @@ def computing(events: Sequence[Event], decoded: float) -> Computing:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` of all do not exceed (nearest rank); 0 of none."""
+    """Return the smallest value that at least ``share`` of all do not exceed (nearest rank); 0 of none.
+
+    >>> percentile([3.0, 1.0, 2.0, 10.0], 0.5)
+    2.0
+    """
     return sorted(values)[ceil(share * len(values) - 1e-9) - 1] if values else 0.0

@@ -64,6 +64,11 @@ def key(text: str) -> str:
     """Return what makes two words the same: compatibility form (NFKC), folded case, no punctuation, space or control.
 
     Empty for what is no word ("...").
+
+    >>> key("Ｈｅｌｌｏ,") == key("hello")
+    True
+    >>> key("…")
+    ''
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return "".join(mark for mark in folded if unicodedata.category(mark)[0] not in "PZC")
@@ -78,7 +83,13 @@ def _spaceless(mark: str) -> bool:
 
 
 def join(words: Iterable[StreamWord]) -> str:
-    """Return the words as one text: a space between two, but none beside characters of scripts that use none."""
+    """Return the words as one text: a space between two, but none beside characters of scripts that use none.
+
+    >>> join([StreamWord("hold", 0, 300), StreamWord("on", 300, 400)])
+    'hold on'
+    >>> join([StreamWord("你", 400, 600), StreamWord("好", 600, 800)])
+    '你好'
+    """
     texts = [text for word in words if (text := word.text.strip())]
     if not texts:
         return ""

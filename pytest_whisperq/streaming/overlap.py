@@ -74,6 +74,9 @@ def required_overlap(profile: StreamProfile) -> int:
     """Return the least overlap of two windows, in ms, with which every word is well inside `votes` windows.
 
     window - 2 (edge + 2 jitter) - longest_word >= votes * hop, solved for window - hop.
+
+    >>> required_overlap(StreamProfile(window=8000, hop=1000, votes=2)) + 1000 <= 8000
+    True
     """
     return (profile.votes - 1) * profile.hop + 2 * profile.margin + profile.longest_word
 

@@ -26,6 +26,9 @@ def unquoted(text: str) -> str:
     """Return a message without what stands between the first and the last quote of any kind: a transcript, perhaps.
 
     Paths and transcripts have apostrophes too.
+
+    >>> unquoted("metadata.csv:7: nothing is left of the transcript 'my name is Ann'; write it out")
+    'metadata.csv:7: nothing is left of the transcript …; write it out'
     """
     return _QUOTED.sub("…", text)
 
