@@ -9,8 +9,8 @@ from pytest_whisperq.backends import _whisper
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
-from pytest_whisperq.measuring.error_rate import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.measuring.metric import choose_metric
+from pytest_whisperq.measuring.scores import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.session import Session, silent
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus.longform import whole

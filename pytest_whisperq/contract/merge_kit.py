@@ -12,7 +12,7 @@ from pytest_whisperq.contract.issues import reported
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject, run, texts
 from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.contract.subject import ContractError
-from pytest_whisperq.measuring.error_rate import ErrorCount, count_errors, error_rate
+from pytest_whisperq.measuring.scores import ErrorCount, count_errors, error_rate
 from pytest_whisperq.streaming import Level, StreamProfile, key
 from pytest_whisperq.system import optional_imports
 

@@ -15,8 +15,8 @@ from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, overrule, unless_lost
 from pytest_whisperq.judging.verdict import Check, Score, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measuring.error_rate import COUNTED
 from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.scores import COUNTED
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.normalizers import Normalizer

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.judging.rule import WORST, Evidence
-from pytest_whisperq.measuring.error_rate import align
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
+from pytest_whisperq.measuring.scores import align
 
 
 def worst_utterances(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import isinf
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.measuring.pairs import score
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
+from pytest_whisperq.measuring.scores import score
 from pytest_whisperq.session import Session
 
 _SHOWN = 3

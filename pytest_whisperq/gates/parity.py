@@ -11,9 +11,9 @@ from pytest_whisperq.gates.evidence import worst_utterances
 from pytest_whisperq.gates.keywords import METRIC, Keyword, between
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on
-from pytest_whisperq.measuring.error_rate import COUNTED
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.parity import measure_parity
+from pytest_whisperq.measuring.scores import COUNTED
 from pytest_whisperq.session import Session
 
 

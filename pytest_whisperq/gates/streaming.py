@@ -18,9 +18,9 @@ from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.judging.verdict import Check, Figure, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measuring.error_rate import COUNTED, ErrorCount
 from pytest_whisperq.measuring.intervals import Interval, bound_ratio
 from pytest_whisperq.measuring.metric import choose_metric
+from pytest_whisperq.measuring.scores import COUNTED, ErrorCount
 from pytest_whisperq.measuring.streaming import percentile
 from pytest_whisperq.session import Session
 

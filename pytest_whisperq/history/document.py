@@ -17,8 +17,7 @@ from typing import Any
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.judging.verdict import Judgement
-from pytest_whisperq.measuring.error_rate import count_length
-from pytest_whisperq.measuring.pairs import as_compared, score
+from pytest_whisperq.measuring.scores import as_compared, count_length, score
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
-from pytest_whisperq.measuring.error_rate import ErrorCount, count_errors, error_rate
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio
 from pytest_whisperq.measuring.mapsswe import bound_segments, segments
 from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.scores import ErrorCount, count_errors, error_rate
 from pytest_whisperq.measuring.sign_flip import flip_signs
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, log, log1p
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.measuring.intervals import Interval, distinct, independent
 from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.corpus.spacing import without_spaces
 

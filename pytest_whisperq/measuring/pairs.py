@@ -4,22 +4,10 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
-from pytest_whisperq.measuring.error_rate import ErrorCount, count_errors
+from pytest_whisperq.measuring.scores import as_compared
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.speech.corpus.spacing import without_spaces
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
-
-
-def as_compared(text: str, item: Utterance, metric: Metric) -> str:
-    """Return a normalized text of an utterance as ``metric`` counts it: see `Pair.compared`."""
-    return text if metric == "wer" or item.is_spaced else without_spaces(text)
-
-
-def score(item: Utterance, text: str, normalizer: Normalizer, metric: Metric) -> ErrorCount:
-    """Return the errors of what a model said about an utterance, in words or characters of its reference."""
-    reference, own = (as_compared(normalizer(one, item.language), item, metric) for one in (item.reference, text))
-    return count_errors(reference, own, metric)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

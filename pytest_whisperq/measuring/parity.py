@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.measuring.error_rate import ErrorCount, count_errors
 from pytest_whisperq.measuring.intervals import Interval, bound_ratio
 from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.scores import ErrorCount, count_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

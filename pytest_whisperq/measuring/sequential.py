@@ -29,9 +29,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
-from pytest_whisperq.measuring.error_rate import ErrorCount, count_errors
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
+from pytest_whisperq.measuring.scores import ErrorCount, count_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

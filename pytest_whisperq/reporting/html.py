@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_whisperq.history.document import BASELINE, CANDIDATE
 from pytest_whisperq.judging.verdict import Judgement, Series
-from pytest_whisperq.measuring.error_rate import COUNTED, align
+from pytest_whisperq.measuring.scores import COUNTED, align
 from pytest_whisperq.reporting import charts
 from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.reporting.overview import overview

@@ -23,7 +23,7 @@ from pytest_whisperq.contract.merge_kit import MERGE_CHECKS
 from pytest_whisperq.contract.merge_subject import MergeSubject, Run, run, texts
 from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.contract.streams import streams
-from pytest_whisperq.measuring.error_rate import count_errors, error_rate
+from pytest_whisperq.measuring.scores import count_errors, error_rate
 from pytest_whisperq.streaming import Level, LocalAgreement, StreamProfile, TimeAnchoredMerge, english_tens
 
 UNIT = Path(__file__).parents[1] / "unit"

@@ -19,8 +19,8 @@ from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates.accuracy import judge_accuracy
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import accuracy, parity, sequential
-from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts, pair_texts
+from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
 from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact

@@ -17,7 +17,7 @@ from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
 from pytest_whisperq.commands.sweep import sweep
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
-from pytest_whisperq.measuring.error_rate import count_errors, error_rate
+from pytest_whisperq.measuring.scores import count_errors, error_rate
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import BuildError, DecodeError

@@ -13,7 +13,7 @@ from pytest_whisperq import load_corpus
 from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Transcriber
 from pytest_whisperq.gates.runner import GateRunner
-from pytest_whisperq.measuring.error_rate import count_errors
+from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system import package_data
 

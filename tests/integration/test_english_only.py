@@ -8,7 +8,7 @@ import pytest
 from pytest_whisperq.backends import BUILT_IN, get_backend
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.measuring.error_rate import count_errors, error_rate
+from pytest_whisperq.measuring.scores import count_errors, error_rate
 from pytest_whisperq.models.source import resolve_source
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system import package_data

@@ -152,3 +152,12 @@ def test_the_action_runs_what_exists_and_quotes_what_users_give() -> None:
         assert "${{" not in script  # what a user gives reaches the shell as a variable, not as a part of the script
     given = {name for step in action["runs"]["steps"] for name in re.findall(r"inputs\.([\w-]+)", str(step))}
     assert given == set(action["inputs"])
+
+
+def test_the_architecture_names_files_and_folders_that_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "pytest_whisperq"
+    for name in set(re.findall(r"`(\w+/(?:\w+\.py)?)`", text)):
+        assert (package / name).exists(), name
+    rooms = {path.stem for path in package.iterdir() if path.name not in ("__init__.py", "__pycache__", "py.typed")}
+    assert rooms == set(re.findall(r"^\| `(\w+)(?:/|\.py)?` \|", text.partition("## The rule")[0], re.MULTILINE))

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.measuring.error_rate import align, count_errors
+from pytest_whisperq.measuring.scores import align, count_errors
 from pytest_whisperq.speech import normalizers
 
 words = st.lists(st.sampled_from(["a", "bb", "ccc", "dd"]), max_size=9).map(" ".join)

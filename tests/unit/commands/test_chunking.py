@@ -4,7 +4,7 @@ import pytest
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.commands.chunking import Comparison, report
-from pytest_whisperq.measuring.error_rate import ErrorCount, count_errors
+from pytest_whisperq.measuring.scores import ErrorCount, count_errors
 
 
 def counted(errors: int) -> ErrorCount:

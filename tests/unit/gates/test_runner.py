@@ -13,7 +13,7 @@ from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.forecast import power_of
 from pytest_whisperq.gates.runner import GateRunner, run_gates
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.measuring.error_rate import count_errors
+from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.reporting.build_document import Collector, Gated
 from pytest_whisperq.system.errors import ConfigError
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.measuring.longform import cut, share_out
+from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system.errors import CorpusError

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.measuring.error_rate import count_errors
 from pytest_whisperq.measuring.mapsswe import MIN_SEGMENTS, bound_segments, segments
+from pytest_whisperq.measuring.scores import count_errors
 
 texts = st.lists(st.sampled_from("abc"), max_size=12).map(" ".join)
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_whisperq.measuring.error_rate import ErrorCount
 from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.scores import ErrorCount
 from pytest_whisperq.measuring.sequential import BETS, AccuracyLimit, BettingTest, EarlyFail, shuffled
 
 Pairs = Callable[..., PairedTexts]

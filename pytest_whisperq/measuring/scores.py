@@ -1,4 +1,4 @@
-"""Word and character error counts per utterance, through jiwer."""
+"""Word and character errors of what was said about an utterance, counted once: through jiwer."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,9 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.speech.corpus import Utterance
+from pytest_whisperq.speech.corpus.spacing import without_spaces
+from pytest_whisperq.speech.normalizers import Normalizer
 
 COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters"})
 """What each metric counts."""
@@ -49,6 +52,17 @@ def count_errors(reference: str, hypothesis: str, metric: Metric = "wer") -> Err
         insertions=found.insertions,
         length=found.hits + found.substitutions + found.deletions,
     )
+
+
+def as_compared(text: str, item: Utterance, metric: Metric) -> str:
+    """Return a normalized text of an utterance as ``metric`` counts it: see `Pair.compared`."""
+    return text if metric == "wer" or item.is_spaced else without_spaces(text)
+
+
+def score(item: Utterance, text: str, normalizer: Normalizer, metric: Metric) -> ErrorCount:
+    """Return the errors of what a model said about an utterance, in words or characters of its reference."""
+    reference, own = (as_compared(normalizer(one, item.language), item, metric) for one in (item.reference, text))
+    return count_errors(reference, own, metric)
 
 
 def count_length(text: str, metric: Metric = "wer") -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_whisperq.measuring.error_rate import ErrorCount, align, count_errors, error_rate
+from pytest_whisperq.measuring.scores import ErrorCount, align, count_errors, error_rate
 
 
 @pytest.mark.parametrize(
