@@ -100,7 +100,7 @@ _GATES = Extensions(
     GROUP,
     "pytest_whisperq_gates",
     {name: f"pytest_whisperq.gates.{name}:GATE" for name in _FILES},
-    reserved=("report", "skip", "merge_contract"),  # methods of `whisperq_gate`, and a marker that is no gate
+    reserved=("report", "skip", "run", "judge", "merge_contract"),  # methods of `whisperq_gate`; a marker, no gate
 )
 
 names = _GATES.names
