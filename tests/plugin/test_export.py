@@ -142,7 +142,7 @@ def test_an_earlier_export_stays_where_a_later_one_cannot_take_its_place(
 
     def refuse(self: Path, target: Path) -> Path:
         # The new copy alone: neither the earlier one on its way aside, nor on its way back.
-        if Path(target).name == exported.name and not self.name.endswith(".old"):
+        if Path(target).name == exported.name and not self.name.endswith("_old"):
             raise PermissionError(13, "Permission denied")
         return rename(self, target)
 
@@ -156,8 +156,8 @@ def test_an_earlier_export_stays_where_a_later_one_cannot_take_its_place(
 
 @pytest.mark.parametrize("left", ["scripted.json", CERTIFICATE])
 def test_what_a_killed_export_left_is_no_model(exported: Path, left: str, capsys: pytest.CaptureFixture[str]) -> None:
-    (exported.parent / ".scripted-int8.x1y2z3").mkdir()
-    (exported.parent / ".scripted-int8.x1y2z3" / left).write_text("{}")
+    (exported.parent / ".build-scripted-int8-x1y2z3").mkdir()
+    (exported.parent / ".build-scripted-int8-x1y2z3" / left).write_text("{}")
     assert main(["verify", str(exported.parent)]) == 0
     assert "x1y2z3" not in capsys.readouterr().out
 
