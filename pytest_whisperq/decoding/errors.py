@@ -17,6 +17,8 @@ def decode_errors(what: str, where: str = "") -> Iterator[None]:
         with _whisper.quiet_libraries():
             yield
     except DecodeError as error:
+        if not where:
+            raise
         raise DecodeError(str(error), where=where) from error
     except WhisperqError:
         raise
