@@ -103,7 +103,7 @@ def test_a_model_bent_on_timestamps_says_its_text_without_them(
     options = {"candidate": f"{backend}:float32", "max_utterances": "8"}
     healthy, run = gate_run(**options), gate_run(**options, model=str(bent))
     (candidate,) = run.config.candidates
-    assert run.session.model(candidate).transcripts.texts == healthy.model(candidate).transcripts.texts
+    assert run.session.model(candidate).transcripts.texts == healthy.session.model(candidate).transcripts.texts
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,13 @@ It is the scripted backend with word times; "int8" may hear less than "float32".
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq.backends import Clip, Hypothesis, TimedWord
+from pytest_whisperq.backends import Clip, Hypothesis, TimedWord, scripted
 from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.speech.audio import SAMPLE_RATE
@@ -71,8 +72,12 @@ def install(
     *,
     times: bool = True,
     deaf: float = 0.0,
+    **abilities: Any,
 ) -> None:
-    """Let int8 hear these words in windows and offline, and, ``deaf`` seconds from the ends of a window, none."""
+    """Let int8 hear these words in windows and offline, and, ``deaf`` seconds from the ends of a window, none.
+
+    ``abilities`` are further methods of the model, or others for these.
+    """
 
     def words(transcriber: ScriptedTranscriber, clip: Clip) -> tuple[TimedWord, ...]:
         seconds = len(clip.samples) / SAMPLE_RATE
@@ -87,7 +92,7 @@ def install(
     def transcribe(transcriber: ScriptedTranscriber, clips: Sequence[Clip]) -> list[Hypothesis]:
         return [Hypothesis(text=" ".join(word.text for word in words(transcriber, clip))) for clip in clips]
 
+    # A class of its own: what a class can do is asked once, and the answer stays with it.
+    methods = {"transcribe": transcribe} | ({"transcribe_words": words} if times else {}) | abilities
+    monkeypatch.setattr(scripted, "ScriptedTranscriber", type("RampTranscriber", (ScriptedTranscriber,), methods))
     monkeypatch.setattr(Streams, "_aligner", Aligner())
-    monkeypatch.setattr(ScriptedTranscriber, "transcribe", transcribe)
-    if times:
-        monkeypatch.setattr(ScriptedTranscriber, "transcribe_words", words, raising=False)

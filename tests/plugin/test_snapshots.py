@@ -260,14 +260,13 @@ def test_every_gate_on_recordings(
 ) -> None:
     project.record(4, int8=lambda index, text: text)
     copy_recording(write_recording(project.pytester.path), 31)
-    install(monkeypatch, streamed)
     monkeypatch.setattr("pytest_whisperq.gates.streams.time", _Clock())
 
     def long(transcriber: ScriptedTranscriber, samples: Any, language: str | None) -> str:
         heard = inside(Clip(samples=samples, language=language), NAMES)
         return " ".join(word.text for word in heard if transcriber.compute_type != "int8" or word.text in streamed)
 
-    monkeypatch.setattr(ScriptedTranscriber, "transcribe_long", long, raising=False)
+    install(monkeypatch, streamed, transcribe_long=long)
     limits = (
         *(("longform", f"max_drop={limit}") for limit in (60, 10, 30)),
         *(("streaming", f"max_wer_gap={limit}") for limit in (60, 10, 30)),

@@ -10,7 +10,6 @@ import ramp_model
 from ramp_model import NAMES, SPOKEN, WORDS, Aligner, inside, install, write_recording
 
 from pytest_whisperq.backends import Clip, TimedWord
-from pytest_whisperq.backends.scripted import ScriptedTranscriber
 from pytest_whisperq.commands.stream import show
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.gates.streams import Streams
@@ -174,9 +173,8 @@ def test_words_of_a_language_without_spaces_are_its_characters(
     start_run: Callable[..., GateRunner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some runtimes tell a token of two characters as one word; references have one character each."""
-    install(monkeypatch)
     told = (TimedWord(start=0.2, end=0.6, text="我们"), TimedWord(start=0.7, end=0.8, text="OpenAI"))
-    monkeypatch.setattr(ScriptedTranscriber, "transcribe_words", lambda *_: told)
+    install(monkeypatch, transcribe_words=lambda *_: told)
     listing = write_recording(tmp_path)
     listing.write_text(listing.read_text().replace('"en"', '"zh"'))
     run = start_run(long_form=str(listing))
