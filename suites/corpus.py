@@ -7,7 +7,7 @@ Not part of a plain run of the suites: it listens to every recording again. Run 
 import pytest
 
 from pytest_whisperq import GateConfig
-from pytest_whisperq.commands.lint import lint
+from pytest_whisperq.commands.corpus_lint import lint
 from pytest_whisperq.system.redaction import unquoted
 
 

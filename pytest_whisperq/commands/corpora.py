@@ -35,7 +35,7 @@ def _locate(parser: argparse.ArgumentParser) -> None:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    from pytest_whisperq.commands.lint import lint, silent
+    from pytest_whisperq.commands.corpus_lint import lint, silent
 
     config = resolve({**given(options, _LINTED_WITH), "whisperq_corpus": options.corpus})
     found = lint(config, _count if sys.stderr.isatty() else silent)

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import soxr
 
-from pytest_whisperq.commands.lint import Finding, lint
+from pytest_whisperq.commands.corpus_lint import Finding, lint
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measuring.catastrophe import binomial, least
 from pytest_whisperq.measuring.recording import clipped, fingerprint, is_silent
