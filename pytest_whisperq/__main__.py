@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pytest_whisperq.commands import cache, corpora, decoding, machine, runs
+from pytest_whisperq.commands import cache, chunking, compare, corpus, doctor, stream, sweep, verify
 from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.redaction import without_tokens
 
@@ -25,8 +25,8 @@ def parser() -> argparse.ArgumentParser:
     about = "Corpora, caches, saved runs and exported models, outside a test run. The same: python -m pytest_whisperq."
     whole = argparse.ArgumentParser(prog="whisperq", description=about)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for module in (cache, corpora, runs, machine, decoding):
-        module.register(commands)
+    for command in (cache, corpus, compare, verify, doctor, sweep, chunking, stream):
+        command.register(commands)
     return whole
 
 

@@ -1,11 +1,13 @@
-"""The commands of ``whisperq``, a module each; every one adds its parser and prints what it finds."""
+"""The commands of ``whisperq``, a file each; every one adds its parser and prints what it finds."""
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import Option
+from pytest_whisperq.system.errors import ConfigError
 
 _Value = TypeVar("_Value")
 
@@ -26,6 +28,17 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> N
 def given(parsed: argparse.Namespace, options: Sequence[Option]) -> dict[str, str | None]:
     """Return what was typed for ``options``, by ini key, as `config.settings.resolve` takes it."""
     return {option.ini: getattr(parsed, option.ini) for option in options}
+
+
+def locate(parser: argparse.ArgumentParser) -> None:
+    """Let a command take the corpus that it looks at."""
+    parser.add_argument("corpus", metavar="CORPUS", help="in any form that --whisperq-corpus takes")
+
+
+def writable(path: Path, option: str, example: str) -> None:
+    """Raise `ConfigError` for a file that is a directory; ``example`` is a name it could have there."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a directory", where=option, remedy=f"name a file in it, such as {example}")
 
 
 def typed(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:

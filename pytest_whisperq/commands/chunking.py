@@ -1,11 +1,14 @@
-"""Compare two ways to decode a long recording: overlapping chunks in batches, or window after window."""
+"""``chunking``: compare two ways to decode a long recording, overlapping chunks in batches, or window after window."""
 
+import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_whisperq.backends import _whisper
+from pytest_whisperq.commands import add, add_options, given, named, typed
+from pytest_whisperq.config import values
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
@@ -13,11 +16,33 @@ from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.scores import COUNTED, ErrorCount, count_errors, error_rate
 from pytest_whisperq.session import Session, silent
 from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus.longform import whole
 from pytest_whisperq.speech.corpus.spacing import without_spaces
 
 MODEL = "transformers:float32"
 MODES = ("chunked", "sequential")
+
+_OPTIONS = named("model", "long-form", "normalizer", "metric", "threads", "cache-dir")
+
+
+def register(commands: Any) -> None:
+    """Add the command."""
+    text = "decode long recordings in overlapping chunks and window after window, and compare words and time"
+    parser = add(commands, "chunking", text, _run)
+    add_options(parser, _OPTIONS)
+    seconds = typed(values.number(1, 30, "a number of seconds from 1 to 30"))
+    parser.add_argument(
+        "--chunk-seconds", metavar="S", type=seconds, default=WINDOW_SECONDS, help="length of a chunk (30)"
+    )
+    size = typed(values.whole(1, "a whole number, 1 or more"))
+    parser.add_argument("--batch-size", metavar="N", type=size, default=8, help="chunks decoded at once (8)")
+
+
+def _run(options: argparse.Namespace) -> int:
+    asked = given(options, _OPTIONS)
+    report(list(compare(asked, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size)), print)
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,25 +1,14 @@
-"""From a folder of recordings to a corpus that can be gated on, and from a corpus to its data card."""
+"""``corpus init``: from a folder of recordings to a corpus that can be gated on, with its test."""
 
-from __future__ import annotations
-
+import argparse
 import csv
 import io
-from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from statistics import median, quantiles
+from typing import Any
 
 from pytest_whisperq.backends import check_installed, get_backend
-from pytest_whisperq.config.settings import GateConfig
-from pytest_whisperq.gates.forecast import forecast
-from pytest_whisperq.history.document import corpus_digest
-from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.reporting.markdown import markdown_table
-from pytest_whisperq.session import Session
-from pytest_whisperq.speech import audio
-from pytest_whisperq.speech.clip_index import ClipFacts
-from pytest_whisperq.speech.corpus import Corpus, categories
+from pytest_whisperq.commands import add
 from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES, read_text, recordings_in
 from pytest_whisperq.system.errors import CorpusError, MissingDependency
 from pytest_whisperq.system.files import replace_text
@@ -45,6 +34,18 @@ _BACKENDS = ("openvino", "ctranslate2", "faster-whisper", "transformers")
 """What a starter gates, the first that is installed."""
 
 _OPTION = "corpus init"
+
+
+def register(actions: Any) -> None:
+    """Add the action."""
+    parser = add(actions, "init", "make a corpus, a test and a pytest.ini of a folder of recordings", _run)
+    parser.add_argument("directory", metavar="DIR", type=Path, help="the folder; no file in it is replaced")
+
+
+def _run(options: argparse.Namespace) -> int:
+    for line in start(options.directory):
+        print(line)
+    return 0
 
 
 def start(directory: Path) -> list[str]:
@@ -93,59 +94,3 @@ def _backend() -> str:
             check_installed(get_backend(name))
             return name
     return "ctranslate2"  # as the documentation installs
-
-
-def card(config: GateConfig) -> str:
-    """Return the data card of the corpus of a run as Markdown: what there is, what it certifies, what nobody knows yet.
-
-    Raises `CorpusError` for a corpus that a run would refuse.
-    """
-    session = Session(config, part=lambda corpus: corpus)  # described, whatever the model can hear
-    corpus, facts = session.corpus, session.facts
-    speech = corpus.speech
-    words = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
-    power = plan(words, [session.cluster(item) for item in speech], confidence=config.confidence)
-    seconds = [facts[item.id].seconds for item in corpus.utterances]
-    rates = Counter(audio.native_rate(item.audio) for item in corpus.utterances)
-    rows = [
-        ("utterances", f"{len(corpus.utterances)}, {len(corpus.utterances) - len(speech)} without speech"),
-        ("length", f"{sum(seconds) / 60:.1f} minutes; {_spread(seconds)} s each"),
-        ("words", f"{sum(words)} ({session.normalizer})"),
-        ("independent groups", f"{power.clusters}"),
-        (
-            "samples a second",
-            ", ".join(f"{rate or 'other'}: {count}" for rate, count in sorted(rates.items(), key=str)),
-        ),
-        ("certifies", "; ".join(forecast(power, [config.max_drop]))),
-        ("digest", corpus_digest(corpus, facts)[:16]),
-    ]
-    lines = [f"# {Path(corpus.name).name}", "", *markdown_table(("", ""), rows)]
-    for column in sorted(categories(corpus.utterances)):
-        lines += [
-            "",
-            f"## By {column}",
-            "",
-            *markdown_table((column, "utterances", "minutes"), _by(column, corpus, facts)),
-        ]
-    for heading, question in (
-        ("Origin", "Who speaks, where and when was it recorded, and how were the transcripts made?"),
-        ("Consent and licence", "May it be kept, shared, and used to decide on releases?"),
-        ("Not covered", "Which of your users, lines and situations are missing?"),
-    ):
-        lines += ["", f"## {heading}", "", f"*{question}*"]
-    return "\n".join(lines) + "\n"
-
-
-def _spread(seconds: Sequence[float]) -> str:
-    if len(seconds) < 2:
-        return f"{seconds[0]:.1f}"
-    low, *_, high = quantiles(seconds, n=20, method="inclusive")
-    return f"{median(seconds):.1f} in the median, 90 % from {low:.1f} to {high:.1f}"
-
-
-def _by(column: str, corpus: Corpus, facts: dict[str, ClipFacts]) -> list[tuple[str, ...]]:
-    seconds: dict[str, list[float]] = {}
-    for item in corpus.utterances:
-        seconds.setdefault(dict(item.slices).get(column, ""), []).append(facts[item.id].seconds)
-    ranked = sorted(seconds.items(), key=lambda row: (-len(row[1]), row[0]))
-    return [(value or "(none)", f"{len(own)}", f"{sum(own) / 60:.1f}") for value, own in ranked]

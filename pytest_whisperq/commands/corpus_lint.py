@@ -1,13 +1,16 @@
-"""What is wrong with a corpus, all of it at once: a run refuses the first row that it cannot use, and says no more."""
+"""``corpus lint``: all that is wrong with a corpus at once. A run stops at the first row that it cannot use."""
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.config.settings import GateConfig
+from pytest_whisperq.commands import add, add_options, given, locate, named
+from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.intervals import independent
 from pytest_whisperq.measuring.power import plan
@@ -23,6 +26,8 @@ from pytest_whisperq.system.errors import CorpusError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_OPTIONS = named("calibration", "normalizer", "max-drop", "max-catastrophes", "confidence")
 
 LOWEST_RATE = 8000
 """Samples per second of a telephone; with fewer, consonants are gone before any model hears them."""
@@ -40,6 +45,26 @@ _PERHAPS = re.compile(r"(todo|na|none|null|nan|unknown)", re.IGNORECASE)
 _UNSAID = "unk|inaudible|unintelligible|noise|laughter|music|silence|crosstalk"
 _MARKUP = re.compile(rf"[\[<{{(]\s*({_UNSAID})\b.*?[\]>}})]", re.IGNORECASE)
 _MOJIBAKE = re.compile("\ufffd|Ã[\x80-\xbf¡-¿€‚ƒ„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ]|Ã[‘’“”•–—…](?=\\w)|â€")
+
+
+def register(actions: Any) -> None:
+    """Add the action."""
+    parser = add(actions, "lint", "name everything that is wrong with a corpus; exit code 1 if anything is", _run)
+    locate(parser)
+    add_options(parser, _OPTIONS)
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = resolve({**given(options, _OPTIONS), "whisperq_corpus": options.corpus})
+    found = lint(config, _count if sys.stderr.isatty() else silent)
+    for finding in found:
+        print(finding)
+    print(f"{len(found)} finding{'' if len(found) == 1 else 's'} in {options.corpus}")
+    return 1 if found else 0
+
+
+def _count(done: int, total: int) -> None:
+    print(f"\rchecked {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

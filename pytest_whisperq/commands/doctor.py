@@ -1,7 +1,8 @@
-"""What this machine can gate with, what is missing or broken, and how to mend it. Nothing is changed."""
+"""``doctor``: what this machine can gate with, what is missing or broken, and how to mend it. Nothing is changed."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -11,8 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pytest_whisperq.backends import Backend, check_installed, get_backend, names
+from pytest_whisperq.commands import add
+from pytest_whisperq.config.settings import cache_directory
 from pytest_whisperq.measuring.contention import ProcessorState, unseen
 from pytest_whisperq.system import machine, optional_imports, package_data
 from pytest_whisperq.system.errors import MissingDependency, WhisperqError
@@ -24,6 +28,26 @@ ROOM = 2 * 10**9
 _PATIENCE = 180  # seconds an import may take on a cold disk
 
 _UNLOADABLE = 3  # how the process ends that says why modules cannot be imported
+
+
+def register(commands: Any) -> None:
+    """Add the command."""
+    text = "say what is missing or broken here, and how to mend it; exit code 1 if anything is broken"
+    parser = add(commands, "doctor", text, _run)
+    parser.add_argument("--cache-dir", metavar="DIR", help="the cache directory (default: the platform's)")
+
+
+def _run(options: argparse.Namespace) -> int:
+    broken = 0
+    for symptom in examine(Path(cache_directory(options.cache_dir))):
+        is_broken = bool(symptom.fix) and not symptom.is_optional
+        broken += is_broken
+        mark = "broken" if is_broken else "absent" if symptom.fix else "ok"
+        print(f"{mark:6}  {symptom.name}: {symptom.found}", flush=True)
+        if symptom.fix:
+            print(f"        {symptom.fix}")
+    print(f"{broken} broken" if broken else "nothing is broken")
+    return 1 if broken else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,14 @@
-"""Stream the long recordings through one model: figures, what its windows are like, and a picture of each stream."""
+"""``stream``: stream long recordings through one model: figures, what its windows are like, and plots."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from pytest_whisperq.commands import add, add_options, given, named, writable
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.baselines import unquantized
@@ -16,6 +19,25 @@ from pytest_whisperq.reporting.terminal import summary_table
 from pytest_whisperq.session import silent
 from pytest_whisperq.streaming.overlap import save_profile, widened
 from pytest_whisperq.system.errors import ConfigError, StreamError
+
+_OPTIONS = named(*("candidate", "model", "long-form", "merge-profile", "normalizer", "metric", "threads", "cache-dir"))
+
+
+def register(commands: Any) -> None:
+    """Add the command."""
+    text = "stream long recordings through a model: what that costs, what its windows are like, and a picture"
+    parser = add(commands, "stream", text, _run)
+    add_options(parser, _OPTIONS)
+    parser.add_argument("--save-profile", metavar="FILE", type=Path, help="write the measured profile of merges (JSON)")
+    parser.add_argument("--plot", metavar="DIR", type=Path, help="write a timeline of each recording (SVG)")
+
+
+def _run(options: argparse.Namespace) -> int:
+    asked = given(options, _OPTIONS)
+    if not asked["whisperq_candidate"]:
+        raise ConfigError("which model? For example --candidate ctranslate2:int8", where="--candidate")
+    show(asked, print, profile_to=options.save_profile, plots=options.plot)
+    return 0
 
 
 def show(
@@ -38,10 +60,8 @@ def show(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StreamError(f"nothing can be written there ({error.strerror or error})", where=str(folder)) from error
-    if profile_to and profile_to.is_dir():
-        raise StreamError(
-            f"{profile_to} is a directory", where="--save-profile", remedy="name a file in it, such as profile.json"
-        )
+    if profile_to:
+        writable(profile_to, "--save-profile", "profile.json")
     runner = GateRunner(resolve(options), progress)
     session, streams = runner.session, runner.session.once(Streams)
     if profile_to and len({candidate.backend for candidate in runner.config.candidates}) > 1:

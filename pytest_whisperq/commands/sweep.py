@@ -1,8 +1,13 @@
-"""Try settings of static quantization and say which loses least: calibration samples × SmoothQuant strengths."""
+"""``sweep``: which setting of static quantization loses least: calibration samples × SmoothQuant strengths."""
 
+import argparse
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pytest_whisperq.commands import add, add_options, given, named, typed
+from pytest_whisperq.config import values
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.runner import GateRunner
@@ -11,6 +16,46 @@ from pytest_whisperq.session import silent
 from pytest_whisperq.system.errors import ConfigError
 
 CANDIDATE = "openvino:int8-ptq"
+
+_OPTIONS = named(
+    *("model", "baseline", "corpus", "calibration", "max-utterances", "normalizer", "metric", "threads", "cache-dir")
+)
+_ALPHAS = ((0.5, 0.95), (0.5, 0.5), (0.95, 0.95))
+
+
+def register(commands: Any) -> None:
+    """Add the command."""
+    parser = add(commands, "sweep", "build int8-ptq with several calibrations, and print which loses least", _run)
+    add_options(parser, _OPTIONS)
+    parser.add_argument(
+        "--samples",
+        metavar="N[,N]",
+        type=typed(_counts),
+        default=(16, 32, 48),
+        help="calibration utterances (16,32,48)",
+    )
+    parser.add_argument(
+        "--smooth-quant",
+        metavar="ENCODER,DECODER",
+        type=typed(values.two_alphas),
+        action="append",
+        help="SmoothQuant strengths, again for each pair to try (default: 0.5,0.95 0.5,0.5 and 0.95,0.95)",
+    )
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    problem = "whole numbers, 1 or more, such as 16,32"
+    count = values.whole(1, problem)
+    return tuple(count(part) for part in text.split(","))
+
+
+def _run(options: argparse.Namespace) -> int:
+    trials = []
+    for trial in sweep(given(options, _OPTIONS), options.samples, options.smooth_quant or _ALPHAS):
+        trials.append(trial)
+        print(f"tried {trial.setting}", file=sys.stderr)
+    report(trials, print)
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,63 +87,6 @@ def test_a_folder_that_cannot_become_one_is_refused(tmp_path: Path, capsys: pyte
     assert "is no folder" in capsys.readouterr().err
 
 
-def test_a_card_says_what_there_is_and_what_nobody_knows(
-    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    lines = ["phone", "phone", "desk", "desk", "desk", ""]
-    kinds = [""] * 5 + ["nonspeech"]
-    make_corpus(tmp_path / "calls", [*["one two"] * 5, ""], {"line": lines, "kind": kinds})
-    arguments = ["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]
-    assert main(arguments) == 0
-    text = capsys.readouterr().out
-    assert text.startswith("# calls\n")
-    assert "| utterances | 6, 1 without speech |" in text
-    assert "| samples a second | 16000: 6 |" in text
-    assert "## By line\n\n| line | utterances | minutes |\n| --- | --- | --- |\n| desk | 3 |" in text
-    assert "| (none) | 1 |" in text
-    for heading in ("## Origin", "## Consent and licence", "## Not covered"):
-        assert heading in text
-    assert main([*arguments, "--output", str(tmp_path / "CARD.md")]) == 0
-    assert (tmp_path / "CARD.md").read_text() == text
-    assert main([*arguments, "--output", str(tmp_path)]) == 2
-
-
-def test_a_card_is_of_any_language_whatever_the_embedded_model_knows(
-    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_corpus(tmp_path / "calls", ["早晨", "多謝"], {"language": ["yue", "zh"]})
-    assert main(["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]) == 0
-    assert "| yue | 1 |" in capsys.readouterr().out
-
-
-def test_lint_counts_its_findings_in_the_exit_code(
-    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_corpus(tmp_path / "calls", ["one"] * 140)
-    arguments = ["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5", "--max-catastrophes"]
-    assert main([*arguments, "0.02"]) == 1
-    assert "(at least 149 independent ones are needed)" in capsys.readouterr().out
-    assert main([*arguments, "0.03"]) == 0
-    (tmp_path / "calls" / "clip0003.wav").unlink()
-    assert main([*arguments, "0.03"]) == 1
-    shown = capsys.readouterr().out
-    assert "metadata.csv:5: the audio file 'clip0003.wav' does not exist" in shown
-    assert shown.endswith(f"1 finding in {tmp_path / 'calls'}\n")
-
-
-def test_the_suite_lints_the_corpus_of_a_run(
-    pytester: pytest.Pytester, tmp_path: Path, make_corpus: Callable[..., Path]
-) -> None:
-    make_corpus(tmp_path / "calls", ["one"] * 150)
-    suite = Path(__file__).parents[3] / "suites" / "corpus.py"
-    options = [f"--whisperq-corpus={tmp_path / 'calls'}", "--whisperq-max-drop=5", "-p", "no:cacheprovider"]
-    pytester.runpytest(suite, *options).assert_outcomes(passed=1)
-    (tmp_path / "calls" / "clip0003.wav").write_bytes(b"")
-    result = pytester.runpytest(suite, *options)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*clip0003.wav: the file is empty*"])
-
-
 def test_a_name_that_is_not_utf_8_is_told_before_anything_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

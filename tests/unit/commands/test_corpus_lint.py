@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import soxr
 
+from pytest_whisperq.__main__ import main
 from pytest_whisperq.commands.corpus_lint import Finding, lint
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measuring.catastrophe import binomial, least
@@ -283,3 +284,31 @@ def test_words_of_other_languages_are_none_of_that(tmp_path: Path, good: list[Ro
     header, first, *rest = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([f"{header},language", f"{first},{language}", *(f"{row},en" for row in rest)]), "utf-8")
     assert look(folder) == []
+
+
+def test_lint_counts_its_findings_in_the_exit_code(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_corpus(tmp_path / "calls", ["one"] * 140)
+    arguments = ["corpus", "lint", str(tmp_path / "calls"), "--max-drop", "5", "--max-catastrophes"]
+    assert main([*arguments, "0.02"]) == 1
+    assert "(at least 149 independent ones are needed)" in capsys.readouterr().out
+    assert main([*arguments, "0.03"]) == 0
+    (tmp_path / "calls" / "clip0003.wav").unlink()
+    assert main([*arguments, "0.03"]) == 1
+    shown = capsys.readouterr().out
+    assert "metadata.csv:5: the audio file 'clip0003.wav' does not exist" in shown
+    assert shown.endswith(f"1 finding in {tmp_path / 'calls'}\n")
+
+
+def test_the_suite_lints_the_corpus_of_a_run(
+    pytester: pytest.Pytester, tmp_path: Path, make_corpus: Callable[..., Path]
+) -> None:
+    make_corpus(tmp_path / "calls", ["one"] * 150)
+    suite = Path(__file__).parents[3] / "suites" / "corpus.py"
+    options = [f"--whisperq-corpus={tmp_path / 'calls'}", "--whisperq-max-drop=5", "-p", "no:cacheprovider"]
+    pytester.runpytest(suite, *options).assert_outcomes(passed=1)
+    (tmp_path / "calls" / "clip0003.wav").write_bytes(b"")
+    result = pytester.runpytest(suite, *options)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*clip0003.wav: the file is empty*"])

@@ -1,0 +1,13 @@
+"""``corpus``: recordings of one's own, from a folder to a corpus that can be gated on."""
+
+from typing import Any
+
+from pytest_whisperq.commands import corpus_card, corpus_init, corpus_lint
+
+
+def register(commands: Any) -> None:
+    """Add the command with its actions."""
+    text = "recordings of your own: start from a folder, check what is there, describe it"
+    actions = commands.add_parser("corpus", help=text, description=text).add_subparsers(required=True, metavar="ACTION")
+    for action in (corpus_lint, corpus_init, corpus_card):
+        action.register(actions)

@@ -1,0 +1,37 @@
+"""``corpus card``: what a corpus holds, and what only its owner knows."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq.__main__ import main
+
+
+def test_a_card_says_what_there_is_and_what_nobody_knows(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["phone", "phone", "desk", "desk", "desk", ""]
+    kinds = [""] * 5 + ["nonspeech"]
+    make_corpus(tmp_path / "calls", [*["one two"] * 5, ""], {"line": lines, "kind": kinds})
+    arguments = ["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("# calls\n")
+    assert "| utterances | 6, 1 without speech |" in text
+    assert "| samples a second | 16000: 6 |" in text
+    assert "## By line\n\n| line | utterances | minutes |\n| --- | --- | --- |\n| desk | 3 |" in text
+    assert "| (none) | 1 |" in text
+    for heading in ("## Origin", "## Consent and licence", "## Not covered"):
+        assert heading in text
+    assert main([*arguments, "--output", str(tmp_path / "CARD.md")]) == 0
+    assert (tmp_path / "CARD.md").read_text() == text
+    assert main([*arguments, "--output", str(tmp_path)]) == 2
+
+
+def test_a_card_is_of_any_language_whatever_the_embedded_model_knows(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_corpus(tmp_path / "calls", ["早晨", "多謝"], {"language": ["yue", "zh"]})
+    assert main(["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]) == 0
+    assert "| yue | 1 |" in capsys.readouterr().out
