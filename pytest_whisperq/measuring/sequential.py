@@ -24,14 +24,13 @@ elsewhere, it is failed in 15 of 100 corpora: those that hold fewer loops than t
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
-from pytest_whisperq.measuring.scores import ErrorCount, count_errors
+from pytest_whisperq.measuring.scores import ErrorCount, as_compared, count_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +104,7 @@ class BettingTest:
     @property
     def wealth(self) -> float:
         """What 1 has become."""
-        return float(self._wealth.mean())
+        return float(self._wealth.sum()) / BETS
 
 
 class EarlyFail:
@@ -155,8 +154,9 @@ class EarlyFail:
         return self._limit.max_drop / 100 * self._denominator(base)
 
     def _count(self, pair: Pair, text: str) -> ErrorCount:
-        reference, _, heard = replace(pair, candidate=text).compared(self._limit.metric)
-        return count_errors(reference, heard, self._limit.metric)
+        metric = self._limit.metric
+        reference, own = (as_compared(one, pair.utterance, metric) for one in (pair.reference, text))
+        return count_errors(reference, own, metric)
 
     def _denominator(self, count: ErrorCount) -> int:
         of_type = {"absolute": count.length, "relative": count.errors, "accuracy-ratio": count.length - count.errors}

@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 import planting
-from planting import CHANGED, WRONG, Recorded, counted
+from planting import CHANGED, WRONG, Recorded, count_errors
 
 from pytest_whisperq.measuring.change import measure_change, moved
 
@@ -50,10 +50,10 @@ def attributed(recorded: Recorded, cell: Cell, points: float, seed: int) -> Cell
                 said[2], said[3] = (spoil(text, chance, shared) for text in said[2:])
             if cell[1]:
                 said[3] = spoil(said[3], chance, int(random.integers(2**31)))
-            errors = [counted(pair.reference, text).errors for text in said]
+            errors = [count_errors(pair.reference, text).errors for text in said]
             old.append(errors[:2])
             new.append(errors[2:])
-            lengths.append(counted(pair.reference, pair.reference).length)
+            lengths.append(count_errors(pair.reference, pair.reference).length)
             clusters.append(f"{pair.cluster}#{draw}")
     change = measure_change(np.array(old), np.array(new), lengths, clusters, confidence=0.95)
     return moved(change.base) > 0, moved(change.quantized) > 0

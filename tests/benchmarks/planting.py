@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ import numpy as np
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates.accuracy import judge_accuracy
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.measuring import accuracy, parity, sequential
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts, pair_texts
 from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
@@ -35,19 +34,29 @@ RECORDED = Path(__file__).with_name("recorded.jsonl")
 WRONG = "⌀"  # a word that no reference has
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recorded:
     """All recorded speech: float32 texts on both sides, and for each clip the int8 texts that differ, normalized."""
 
     texts: PairedTexts
     changed: tuple[tuple[str, ...], ...]
 
-    @property
+    @cached_property
     def words(self) -> int:
         """Reference words."""
         return sum(len(pair.reference.split()) for pair in self.texts.pairs)
 
-    @property
+    @cached_property
+    def hits(self) -> int:
+        """Reference words less the errors of the baseline: what there is to lose in whole clips."""
+        return self.words - sum(_errors(pair.reference, pair.baseline) for pair in self.texts.pairs)
+
+    @cached_property
+    def vulnerable(self) -> int:
+        """Errors that mishearing each word of the baseline's texts makes, one word at a time, all together."""
+        return sum(map(_vulnerable, self.texts.pairs))
+
+    @cached_property
     def clusters(self) -> dict[str, list[int]]:
         """The clips of each cluster."""
         found: dict[str, list[int]] = defaultdict(list)
@@ -119,27 +128,34 @@ def no_drop(recorded: Recorded, random: np.random.Generator) -> PairedTexts:
 
 def lose_words(recorded: Recorded, texts: PairedTexts, points: float, random: np.random.Generator) -> PairedTexts:
     """Let the candidate mishear single words, each with the chance that costs ``points`` of accuracy on average."""
-    chance = points / 100 * recorded.words / sum(map(_vulnerable, recorded.texts.pairs))
-    return _spoil(texts, lambda pair: " ".join(_mishear(word, chance, random) for word in pair.candidate.split()))
+    chance = points / 100 * recorded.words / recorded.vulnerable
+    return _spoil(texts, lambda pair: _mishear(pair.candidate, chance, random))
 
 
 def lose_clips(recorded: Recorded, texts: PairedTexts, points: float, random: np.random.Generator) -> PairedTexts:
     """Let the candidate say nothing on whole clips, as many as cost ``points`` of accuracy on average."""
-    kept = sum(len(p.reference.split()) - _errors(p.reference, p.baseline) for p in recorded.texts.pairs)
-    chance = points / 100 * recorded.words / kept
+    chance = points / 100 * recorded.words / recorded.hits
     return _spoil(texts, lambda pair: "" if random.random() < chance else pair.candidate)
 
 
 def _spoil(texts: PairedTexts, spoil: Callable[[Pair], str]) -> PairedTexts:
-    return replace(texts, pairs=tuple(replace(pair, candidate=spoil(pair)) for pair in texts.pairs))
+    pairs = ((pair, spoil(pair)) for pair in texts.pairs)
+    spoilt = (pair if text == pair.candidate else replace(pair, candidate=text) for pair, text in pairs)
+    return replace(texts, pairs=tuple(spoilt))
 
 
-def _mishear(word: str, chance: float, random: np.random.Generator) -> str:
-    return WRONG if random.random() < chance else word
+def _mishear(text: str, chance: float, random: np.random.Generator) -> str:
+    words = text.split()
+    misheard = random.random(len(words)) < chance
+    return (
+        " ".join(WRONG if wrong else word for word, wrong in zip(words, misheard, strict=True))
+        if any(misheard)
+        else text
+    )
 
 
 def _errors(reference: str, text: str) -> int:
-    return counted(reference, text).errors
+    return count_errors(reference, text).errors
 
 
 def _vulnerable(pair: Pair) -> int:
@@ -148,11 +164,6 @@ def _vulnerable(pair: Pair) -> int:
     return sum(
         _errors(pair.reference, " ".join([*words[:n], WRONG, *words[n + 1 :]])) - before for n in range(len(words))
     )
-
-
-counted = cache(count_errors)
-COUNTING = (accuracy, parity, sequential)
-"""The modules that count errors. Given `counted` they align no two texts twice: the same ones come again and again."""
 
 
 def heard_until_failed(texts: PairedTexts, limit: AccuracyLimit, *, confidence: float = 0.95, seed: int) -> int | None:

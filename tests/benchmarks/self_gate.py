@@ -159,8 +159,6 @@ def early(recorded: Recorded, corpora: int) -> None:
 
 def main(corpora: int) -> None:
     """Measure and print."""
-    for module in planting.COUNTING:
-        module.count_errors = planting.counted
     recorded = planting.load()
     print(
         f"{len(recorded.texts.pairs)} recorded utterances, {recorded.words} words, {len(recorded.clusters)} clusters, "
