@@ -26,6 +26,24 @@ from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
 
 pytest_plugins = ["pytester"]
 
+TOGETHER = {"tests/integration/": "runtimes", "tests/property/test_merge": "merges"}
+"""Tests that one xdist worker runs: two runtimes on the same cores are slower than one, and streams are drawn once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep tests `TOGETHER` in one worker, the longest group first, and spread all others one by one.
+
+    The marker ``xdist_group`` would, but not with pytest 9.2: xdist 3.8 writes the group into a field that is gone.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((group for start, group in TOGETHER.items() if nodeid.startswith(start)), nodeid)
+
+    return Scheduling(config, log)
+
 
 class MakeCorpus(Protocol):
     """What the fixture `make_corpus` returns."""

@@ -8,14 +8,8 @@ import pytest
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
 
-CLIPS = "60"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests in one xdist worker: two runtimes spinning on the same cores are slower than one."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("runtimes"))
+DEFAULTS = {"whisperq_max_utterances": "60", "whisperq_threads": "1"}
+"""One thread: a second one spins on the core that another worker's tests need."""
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +23,7 @@ def gate_run(cache_dir: Path) -> Callable[..., GateRunner]:
     """Return a function from options (``candidate="openvino:int8"``) to a run on 60 clips of the embedded corpus."""
 
     def make(**options: str) -> GateRunner:
-        typed = {"whisperq_max_utterances": CLIPS, "whisperq_cache_dir": str(cache_dir), **_prefixed(options)}
+        typed = {**DEFAULTS, "whisperq_cache_dir": str(cache_dir), **_prefixed(options)}
         return GateRunner(resolve({key: value for key, value in typed.items() if value}))
 
     return make
