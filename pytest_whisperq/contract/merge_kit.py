@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_whisperq.contract import merge
 from pytest_whisperq.contract.issues import reported
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
 
 EXAMPLES = 1000
 """Streams a check sees, all levels together, unless it is told otherwise."""
+
+BATCH = 50
+"""Streams that are drawn together."""
+
+STARTS = 3
+"""Batches a counterexample is shortened from: how short it gets depends on where it starts."""
+
+
+class StreamKind(NamedTuple):
+    """What streams are drawn: the arguments of `contract.streams.streams`."""
+
+    level: Level
+    profile: StreamProfile | None = None
+    repeats: bool = True
+    numbers: bool = False
+    most: int = 8
+
+    def strategy(self) -> SearchStrategy[Stream]:
+        """Return the strategy that draws them; raises `MissingDependency` without hypothesis."""
+        optional_imports.require("hypothesis", extra="streaming", purpose="test a merge on generated streams")
+        from pytest_whisperq.contract.streams import streams
+
+        return streams(self.level, self.profile, repeats=self.repeats, numbers=self.numbers, most=self.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +68,9 @@ class MergeCheck:
         """Return the levels on which a merge that claims this one is checked, lowest first."""
         return [level for level in Level if self.lowest <= level <= min(self.highest, claimed)]
 
-    def streams(self, level: Level, profile: StreamProfile | None = None, *, most: int = 8) -> SearchStrategy[Stream]:
+    def kind(self, level: Level, profile: StreamProfile | None = None, *, most: int = 8) -> StreamKind:
         """Return what it is checked on: streams of about `most` words."""
-        optional_imports.require("hypothesis", extra="streaming", purpose="test a merge on generated streams")
-        from pytest_whisperq.contract.streams import streams
-
-        return streams(level, profile, repeats=self.repeats, numbers=self.numbers, most=most)
+        return StreamKind(level, profile, self.repeats, self.numbers, most)
 
 
 _recovery = partial(MergeCheck, function=merge.check_exact_recovery)
@@ -117,29 +138,68 @@ def counterexample(
     except MergeError as error:
         found.append(error)
     for most, part in ((3, max(1, examples // 3)), (8, examples - examples // 3)):
-        sought = check.streams(level, subject.profile, most=most)
-        try:
-            _search(sought, judge, examples=part)
-        except MergeError as error:
-            found.append(error)
+        kind = check.kind(level, subject.profile, most=most)
+        batch = _failing(kind, judge, part)
+        if batch is not None:
+            starts = (_shortened(kind, judge, batch + more) for more in range(STARTS))
+            found += [error for error in starts if error is not None]
+            break
     return min(found, key=_length, default=None)
 
 
-def _search(sought: SearchStrategy[Stream], run: Callable[[Stream], None], *, examples: int) -> None:
-    """Run a function on generated streams, the same ones every time, and on ever shorter ones once it fails."""
+def _failing(kind: StreamKind, judge: Callable[[Stream], None], count: int) -> int | None:
+    """Return the number of the first batch with a stream that fails, among so many streams."""
+    for batch, stream in drawn(kind, count):
+        try:
+            judge(stream)
+        except MergeError:
+            return batch
+    return None
+
+
+def drawn(kind: StreamKind, count: int) -> Iterator[tuple[int, Stream]]:
+    """Yield so many streams, each with the number of its batch, the same ones every time.
+
+    Drawing takes longer than most checks, which therefore share what was drawn.
+    """
+    numbered = ((number, stream) for number in itertools.count() for stream in _batch(kind, number))
+    return itertools.islice(numbered, count)
+
+
+@lru_cache(maxsize=256)
+def _batch(kind: StreamKind, number: int) -> tuple[Stream, ...]:
+    found: list[Stream] = []
+
+    def keep(stream: Stream) -> None:
+        found.append(stream)
+
+    _search(kind, keep, number)
+    return tuple(found)
+
+
+def _shortened(kind: StreamKind, judge: Callable[[Stream], None], number: int) -> MergeError | None:
+    """Judge the streams of a batch, and ever shorter ones once one fails; return the shortest that does."""
+    try:
+        _search(kind, judge, number)
+    except MergeError as error:
+        return error
+    return None
+
+
+def _search(kind: StreamKind, run: Callable[[Stream], None], number: int) -> None:
+    """Run a function on a batch of streams, the same ones whatever it is, and on ever shorter ones once it fails."""
     import hypothesis
 
     settings = hypothesis.settings(
-        max_examples=examples,
+        max_examples=BATCH,
         deadline=None,
-        derandomize=True,
         database=None,
         report_multiple_bugs=False,
         print_blob=False,
         verbosity=hypothesis.Verbosity.quiet,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    searched: Callable[[], None] = settings(hypothesis.given(sought)(run))
+    searched: Callable[[], None] = hypothesis.seed(number)(settings(hypothesis.given(kind.strategy())(run)))
     searched()
 
 
@@ -149,16 +209,13 @@ def interior_error_rates(subject: MergeSubject, *, examples: int = EXAMPLES) -> 
     No merge can be exact then, so that the level INTERIOR has rates in place of an invariant: one that claims it has
     fewer errors than a window by itself.
     """
-    from pytest_whisperq.contract.streams import streams
+    optional_imports.require("hypothesis", extra="streaming", purpose="test a merge on generated streams")
     from pytest_whisperq.contract.window_errors import MISHEARD
 
     merged, heard = list[ErrorCount](), list[str]()
-
-    def count(stream: Stream) -> None:
+    for _, stream in drawn(StreamKind(Level.INTERIOR, subject.profile), examples):
         heard.extend(key(word.text) for chunk in stream.chunks for word in chunk.words)
         merged.append(count_errors(" ".join(stream.expected), " ".join(texts(run(subject, stream).words))))
-
-    _search(streams(Level.INTERIOR, subject.profile), count, examples=examples)
     return error_rate(merged) or 0.0, heard.count(MISHEARD) / max(len(heard), 1)
 
 

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from pytest_whisperq.contract.known_bad import BROKEN, AgreementStrip, SuffixPrefix
 from pytest_whisperq.contract.merge_kit import (
@@ -13,6 +12,7 @@ from pytest_whisperq.contract.merge_kit import (
     MergeCheck,
     applicable,
     check_merge,
+    drawn,
     merge_cases,
 )
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject
@@ -232,24 +232,11 @@ SPOILED: tuple[tuple[str, Callable[..., TimeAnchoredMerge]], ...] = (
 def broken(subject: MergeSubject, check: MergeCheck) -> MergeError:
     """Return the first counterexample, as it is drawn: the shortest takes a hundred times as long."""
     for level in check.levels(subject.level):
-
-        @settings(
-            max_examples=300,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=(Phase.generate,),
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(check.streams(level))
-        def search(stream: Stream) -> None:
-            check.function(subject, stream)
-
-        try:
-            search()
-        except MergeError as error:
-            return error
+        for _, stream in drawn(check.kind(level), 300):
+            try:
+                check.function(subject, stream)
+            except MergeError as error:
+                return error
     pytest.fail(f"{subject.name} keeps {check.name}")
 
 
