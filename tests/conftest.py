@@ -1,9 +1,10 @@
 """Small worlds to test in: folders of recordings, models that follow a script, transcripts out of thin air."""
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -168,12 +169,24 @@ def make_corpus() -> MakeCorpus:
             table.writerow(["file_name", "text", *extra])
             for number, text in enumerate(texts):
                 name = f"clip{number:04}.wav"
-                noise = np.random.default_rng(number).uniform(-0.5, 0.5, audio.SAMPLE_RATE // 10)
-                soundfile.write(directory / name, noise, audio.SAMPLE_RATE, "PCM_16")
+                (directory / name).write_bytes(_noise(number))
                 table.writerow([name, text, *(column[number] for column in extra.values())])
         return directory
 
     return make
+
+
+@lru_cache(maxsize=1024)
+def _noise(number: int) -> bytes:
+    file = io.BytesIO()
+    noise = np.random.default_rng(number).uniform(-0.5, 0.5, audio.SAMPLE_RATE // 10)
+    soundfile.write(file, noise, audio.SAMPLE_RATE, "PCM_16", format="WAV")
+    return file.getvalue()
+
+
+@lru_cache(maxsize=1024)
+def _digest(recording: bytes) -> str:
+    return audio.pcm_digest(audio.load(AudioSource(label="recording", data=recording)))
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +199,10 @@ def make_script() -> MakeScript:
 
     def make(directory: Path, corpus: Path, hypotheses: Mapping[str, Sequence[str | None] | None]) -> Path:
         utterances = load_corpus(corpus).utterances
-        digests = [audio.pcm_digest(audio.load(item.audio)) for item in utterances]
+        digests = []
+        for item in utterances:
+            with item.audio.open() as file:
+                digests.append(_digest(file.read()))
         said = {
             precision: dict(zip(digests, [u.reference for u in utterances] if texts is None else texts, strict=True))
             for precision, texts in hypotheses.items()

@@ -6,9 +6,10 @@ import pytest
 
 # pytester forgets every module that a run inside this process is the first to import. Extension modules abort when they
 # are loaded a second time, and a package remembers submodules that are forgotten, so that two copies of one class would
-# meet. Everything a gate uses is therefore loaded before any such run.
+# meet. Everything a gate uses is therefore loaded before any such run. So is hypothesis, which takes longest of all:
+# its plugin loads it at the end of every run.
 for name in (
-    *("jinja2", "jiwer", "numpy", "rich.console", "rich.table", "scipy.special", "soundfile", "soxr"),
+    *("hypothesis", "jinja2", "jiwer", "numpy", "rich.console", "rich.table", "scipy.special", "soundfile", "soxr"),
     *("whisper_normalizer.basic", "whisper_normalizer.english"),
     *("pytest_whisperq.backends.scripted", "pytest_whisperq.plugin.gating", "pytest_whisperq.plugin.state"),
     "pytest_whisperq.plugin.publishing",
