@@ -163,7 +163,9 @@ class Session:
             return self._part
         kept = tuple(item for item in self._part.utterances if item.id not in self.copies)
         if not kept:
-            raise CorpusError(f"{self._part.name}: holds nothing but copies of what is set aside; add recordings")
+            raise CorpusError(
+                "holds nothing but copies of what is set aside", where=self._part.name, remedy="add recordings"
+            )
         return replace(self._part, utterances=kept)
 
     @cached_property
@@ -189,8 +191,9 @@ class Session:
             chosen = self._heard(load_calibration_set(config.calibration or EMBEDDED))
         else:
             raise ConfigError(
-                f"--whisperq-calibration: name recordings to calibrate {self.source.name} on. Nothing of the corpus "
-                "was set aside for it, for no candidate of this run is calibrated"
+                f"name recordings to calibrate {self.source.name} on. Nothing of the corpus was set aside for it, for "
+                "no candidate of this run is calibrated",
+                where="--whisperq-calibration",
             )
         return subset(chosen, config.calibration_samples, config.seed)
 

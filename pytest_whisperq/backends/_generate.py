@@ -163,8 +163,8 @@ class Stages:
             said = self._model.generate(encoder_outputs=heard, **options)[0].tolist()
         if said[-len(tokens) :] != list(tokens):
             raise DecodeError(
-                f"made to say {len(tokens)} tokens, the decoder said others: its backend's replay is broken; "
-                "gate another backend"
+                f"made to say {len(tokens)} tokens, the decoder said others: its backend's replay is broken",
+                remedy="gate another backend",
             )
 
 

@@ -120,7 +120,8 @@ def _numbered(truth: tuple[StreamWord, ...], profile: StreamProfile) -> tuple[St
     if profile.longest_word < 2 * _shortest(profile):
         raise StreamError(
             f"numbers of two words last {2 * _shortest(profile)} ms at least where times are {profile.jitter} ms off, "
-            f"and the longest word is to have {profile.longest_word}: raise longest_word, or waive 'numbers'"
+            f"and the longest word is to have {profile.longest_word}",
+            remedy="raise longest_word, or waive 'numbers'",
         )
     found: list[StreamWord] = []
     now = 0

@@ -19,8 +19,8 @@ def decode_errors(what: str, where: str = "") -> Iterator[None]:
     except DecodeError as error:
         if not where:
             raise
-        raise DecodeError(str(error), where=where) from error
+        raise error.within(where) from error
     except WhisperqError:
         raise
     except Exception as error:
-        raise DecodeError(f"{what}: {error}") from error
+        raise DecodeError(str(error), where=what) from error

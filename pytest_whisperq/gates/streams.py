@@ -78,8 +78,10 @@ class Streams:
         for item in corpus.utterances:
             if (item.audio.seconds or 0.0) > WINDOW_SECONDS:
                 raise CorpusError(
-                    f"{item.where}: an utterance of {item.audio.seconds:.1f} s; to know when its words are said it may "
-                    f"last {WINDOW_SECONDS:g} s: split it"
+                    f"an utterance of {item.audio.seconds:.1f} s; to know when its words are said it may last "
+                    f"{WINDOW_SECONDS:g} s",
+                    where=item.where,
+                    remedy="split it",
                 )
         refuse_wordless(corpus, self.session.long_normalizer)
         return whole(corpus)
@@ -93,8 +95,9 @@ class Streams:
         profile = load_profile(path, "--whisperq-merge-profile")
         if profile.window > 1000 * WINDOW_SECONDS:
             raise StreamError(
-                f"--whisperq-merge-profile: {path}: windows of {profile.window} ms; Whisper hears "
-                f"{WINDOW_SECONDS:g} s at most"
+                f"windows of {profile.window} ms",
+                where=f"--whisperq-merge-profile: {path}",
+                remedy=f"Whisper hears {WINDOW_SECONDS:g} s at most",
             )
         return profile
 
@@ -107,8 +110,10 @@ class Streams:
             profile.check()
         except StreamError as error:
             raise StreamError(
-                f"{spec}: {error}. Longer windows are heard with --whisperq-merge-profile FILE, which whisperq "
-                "stream --save-profile FILE writes"
+                error.what,
+                where=f"{spec}",
+                remedy=f"{error.remedy}. Longer windows are heard with --whisperq-merge-profile FILE, which whisperq "
+                "stream --save-profile FILE writes",
             ) from error
         return profile
 

@@ -63,13 +63,19 @@ def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> tuple[str,
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         why = ", probably because memory ran out" if name == "SIGKILL" else ""
-        raise DecodeError(f"{artifact.spec}: the process whose memory was to be measured was ended by {name}{why}")
+        raise DecodeError(
+            f"the process whose memory was to be measured was ended by {name}{why}", where=str(artifact.spec)
+        )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise DecodeError(f"{artifact.spec} failed in the process whose memory was to be measured: {reason[0]}")
+        raise DecodeError(
+            f"failed in the process whose memory was to be measured: {reason[0]}", where=str(artifact.spec)
+        )
     compute_type, peak = json.loads(done.stdout.splitlines()[-1])
     if peak is None:
-        raise DecodeError("memory cannot be gated here: this system does not tell a process's peak memory (Linux does)")
+        raise DecodeError(
+            "memory cannot be gated here: this system does not tell a process's peak memory", remedy="gate it on Linux"
+        )
     return str(compute_type), int(peak)
 
 

@@ -34,7 +34,7 @@ REPORTED = 20
 """Undisturbed rounds up to which a stage is timed that is not gated but reported."""
 
 LOADED = 3
-"""Models kept in memory: a candidate and the two baselines it may be held against."""
+"""Models kept in memory: a candidate and the two baselines it may be compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +94,9 @@ class Stopwatch:
         seconds = time.perf_counter() - start
         if not isinstance(transcriber, Staged):
             raise ConfigError(
-                f"whisperq_speedup: the stages of {spec.backend} cannot be timed apart; its transcriber has to have "
-                "prepare, encode and replay (pytest_whisperq.backends.Staged)"
+                f"the stages of {spec.backend} cannot be timed apart",
+                where="whisperq_speedup",
+                remedy="give its transcriber prepare, encode and replay (pytest_whisperq.backends.Staged)",
             )
         return Loaded(transcriber=transcriber, compute_type=transcriber.compute_type, seconds=seconds)
 
@@ -117,8 +118,9 @@ class Stopwatch:
                     found.append(one)
             if not found:
                 raise DecodeError(
-                    f"{baseline} says nothing about the clips it is timed on, or its backend returns no tokens; "
-                    "check model and language"
+                    "says nothing about the clips it is timed on, or its backend returns no tokens",
+                    where=str(baseline),
+                    remedy="check model and language",
                 )
             self._said[baseline] = tuple(found)
         return self._said[baseline]

@@ -80,7 +80,7 @@ def random_source(name: str, cache: Path, option: str) -> SourceModel:
     Raises `ConfigError` naming ``option`` for a size that does not exist, `StoreError` when the cache cannot be used.
     """
     if name not in SIZES:
-        raise unknown(f"{option}: unknown size", name, SIZES)
+        raise unknown("unknown size", name, SIZES, where=option)
     optional_imports.require("torch", extra="torch", purpose=_PURPOSE)
     layout = CacheLayout(cache)
     target = layout.random / f"{name.removeprefix(RANDOM)}{made_here()}"

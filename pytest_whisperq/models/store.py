@@ -122,7 +122,7 @@ class ArtifactStore:
         if spec.precision not in backend.calibrated:
             return None
         if self._calibrate is None:
-            raise BuildError(f"{spec} needs a calibration set; name one with --whisperq-calibration")
+            raise BuildError("needs a calibration set", where=str(spec), remedy="name one with --whisperq-calibration")
         return self._calibrate()
 
     def _read(self, spec: ModelSpec, key: str) -> Artifact | None:
@@ -165,7 +165,9 @@ class ArtifactStore:
             replace_text(aside / "artifact.json", json.dumps(record, indent=1))
         built = self._read(spec, key)
         if built is None:
-            raise BuildError(f"{spec}: the finished build in {entry} cannot be read back; delete it and retry")
+            raise BuildError(
+                f"the finished build in {entry} cannot be read back", where=str(spec), remedy="delete it and retry"
+            )
         return built
 
     def _run(
@@ -182,13 +184,14 @@ class ArtifactStore:
             if shutil.disk_usage(directory).free < _ENOUGH_BYTES:
                 raise cache_error(self._layout.root, OSError(errno.ENOSPC, "No space left on device")) from error
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise BuildError(f"building {spec} from {spec.source.name} failed: {reason}") from error
+            raise BuildError(f"building it from {spec.source.name} failed: {reason}", where=str(spec)) from error
         if notes is None:
             return ()
         if not isinstance(notes, list | tuple) or not all(isinstance(note, str) for note in notes):
             raise BuildError(
-                f"building {spec}: what build returns must be a list of sentences, or None (got {notes!r:.80}); "
-                f"mend the backend {spec.backend!r}"
+                f"what build returns must be a list of sentences, or None (got {notes!r:.80})",
+                where=str(spec),
+                remedy=f"mend the backend {spec.backend!r}",
             )
         return notes
 
@@ -212,7 +215,11 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path) -> dict[str, Any
         p.relative_to(directory).as_posix() for pattern in backend.weights for p in directory.glob(pattern)
     )
     if not weights:
-        raise BuildError(f"building {spec} wrote no weights ({', '.join(backend.weights)})")
+        raise BuildError(
+            f"building it wrote no weights ({', '.join(backend.weights)})",
+            where=str(spec),
+            remedy=f"mend the backend {spec.backend!r}",
+        )
     identity = hashlib.sha256(json.dumps([(name, files[name][1]) for name in weights]).encode()).hexdigest()
     return {
         "schema": SCHEMA,

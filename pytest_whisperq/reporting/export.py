@@ -38,7 +38,9 @@ def export(collector: Collector, document: Mapping[str, Any], directory: Path) -
             continue
         target = directory / candidate.id
         if not _is_free(target):
-            raise ConfigError(f"{_OPTION}: {target} is no exported model; move it away, or name another folder")
+            raise ConfigError(
+                f"{target} is no exported model", where=_OPTION, remedy="move it away, or name another folder"
+            )
         try:
             _copy(session.store.get(collector.specs[name]).directory, target, _certificate(document, name))
         except OSError as error:
@@ -109,18 +111,26 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
     try:
         certificate = json.loads(path.read_text(encoding="utf-8"))
         if certificate["schema"] != SCHEMA:
-            raise ConfigError(f"{path}: is of version {certificate['schema']!r}, not {SCHEMA}; export the model again")
+            raise ConfigError(
+                f"is of version {certificate['schema']!r}, not {SCHEMA}",
+                where=str(path),
+                remedy="export the model again",
+            )
         name, files = str(certificate["candidate"]), dict(certificate["files"].items())
         verdicts = [check["verdict"] for gate in certificate["gates"] for check in gate["checks"]]
         known, cpu = dict(certificate["model"]["versions"].items()), certificate["environment"]["cpu"]
     except FileNotFoundError as error:
         raise ConfigError(
-            f"{directory}: is no exported model, it has no {CERTIFICATE}; name a folder of {_OPTION}"
+            f"is no exported model, it has no {CERTIFICATE}",
+            where=str(directory),
+            remedy=f"name a folder of {_OPTION}",
         ) from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: is damaged ({first_line(error)}); export the model again") from error
+        raise ConfigError(
+            f"is damaged ({first_line(error)})", where=str(path), remedy="export the model again"
+        ) from error
     wrong = list(_changed_files(directory, files))
     if not verdicts or any(verdict != Verdict.PASS.value for verdict in verdicts):
         wrong.append("its gates did not all pass")

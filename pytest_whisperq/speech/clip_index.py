@@ -61,12 +61,13 @@ class AudioIndex:
                 samples = audio.load(item.audio)
                 self._known[key] = (audio.pcm_digest(samples), samples.shape[0] / audio.SAMPLE_RATE)
         except CorpusError as error:
-            raise CorpusError(f"{item.where}: {error}") from error
+            raise error.within(item.where) from error
         digest, seconds = self._known[key]
         if seconds > WINDOW_SECONDS:
             raise CorpusError(
-                f"{item.where}: {item.audio.label} lasts {seconds:.1f} s, longer than Whisper's {WINDOW_SECONDS:.0f} s "
-                "window; split it at pauses, one line and transcript each"
+                f"{item.audio.label} lasts {seconds:.1f} s, longer than Whisper's {WINDOW_SECONDS:.0f} s window",
+                where=item.where,
+                remedy="split it at pauses, one line and transcript each",
             )
         return ClipFacts(digest=digest, seconds=seconds)
 
@@ -96,6 +97,7 @@ def _refuse_contradictions(corpus: Corpus, facts: dict[str, ClipFacts]) -> None:
         other = first.setdefault(facts[item.id].digest, item)
         if other.reference != item.reference:
             raise CorpusError(
-                f"{item.where}: {item.id} is the same recording as {other.id} ({other.where}) but with another "
-                "transcript; correct or remove one of them"
+                f"{item.id} is the same recording as {other.id} ({other.where}) but with another transcript",
+                where=item.where,
+                remedy="correct or remove one of them",
             )

@@ -6,6 +6,7 @@ jitter, a merge needs every word inside enough windows, away from their ends.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -33,10 +34,10 @@ class StreamProfile:
     def __post_init__(self) -> None:
         for name in ("window", "hop", "longest_word", "repeat_spacing", "votes"):
             if getattr(self, name) < 1:
-                raise StreamError(f"{name} is {getattr(self, name)}; a stream needs 1 or more")
+                raise StreamError(f"{name} is {getattr(self, name)}", remedy="a stream needs 1 or more")
         for name in ("edge", "jitter"):
             if getattr(self, name) < 0:
-                raise StreamError(f"{name} is {getattr(self, name)}; it cannot be negative")
+                raise StreamError(f"{name} is {getattr(self, name)}", remedy="it cannot be negative")
 
     @property
     def margin(self) -> int:
@@ -54,19 +55,20 @@ class StreamProfile:
         if self.overlap < self.longest_word:
             raise StreamError(
                 f"windows of {self.window} ms every {self.hop} ms overlap by {self.overlap} ms: a word of "
-                f"{self.longest_word} ms may be whole in none of them, and no merge can be right; "
-                f"use windows of {self.hop + needed} ms, or hop less"
+                f"{self.longest_word} ms may be whole in none of them, and no merge can be right",
+                remedy=f"use windows of {self.hop + needed} ms, or hop less",
             )
         if self.overlap < needed:
             raise StreamError(
                 f"windows of {self.window} ms every {self.hop} ms overlap by {self.overlap} ms; to hear each word "
-                f"{self.votes} times {self.margin} ms away from the ends of a window takes {needed} ms: use windows "
-                f"of {self.hop + needed} ms, hop less, or ask for fewer votes"
+                f"{self.votes} times {self.margin} ms away from the ends of a window takes {needed} ms",
+                remedy=f"use windows of {self.hop + needed} ms, hop less, or ask for fewer votes",
             )
         if self.repeat_spacing < 6 * self.jitter + 2:
             raise StreamError(
                 f"a word may come again after {self.repeat_spacing} ms and its time may be {self.jitter} ms off: one "
-                f"word heard twice looks like two; times have to be exact to {max(0, self.repeat_spacing - 2) // 6} ms"
+                f"word heard twice looks like two",
+                remedy=f"times have to be exact to {max(0, self.repeat_spacing - 2) // 6} ms",
             )
 
 
@@ -91,7 +93,7 @@ def save_profile(profile: StreamProfile, path: Path) -> None:
     try:
         path.write_text(json.dumps(asdict(profile), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise StreamError(f"{path}: the profile cannot be written ({error.strerror or error})") from error
+        raise StreamError(f"the profile cannot be written ({error.strerror or error})", where=str(path)) from error
 
 
 def load_profile(path: Path, option: str) -> StreamProfile:
@@ -99,24 +101,26 @@ def load_profile(path: Path, option: str) -> StreamProfile:
 
     Raises `StreamError` naming ``option`` and the file.
     """
-    where = f"{option}: {path}"
     known = [field.name for field in fields(StreamProfile)]
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return _profile(json.loads(path.read_text(encoding="utf-8")), known)
     except OSError as error:
-        raise StreamError(f"{where} cannot be read ({error.strerror or error})") from error
+        reason = f"cannot be read ({error.strerror or error})"
+        raise StreamError(reason, where=f"{option}: {path}") from error
     except ValueError as error:
-        raise StreamError(f"{where} is not JSON ({error})") from error
+        raise StreamError(f"is not JSON ({error})", where=f"{option}: {path}") from error
+    except StreamError as error:
+        raise error.within(f"{option}: {path}") from error
+
+
+def _profile(found: object, known: Sequence[str]) -> StreamProfile:
     if not isinstance(found, dict):
-        raise StreamError(f'{where} holds no JSON object; write one such as {{"window": 6000, "hop": 1000}}')
+        raise StreamError("holds no JSON object", remedy='write one such as {"window": 6000, "hop": 1000}')
     for name, value in found.items():
         if name not in known:
-            raise StreamError(f"{where}: unknown key {name!r}; valid: {', '.join(known)}")
+            raise StreamError(f"unknown key {name!r}", remedy=f"valid: {', '.join(known)}")
         if not isinstance(value, int) or isinstance(value, bool):
-            raise StreamError(f"{where}: {name} must be a whole number (got {value!r})")
-    try:
-        profile = StreamProfile(**found)
-        profile.check()
-    except StreamError as error:
-        raise StreamError(f"{where}: {error}") from error
+            raise StreamError(f"must be a whole number (got {value!r})", where=name)
+    profile = StreamProfile(**found)
+    profile.check()
     return profile

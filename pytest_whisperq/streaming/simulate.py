@@ -42,7 +42,7 @@ def windows(length: int, profile: StreamProfile) -> list[tuple[int, int]]:
     recording without length.
     """
     if length < 1:
-        raise StreamError(f"a recording of {length} ms has nothing to stream")
+        raise StreamError(f"a recording of {length} ms has nothing to stream", remedy="stream a longer one")
     ends = [*range(profile.hop, length, profile.hop), length]
     return [(max(0, end - profile.window), end) for end in ends]
 

@@ -16,6 +16,10 @@ Every message names the file or option, says what was wrong, and what to do next
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 class WhisperqError(Exception):
@@ -32,6 +36,14 @@ class WhisperqError(Exception):
         self.what = what
         self.where = where
         self.remedy = remedy
+
+    def within(self, where: str) -> "Self":
+        """Return the same error with a place around its own: a manifest's line around a file, an option around a key.
+
+        >>> str(CorpusError("cannot be read", where="a.wav").within("metadata.csv:3"))
+        'metadata.csv:3: a.wav: cannot be read'
+        """
+        return type(self)(self.what, where=f"{where}: {self.where}" if self.where else where, remedy=self.remedy)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

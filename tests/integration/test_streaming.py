@@ -157,7 +157,7 @@ def test_an_utterance_longer_than_a_window_of_whisper_is_refused(
     listing = recording.parent / "long.jsonl"
     listing.write_text(json.dumps(row), encoding="utf-8")
     run = gate_run(candidate="ctranslate2:int8", long_form=str(listing))
-    with pytest.raises(CorpusError, match=r"long.jsonl:1: an utterance of 31.0 s; .* it may last 30 s: split it"):
+    with pytest.raises(CorpusError, match=r"long.jsonl:1: an utterance of 31.0 s; .* it may last 30 s; split it"):
         run.judge("streaming", run.config.candidates[0])
 
 

@@ -31,15 +31,20 @@ def load_long_form(location: str = EMBEDDED) -> Corpus:
     """
     corpus = _embedded() if location == EMBEDDED else load_corpus(location, OPTION)
     if not corpus.speech:
-        raise CorpusError(f"{OPTION}: nobody speaks in {corpus.name}; list utterances with what is said in them")
+        raise CorpusError(
+            f"nobody speaks in {corpus.name}", where=OPTION, remedy="list utterances with what is said in them"
+        )
     languages: dict[str, str | None] = {}
     for item in corpus.speech:
         if item.audio.path is None or item.audio.seconds is None:
             raise CorpusError(
-                f"{item.where}: a long recording is listed by its utterances, each with offset and duration in seconds"
+                "a long recording is listed by its utterances, each with offset and duration in seconds",
+                where=item.where,
             )
         if languages.setdefault(item.audio.label, item.language) != item.language:
-            raise CorpusError(f"{item.where}: {item.audio.label} is in two languages; split it, or leave them out")
+            raise CorpusError(
+                f"{item.audio.label} is in two languages", where=item.where, remedy="split it, or leave them out"
+            )
     ordered = sorted(corpus.speech, key=lambda item: (item.audio.label, item.audio.offset))
     windows = (f"{item.audio.label}@{int(item.audio.offset // WINDOW_SECONDS)}" for item in ordered)
     items = (replace(item, cluster=window) for item, window in zip(ordered, windows, strict=True))

@@ -122,7 +122,7 @@ def test_memory_is_that_of_a_fresh_process(tmp_path: Path, make_corpus: object, 
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match=r"scripted:int8 failed in the process .*scripted\.json"):
+    with pytest.raises(DecodeError, match=r"scripted:int8: failed in the process .*scripted\.json"):
         measure_memory(artifact("int8", directory=tmp_path), [], threads=1, repeats=1)
 
 

@@ -219,7 +219,7 @@ def test_a_baseline_that_says_nothing_cannot_be_replayed(
 ) -> None:
     corpus = make_corpus(tmp_path / "corpus", ["one"] * 6)
     make_script(tmp_path / "model", corpus, {"float32": [""] * 6, "int8": None})
-    with pytest.raises(DecodeError, match="scripted:float32 says nothing about the clips it is timed on"):
+    with pytest.raises(DecodeError, match="scripted:float32: says nothing about the clips it is timed on"):
         speedup(start_run())
 
 

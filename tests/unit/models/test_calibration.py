@@ -98,7 +98,7 @@ def test_a_model_is_built_anew_for_another_calibration(
         for alphas in (ALPHAS, ALPHAS, (0.0, 0.0))
     ]
     assert keys[0] == keys[1] != keys[2]
-    with pytest.raises(BuildError, match="scripted:int8 needs a calibration set; name one with --whisperq-calibration"):
+    with pytest.raises(BuildError, match="scripted:int8: needs a calibration set; name one with --whisperq-cal"):
         ArtifactStore(tmp_path, on_build=print).key(spec)
 
 

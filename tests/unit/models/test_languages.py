@@ -1,4 +1,4 @@
-"""What a corpus says about languages, held against what checkpoints know."""
+"""What a corpus says about languages, compared with what checkpoints know."""
 
 import json
 from pathlib import Path

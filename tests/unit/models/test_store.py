@@ -191,7 +191,7 @@ def test_a_failed_build_names_pair_model_and_cause_and_leaves_nothing(
     tmp_path: Path, store: ArtifactStore, spec: ModelSpec, break_build: Any
 ) -> None:
     break_build.using(KeyError("proj_out"))
-    with pytest.raises(BuildError, match=r"building scripted:int8 from .*/model failed: 'proj_out'"):
+    with pytest.raises(BuildError, match=r"scripted:int8: building it from .*/model failed: 'proj_out'"):
         store.get(spec)
     break_build.using(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
@@ -204,7 +204,7 @@ def test_a_build_without_weights_is_an_error(
     store: ArtifactStore, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScriptedBackend, "build", lambda *args: None)
-    with pytest.raises(BuildError, match=r"building scripted:int8 wrote no weights \(scripted\.json\)"):
+    with pytest.raises(BuildError, match=r"scripted:int8: building it wrote no weights \(scripted\.json\)"):
         store.get(spec)
 
 

@@ -66,7 +66,7 @@ def test_the_overlap_that_is_needed() -> None:
 def test_windows_too_short_for_any_merge_are_told_from_those_too_short_for_ours() -> None:
     with pytest.raises(StreamError, match=r"overlap by 500 ms: a word of 800 ms .* no merge can be right"):
         StreamProfile(window=1500, hop=1000).check()
-    with pytest.raises(StreamError, match="takes 2460 ms: use windows of 3460 ms, hop less, or ask for fewer votes"):
+    with pytest.raises(StreamError, match="takes 2460 ms; use windows of 3460 ms, hop less, or ask for fewer votes"):
         TimeAnchoredMerge(StreamProfile(window=3000, hop=1000))
     TimeAnchoredMerge(StreamProfile(window=3460, hop=1000))
 
