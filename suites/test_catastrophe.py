@@ -1,4 +1,4 @@
-"""Does the candidate wreck utterances that the baseline gets across? Limit: --whisperq-max-catastrophes."""
+"""Does the candidate say catastrophically what the baseline gets across? Limit: --whisperq-max-catastrophes."""
 
 import pytest
 

@@ -30,7 +30,7 @@ LIMITS: tuple[Option, ...] = (
         metavar="RATE",
         parse=values.number(0, 1, "a rate above 0, up to 1", never=0),
         default="0.02",
-        help="catastrophe: largest tolerated share of utterances that are wrecked anew",
+        help="catastrophe: largest tolerated share of newly catastrophic utterances",
     ),
     Option(
         name="min-language-agreement",

@@ -19,7 +19,7 @@ def check_monotone_commit(subject: MergeSubject, stream: Stream) -> None:
     before: tuple[StreamWord, ...] = ()
     for update, after in zip(found.updates, found.committed, strict=True):
         if after[: len(before)] != before:
-            raise MergeError(subject, stream, "it takes back what it has committed", texts(before), texts(after))
+            raise MergeError(subject, stream, "it retracts what it has committed", texts(before), texts(after))
         if tuple(update.committed) != after[len(before) :]:
             raise MergeError(
                 subject, stream, "an update tells other words than it commits", texts(after), texts(update.committed)

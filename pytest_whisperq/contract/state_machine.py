@@ -98,7 +98,7 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
                 return
             after = tuple(self.merge.committed)
             if after[: len(self.before)] != self.before:
-                what = "it takes back what it has committed"
+                what = "it retracts what it has committed"
                 raise MergeError(subject, self.stream, what, texts(self.before), texts(after))
             self.before = after
 

@@ -13,7 +13,13 @@ from pytest_whisperq.gates.keywords import Keyword, between
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.judging.verdict import Check, Verdict
-from pytest_whisperq.measuring.catastrophe import KINDS, CatastropheMeasurement, Wreck, least, measure_catastrophes
+from pytest_whisperq.measuring.catastrophe import (
+    KINDS,
+    Catastrophe,
+    CatastropheMeasurement,
+    least,
+    measure_catastrophes,
+)
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.scores import align
 from pytest_whisperq.session import Session
@@ -31,7 +37,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 
 GATE = Gate(
     name="catastrophe",
-    summary="few utterances are wrecked that the baseline does not wreck (empty, loop, cut off ...)",
+    summary="few utterances are newly catastrophic (empty, loop, cut off ...), non-speech included",
     keywords={"max_rate": Keyword(between(0, 1, never=0), option="max_catastrophes")},
     run=run,
     hears_speech=True,
@@ -41,7 +47,7 @@ GATE = Gate(
 
 
 def judge_catastrophe(texts: PairedTexts, *, max_rate: float, confidence: float, seed: int) -> Outcome:
-    """Pass when the exact upper bound of the share of newly wrecked utterances is below ``max_rate``."""
+    """Pass when the exact upper bound of the share of newly catastrophic utterances is below ``max_rate``."""
     found = measure_catastrophes(texts, confidence=confidence)
     checks = (_check(found, max_rate, confidence),)
     details = tuple(
@@ -54,42 +60,44 @@ def judge_catastrophe(texts: PairedTexts, *, max_rate: float, confidence: float,
     )
     return Outcome(
         judgement=judgement_on("catastrophe", texts, checks, details, seed),
-        worst=tuple(_evidence(wreck) for wreck in _shown(found.wrecks)),
-        counted="new wrecks",
+        worst=tuple(_evidence(one) for one in _shown(found.catastrophes)),
+        counted="new catastrophes",
     )
 
 
 def _check(found: CatastropheMeasurement, max_rate: float, confidence: float) -> Check:
     count, aside = found.at_risk, found.left_aside
-    check = judge("new wrecks", found.rate, max_rate, keep="below", unit="of utterances", utterances=count)
+    check = judge("new catastrophes", found.rate, max_rate, keep="below", unit="of utterances", utterances=count)
     if found.rate.value is None:
-        reason = f"the baseline itself wrecks all {aside} utterances: none is left to judge; check model and language"
-        return replace(check, reason=reason) if aside else check
-    kinds = Counter(kind for wreck in found.wrecks for kind in wreck.kinds)
+        reason = f"all {aside} utterances are catastrophic as the baseline says them, none is left to judge"
+        return replace(check, reason=f"{reason}; check model and language") if aside else check
+    kinds = Counter(kind for one in found.catastrophes for kind in one.kinds)
     listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-    reason = f"{len(found.wrecks)} of {count} utterances{f' ({listed})' if listed else ''}"
+    reason = f"{len(found.catastrophes)} of {count} utterances{f' ({listed})' if listed else ''}"
     if aside:
-        reason += f", {aside} that the baseline wrecks left aside"
+        reason += f", {aside} left aside, catastrophic already as the baseline says them"
     if check.verdict is Verdict.INCONCLUSIVE:
         worth = f", which share clusters and are worth {found.worth} independent ones," if found.worth < count else ""
         needed = ceil(least(max_rate, confidence) * count / found.worth)
-        reason += f"; {count} utterances{worth} without a wreck certify {100 * found.best:.2f} % at best"
+        reason += f"; {count} utterances{worth} without a catastrophe certify {100 * found.best:.2f} % at best"
         reason += f"; {needed} without one would certify the limit"
     return replace(check, reason=reason)
 
 
-def _shown(wrecks: Sequence[Wreck]) -> list[Wreck]:
-    """Return the first wrecks of every kind, each once, in the order of the kinds."""
-    shown: list[Wreck] = []
+def _shown(catastrophes: Sequence[Catastrophe]) -> list[Catastrophe]:
+    """Return the first catastrophes of every kind, each once, in the order of the kinds."""
+    shown: list[Catastrophe] = []
     for kind in KINDS:
-        own = [wreck for wreck in wrecks if kind in wreck.kinds]
-        shown += [wreck for wreck in own[:SHOWN] if wreck not in shown]
+        own = [one for one in catastrophes if kind in one.kinds]
+        shown += [one for one in own[:SHOWN] if one not in shown]
     return shown
 
 
-def _evidence(wreck: Wreck) -> Evidence:
-    rows = align(wreck.reference, wreck.baseline, wreck.candidate)
+def _evidence(catastrophe: Catastrophe) -> Evidence:
+    rows = align(catastrophe.reference, catastrophe.baseline, catastrophe.candidate)
     labelled = zip(("reference", "baseline", "candidate"), rows, strict=True)
     return Evidence(
-        utterance=wreck.utterance, weight=len(wreck.kinds), rows=(("wrecked", ", ".join(wreck.kinds)), *labelled)
+        utterance=catastrophe.utterance,
+        weight=len(catastrophe.kinds),
+        rows=(("kinds", ", ".join(catastrophe.kinds)), *labelled),
     )

@@ -93,7 +93,7 @@ def judge_streaming(
     confidence: float,
     seed: int,
 ) -> Outcome:
-    """Pass when streaming costs few words, 95 % of those committed are soon, and nothing is taken back.
+    """Pass when streaming costs few words, 95 % of those committed are soon, and nothing is retracted.
 
     The gap is that of the candidate streamed to the candidate offline. What quantization costs only when streaming is
     the difference of the gaps of candidate and baseline: reported with its interval.
@@ -176,7 +176,7 @@ def _retraction_check(count: int, limit: int) -> Check:
         confidence=None,
         unit="windows",
         verdict=verdict,
-        reason=f"committed words were taken back {count} times, {limit} are tolerated",
+        reason=f"committed words were retracted {count} times, {limit} are tolerated",
     )
 
 

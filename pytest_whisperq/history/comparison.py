@@ -1,4 +1,4 @@
-"""Two stored runs held against each other: what changed, by how much, and where it comes from."""
+"""Two stored runs compared: what changed, by how much, and where it comes from."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, 
         reason = interval.unbounded or (
             f"{interval.clusters} independent utterances or clusters; at least {MIN_CLUSTERS} are needed for any bound"
             if interval.clusters < MIN_CLUSTERS
-            else "no bound: the baseline makes too few errors to hold others against; use drop_type='absolute'"
+            else "no bound: the baseline makes too few errors to compare others with; use drop_type='absolute'"
         )
     else:
         verdict, reason = Verdict.INCONCLUSIVE, _undecided(interval.value, good, limit, sign, utterances)
@@ -79,7 +79,7 @@ def judge(name: str, interval: Interval, limit: float, *, keep: str, unit: str, 
 
 
 def unless_lost(check: Check, rate: float | None, who: str = "the baseline") -> Check:
-    """Return a check that does not pass where what it is held against gets everything wrong, at an error ``rate``."""
+    """Return a check that does not pass where what it is compared with gets everything wrong, at an error ``rate``."""
     if check.verdict is not Verdict.PASS or rate is None or rate < 1.0:
         return check
     reason = (

@@ -152,7 +152,7 @@ def covering(waivers: Iterable[Waiver], judgement: Judgement, test: str) -> Waiv
 def settle(
     waivers: Sequence[Waiver], judged: Collection[tuple[str, Judgement]], candidates: Collection[str], *, is_whole: bool
 ) -> Settlement:
-    """Hold the waivers against a finished run: each has to excuse exactly one judgement.
+    """Compare the waivers with a finished run: each has to excuse exactly one judgement.
 
     ``judged`` are node ids of tests and what they judged, ``candidates`` those that the run gates. Where not all of the
     tests ran (``is_whole`` is false), a waiver that met no judgement is no error; one whose gate passes always is.

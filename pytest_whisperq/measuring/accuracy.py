@@ -27,7 +27,7 @@ DROP_UNITS: Mapping[DropType, str] = MappingProxyType(
 """Each drop type → the unit of its limit. Accuracy is 100·(1 − error rate); MLPerf's "99 % of accuracy" is 1 %."""
 
 _UNFLIPPED = (
-    "too few clusters, or too few with anything to hold errors against, for a sign-flip bound at this confidence; use "
+    "too few clusters, or too few with anything to compare errors with, for a sign-flip bound at this confidence; use "
     "--whisperq-bounds t"
 )
 

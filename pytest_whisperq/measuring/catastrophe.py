@@ -1,4 +1,4 @@
-"""Utterances that are not merely worse but wrecked, and how often that can happen to a model that passes."""
+"""Catastrophic utterances, not merely worse ones, and how often they can happen to a model that passes."""
 
 import itertools
 import zlib
@@ -28,8 +28,8 @@ TAIL = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wreck:
-    """An utterance that the candidate wrecks and the baseline does not: in which ways, and what both say."""
+class Catastrophe:
+    """An utterance that is catastrophic as the candidate says it and not as the baseline does: of which kinds."""
 
     utterance: Utterance
     kinds: tuple[str, ...]
@@ -40,14 +40,14 @@ class Wreck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatastropheMeasurement:
-    """New wrecks among the utterances that could be wrecked, and the share of speech that is no worse than before.
+    """New catastrophes among the utterances at risk, and the share of speech that is no worse than before.
 
-    Those ``at_risk`` are all, non-speech included, but those that the baseline wrecks already (``left_aside``).
-    They are ``worth`` so many independent ones, and ``best`` is the bound without a single wreck: what they can certify
-    at most.
+    ``at_risk`` counts all utterances, non-speech included, less those that are catastrophic already as the baseline
+    says them (``left_aside``). They are ``worth`` so many independent ones. ``best`` is the upper bound of the rate
+    without a single catastrophe: what they can certify at most.
     """
 
-    wrecks: tuple[Wreck, ...]
+    catastrophes: tuple[Catastrophe, ...]
     rate: Interval
     no_regression: Interval
     best: float
@@ -56,8 +56,8 @@ class CatastropheMeasurement:
     left_aside: int
 
 
-def wrecked(reference: str, hypothesis: str, *, spaced: bool = True) -> tuple[str, ...]:
-    """Return in which ways a normalized text is a wreck, held against what was said; the first four of `KINDS`.
+def catastrophe_kinds(reference: str, hypothesis: str, *, spaced: bool = True) -> tuple[str, ...]:
+    """Return of which kinds a normalized text is catastrophic, compared with its reference: of the first four `KINDS`.
 
     Where a language is not ``spaced``, its characters are taken for words.
     """
@@ -100,14 +100,16 @@ def _lost_at_the_end(reference: str, hypothesis: str) -> int:
 
 
 def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> CatastropheMeasurement:
-    """Find the wrecks that are new and bound their rate (Clopper and Pearson, Biometrika 1934; `clustered`)."""
-    wrecks: list[Wreck] = []
+    """Find the new catastrophes and bound their rate (Clopper and Pearson, Biometrika 1934; `clustered`)."""
+    catastrophes: list[Catastrophe] = []
     hit: list[str] = []
     at_risk: list[str] = []
     no_worse: list[str] = []
     for pair in texts.pairs:
         spaced = pair.utterance.is_spaced
-        before, after = (wrecked(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate))
+        before, after = (
+            catastrophe_kinds(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate)
+        )
         # Told a language, a model writes in it, whatever it takes the sound for.
         heard_as = None if pair.utterance.language else pair.baseline_language
         if heard_as and pair.candidate_language not in (None, heard_as):
@@ -116,8 +118,8 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
             at_risk.append(pair.cluster)
         if after and not before:
             hit.append(pair.cluster)
-            wrecks.append(
-                Wreck(
+            catastrophes.append(
+                Catastrophe(
                     utterance=pair.utterance,
                     kinds=after,
                     reference=pair.reference,
@@ -131,10 +133,10 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
         if own <= base:
             no_worse.append(pair.cluster)
     silent = _on_non_speech(texts)
-    spoken_over = [(cluster, wreck) for cluster, wreck in silent if wreck.candidate and not wreck.baseline]
-    at_risk += [cluster for cluster, wreck in silent if not wreck.baseline]
+    spoken_over = [(cluster, one) for cluster, one in silent if one.candidate and not one.baseline]
+    at_risk += [cluster for cluster, one in silent if not one.baseline]
     return CatastropheMeasurement(
-        wrecks=(*wrecks, *(wreck for _, wreck in spoken_over)),
+        catastrophes=(*catastrophes, *(one for _, one in spoken_over)),
         rate=clustered([*hit, *(cluster for cluster, _ in spoken_over)], at_risk, confidence),
         no_regression=clustered(no_worse, texts.clusters, confidence),
         best=binomial(0, independent(at_risk), confidence).upper or 1.0,
@@ -144,13 +146,13 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
     )
 
 
-def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Wreck]]:
+def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Catastrophe]]:
     """Return what is said about each clip in which nobody speaks, with its cluster."""
     said = (texts.baseline.clips, texts.baseline.texts, texts.candidate.texts)
     return [
         (
             item.cluster or clip,
-            Wreck(
+            Catastrophe(
                 utterance=item,
                 kinds=(NONSPEECH,),
                 reference="",
@@ -196,7 +198,7 @@ def clustered(hit: Sequence[str], clusters: Sequence[str], confidence: float) ->
 
 
 def least(limit: float, confidence: float) -> int:
-    """Return how many utterances, none of them wrecked, bound the rate below ``limit``.
+    """Return how many utterances, none of them catastrophic, bound the rate below ``limit``.
 
     >>> least(0.02, 0.95)
     149

@@ -10,7 +10,7 @@ from pytest_whisperq.measuring.scores import ErrorCount, count_errors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParityMeasurement:
-    """Share of identical normalized texts, and the error rate of the candidate held against the baseline's text."""
+    """Share of identical normalized texts, and the error rate of the candidate compared with the baseline's text."""
 
     exact_match: Interval
     divergence: Interval

@@ -19,7 +19,7 @@ _REMEMBERED = 2**16  # pairs of texts: those of some ten thousand utterances, fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCount:
-    """Edits between a text and the text it is held against, whose ``length`` is in words (or characters for CER)."""
+    """Edits between a text and the text it is compared with, whose ``length`` is in words (or characters for CER)."""
 
     substitutions: int
     deletions: int

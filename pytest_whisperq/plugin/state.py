@@ -109,7 +109,7 @@ def scrub(config: pytest.Config) -> Callable[[Any], Any]:
 
 
 def leaves_something(config: pytest.Config) -> bool:
-    """Whether the run is to leave a report, a stored run or exported models behind, or to be held against one."""
+    """Whether the run is to leave a report, a stored run or exported models behind, or to be compared with one."""
     resolved = gate_config(config)
     return any((resolved.report, resolved.save, resolved.export, resolved.compare))
 

@@ -1,4 +1,4 @@
-"""Holds the waivers against the finished run: one that excused nothing turns it red. Registered where there are any."""
+"""Compares the waivers with the finished run: one that excused nothing turns it red. Registered where there are any."""
 
 from typing import Any
 

@@ -46,7 +46,7 @@ class Update(NamedTuple):
 
 @runtime_checkable
 class Merger(Protocol):
-    """Makes one transcript of overlapping chunks. What it has committed it never takes back."""
+    """Makes one transcript of overlapping chunks. It never retracts what it has committed."""
 
     @property
     def committed(self) -> tuple[StreamWord, ...]:

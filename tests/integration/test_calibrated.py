@@ -20,7 +20,7 @@ OPTIONS = {**HEALTHY, "calibration": "embedded", "calibration_samples": "4"}
 
 @pytest.fixture(scope="module")
 def with_an_outlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded model with one hidden unit a thousand times as large, and taken back by the weights behind it.
+    """The embedded model with one hidden unit a thousand times as large, and retracted by the weights behind it.
 
     In float32 it says the same: a GELU of large values is what it is given, or nothing. In int8 the steps of that
     layer's input are too coarse for all other units, which is the cliff of OpenAI's tiny.en.

@@ -46,18 +46,18 @@ def test_a_candidate_with_noise_in_its_weights_fails_both_gates(
 ) -> None:
     from safetensors.numpy import load_file, save_file
 
-    wrecked = tmp_path / "wrecked"
-    shutil.copytree(package_data.model_directory(), wrecked)
-    weights = load_file(wrecked / "model.safetensors")
+    catastrophic = tmp_path / "catastrophic"
+    shutil.copytree(package_data.model_directory(), catastrophic)
+    weights = load_file(catastrophic / "model.safetensors")
     random = np.random.default_rng(0)
     for name, value in weights.items():
         if value.ndim == 2 and "embed_positions" not in name:
             noise = random.normal(0.0, 0.5 * value.astype(np.float32).std(), value.shape)
             weights[name] = (value + noise).astype(value.dtype)
-    save_file(weights, wrecked / "model.safetensors", {"format": "pt"})
+    save_file(weights, catastrophic / "model.safetensors", {"format": "pt"})
     baseline = f"transformers:float32@{package_data.MODEL}"
     # Heard to the end: parity has no verdict of a candidate that is stopped for its errors.
-    run = gate_run(candidate="ctranslate2:int8", model=str(wrecked), baseline=baseline, early_stop="false")
+    run = gate_run(candidate="ctranslate2:int8", model=str(catastrophic), baseline=baseline, early_stop="false")
     report = run_gates(run.config)
     assert [judgement.verdict for judgement in report.judgements] == [Verdict.FAIL, Verdict.FAIL]
     assert report.judgements[0].baseline.endswith("@whisperq-micro")

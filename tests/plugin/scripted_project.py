@@ -74,7 +74,7 @@ def same(index: int, reference: str) -> str:
     return reference
 
 
-def wrecked(index: int, reference: str) -> str:
+def catastrophic(index: int, reference: str) -> str:
     """Lose two words of six in every second clip."""
     return " ".join(reference.split()[2:]) if index % 2 else reference
 

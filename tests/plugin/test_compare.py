@@ -1,4 +1,4 @@
-"""A run held against saved ones: the last accepted, and an anchor that ten small losses do not move."""
+"""A run compared with saved ones: the last accepted, and an anchor that ten small losses do not move."""
 
 import json
 import re

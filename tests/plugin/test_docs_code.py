@@ -35,12 +35,10 @@ def test_a_documented_test_gates_and_passes(project: Project, text: str) -> None
 
 def test_as_many_recordings_as_the_documentation_asks_for_certify_the_default_limits() -> None:
     config = resolve({})
-    wrecks = least(config.max_catastrophes, config.confidence)
+    few = least(config.max_catastrophes, config.confidence)
     drop = plan([6] * 200, [""] * 200, confidence=config.confidence).needed(config.max_drop, best=True)
     own, pipeline = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("own-audio.md", "ci.md"))
-    assert (
-        f"{drop} certify a drop of one point, and {wrecks} the {config.max_catastrophes:.0%}".replace("%", " %") in own
-    )
+    assert f"{drop} certify a drop of one point, and {few} the {config.max_catastrophes:.0%}".replace("%", " %") in own
     sizes = re.findall(r"--whisperq-max-utterances (\d+)", pipeline)
     assert sizes
-    assert all(int(size) >= wrecks for size in sizes)
+    assert all(int(size) >= few for size in sizes)

@@ -1,7 +1,7 @@
 """A plainly broken candidate is failed early, in one process and in several, and the gates beside it say so."""
 
 import pytest
-from scripted_project import GATES, Project, same, wrecked
+from scripted_project import GATES, Project, catastrophic, same
 
 OFF = "--whisperq-early-stop=false decodes all of it"
 NOTHING_ELSE = f"what was stopped for its errors tells nothing else; {OFF}"
@@ -14,7 +14,7 @@ def decoded(project: Project) -> list[int]:
 
 
 def test_accuracy_fails_early_and_parity_cannot_tell(any_project: Project) -> None:
-    any_project.record(int8=wrecked)
+    any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)
     result = any_project.run()
     result.assert_outcomes(failed=2)
@@ -46,7 +46,7 @@ def _verdicts(result: pytest.RunResult) -> list[str]:
 
 
 def test_a_gate_that_is_run_alone_decodes_all(project: Project) -> None:
-    project.record(int8=wrecked)
+    project.record(int8=catastrophic)
     project.pytester.makepyfile(GATES)
     result = project.run("-k", "parity")
     result.stdout.fnmatch_lines(["whisperq parity gate: FAIL"])
@@ -55,7 +55,7 @@ def test_a_gate_that_is_run_alone_decodes_all(project: Project) -> None:
 
 @pytest.mark.parametrize("mark", ["skip", "skipif(True, reason='x')", "xfail"])
 def test_an_accuracy_gate_whose_failure_need_not_show_stops_no_other(project: Project, mark: str) -> None:
-    project.record(int8=wrecked)
+    project.record(int8=catastrophic)
     project.pytester.makepyfile(
         GATES.replace("@pytest.mark.whisperq_acc", f"@pytest.mark.{mark}\n@pytest.mark.whisperq_acc")
     )
@@ -64,7 +64,7 @@ def test_an_accuracy_gate_whose_failure_need_not_show_stops_no_other(project: Pr
 
 
 def test_another_candidate_is_not_stopped(project: Project) -> None:
-    project.record(int8=wrecked, int4_sym=same)
+    project.record(int8=catastrophic, int4_sym=same)
     project.pytester.makepyfile(GATES)
     result = project.run("--whisperq-candidate=scripted:int8,scripted:int4-sym")
     result.assert_outcomes(passed=2, failed=2)
@@ -72,7 +72,7 @@ def test_another_candidate_is_not_stopped(project: Project) -> None:
 
 
 def test_an_ini_file_may_switch_it_off(project: Project) -> None:
-    project.record(int8=wrecked)
+    project.record(int8=catastrophic)
     project.pytester.makepyfile(GATES)
     project.pytester.makeini("[pytest]\nwhisperq_early_stop = off\n")
     project.run().stdout.fnmatch_lines(["whisperq parity gate: FAIL", "whisperq accuracy gate: FAIL"])
@@ -81,7 +81,7 @@ def test_an_ini_file_may_switch_it_off(project: Project) -> None:
 
 @pytest.mark.parametrize("test", ["", 'test = "test_gates.py::test_accuracy[scripted-int8]"\n'])
 def test_an_accuracy_gate_that_is_waived_stops_no_other(project: Project, test: str) -> None:
-    project.record(int8=wrecked)
+    project.record(int8=catastrophic)
     project.pytester.makepyfile(test_gates=GATES)
     waiver = f'[[waiver]]\nid = "accuracy/scripted:int8"\nreason = "known"\nexpires = 2090-01-01\n{test}'
     (project.pytester.path / "waivers.toml").write_text(waiver)

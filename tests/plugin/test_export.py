@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from scripted_project import Project, same, slipping, wrecked
+from scripted_project import Project, catastrophic, same, slipping
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
@@ -47,7 +47,7 @@ def test_a_model_that_passed_is_copied_with_what_its_gates_found(exported: Path)
 
 
 def test_what_did_not_pass_stays_where_it_is_and_the_reason_is_said(project: Project) -> None:
-    project.record(int8=same, int4_sym=wrecked)
+    project.record(int8=same, int4_sym=catastrophic)
     project.pytester.makepyfile(GATES)
     both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
     result = project.run("--whisperq-export=models", both)
@@ -79,7 +79,7 @@ def test_what_is_not_known_to_be_good_is_refused(project: Project, text: str, re
 
 
 def test_a_run_that_was_cut_short_exports_nothing(project: Project) -> None:
-    project.record(int8=same, int4_sym=wrecked)
+    project.record(int8=same, int4_sym=catastrophic)
     project.pytester.makepyfile(GATES)
     both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
     result = project.run("--whisperq-export=models", both, "-x")

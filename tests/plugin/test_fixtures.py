@@ -1,10 +1,10 @@
 """The fixtures, used as a test author would."""
 
-from scripted_project import Project, same, wrecked
+from scripted_project import Project, catastrophic, same
 
 
 def test_fixtures_offer_config_corpus_models_and_builds(any_project: Project) -> None:
-    any_project.record(40, int8=same, int4_sym=wrecked)
+    any_project.record(40, int8=same, int4_sym=catastrophic)
     any_project.pytester.makepyfile(
         """
         def test_them(whisperq_config, whisperq_corpus, whisperq_baseline, whisperq_candidate, whisperq_build):
@@ -19,7 +19,7 @@ def test_fixtures_offer_config_corpus_models_and_builds(any_project: Project) ->
 
 
 def test_a_test_of_the_candidate_runs_once_for_each(any_project: Project) -> None:
-    any_project.record(40, int8=same, int4_sym=wrecked)
+    any_project.record(40, int8=same, int4_sym=catastrophic)
     any_project.pytester.makepyfile("def test_it(whisperq_candidate):\n    assert whisperq_candidate.artifact.size\n")
     result = any_project.run("--whisperq-precision=int8,int4-sym", "-v")
     result.assert_outcomes(passed=2)
@@ -27,7 +27,7 @@ def test_a_test_of_the_candidate_runs_once_for_each(any_project: Project) -> Non
 
 
 def test_the_gate_fixture_gates_from_the_body(any_project: Project) -> None:
-    any_project.record(int8=wrecked)
+    any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(
         """
         def test_lenient(whisperq_gate):

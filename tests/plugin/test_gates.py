@@ -4,7 +4,7 @@ import re
 import shlex
 
 import pytest
-from scripted_project import GATES, Project, same, slipping, wrecked
+from scripted_project import GATES, Project, catastrophic, same, slipping
 
 
 def test_the_original_against_itself_passes_both_gates(any_project: Project) -> None:
@@ -16,8 +16,8 @@ def test_the_original_against_itself_passes_both_gates(any_project: Project) -> 
     assert result.ret == 0
 
 
-def test_a_wrecked_candidate_fails_both_gates(any_project: Project) -> None:
-    any_project.record(int8=wrecked)
+def test_a_catastrophic_candidate_fails_both_gates(any_project: Project) -> None:
+    any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)
     result = any_project.run("--whisperq-early-stop=false")
     result.assert_outcomes(failed=2)
@@ -136,7 +136,7 @@ def test_other_drop_types_and_metrics(project: Project) -> None:
 
 
 def test_the_replay_command_replays(project: Project) -> None:
-    project.record(int8=wrecked)
+    project.record(int8=catastrophic)
     (project.pytester.mkdir("sub") / "test_deep.py").write_text(GATES)
     output = project.run("--whisperq-max-drop=2.5").stdout.str()
     replay = re.search(r"replay: (pytest \S*test_deep.py::test_accuracy.*)", output)
@@ -168,7 +168,7 @@ def test_a_second_run_builds_and_decodes_nothing(project: Project) -> None:
 
 
 def test_verdicts_reach_the_junit_file(any_project: Project) -> None:
-    any_project.record(int8=wrecked)
+    any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)
     any_project.run("--junitxml=out.xml")
     text = (any_project.pytester.path / "out.xml").read_text()

@@ -169,27 +169,27 @@ def test_a_shift_of_nothing_cannot_be_asked_for(project: Project) -> None:
     result.stderr.fnmatch_lines(["*--whisperq-max-shift: must be a number of seconds above 0, such as 0.2 (got '0')*"])
 
 
-WRECKS = """
+CATASTROPHES = """
 import pytest
 
 @pytest.mark.whisperq_catastrophe
-def test_wrecks():
+def test_catastrophes():
     pass
 """
 
 
 def test_a_tenth_of_the_calls_cut_off_is_a_catastrophe_by_class_and_clip(project: Project) -> None:
     project.record(int8=lambda index, text: " ".join(text.split()[:2]) if index % 10 == 0 else text)
-    project.pytester.makepyfile(WRECKS)
+    project.pytester.makepyfile(CATASTROPHES)
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
             "whisperq catastrophe gate: FAIL",
-            "  new wrecks: 10.00 % of utterances (must stay below 2); bounds at 95%: 7.29 … 13.32",
+            "  new catastrophes: 10.00 % of utterances (must stay below 2); bounds at 95%: 7.29 … 13.32",
             "    FAIL: 30 of 300 utterances (30 length, 30 truncated tail)",
-            "  worst 3 utterances (new wrecks):",
-            "      wrecked    length, truncated tail",
+            "  worst 3 utterances (new catastrophes):",
+            "      catastrophic    length, truncated tail",
         ]
     )
     result.stdout.fnmatch_lines(["*no worse (QoI), %*90.00*at least 86.*"])
@@ -197,7 +197,7 @@ def test_a_tenth_of_the_calls_cut_off_is_a_catastrophe_by_class_and_clip(project
 
 def test_calls_that_stay_whole_pass_when_they_are_enough(project: Project) -> None:
     project.record(count=150, int8=same)
-    project.pytester.makepyfile(WRECKS)
+    project.pytester.makepyfile(CATASTROPHES)
     project.run().assert_outcomes(passed=1)
     few = project.run("--whisperq-max-utterances=100")
     few.assert_outcomes(failed=1)

@@ -187,7 +187,7 @@ def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(pytester: pytest
     (weights,) = (pytester.path / "cache" / "artifacts").rglob("model.bin")
     for name in ("config.json", "model.bin"):
         assert weights.with_name(name).read_bytes() == (folder / name).read_bytes()
-    # Speed and streaming are held against the backend's own float32, which is no copy of what is deployed.
+    # Speed and streaming are compared with the backend's own float32, which is no copy of what is deployed.
     result = pytester.runpytest_subprocess(
         *options, "--whisperq-precision=int8", "--whisperq-baseline=deployed:float32"
     )

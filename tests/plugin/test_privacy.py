@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_project import GATES, Project, same, wrecked
+from scripted_project import GATES, Project, catastrophic, same
 
 
 def test_a_few_commands_said_often_are_no_slices_of_redacted_runs(
@@ -33,8 +33,8 @@ def test_a_few_commands_said_often_are_no_slices_of_redacted_runs(
 
 @pytest.fixture
 def away(project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Recordings of which every second is wrecked, outside of the directory that tests are run in."""
-    project.record(60, int8=wrecked)
+    """Recordings of which every second is catastrophic, outside of the directory that tests are run in."""
+    project.record(60, int8=catastrophic)
     project.pytester.makepyfile(GATES)
     monkeypatch.setenv("HOME", str(project.pytester.path / "home"))
     found = tmp_path_factory.mktemp("customers") / "acme"
@@ -53,7 +53,7 @@ def test_the_terminal_finds_clips_and_properties_tell_of_no_folder(project: Proj
 
 
 def test_what_lies_where_one_works_is_named_from_there_also_if_an_ini_file_names_it(project: Project) -> None:
-    project.record(60, int8=wrecked)
+    project.record(60, int8=catastrophic)
     project.pytester.makepyfile(GATES)
     project.pytester.makeini(
         "[pytest]\nwhisperq_corpus = calls\nwhisperq_model = model\nwhisperq_waivers = waivers.toml\n"

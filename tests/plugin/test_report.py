@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_project import GATES, Project, same, wrecked
+from scripted_project import GATES, Project, catastrophic, same
 
 
 def report(project: Project, folder: str = "out") -> dict[str, Any]:
@@ -20,7 +20,7 @@ def names(project: Project, folder: str = "out") -> set[str]:
 
 
 def test_a_failed_gate_leaves_the_report_behind(any_project: Project) -> None:
-    any_project.record(int8=wrecked)
+    any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)
     result = any_project.run("--whisperq-report=out", "--junitxml=junit.xml", "--whisperq-early-stop=false")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -224,14 +224,14 @@ def test_transcripts_stay_out_of_everything_on_request(project: Project) -> None
 
 @pytest.mark.parametrize(("which", "clips"), [("worst", 5), ("all", 60), ("none", 0)])
 def test_the_page_plays_what_was_asked_for(project: Project, which: str, clips: int) -> None:
-    project.record(60, int8=wrecked)
+    project.record(60, int8=catastrophic)
     project.pytester.makepyfile(GATES)
     project.run("--whisperq-report=out", f"--whisperq-report-audio={which}", "--whisperq-early-stop=false")
     assert (project.pytester.path / "out" / "report.html").read_text().count("<audio") == clips
 
 
 def test_sound_beyond_the_limit_is_left_out_and_said_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.record(60, int8=wrecked)
+    project.record(60, int8=catastrophic)
     project.pytester.makepyfile(GATES)
     monkeypatch.setattr("pytest_whisperq.reporting.write_outputs.MOST_AUDIO", 20_000)
     project.run("--whisperq-report=out", "--whisperq-report-audio=all", "--whisperq-early-stop=false")
@@ -292,7 +292,7 @@ def test_an_ini_file_names_its_report_from_where_it_stands(project: Project) -> 
 
 
 def test_several_candidates_share_one_table_and_quiet_runs_show_only_that(project: Project) -> None:
-    project.record(60, int8=same, int4_sym=wrecked)
+    project.record(60, int8=same, int4_sym=catastrophic)
     project.pytester.makepyfile(GATES)
     both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
     loud = project.run(both).stdout.str()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_project import Project, wrecked
+from scripted_project import Project, catastrophic
 
 pytest.importorskip("pytest_rerunfailures")
 
@@ -27,7 +27,7 @@ LENIENT, STRICT = 60, 0.5
 @pytest.fixture(params=[("-p", "no:xdist"), ("-n1",)], ids=["alone", "xdist"])
 def flaky(request: pytest.FixtureRequest) -> Project:
     project = Project(request, request.param)
-    project.record(60, int8=wrecked)
+    project.record(60, int8=catastrophic)
     return project
 
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from scripted_project import Project, same, wrecked
+from scripted_project import Project, catastrophic, same
 
 from pytest_whisperq.system.machine import cpu_features
 
@@ -81,7 +81,7 @@ def test_beside_other_workers_speed_is_skipped_with_the_reason(request: pytest.F
 
 def test_a_speed_gate_that_is_skipped_hides_no_other_gate(request: pytest.FixtureRequest) -> None:
     project = Project(request, ("-n2",))
-    project.record(60, int8=wrecked)
+    project.record(60, int8=catastrophic)
     project.pytester.makepyfile(
         """
         import pytest

@@ -132,7 +132,7 @@ def test_a_recording_that_was_cut_is_named_with_both_lengths(tmp_path: Path, goo
     )
 
 
-def test_too_few_for_a_share_of_wrecks_are_named_though_they_certify_the_drop(tmp_path: Path, good: list[Row]) -> None:
+def test_too_few_for_catastrophes_are_named_though_they_certify_the_drop(tmp_path: Path, good: list[Row]) -> None:
     folder = write(tmp_path / "calls", good)
     assert look(folder, max_catastrophes="0.073") == []
     (found,) = look(folder, max_catastrophes="0.072")

@@ -25,13 +25,13 @@ def wide(tmp_path: Path, make_corpus: Any, make_script: Any) -> Path:
     """120 clips in English, of which int4-sym gets every third wrong."""
     texts = [f"grey number {n}" for n in range(120)]
     corpus = make_corpus(tmp_path / "corpus", texts, {"language": ["en"] * 120})
-    wrecked = ["nonsense" if n % 3 == 0 else text for n, text in enumerate(texts)]
+    catastrophic = ["nonsense" if n % 3 == 0 else text for n, text in enumerate(texts)]
     spelt = [text.replace("grey", "Gray") for text in texts]
-    make_script(tmp_path / "model", corpus, {"float32": None, "int8": spelt, "int4-sym": wrecked})
+    make_script(tmp_path / "model", corpus, {"float32": None, "int8": spelt, "int4-sym": catastrophic})
     return corpus
 
 
-def test_a_good_candidate_passes_and_a_wrecked_one_fails_both_gates(
+def test_a_good_candidate_passes_and_a_catastrophic_one_fails_both_gates(
     wide: Path, start_run: StartRun, decoded: list[int]
 ) -> None:
     run = start_run(candidate="scripted:int8,scripted:int4-sym", max_drop="5", max_divergence="0.1", early_stop="false")

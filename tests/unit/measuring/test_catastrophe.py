@@ -1,4 +1,4 @@
-"""Wrecks: each class on texts that are one and on texts that look like one, and the exact bound of their rate."""
+"""Catastrophes: each kind on texts that are one and on texts that look like one, and the exact bound of their rate."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.measuring.catastrophe import binomial, clustered, measure_catastrophes, wrecked
+from pytest_whisperq.measuring.catastrophe import binomial, catastrophe_kinds, clustered, measure_catastrophes
 from pytest_whisperq.measuring.intervals import independent
 from pytest_whisperq.measuring.pairs import PairedTexts
 
@@ -36,8 +36,8 @@ TEXT = "please hold the line until the next agent is free"
         (" ".join(["so"] * 200), ("loop", "length")),
     ],
 )
-def test_a_wreck_is_told_from_an_error(hypothesis: str, expected: tuple[str, ...]) -> None:
-    assert wrecked(TEXT, hypothesis) == expected
+def test_a_catastrophe_is_told_from_an_error(hypothesis: str, expected: tuple[str, ...]) -> None:
+    assert catastrophe_kinds(TEXT, hypothesis) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_a_wreck_is_told_from_an_error(hypothesis: str, expected: tuple[str, ...
         ("a b c", "a"),
     ],
 )
-def test_what_people_say_and_small_slips_are_no_wrecks(reference: str, hypothesis: str) -> None:
-    assert wrecked(reference, hypothesis) == ()
+def test_what_people_say_and_small_slips_are_no_catastrophes(reference: str, hypothesis: str) -> None:
+    assert catastrophe_kinds(reference, hypothesis) == ()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_people_say_and_small_slips_are_no_wrecks(reference: str, hypothesi
     ],
 )
 def test_characters_stand_for_words_where_no_space_does(hypothesis: str, expected: tuple[str, ...]) -> None:
-    assert wrecked("係員が出るまでそのままお待ちください", hypothesis, spaced=False) == expected
+    assert catastrophe_kinds("係員が出るまでそのままお待ちください", hypothesis, spaced=False) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,29 +79,29 @@ def test_characters_stand_for_words_where_no_space_does(hypothesis: str, expecte
         ("en", "fr", "en", None),  # told a language, it writes in it
     ],
 )
-def test_another_language_is_a_wreck_where_a_model_may_choose(
+def test_another_language_is_a_catastrophe_where_a_model_may_choose(
     make_pairs: MakePairs, spoken: str | None, heard_as: str | None, baseline: str | None, kinds: tuple[str, ...] | None
 ) -> None:
     texts = make_pairs([TEXT] * 9, languages=[heard_as] * 9, spoken=[spoken] * 9)
     pairs = tuple(replace(pair, baseline_language=baseline) for pair in texts.pairs)
     found = measure_catastrophes(replace(texts, pairs=pairs), confidence=0.95)
-    assert {wreck.kinds for wreck in found.wrecks} == ({kinds} if kinds else set())
+    assert {one.kinds for one in found.catastrophes} == ({kinds} if kinds else set())
 
 
-def test_wrecks_of_a_language_without_spaces_are_found(make_pairs: MakePairs) -> None:
+def test_catastrophes_of_a_language_without_spaces_are_found(make_pairs: MakePairs) -> None:
     said = ["係員が出るまでそのままお待ちください"] * 20
     cut = ["係員が出るまで" if n < 3 else text for n, text in enumerate(said)]
     found = measure_catastrophes(make_pairs(said, None, cut, spoken=["ja"] * 20), confidence=0.95)
-    assert len(found.wrecks) == 3
+    assert len(found.catastrophes) == 3
     assert found.no_regression.value == 17 / 20
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, max_size=40).map(" ".join))
-def test_saying_what_was_said_is_never_a_wreck(text: str) -> None:
-    assert wrecked(text, text) == ()
+def test_saying_what_was_said_is_never_a_catastrophe(text: str) -> None:
+    assert catastrophe_kinds(text, text) == ()
 
 
-def test_only_new_wrecks_count_and_silence_that_speaks_is_one(make_pairs: MakePairs) -> None:
+def test_only_new_catastrophes_count_and_silence_that_speaks_is_one(make_pairs: MakePairs) -> None:
     texts = make_pairs(
         [TEXT] * 4 + [""] * 3,
         baseline=[TEXT, "", TEXT, TEXT, "", "hello", ""],
@@ -109,7 +109,7 @@ def test_only_new_wrecks_count_and_silence_that_speaks_is_one(make_pairs: MakePa
         kinds=[""] * 4 + ["nonspeech"] * 3,
     )
     found = measure_catastrophes(texts, confidence=0.95)
-    assert [(wreck.utterance.id, wreck.kinds) for wreck in found.wrecks] == [
+    assert [(one.utterance.id, one.kinds) for one in found.catastrophes] == [
         (texts.corpus.utterances[0].id, ("empty",)),
         (texts.corpus.utterances[3].id, ("length", "truncated tail")),
         (texts.corpus.utterances[4].id, ("text on non-speech",)),
@@ -120,7 +120,7 @@ def test_only_new_wrecks_count_and_silence_that_speaks_is_one(make_pairs: MakePa
 
 
 @pytest.mark.parametrize(("count", "percent"), [(10, 25.9), (50, 5.8), (100, 3.0), (300, 1.0), (2620, 0.11)])
-def test_no_wreck_at_all_certifies_what_the_tables_say(count: int, percent: float) -> None:
+def test_no_catastrophe_at_all_certifies_what_the_tables_say(count: int, percent: float) -> None:
     assert 100 * (binomial(0, count, 0.95).upper or 0) == pytest.approx(percent, abs=0.05)
 
 
@@ -166,13 +166,13 @@ def test_a_planted_rate_is_covered_where_utterances_share_clusters(alike: float)
 
 
 @pytest.mark.parametrize(("sizes", "planted"), [([60] * 2 + [1] * 300, 0.05), ([50] + [1] * 50, 0.1)])
-def test_a_large_cluster_that_is_wrecked_is_one_piece_of_evidence_for_fail(sizes: list[int], planted: float) -> None:
-    """The lower bound holds in 95 of 100 corpora whose clusters are wrecked whole; of its worth alone it held in 90."""
+def test_a_large_cluster_is_one_piece_of_evidence_for_fail(sizes: list[int], planted: float) -> None:
+    """The lower bound holds in 95 of 100 corpora whose clusters are hit whole; of its worth alone it held in 90."""
     rng = np.random.default_rng(0)
     names = [str(number) for number, size in enumerate(sizes) for _ in range(size)]
     worth, covered, alone = independent(names), 0, 0
-    for wrecked_clusters in rng.random((1000, len(sizes))) < planted:
-        hit = [name for name in names if wrecked_clusters[int(name)]]
+    for hit_clusters in rng.random((1000, len(sizes))) < planted:
+        hit = [name for name in names if hit_clusters[int(name)]]
         found = clustered(hit, names, 0.95)
         assert found.value == pytest.approx(len(hit) / len(names))
         covered += (found.lower or 0) <= planted
@@ -198,8 +198,8 @@ def test_copies_certify_no_more_than_one_of_each(make_pairs: MakePairs) -> None:
     assert check.verdict is Verdict.INCONCLUSIVE
     assert check.upper == binomial(0, 50, 0.95).upper
     assert check.reason == (
-        "0 of 150 utterances; 150 utterances, which share clusters and are worth 50 independent ones, without a wreck "
-        "certify 5.82 % at best; 447 without one would certify the limit"
+        "0 of 150 utterances; 150 utterances, which share clusters and are worth 50 independent ones, "
+        "without a catastrophe certify 5.82 % at best; 447 without one would certify the limit"
     )
 
 
@@ -208,18 +208,18 @@ def test_silence_that_is_there_twice_is_one_piece_of_evidence(make_pairs: MakePa
     assert measure_catastrophes(texts, confidence=0.95).rate.upper == binomial(0, 10, 0.95).upper
 
 
-def test_a_baseline_that_wrecks_everything_leaves_nothing_to_judge(make_pairs: MakePairs) -> None:
+def test_a_baseline_that_catastrophes_everything_leaves_nothing_to_judge(make_pairs: MakePairs) -> None:
     texts = make_pairs([TEXT] * 200, baseline=[""] * 200, candidate=[""] * 200)
     (check,) = judge_catastrophe(texts, max_rate=0.02, confidence=0.95, seed=0).judgement.checks
     assert check.verdict is Verdict.INCONCLUSIVE
-    assert check.reason.startswith("the baseline itself wrecks all 200 utterances")
+    assert check.reason.startswith("all 200 utterances are catastrophic as the baseline says them")
 
 
-def test_what_the_baseline_wrecks_is_left_aside_and_told(make_pairs: MakePairs) -> None:
+def test_what_is_catastrophic_already_is_left_aside_and_told(make_pairs: MakePairs) -> None:
     texts = make_pairs([TEXT] * 200, baseline=[""] * 20 + [TEXT] * 180)
     (check,) = judge_catastrophe(texts, max_rate=0.02, confidence=0.95, seed=0).judgement.checks
     assert check.upper == binomial(0, 180, 0.95).upper
-    assert check.reason == "0 of 180 utterances, 20 that the baseline wrecks left aside"
+    assert check.reason == "0 of 180 utterances, 20 left aside, catastrophic already as the baseline says them"
 
 
 @pytest.mark.parametrize(

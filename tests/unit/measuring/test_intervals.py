@@ -109,12 +109,12 @@ def test_a_ratio_over_next_to_nothing_is_not_bounded() -> None:
     ids=["rare", "less rare", "by cluster"],
 )
 def test_the_upper_bound_covers_the_truth_as_often_as_it_claims(size: int, count: int, chance: float) -> None:
-    """A group of ``size`` clips is wrecked together, half its words wrong; 400 corpora, each bounded at 95 %."""
+    """A group of ``size`` clips is catastrophic together, half its words wrong; 400 corpora, each bounded at 95 %."""
     rng = np.random.default_rng(20)
     trials, covered = 400, 0
     names = [f"k{n // size}" for n in range(size * count)]
     for _ in range(trials):
         words = rng.integers(2, 9, size * count) * 2
-        wrecked = np.repeat(rng.random(count) < chance, size)
-        covered += bound(np.where(wrecked, words // 2, 0), words, names).upper >= chance / 2
+        catastrophic = np.repeat(rng.random(count) < chance, size)
+        covered += bound(np.where(catastrophic, words // 2, 0), words, names).upper >= chance / 2
     assert covered / trials >= 0.93

@@ -68,7 +68,7 @@ class Embedded:
             weight = np.clip(rates / rates.mean(), 0, 8)
             return rng.binomial(right, np.clip(weight * total / (right * weight).sum(), 0, 1))
         chance = total / np.ceil(0.75 * right).sum()
-        groups = np.arange(len(right)) if pattern == "wrecked clips" else self.cluster
+        groups = np.arange(len(right)) if pattern == "catastrophic clips" else self.cluster
         return np.where((rng.random(len(right)) < chance)[groups], np.ceil(0.75 * right), 0)
 
 
@@ -78,7 +78,7 @@ def embedded() -> Embedded:
     return Embedded()
 
 
-@pytest.mark.parametrize("pattern", ["single words", "wrecked clips", "wrecked clusters", "hard clips"])
+@pytest.mark.parametrize("pattern", ["single words", "catastrophic clips", "catastrophic clusters", "hard clips"])
 def test_a_candidate_exactly_at_the_limit_is_failed_no_oftener_than_allowed(embedded: Embedded, pattern: str) -> None:
     failed = sum(embedded.stop(LIMIT, pattern, seed, alpha=0.05) is not None for seed in range(300))
     assert failed / 300 <= 0.05

@@ -105,7 +105,7 @@ def test_a_gate_that_fails_names_the_slices_that_lost_most(make_pairs: Pairs) ->
 
 
 def test_a_slice_with_one_bound_only_is_not_named(make_pairs: Pairs) -> None:
-    """Few errors to hold others against: sign-flips bound such a ratio from below and not from above."""
+    """Few errors to compare others with: sign-flips bound such a ratio from below and not from above."""
     wrong = TEXT.replace(TEXT.split()[0], "x", 1)
     baseline = [wrong if number % 10 == 0 else TEXT for number in range(80)]
     texts = make_pairs(
