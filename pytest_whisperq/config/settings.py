@@ -112,50 +112,22 @@ def resolve(
             where="--whisperq-report-audio",
             remedy="drop either",
         )
-    return GateConfig(
-        candidates=candidates,
-        left_out=left_out,
-        allow_fallback=values["allow-fallback"],
-        model=values["model"],
-        baseline=baseline,
-        baseline_model=baseline_model or values["model"],
-        corpus=values["corpus"],
-        long_form=values["long-form"],
-        calibration=values["calibration"],
-        calibration_samples=values["calibration-samples"],
-        smooth_quant=values["smooth-quant"],
-        max_utterances=values["max-utterances"],
-        normalizer=values["normalizer"],
-        metric=values["metric"],
-        max_drop=values["max-drop"],
-        min_exact_match=values["min-exact-match"],
-        max_divergence=values["max-divergence"],
-        max_catastrophes=values["max-catastrophes"],
-        min_language_agreement=values["min-language-agreement"],
-        max_size_ratio=values["max-size-ratio"],
-        max_memory_ratio=values["max-memory-ratio"],
-        min_speedup=values["min-speedup"],
-        timing_budget=values["timing-budget"],
-        max_shift=values["max-shift"],
-        max_wer_gap=values["max-wer-gap"],
-        max_commit_lag=values["max-commit-lag"],
-        merge_profile=_file(values, "merge-profile"),
-        on_inconclusive=values["on-inconclusive"],
-        waivers=_file(values, "waivers"),
-        early_stop=values["early-stop"],
-        bounds=values["bounds"],
-        confidence=values["confidence"],
-        threads=values["threads"] or _default_threads(workers),
-        decode_batch=values["decode-batch"],
-        seed=values["seed"],
-        cache_dir=cache_directory(values["cache-dir"]),
-        report=_file(values, "report"),
-        report_audio="none" if values["redact"] else values["report-audio"],
-        save=_file(values, "save"),
-        compare=tuple(user_path(name, "--whisperq-compare") for name in values["compare"] or ()),
-        export=_file(values, "export"),
-        redact=values["redact"],
-    )
+    as_parsed = {option.field: values[option.name] for option in OPTIONS if option.field in GateConfig.__slots__}
+    made = {
+        "candidates": candidates,
+        "left_out": left_out,
+        "baseline": baseline,
+        "baseline_model": baseline_model or values["model"],
+        "threads": values["threads"] or _default_threads(workers),
+        "cache_dir": cache_directory(values["cache-dir"]),
+        "compare": tuple(user_path(name, "--whisperq-compare") for name in values["compare"] or ()),
+        "report_audio": "none" if values["redact"] else values["report-audio"],
+        **{
+            name: _file(values, name.replace("_", "-"))
+            for name in ("merge_profile", "waivers", "report", "save", "export")
+        },
+    }
+    return GateConfig(**{**as_parsed, **made})
 
 
 def paths_of(config: GateConfig) -> tuple[str, ...]:

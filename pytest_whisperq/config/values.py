@@ -33,7 +33,12 @@ class Option(NamedTuple):  # a third of the time that making a dataclass takes, 
     @property
     def ini(self) -> str:
         """The ini key, ``whisperq_max_drop``; also argparse's destination."""
-        return f"whisperq_{self.name.replace('-', '_')}"
+        return f"whisperq_{self.field}"
+
+    @property
+    def field(self) -> str:
+        """The field of `settings.GateConfig` that holds its value, ``max_drop``."""
+        return self.name.replace("-", "_")
 
 
 def number(low: float, high: float, what: str, *, never: float | None = None) -> Callable[[str], float]:
