@@ -19,9 +19,9 @@ for name in (
 from scripted_project import Project  # noqa: E402 - after the loop above
 
 
-@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+@pytest.fixture(params=[(), ("-n2",)], ids=["plain", "n2"])
 def any_project(request: pytest.FixtureRequest) -> Project:
-    """A project whose tests run without xdist, with it switched off, and in two workers."""
+    """A project whose tests run without xdist and in two workers, which takes ten times as long to start."""
     return Project(request, request.param)
 
 

@@ -4,11 +4,20 @@ import pytest
 from scripted_project import GATES, Project, same
 
 
+def with_gates(project: Project) -> Project:
+    project.record(30, int8=same)
+    project.pytester.makepyfile(GATES)
+    return project
+
+
 @pytest.fixture
-def gated(any_project: Project) -> Project:
-    any_project.record(30, int8=same)
-    any_project.pytester.makepyfile(GATES)
-    return any_project
+def gated(project: Project) -> Project:
+    return with_gates(project)
+
+
+@pytest.fixture
+def gated_anywhere(any_project: Project) -> Project:
+    return with_gates(any_project)
 
 
 def assert_usage_error(result: pytest.RunResult, *parts: str) -> None:
@@ -40,6 +49,10 @@ def test_a_bad_option_ends_the_run(gated: Project, options: list[str], parts: li
     assert_usage_error(gated.run(*options), *parts)
 
 
+def test_a_bad_option_ends_the_run_with_and_without_workers(gated_anywhere: Project) -> None:
+    assert_usage_error(gated_anywhere.run("--whisperq-max-drop=lots"), "--whisperq-max-drop: must be a number")
+
+
 def test_a_bad_ini_value_is_named(gated: Project) -> None:
     gated.pytester.makeini("[pytest]\nwhisperq_seed = minus\n")
     assert_usage_error(gated.run(), "whisperq_seed (ini): must be a whole number", "'minus'")
@@ -50,9 +63,9 @@ def test_a_missing_recording_names_the_line(gated: Project) -> None:
     assert_usage_error(gated.run(), "metadata.csv:5: the audio file 'clip0003.wav' does not exist")
 
 
-def test_a_broken_recording_names_the_line(gated: Project) -> None:
-    (gated.corpus / "clip0003.wav").write_bytes(b"RIFF but not really")
-    assert_usage_error(gated.run(), "metadata.csv:5: clip0003.wav: ", "replace")
+def test_a_broken_recording_names_the_line(gated_anywhere: Project) -> None:
+    (gated_anywhere.corpus / "clip0003.wav").write_bytes(b"RIFF but not really")
+    assert_usage_error(gated_anywhere.run(), "metadata.csv:5: clip0003.wav: ", "replace")
 
 
 def test_a_recording_that_was_cut_names_the_line_and_both_lengths(gated: Project) -> None:
@@ -99,8 +112,8 @@ def test_a_bad_marker_value_is_named(project: Project, call: str, message: str) 
     assert_usage_error(project.run(), message)
 
 
-def test_without_a_backend_gates_are_skipped_not_passed(gated: Project) -> None:
-    result = gated.run_plain("-rs")
+def test_without_a_backend_gates_are_skipped_not_passed(gated_anywhere: Project) -> None:
+    result = gated_anywhere.run_plain("-rs")
     result.assert_outcomes(skipped=2)
     result.stdout.fnmatch_lines(["*no gate runs without --whisperq-backend or --whisperq-candidate*"])
 
@@ -186,15 +199,15 @@ def test_what_a_redacted_run_refuses_quotes_no_transcript(gated: Project) -> Non
 
 @pytest.mark.parametrize("order", [("gates", "gates/slow.py"), ("gates/slow.py::test_parity", "gates")])
 def test_a_file_that_pytest_would_pass_over_beside_its_folder_is_no_green_run(
-    any_project: Project, order: tuple[str, str]
+    project: Project, order: tuple[str, str]
 ) -> None:
-    any_project.record(60, int8=same)
-    folder = any_project.pytester.mkdir("gates")
+    project.record(60, int8=same)
+    folder = project.pytester.mkdir("gates")
     for name in ("test_quick.py", "slow.py"):
         (folder / name).write_text(GATES)
     (other,) = (name for name in order if name != "gates")
-    assert_usage_error(any_project.run(*order), f"{other} lies in gates, and pytest collects only one of them")
-    assert any_project.run("gates/slow.py", "gates/test_quick.py", "--collect-only", "-q").ret == pytest.ExitCode.OK
+    assert_usage_error(project.run(*order), f"{other} lies in gates, and pytest collects only one of them")
+    assert project.run("gates/slow.py", "gates/test_quick.py", "--collect-only", "-q").ret == pytest.ExitCode.OK
 
 
 def test_neither_is_a_file_in_a_folder_that_pytest_does_not_enter_or_beside_one_above(

@@ -17,14 +17,27 @@ ScriptedBackend.falls_back = lambda self: {"int8": "this processor has no int8"}
 
 
 @pytest.fixture
-def limited(any_project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    # The machine is made by a conftest, which workers load too; where it runs in this very process it is undone here.
+def restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is made by a conftest, which workers load too; where it runs in this very process it is undone."""
     for name in ("load", "falls_back", "calibrated"):
         monkeypatch.setattr(ScriptedBackend, name, getattr(ScriptedBackend, name))
-    any_project.record(300, int8=same)
-    any_project.pytester.makepyfile(GATES)
-    any_project.pytester.makeconftest(MACHINE)
-    return any_project
+
+
+def on_the_machine(project: Project) -> Project:
+    project.record(300, int8=same)
+    project.pytester.makepyfile(GATES)
+    project.pytester.makeconftest(MACHINE)
+    return project
+
+
+@pytest.fixture
+def limited(project: Project, restored: None) -> Project:
+    return on_the_machine(project)
+
+
+@pytest.fixture
+def limited_anywhere(any_project: Project, restored: None) -> Project:
+    return on_the_machine(any_project)
 
 
 def test_a_silent_fallback_is_a_failure_that_says_what_to_type(limited: Project) -> None:
@@ -35,8 +48,8 @@ def test_a_silent_fallback_is_a_failure_that_says_what_to_type(limited: Project)
     )
 
 
-def test_an_allowed_fallback_is_gated_and_shown_as_one(limited: Project) -> None:
-    result = limited.run("--whisperq-allow-fallback")
+def test_an_allowed_fallback_is_gated_and_shown_as_one(limited_anywhere: Project) -> None:
+    result = limited_anywhere.run("--whisperq-allow-fallback")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["scripted:int8 → float32; *"])
 

@@ -16,6 +16,13 @@ def test_the_original_against_itself_passes_both_gates(any_project: Project) -> 
     assert result.ret == 0
 
 
+def test_xdist_that_is_switched_off_changes_nothing(request: pytest.FixtureRequest) -> None:
+    project = Project(request, ("-n0",))
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    project.run().assert_outcomes(passed=2)
+
+
 def test_a_catastrophic_candidate_fails_both_gates(any_project: Project) -> None:
     any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)

@@ -13,7 +13,7 @@ def project(request: pytest.FixtureRequest) -> Project:
     return Project(request, ("-p", "no:xdist", "--whisperq-early-stop=false"))
 
 
-@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+@pytest.fixture(params=[(), ("-n2",)], ids=["plain", "n2"])
 def any_project(request: pytest.FixtureRequest) -> Project:
     return Project(request, (*request.param, "--whisperq-early-stop=false"))
 
@@ -85,11 +85,11 @@ def test_where_all_normalizers_agree_there_is_no_warning(change: object, project
     result.stdout.no_fnmatch_line("*depends on the normalizer*")
 
 
-def test_scores_reach_the_junit_file(any_project: Project) -> None:
-    any_project.record(int8=shouting)
-    any_project.pytester.makepyfile(ACCURACY)
-    any_project.run("--whisperq-normalizer=whisper-basic", "--junitxml=out.xml")
-    text = (any_project.pytester.path / "out.xml").read_text().replace("&quot;", '"')
+def test_scores_reach_the_junit_file(project: Project) -> None:
+    project.record(int8=shouting)
+    project.pytester.makepyfile(ACCURACY)
+    project.run("--whisperq-normalizer=whisper-basic", "--junitxml=out.xml")
+    text = (project.pytester.path / "out.xml").read_text().replace("&quot;", '"')
     found = re.search(r'name="whisperq" value="(\{.*?\})" />', text)
     assert found
     scores = json.loads(found[1])["scores"]
@@ -101,11 +101,11 @@ def test_scores_reach_the_junit_file(any_project: Project) -> None:
     assert [one["candidate_rate"] for one in scores] == [0.0, pytest.approx(1 / 3), 0.0]
 
 
-def test_japanese_is_gated_on_characters(any_project: Project) -> None:
+def test_japanese_is_gated_on_characters(project: Project) -> None:
     reference = "今日は晴れるでしょうか。"
-    forecast(any_project, ["ja"] * 200, int8=[japanese(n, reference) for n in range(200)])
-    any_project.pytester.makepyfile(GATES)
-    result = any_project.run()
+    forecast(project, ["ja"] * 200, int8=[japanese(n, reference) for n in range(200)])
+    project.pytester.makepyfile(GATES)
+    result = project.run()
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
@@ -141,15 +141,15 @@ def test_vowel_signs_are_heard(project: Project) -> None:
     )
 
 
-def test_a_mixture_is_refused_before_anything_is_decoded(any_project: Project) -> None:
-    forecast(any_project, ["en", "ja"] * 20, int8=["x"] * 40)
-    any_project.pytester.makepyfile(GATES)
-    result = any_project.run()
+def test_a_mixture_is_refused_before_anything_is_decoded(project: Project) -> None:
+    forecast(project, ["en", "ja"] * 20, int8=["x"] * 40)
+    project.pytester.makepyfile(GATES)
+    result = project.run()
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         ["whisperq: --whisperq-metric: calls mixes languages written with spaces (20 en) and without (20 ja): *"]
     )
-    assert not any_project.transcript_files()
+    assert not project.transcript_files()
 
 
 @pytest.mark.parametrize("how", ["option", "ini", "marker"])

@@ -128,10 +128,10 @@ def late(index: int, text: str) -> str:
     return " ".join([*others, f"{last}@3.0"]) if index % 2 else text
 
 
-def test_times_that_do_not_move_pass(any_project: Project) -> None:
-    any_project.record(int8=same)
-    any_project.pytester.makepyfile(TIMES)
-    result = any_project.run()
+def test_times_that_do_not_move_pass(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(TIMES)
+    result = project.run()
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines_random(
         [

@@ -69,11 +69,11 @@ def test_waived_gates_are_green_but_keep_their_verdicts(any_project: Project) ->
     assert "&quot;verdict&quot;: &quot;FAIL&quot;" in written
 
 
-def test_a_failing_gate_prints_the_id_that_waives_it(any_project: Project) -> None:
-    prepare(any_project)
-    shown = any_project.run().stdout.str()
-    waive(any_project, *dict.fromkeys(re.findall(r'^  a waiver would name id = "(.*)"$', shown, re.MULTILINE)))
-    run(any_project).assert_outcomes(xfailed=2)
+def test_a_failing_gate_prints_the_id_that_waives_it(project: Project) -> None:
+    prepare(project)
+    shown = project.run().stdout.str()
+    waive(project, *dict.fromkeys(re.findall(r'^  a waiver would name id = "(.*)"$', shown, re.MULTILINE)))
+    run(project).assert_outcomes(xfailed=2)
 
 
 def test_a_waiver_that_matches_nothing_turns_a_green_run_red(any_project: Project) -> None:
@@ -90,11 +90,11 @@ def test_a_waiver_that_matches_nothing_turns_a_green_run_red(any_project: Projec
     )
 
 
-def test_a_waiver_of_a_gate_that_passes_turns_any_run_red(any_project: Project) -> None:
-    prepare(any_project, TESTS.replace("0.5", "2"))
-    waive(any_project, SIZE)
-    result = run(any_project, "-k", "test_size")
-    result.assert_outcomes(passed=1, deselected=0 if "-n2" in any_project._arguments else 1)
+def test_a_waiver_of_a_gate_that_passes_turns_any_run_red(project: Project) -> None:
+    prepare(project, TESTS.replace("0.5", "2"))
+    waive(project, SIZE)
+    result = run(project, "-k", "test_size")
+    result.assert_outcomes(passed=1, deselected=0 if "-n2" in project._arguments else 1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([f"ERROR waivers.toml: waiver 1 ({SIZE}): the gate passes; remove the waiver"])
     result.stdout.no_fnmatch_line("waived until*")
@@ -152,10 +152,10 @@ def test_both():
 """
 
 
-def test_a_test_is_excused_only_if_all_that_failed_is_waived(any_project: Project) -> None:
-    prepare(any_project, BOTH)
-    waive(any_project, SIZE)
-    result = run(any_project)
+def test_a_test_is_excused_only_if_all_that_failed_is_waived(project: Project) -> None:
+    prepare(project, BOTH)
+    waive(project, SIZE)
+    result = run(project)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines_random(
         [
@@ -166,8 +166,8 @@ def test_a_test_is_excused_only_if_all_that_failed_is_waived(any_project: Projec
         ]
     )
     assert f'id = "{SIZE}"' not in result.stdout.str()
-    waive(any_project, SIZE, ACCURACY)
-    run(any_project).assert_outcomes(xfailed=1)
+    waive(project, SIZE, ACCURACY)
+    run(project).assert_outcomes(xfailed=1)
 
 
 def test_what_may_be_skipped_is_skipped_beside_a_waived_gate(project: Project) -> None:
@@ -198,11 +198,11 @@ def test_what_the_gate_had_to_say_can_be_read(project: Project) -> None:
     )
 
 
-def test_an_error_is_not_waived(any_project: Project) -> None:
-    prepare(any_project)
-    (any_project.model / "scripted.json").write_text('{"float32": {}, "int8": {}}')
-    waive(any_project, SIZE, ACCURACY)
-    result = run(any_project)
+def test_an_error_is_not_waived(project: Project) -> None:
+    prepare(project)
+    (project.model / "scripted.json").write_text('{"float32": {}, "int8": {}}')
+    waive(project, SIZE, ACCURACY)
+    result = run(project)
     result.assert_outcomes(failed=1, xfailed=1)  # the size needs no script
     result.stdout.fnmatch_lines(
         [
@@ -289,10 +289,10 @@ def test_a_run_without_gates_does_not_mind_an_expired_waiver(project: Project) -
     result.stdout.no_fnmatch_line("*whisperq*waivers*")
 
 
-def test_a_bad_file_ends_the_run_before_anything_is_collected(any_project: Project) -> None:
-    prepare(any_project, "raise RuntimeError('collected')\n")
-    waive(any_project, "size/scripted:int9")
-    result = run(any_project)
+def test_a_bad_file_ends_the_run_before_anything_is_collected(project: Project) -> None:
+    prepare(project, "raise RuntimeError('collected')\n")
+    waive(project, "size/scripted:int9")
+    result = run(project)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = result.stderr.str() + result.stdout.str()
     assert "waivers.toml: waiver 1 (size/scripted:int9): unknown precision for scripted 'int9' (did you mean" in text
