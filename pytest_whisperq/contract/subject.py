@@ -1,5 +1,6 @@
 """What a backend is tested with: a checkpoint, a few clips, and a folder to build in."""
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import cached_property
@@ -79,8 +80,20 @@ class Subject:
         """What it says about the clips, all in one batch."""
         return self.transcribe(self.transcriber, self.clips)
 
+    @cached_property
+    def rebuilt(self) -> tuple[Path, Path]:
+        """The model built once more, from a copy of its base; and that copy."""
+        source = self.folder("source")
+        shutil.copytree(self.source, source, dirs_exist_ok=True)
+        return self.build("again", source), source
+
+    @cached_property
+    def said_again(self) -> list[Hypothesis]:
+        """What the model that was built once more says."""
+        return self.transcribe(self.load(self.rebuilt[0]), self.clips)
+
     def build(self, name: str, source: Path | None = None) -> Path:
-        """Build once more, from the same base or a copy of it, into a folder that begins with this name."""
+        """Build from the base or a copy of it, into a folder that begins with this name."""
         check_installed(self.backend)
         source, directory = source or self.source, self.folder(name)
         calibrates = self.precision in self.backend.calibrated

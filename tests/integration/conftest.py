@@ -1,5 +1,7 @@
 """Real backends on the embedded model: one cache for all tests, so that each model is built and decoded once."""
 
+import gc
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +10,16 @@ import pytest
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
 
-DEFAULTS = {"whisperq_max_utterances": "60", "whisperq_threads": "1"}
+DEFAULTS = {"whisperq_max_utterances": "60", "whisperq_calibration_samples": "4", "whisperq_threads": "1"}
 """One thread: a second one spins on the core that another worker's tests need."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def light_collections() -> None:
+    """Let no garbage collection look at what the runtimes consist of: an export collects a dozen times."""
+    for name in ("nncf", "optimum.intel", "torch", "transformers"):
+        importlib.import_module(name)
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
