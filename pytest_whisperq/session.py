@@ -158,7 +158,10 @@ class Session:
 
     @cached_property
     def corpus(self) -> Corpus:
-        """What is evaluated: the whole corpus, reduced to ``max_utterances``, less copies of what is set aside."""
+        """What is evaluated: the whole corpus, reduced to ``max_utterances``, less copies of what is set aside.
+
+        Raises `CorpusError` where nothing is left.
+        """
         if not self.copies:
             return self._part
         kept = tuple(item for item in self._part.utterances if item.id not in self.copies)
@@ -183,7 +186,10 @@ class Session:
 
     @cached_property
     def calibration_set(self) -> Corpus:
-        """The recordings static quantization measures on, at most ``calibration_samples``."""
+        """The recordings static quantization measures on, at most ``calibration_samples``.
+
+        Raises `ConfigError` where they have to be named.
+        """
         config = self.config
         if self.set_aside:
             chosen = replace(self.set_aside, utterances=self.set_aside.speech)

@@ -154,7 +154,10 @@ class Stages:
         return heard
 
     def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
-        """Let ``generate`` say ``tokens``."""
+        """Let ``generate`` say ``tokens``.
+
+        Raises `DecodeError` if it said others.
+        """
         import torch
 
         options = generate_options(self._front_end, [clip.language])

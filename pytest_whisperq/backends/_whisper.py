@@ -97,7 +97,10 @@ class FrontEnd:
         return len(clip.samples) // int(self.extractor.hop_length)
 
     def prompt(self, language: str | None, *, timestamps: bool = False) -> list[int]:
-        """Return the start-of-transcript ids of one clip; ``language`` is ignored by English-only models."""
+        """Return the start-of-transcript ids of one clip; ``language`` is ignored by English-only models.
+
+        Raises `BuildError` for a language or task that the vocabulary lacks.
+        """
         names = ["<|startoftranscript|>"]
         if self.is_multilingual:
             names += [f"<|{language}|>", "<|transcribe|>"]

@@ -99,6 +99,8 @@ def replay(model: Any, heard: Any, prompt: Sequence[int], count: int, silenced: 
     """Let the decoder say ``count`` tokens of its own: CTranslate2 takes none from outside, but a step costs the same.
 
     ``silenced`` are end of text and timestamps, one of which would end the text sooner.
+
+    Raises `DecodeError` if it said more or fewer.
     """
     found = model.generate(
         heard,

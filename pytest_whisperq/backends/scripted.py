@@ -33,7 +33,10 @@ class ScriptedBackend(Backend):
     in_all = False
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
-        """Keep the part of the script that belongs to ``precision``."""
+        """Keep the part of the script that belongs to ``precision``.
+
+        Raises `BuildError` without a script, or without that part.
+        """
         script = source / "scripted.json"
         if not script.is_file():
             raise BuildError(
@@ -58,7 +61,10 @@ class ScriptedTranscriber:
         self.compute_type = compute_type
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
-        """Return the scripted text of each clip."""
+        """Return the scripted text of each clip.
+
+        Raises `DecodeError` for a clip that the script does not know, and where its text is null.
+        """
         found = []
         for clip in clips:
             said = self._texts.get(pcm_digest(clip.samples))

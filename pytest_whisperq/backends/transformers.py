@@ -51,7 +51,10 @@ class TransformersBackend(Backend):
         return None if precision == "float32" else (self.name, "float32")
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> list[str]:
-        """Save the checkpoint as safetensors of the precision's type, whatever it was; name weights without a use."""
+        """Save the checkpoint as safetensors of the precision's type, whatever it was; name weights without a use.
+
+        Raises `BuildError` for weights that are not those of the config.
+        """
         check_precision(self, precision)
         import torch
 

@@ -127,7 +127,10 @@ def _runner(
 
 
 def report(trials: Sequence[Trial], write: Callable[[str], object]) -> None:
-    """Write the trials as a table, least loss first, and how far to trust the order."""
+    """Write the trials as a table, least loss first, and how far to trust the order.
+
+    Raises `ConfigError` where no trial measured a drop.
+    """
     ranked = sorted(trials, key=lambda trial: (trial.drop.value is None, trial.drop.value))
     write(f"samples  encoder α  decoder α  {ranked[0].metric.upper()}, %  drop, points  bounds")
     for trial in ranked:

@@ -27,7 +27,10 @@ class Candidate:
 
 
 def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
-    """Return what the options ask for, and the pairs left out, each with the reason."""
+    """Return what the options ask for, and the pairs left out, each with the reason.
+
+    Raises `ConfigError` for options that contradict each other, `MissingDependency` for a backend that is not there.
+    """
     if values["candidate"]:
         if values["backend"] or values["precision"]:
             raise ConfigError(
@@ -44,7 +47,10 @@ def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tup
 
 
 def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Candidate:
-    """Read ``BACKEND:PRECISION``; the pair must exist and, unless told otherwise, be installed."""
+    """Read ``BACKEND:PRECISION``; the pair must exist and, unless told otherwise, be installed.
+
+    Raises `ConfigError` naming ``option``, `MissingDependency` for a backend that is not there.
+    """
     name, _, precision = (part.strip() for part in pair.partition(":"))
     backend = get_backend(name, option)
     if not precision:

@@ -116,7 +116,7 @@ def check_merge(subject: MergeSubject, check: MergeCheck, *, examples: int = EXA
 def counterexample(
     subject: MergeSubject, check: MergeCheck, level: Level, *, examples: int = EXAMPLES
 ) -> MergeError | None:
-    """Return the shortest stream of this level that breaks an invariant, if one is found; the same one every time.
+    """Return what a check raises on the shortest stream of this level that fails it, if one does; every time the same.
 
     First come streams on which others were reported to fail. Of the examples a third are streams of two or three
     words: what goes wrong mostly does so in these.
@@ -220,7 +220,10 @@ def interior_error_rates(subject: MergeSubject, *, examples: int = EXAMPLES) -> 
 
 
 def check_interior(subject: MergeSubject, *, examples: int = EXAMPLES) -> None:
-    """Level INTERIOR: of the errors that windows make anywhere a merge keeps less than one window makes."""
+    """Level INTERIOR: of the errors that windows make anywhere a merge keeps less than one window makes.
+
+    Raises `ContractError` with both error rates otherwise.
+    """
     merged, single = interior_error_rates(subject, examples=examples)
     if merged > single:
         raise ContractError(

@@ -111,7 +111,7 @@ class Subject:
             return self.backend.load(self.precision, directory, self.threads)
 
     def transcribe(self, transcriber: Transcriber, clips: Sequence[Clip]) -> list[Hypothesis]:
-        """Decode a batch; anything but a list of as many sound hypotheses breaks the contract."""
+        """Decode a batch; raise `ContractError` for anything but a list of as many sound hypotheses."""
         with _whisper.quiet_libraries():
             found = transcriber.transcribe(clips)
         if not isinstance(found, list) or not all(isinstance(said, Hypothesis) for said in found):

@@ -26,6 +26,8 @@ class GateRunner:
         """Run a gate; what is not ``given`` is as configured. With ``on_inconclusive="extend"``: on more and more.
 
         Every look may err, so that each gets an equal part of the error that ``confidence`` allows (Bonferroni).
+
+        Raises `ConfigError` for a gate or keyword that does not exist, or that cannot judge these models.
         """
         gate = get_gate(name)
         if gate.hears_speech and self.session.source.is_random:

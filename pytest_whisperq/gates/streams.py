@@ -88,7 +88,10 @@ class Streams:
 
     @cached_property
     def windows(self) -> StreamProfile:
-        """The windows in which recordings are heard: those of ``--whisperq-merge-profile``, or the default's."""
+        """The windows in which recordings are heard: those of ``--whisperq-merge-profile``, or the default's.
+
+        Raises `StreamError` for a profile with which no merge can be right.
+        """
         path = self.session.config.merge_profile
         if path is None:
             return StreamProfile()
@@ -102,7 +105,10 @@ class Streams:
         return profile
 
     def profile(self, spec: ModelSpec) -> StreamProfile:
-        """Return what the merge counts on: ``--whisperq-merge-profile``, or what is measured of ``spec``."""
+        """Return what the merge counts on: ``--whisperq-merge-profile``, or what is measured of ``spec``.
+
+        Raises `StreamError` where the windows are too short for what was measured.
+        """
         if self.session.config.merge_profile:
             return self.windows
         profile = self.measured(spec)

@@ -109,6 +109,8 @@ class Stopwatch:
         """Return the clips on which models are timed against a baseline, and its words, which they have to replay.
 
         A seeded sample of the clips about which it says anything.
+
+        Raises `DecodeError` where it says nothing about any.
         """
         if baseline not in self._said:
             found: list[Said] = []

@@ -18,7 +18,10 @@ _SHOWN = 10
 
 
 def load_calibration_set(location: str) -> Corpus:
-    """Read the calibration set at ``location``: the utterances in which somebody speaks."""
+    """Read the calibration set at ``location``: the utterances in which somebody speaks.
+
+    Raises `CorpusError` for what cannot be read, and where nobody speaks.
+    """
     corpus = load_corpus(
         package_data.calibration_directory() if location == EMBEDDED else location, "--whisperq-calibration"
     )

@@ -19,7 +19,10 @@ KEYWORDS = ("merger", "level")
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each check that the level of a marker's merge calls for; the nearest marker is meant."""
+    """Make a test of each check that the level of a marker's merge calls for; the nearest marker is meant.
+
+    Raises ``pytest.UsageError`` for a marker or merge that cannot be tested.
+    """
     from pytest_whisperq.contract.merge_kit import merge_cases
     from pytest_whisperq.contract.subject import ContractError
 

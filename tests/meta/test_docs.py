@@ -22,7 +22,7 @@ from pytest_whisperq.gates.registry import gate_of_marker, get_gate
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 OWN_GATE = "whisperq_chatter"
 """The marker of the gate that docs/own-gate.md adds; tests/plugin/test_own_gate.py runs it."""
 

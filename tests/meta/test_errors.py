@@ -97,3 +97,31 @@ def test_an_error_with_its_place_in_its_text_is_found(source: str, fault: str) -
 )
 def test_an_error_in_fields_passes(source: str) -> None:
     assert not list(faults(source))
+
+
+RAISED = {*KINDS, "ContractError", "MergeError"}
+CHECKS = ("contract/backend.py", "contract/merge.py", "contract/state_machine.py")
+"""Modules whose every function is a check that raises; their own docstrings say so."""
+
+
+def silent(source: str) -> Iterator[str]:
+    """Yield the public functions that raise an error of ours and do not say so in their docstrings."""
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+            continue
+        docstring = ast.get_docstring(function)
+        calls = (node.exc for node in ast.walk(function) if isinstance(node, ast.Raise))
+        raised = {getattr(call.func, "id", "") for call in calls if isinstance(call, ast.Call)} & {*RAISED, "unknown"}
+        if docstring and raised and not re.search(r"\b[Rr]ais|\b[Rr]efuse", docstring):
+            yield function.name
+
+
+@pytest.mark.parametrize("module", [module for module in modules() if module not in CHECKS])
+def test_functions_say_what_they_raise(module: str) -> None:
+    assert not list(silent((PACKAGE / module).read_text(encoding="utf-8")))
+
+
+def test_a_function_that_raises_without_a_word_is_found() -> None:
+    told = "def f():\n    'Do it; raise `ConfigError` otherwise.'\n    raise ConfigError('no', where='f')\n"
+    assert list(silent(told)) == []
+    assert list(silent(told.replace("; raise `ConfigError` otherwise", ""))) == ["f"]

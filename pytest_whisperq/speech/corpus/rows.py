@@ -20,7 +20,10 @@ _RESERVED = {*AUDIO_KEYS, *TEXT_KEYS, "cluster", "duration", "offset"}
 
 
 def pick(row: Mapping[str, Any], keys: tuple[str, ...], where: str, what: str) -> str:
-    """Return the one key of ``keys`` the row has; none, or several, is an error that lists them."""
+    """Return the one key of ``keys`` the row has.
+
+    Raises `CorpusError` for none, or several, and lists them.
+    """
     found = [key for key in keys if key in row]
     if len(found) == 1 or (found and keys is AUDIO_KEYS):
         return found[0]
@@ -29,7 +32,10 @@ def pick(row: Mapping[str, Any], keys: tuple[str, ...], where: str, what: str) -
 
 
 def utterance(row: Mapping[str, Any], *, where: str, root: Path) -> Utterance:
-    """Build the utterance a row describes. ``root`` is the folder its paths may not leave."""
+    """Build the utterance a row describes. ``root`` is the folder its paths may not leave.
+
+    Raises `CorpusError` for a row without audio or text, or with values that cannot be meant.
+    """
     audio = _audio(row[pick(row, AUDIO_KEYS, where, "audio file")], row, where, root)
     text = row[pick(row, TEXT_KEYS, where, "transcript")]
     if text is None:

@@ -22,7 +22,10 @@ def is_dataset_directory(directory: Path) -> bool:
 
 
 def read_parquet(*paths: Path) -> list[Utterance]:
-    """Read the shards of a parquet table whose audio column holds ``{bytes, path}``, as the hub's data sets do."""
+    """Read the shards of a parquet table whose audio column holds ``{bytes, path}``, as the hub's data sets do.
+
+    Raises `CorpusError` for a table that cannot be read, `MissingDependency` without pyarrow.
+    """
     parquet = optional_imports.require("pyarrow.parquet", extra="data", purpose="read parquet")
     utterances: list[Utterance] = []
     for path in paths:
@@ -59,7 +62,10 @@ def shards(directory: Path, split: str | None) -> list[Path]:
 
 
 def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance]:
-    """Read a directory written by ``save_to_disk``; a dictionary of splits needs ``@SPLIT`` unless one is obvious."""
+    """Read a directory written by ``save_to_disk``; a dictionary of splits needs ``@SPLIT`` unless one is obvious.
+
+    Raises `CorpusError` for one that cannot be read, `MissingDependency` without datasets.
+    """
     datasets = optional_imports.require("datasets", extra="data", purpose="read a datasets directory")
     try:
         data = datasets.load_from_disk(str(directory))
@@ -69,7 +75,10 @@ def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance
 
 
 def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
-    """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline."""
+    """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline.
+
+    Raises `CorpusError` where the hub does not provide it, `MissingDependency` without datasets.
+    """
     purpose = f"read the hub data set {name!r} (there is no such file or directory here)"
     datasets = optional_imports.require("datasets", extra="data", purpose=purpose)
     repository, _, config = name.partition(":")
