@@ -32,12 +32,14 @@ def pytest_sessionfinish():
 
 
 def run_pytest(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", "-o", "whisperq_threads=1", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
 
 
 def test_the_original_against_itself_passes_both_gates(gate_run: Callable[..., GateRunner]) -> None:
-    report = run_gates(gate_run(candidate="transformers:float32", max_utterances="").config)
+    # 132 utterances without a difference certify a point.
+    pair = "ctranslate2:float32"
+    report = run_gates(gate_run(candidate=pair, baseline=pair, max_utterances="180").config)
     assert [judgement.verdict for judgement in report.judgements] == [Verdict.PASS, Verdict.PASS]
 
 
@@ -94,7 +96,7 @@ def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_pat
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     rows = ["file_name,text,language"]
-    for item in (item for item in load_corpus().utterances if item.kind == "synthetic"):
+    for item in [item for item in load_corpus().utterances if item.kind == "synthetic"][::2]:
         assert item.audio.path
         shutil.copy(item.audio.path, recordings)
         rows.append(f'{item.audio.path.name},"{item.reference}",{item.language}')

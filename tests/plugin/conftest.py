@@ -12,7 +12,8 @@ for name in (
     *("hypothesis", "jinja2", "jiwer", "numpy", "rich.console", "rich.table", "scipy.special", "soundfile", "soxr"),
     *("whisper_normalizer.basic", "whisper_normalizer.english"),
     *("pytest_whisperq.backends.scripted", "pytest_whisperq.plugin.gating", "pytest_whisperq.plugin.state"),
-    "pytest_whisperq.plugin.publishing",
+    *("pytest_whisperq.plugin.publishing", "pytest_whisperq.contract.known_bad", "pytest_whisperq.contract.merge_kit"),
+    "pytest_whisperq.contract.streams",
 ):
     importlib.import_module(name)
 

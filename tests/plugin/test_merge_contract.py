@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_whisperq.contract import merge_kit
+
 TEST = """
 import pytest
 from pytest_whisperq.contract.known_bad import AgreementStrip, SuffixPrefix
@@ -16,7 +18,7 @@ def test_merge(): ...
 def run(pytester: pytest.Pytester):
     def run(keywords: str, *args: str) -> pytest.RunResult:
         pytester.makepyfile(TEST.format(keywords))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *args)
+        return pytester.runpytest("-p", "no:cacheprovider", *args)
 
     return run
 
@@ -37,7 +39,9 @@ def test_a_failure_is_the_shortest_counterexample_and_nothing_else(run) -> None:
     result.stdout.no_fnmatch_line("*merge_kit.py*")
 
 
-def test_the_highest_level_has_a_test_of_its_own(run) -> None:
+def test_the_highest_level_has_a_test_of_its_own(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = merge_kit.interior_error_rates
+    monkeypatch.setattr(merge_kit, "interior_error_rates", lambda subject, examples: rates(subject, examples=100))
     result = run("merger=SuffixPrefix, level='interior'", "-k", "interior")
     result.assert_outcomes(failed=1, deselected=19)
     result.stdout.fnmatch_lines(["*SuffixPrefix, level INTERIOR: * % of its words are wrong, where windows mishear *"])
@@ -86,6 +90,7 @@ def test_the_profile_reaches_the_streams(run, pytester: pytest.Pytester) -> None
         "        super().__init__(profile)\n"
         "        assert (profile.window, profile.edge) == (7777, 300), profile\n"
     )
+    pytester.syspathinsert()
     keywords = "merger='own:Own', level='text'"
     run(keywords, "-p", "own", "-k", "I1-", "--whisperq-merge-profile=profile.json").assert_outcomes(
         passed=1, deselected=10
@@ -105,7 +110,7 @@ contract = pytest.mark.whisperq_merge_contract
 def test_two_merges_on_one_test_are_refused(pytester: pytest.Pytester) -> None:
     marks = "@contract(merger=SuffixPrefix)\n@contract(merger=LocalAgreement, level='text')\n"
     pytester.makepyfile(f"{TWO}\n{marks}def test_merge(): ...\n")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest("-p", "no:cacheprovider")
     assert result.ret != pytest.ExitCode.OK
     told = "*has two markers whisperq_merge_contract; give each merge a test of its own*"
     (result.stdout if result.outlines else result.stderr).fnmatch_lines([told])
@@ -114,7 +119,7 @@ def test_two_merges_on_one_test_are_refused(pytester: pytest.Pytester) -> None:
 def test_a_marker_nearer_to_the_test_is_the_one_that_is_meant(pytester: pytest.Pytester) -> None:
     inner = "    @contract(merger=LocalAgreement, level='text')\n    def test_merge(self): ...\n"
     pytester.makepyfile(f"{TWO}\n@contract(merger=SuffixPrefix)\nclass TestMerge:\n{inner}")
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "I1-").assert_outcomes(passed=1, deselected=10)
+    pytester.runpytest("-p", "no:cacheprovider", "-k", "I1-").assert_outcomes(passed=1, deselected=10)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +131,6 @@ def test_a_marker_nearer_to_the_test_is_the_one_that_is_meant(pytester: pytest.P
 )
 def test_a_marker_where_no_test_can_be_made_of_it_is_told(pytester: pytest.Pytester, test: str) -> None:
     pytester.makepyfile(f"{TWO}\n{test}")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*whisperq: a marker whisperq_merge_contract belongs on a test function*"])
