@@ -15,7 +15,7 @@ from pytest_whisperq.judging.rule import Outcome, baseline_name, judge, judgemen
 from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Series, Verdict
 from pytest_whisperq.measuring.contention import ProcessorState, unseen
 from pytest_whisperq.measuring.intervals import Interval
-from pytest_whisperq.measuring.stopwatch import FIRST, STAGES, Said, Stage, Stopwatch
+from pytest_whisperq.measuring.stopwatch import FIRST, STAGES, ReplayClip, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import CONTROL_CONFIDENCE, Timing, enough
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
@@ -40,21 +40,21 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     def is_clear(timing: Timing) -> bool:
         return speed_check(stage, timing, min_ratio, budget).verdict is not Verdict.INCONCLUSIVE
 
-    own = watch.time(base, spec, stage, is_clear=is_clear)
-    found: dict[str, Timing] = {name: own if name == stage else watch.time(base, spec, name) for name in STAGES}
+    timing = watch.time(base, spec, stage, is_clear=is_clear)
+    timings: dict[str, Timing] = {name: timing if name == stage else watch.time(base, spec, name) for name in STAGES}
     figures = [
-        figure for name, timing in found.items() if name != stage for figure in speed_figure(f"{name} speedup", timing)
+        figure for name, one in timings.items() if name != stage for figure in speed_figure(f"{name} speedup", one)
     ]
-    figures += _latencies(watch, base, spec, found)
+    figures += _latencies(watch, base, spec, timings)
     threads = session.config.threads
-    said = [len(one.tokens) for one in watch.said(base)], watch.counts(spec, base)
+    counts = [len(one.tokens) for one in watch.replay_clips(base)], watch.counts(spec, base)
     notes = [
         f"{threads} thread{'s' if threads > 1 else ''} each on {cpu_features()}, one clip at a time",
-        f"tokens said about the {len(said[0])} clips: {sum(said[0])} → {sum(said[1])}",
+        f"tokens said about the {len(counts[0])} clips: {sum(counts[0])} → {sum(counts[1])}",
     ]
     if hidden := unseen(ProcessorState.read()):
         notes.append(f"disturbances this system does not tell of: {', '.join(hidden)}")
-    if doubt := implausible(found):
+    if doubt := implausible(timings):
         notes.append(doubt)
     if (other := _other(session, base, spec)) is not None:
         name = baseline_name(other, spec)
@@ -66,7 +66,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
         (session.store.get(base), session.store.get(spec)),
         (watch.load(base).compute_type, watch.load(spec).compute_type),
         stage,
-        own,
+        timing,
         min_ratio=min_ratio,
         budget=budget,
         figures=figures,
@@ -99,16 +99,16 @@ def _baseline(session: Session, spec: ModelSpec, named: str | None) -> ModelSpec
     if named is not None:
         chosen = explicit_candidate(named, "whisperq_speedup: baseline")
         source = session.baseline_source if chosen == session.config.baseline else spec.source
-        found = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=source)
+        baseline = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=source)
     else:
-        found = _other_precision(spec) or session.baseline_spec
-    if found == spec:
+        baseline = _other_precision(spec) or session.baseline_spec
+    if baseline == spec:
         raise ConfigError(
             f"{spec} would be timed against itself",
             where="whisperq_speedup",
             remedy="name another model with baseline='BACKEND:PRECISION'",
         )
-    return found
+    return baseline
 
 
 def _other(session: Session, base: ModelSpec, spec: ModelSpec) -> ModelSpec | None:
@@ -121,30 +121,30 @@ def _other_precision(spec: ModelSpec) -> ModelSpec | None:
     return at_float32(spec) if spec.precision != "float32" else None
 
 
-def _latencies(watch: Stopwatch, base: ModelSpec, spec: ModelSpec, found: Mapping[str, Timing]) -> list[Figure]:
+def _latencies(watch: Stopwatch, base: ModelSpec, spec: ModelSpec, timings: Mapping[str, Timing]) -> list[Figure]:
     """Return times that hold on this machine only: for people to read, nothing is ever compared with them."""
-    said, rows = watch.said(base), list[tuple[str, float, float]]()
+    clips, rows = watch.replay_clips(base), list[tuple[str, float, float]]()
 
-    def add(name: str, stage: Timing, of: Callable[[Sequence[float], Sequence[Said]], float]) -> None:
+    def add(name: str, stage: Timing, of: Callable[[Sequence[float], Sequence[ReplayClip]], float]) -> None:
         if stage.rounds:
-            clips = [said[one.clip] for one in stage.rounds]
+            round_clips = [clips[one.clip] for one in stage.rounds]
             before, after = [one.before for one in stage.rounds], [one.after for one in stage.rounds]
-            rows.append((name, of(before, clips), of(after, clips)))
+            rows.append((name, of(before, round_clips), of(after, round_clips)))
 
-    add("encoder, ms a window", found["encoder"], lambda times, _: 1e3 * median(times))
+    add("encoder, ms a window", timings["encoder"], lambda times, _: 1e3 * median(times))
     add(
         "decoder, ms a token",
-        found["decoder"],
+        timings["decoder"],
         lambda times, clips: 1e3 * sum(times) / sum(len(one.tokens) for one in clips),
     )
-    pipeline = found["pipeline"]
+    pipeline = timings["pipeline"]
     add("RTFx", pipeline, lambda times, clips: sum(one.seconds for one in clips) / sum(times))
     add("latency p50, ms", pipeline, lambda times, _: 1e3 * median(times))
     if len(pipeline.rounds) >= ROUNDS_FOR_TAILS:
         add("latency p95, ms", pipeline, lambda times, _: 1e3 * quantiles(times, n=20, method="inclusive")[-1])
     add("time to first token, ms", watch.time(base, spec, FIRST), lambda times, _: 1e3 * median(times))
     rows.append(("load, s", watch.load(base).seconds, watch.load(spec).seconds))
-    return [Figure(name=name, value=own, baseline=other) for name, other, own in rows]
+    return [Figure(name=name, value=after, baseline=before) for name, before, after in rows]
 
 
 def judge_speedup(
@@ -170,13 +170,13 @@ def judge_speedup(
     if compute_types[0] != baseline.spec.promised:
         judgement = replace(judgement, baseline=f"{judgement.baseline} → {compute_types[0]}")
     control = _figure(f"{stage} control, {100 * CONTROL_CONFIDENCE:g}%", timing.control)
-    own = [f"{stage} over {judgement.baseline}: {len(timing.rounds)} rounds"]
-    own += [f"{count} discarded: {reason}" for reason, count in timing.discarded.items()]
+    counts = [f"{stage} over {judgement.baseline}: {len(timing.rounds)} rounds"]
+    counts += [f"{count} discarded: {reason}" for reason, count in timing.discarded.items()]
     gains = tuple((float(number), exp(one.gain)) for number, one in enumerate(timing.rounds, 1))
     judgement = replace(
         judgement,
         figures=(*control, *figures),
-        notes=("; ".join(own), *notes),
+        notes=("; ".join(counts), *notes),
         series=(Series(name=f"{stage} speedup", over="round", points=gains),),
         seed=seed,
     )
@@ -185,9 +185,9 @@ def judge_speedup(
 
 def speed_check(stage: str, timing: Timing, min_ratio: float, budget: float) -> Check:
     """Judge one speedup."""
-    found = timing.speedup
+    speedup = timing.speedup
     name = f"{stage} speedup"
-    check = judge(name, found, min_ratio, keep="above", unit=TIMES, utterances=len(timing.rounds))
+    check = judge(name, speedup, min_ratio, keep="above", unit=TIMES, utterances=len(timing.rounds))
     more = f"raise --whisperq-timing-budget ({budget:g} s)"
     least, fewest = enough(len(timing.kept)), min(timing.kept.values())
     if fewest < least:
@@ -214,10 +214,10 @@ def speed_figure(name: str, timing: Timing) -> tuple[Figure, ...]:
     return _figure(name, timing.speedup)
 
 
-def _figure(name: str, found: Interval) -> tuple[Figure, ...]:
-    if found.value is None:
+def _figure(name: str, interval: Interval) -> tuple[Figure, ...]:
+    if interval.value is None:
         return ()
-    return (Figure(name=name, value=found.value, lower=found.lower, upper=found.upper),)
+    return (Figure(name=name, value=interval.value, lower=interval.lower, upper=interval.upper),)
 
 
 def implausible(stages: Mapping[str, Timing]) -> str:
@@ -226,15 +226,15 @@ def implausible(stages: Mapping[str, Timing]) -> str:
     What a pipeline does besides (features, language) gains nothing, so that its ratio has to lie between those of its
     stages and 1 (Amdahl).
     """
-    found = {name: timing.speedup for name, timing in stages.items()}
-    if any(None in (one.lower, one.upper) for one in found.values()):
+    speedups = {name: timing.speedup for name, timing in stages.items()}
+    if any(None in (one.lower, one.upper) for one in speedups.values()):
         return ""
-    low = min(1.0, *(found[name].lower or 0.0 for name in ("encoder", "decoder")))
-    high = max(1.0, *(found[name].upper or 0.0 for name in ("encoder", "decoder")))
-    own = found["pipeline"]
-    if (own.upper or 0.0) >= low and (own.lower or 0.0) <= high:
+    low = min(1.0, *(speedups[name].lower or 0.0 for name in ("encoder", "decoder")))
+    high = max(1.0, *(speedups[name].upper or 0.0 for name in ("encoder", "decoder")))
+    pipeline = speedups["pipeline"]
+    if (pipeline.upper or 0.0) >= low and (pipeline.lower or 0.0) <= high:
         return ""
     return (
-        f"pipeline speedup {own.value:.2f} is outside of what its stages allow ({low:.2f} … {high:.2f}): "
+        f"pipeline speedup {pipeline.value:.2f} is outside of what its stages allow ({low:.2f} … {high:.2f}): "
         "look at how much the candidate says"
     )

@@ -65,8 +65,8 @@ def measure_accuracy(
     import numpy as np
 
     compared = [pair.compared(metric) for pair in texts.pairs]
-    baseline = tuple(count_errors(reference, heard, metric) for reference, heard, _ in compared)
-    candidate = tuple(count_errors(reference, heard, metric) for reference, _, heard in compared)
+    baseline = tuple(count_errors(reference, hypothesis, metric) for reference, hypothesis, _ in compared)
+    candidate = tuple(count_errors(reference, hypothesis, metric) for reference, _, hypothesis in compared)
     counts = np.array(
         [(r.errors, q.errors, r.length) for r, q in zip(baseline, candidate, strict=True)], np.float64
     ).reshape(-1, 3)

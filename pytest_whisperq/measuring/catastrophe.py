@@ -61,17 +61,20 @@ def catastrophe_kinds(reference: str, hypothesis: str, *, spaced: bool = True) -
 
     Where a language is not ``spaced``, its characters are taken for words.
     """
-    said, words = (text.split() if spaced else list(without_spaces(text)) for text in (reference, hypothesis))
+    reference_words, words = (
+        text.split() if spaced else list(without_spaces(text)) for text in (reference, hypothesis)
+    )
     if not words:
         return (EMPTY,)
-    found = []
-    if _repeats(words) >= _repeats(said) + REPEATS or _compression(reference) <= COMPRESSION < _compression(hypothesis):
-        found.append(LOOP)
-    if abs(len(words) - len(said)) >= MANY and not 0.5 < len(words) / len(said) < 2:
-        found.append(LENGTH)
-    if _lost_at_the_end(" ".join(said), " ".join(words)) >= max(TAIL, len(said) / 4):
-        found.append(TRUNCATED)
-    return tuple(found)
+    kinds = []
+    is_repeated = _repeats(words) >= _repeats(reference_words) + REPEATS
+    if is_repeated or _compression(reference) <= COMPRESSION < _compression(hypothesis):
+        kinds.append(LOOP)
+    if abs(len(words) - len(reference_words)) >= MANY and not 0.5 < len(words) / len(reference_words) < 2:
+        kinds.append(LENGTH)
+    if _lost_at_the_end(" ".join(reference_words), " ".join(words)) >= max(TAIL, len(reference_words) / 4):
+        kinds.append(TRUNCATED)
+    return tuple(kinds)
 
 
 def _repeats(words: Sequence[str]) -> int:
@@ -93,9 +96,9 @@ def _lost_at_the_end(reference: str, hypothesis: str) -> int:
     """Return how many words of the reference are missing behind a text that otherwise mostly follows it."""
     import jiwer
 
-    found = jiwer.process_words(reference, hypothesis)
-    last = found.alignments[0][-1] if found.alignments[0] else None
-    cut = last is not None and last.type == "delete" and 2 * found.hits >= len(found.hypotheses[0])
+    output = jiwer.process_words(reference, hypothesis)
+    last = output.alignments[0][-1] if output.alignments[0] else None
+    cut = last is not None and last.type == "delete" and 2 * output.hits >= len(output.hypotheses[0])
     return last.ref_end_idx - last.ref_start_idx if last and cut else 0
 
 
@@ -111,8 +114,8 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
             catastrophe_kinds(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate)
         )
         # Told a language, a model writes in it, whatever it takes the sound for.
-        heard_as = None if pair.utterance.language else pair.baseline_language
-        if heard_as and pair.candidate_language not in (None, heard_as):
+        detected = None if pair.utterance.language else pair.baseline_language
+        if detected and pair.candidate_language not in (None, detected):
             after = (*after, LANGUAGE)
         if not before:
             at_risk.append(pair.cluster)
@@ -128,9 +131,9 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
                 )
             )
         metric: Metric = "wer" if spaced else "cer"
-        reference, *heard = pair.compared(metric)
-        base, own = (count_errors(reference, text, metric).errors for text in heard)
-        if own <= base:
+        reference, *hypotheses = pair.compared(metric)
+        baseline_errors, candidate_errors = (count_errors(reference, text, metric).errors for text in hypotheses)
+        if candidate_errors <= baseline_errors:
             no_worse.append(pair.cluster)
     silent = _on_non_speech(texts)
     spoken_over = [(cluster, one) for cluster, one in silent if one.candidate and not one.baseline]
@@ -148,7 +151,7 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
 
 def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Catastrophe]]:
     """Return what is said about each clip in which nobody speaks, with its cluster."""
-    said = (texts.baseline.clips, texts.baseline.texts, texts.candidate.texts)
+    columns = (texts.baseline.clips, texts.baseline.texts, texts.candidate.texts)
     return [
         (
             item.cluster or clip,
@@ -156,11 +159,11 @@ def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Catastrophe]]:
                 utterance=item,
                 kinds=(NONSPEECH,),
                 reference="",
-                baseline=texts.normalizer(base, item.language),
-                candidate=texts.normalizer(own, item.language),
+                baseline=texts.normalizer(base_text, item.language),
+                candidate=texts.normalizer(candidate_text, item.language),
             ),
         )
-        for item, clip, base, own in zip(texts.corpus.utterances, *said, strict=True)
+        for item, clip, base_text, candidate_text in zip(texts.corpus.utterances, *columns, strict=True)
         if not item.is_speech
     ]
 
@@ -190,11 +193,11 @@ def clustered(hit: Sequence[str], clusters: Sequence[str], confidence: float) ->
     """
     worth, groups = independent(clusters), len(set(distinct(clusters)))
     share = len(hit) / len(clusters) if clusters else 0.0
-    found = binomial(worth * share, worth, confidence)
+    interval = binomial(worth * share, worth, confidence)
     whole = binomial(len(set(distinct(hit))), groups, confidence)
-    if found.lower is None or whole.lower is None:
-        return found
-    return replace(found, lower=min(found.lower, whole.lower), clusters=groups)
+    if interval.lower is None or whole.lower is None:
+        return interval
+    return replace(interval, lower=min(interval.lower, whole.lower), clusters=groups)
 
 
 def least(limit: float, confidence: float) -> int:

@@ -90,13 +90,13 @@ def unseen(state: ProcessorState) -> tuple[str, ...]:
 
 def _waits(tasks: Path) -> dict[str, int]:
     """Source: Documentation/scheduler/sched-stats.rst, the second field of ``/proc/PID/task/TID/schedstat``."""
-    found = {}
+    waits = {}
     for name in os.listdir(tasks) if tasks.is_dir() else ():
         try:
-            found[name] = int((tasks / name / "schedstat").read_text().split()[1])
+            waits[name] = int((tasks / name / "schedstat").read_text().split()[1])
         except (OSError, ValueError, IndexError):  # another system, or a thread that ends just now
             continue
-    return found
+    return waits
 
 
 def _throttled(groups: Sequence[Path]) -> int | None:
@@ -122,8 +122,8 @@ def _ticks(stat: Path) -> tuple[int | None, int | None]:
 
 def _frequency(cpus: Path) -> float | None:
     try:
-        own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-        files = (cpus / f"cpu{number}" / "cpufreq" / "scaling_cur_freq" for number in own)
+        numbers = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        files = (cpus / f"cpu{number}" / "cpufreq" / "scaling_cur_freq" for number in numbers)
         rates = [int(path.read_text()) for path in files if path.exists()]
     except (OSError, ValueError):
         return None

@@ -25,7 +25,7 @@ _FEWEST = 50
 """Fewer words than this in the middle of windows say nothing about a model."""
 
 
-class _Heard(NamedTuple):
+class _WindowWord(NamedTuple):
     """A word said or heard in a window: ms to the nearer end of it, whether both agree, and how far times are off."""
 
     depth: int
@@ -46,13 +46,13 @@ def measure_profile(
     percentile, for alignments give a word the pause beside it. How soon a word may be repeated follows from that.
     Raises `StreamError` for too few words that were heard as said, and where windows err all over.
     """
-    heard = [
+    words = [
         word
         for chunks, truth in streams
         for chunk in chunks
         for word in _compare(chunk, truth, chunks[0].start, normalize)
     ]
-    middle = [word for word in heard if word.depth >= profile.window // 4]
+    middle = [word for word in words if word.depth >= profile.window // 4]
     right = sum(word.agrees for word in middle)
     if right < _FEWEST:
         raise StreamError(
@@ -61,7 +61,7 @@ def measure_profile(
             remedy="stream longer recordings (--whisperq-long-form), or a model that hears more",
         )
     tolerated = _wrong(middle) + EXCESS
-    bands = {edge: [word for word in heard if edge <= word.depth < edge + BAND] for edge in _edges(profile)}
+    bands = {edge: [word for word in words if edge <= word.depth < edge + BAND] for edge in _edges(profile)}
     edge = next((edge for edge, band in bands.items() if band and _wrong(band) <= tolerated), None)
     if edge is None:
         raise StreamError(
@@ -69,7 +69,7 @@ def measure_profile(
             "zone to leave out",
             remedy="use longer windows (--whisperq-merge-profile)",
         )
-    jitter = round(percentile([off for word in heard if word.depth >= edge for off in word.off], TYPICAL))
+    jitter = round(percentile([off for word in words if word.depth >= edge for off in word.off], TYPICAL))
     lengths = [word.end - word.start for _, truth in streams for word in truth]
     return replace(
         profile,
@@ -84,11 +84,13 @@ def _edges(profile: StreamProfile) -> range:
     return range(0, profile.window // 4 + 1, STEP)
 
 
-def _wrong(words: Sequence[_Heard]) -> float:
+def _wrong(words: Sequence[_WindowWord]) -> float:
     return sum(not word.agrees for word in words) / max(len(words), 1)
 
 
-def _compare(chunk: Chunk, truth: Sequence[StreamWord], origin: int, normalize: Callable[[str], str]) -> list[_Heard]:
+def _compare(
+    chunk: Chunk, truth: Sequence[StreamWord], origin: int, normalize: Callable[[str], str]
+) -> list[_WindowWord]:
     """Align what a window heard with what was said in it; a word that only one of the two has is an error there."""
     import jiwer
 
@@ -97,19 +99,19 @@ def _compare(chunk: Chunk, truth: Sequence[StreamWord], origin: int, normalize: 
         right = chunk.end if chunk.final else chunk.end - word.end
         return max(0, min(left, right))
 
-    said = [word for word in truth if chunk.start <= word.start and word.end <= chunk.end]
-    if not said or not chunk.words:
-        return [_Heard(depth(word), False, ()) for word in (*said, *chunk.words)]
-    texts = [" ".join(token(word, normalize) for word in side) for side in (said, chunk.words)]
-    found = []
+    reference_words = [word for word in truth if chunk.start <= word.start and word.end <= chunk.end]
+    if not reference_words or not chunk.words:
+        return [_WindowWord(depth(word), False, ()) for word in (*reference_words, *chunk.words)]
+    texts = [" ".join(token(word, normalize) for word in side) for side in (reference_words, chunk.words)]
+    words = []
     for part in jiwer.process_words(*texts).alignments[0]:
-        spoken = said[part.ref_start_idx : part.ref_end_idx]
-        own = chunk.words[part.hyp_start_idx : part.hyp_end_idx]
+        spoken = reference_words[part.ref_start_idx : part.ref_end_idx]
+        decoded = chunk.words[part.hyp_start_idx : part.hyp_end_idx]
         if part.type == "equal":
-            found += [
-                _Heard(depth(word), True, (abs(word.start - other.start), abs(word.end - other.end)))
-                for word, other in zip(spoken, own, strict=True)
+            words += [
+                _WindowWord(depth(word), True, (abs(word.start - other.start), abs(word.end - other.end)))
+                for word, other in zip(spoken, decoded, strict=True)
             ]
         else:
-            found += [_Heard(depth(word), False, ()) for word in (spoken or own)]
-    return found
+            words += [_WindowWord(depth(word), False, ()) for word in (spoken or decoded)]
+    return words

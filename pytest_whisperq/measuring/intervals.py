@@ -69,8 +69,8 @@ def bound_ratio(
 
     >>> import numpy as np
     >>> errors_and_words = np.array([(0.0, 10.0)] * 90 + [(1.0, 10.0)] * 10)
-    >>> found = bound_ratio(errors_and_words, [""] * 100, worse=(5, 10), better=(0, 10), confidence=0.95)
-    >>> f"{found.value:.3f} ({found.lower:.3f} … {found.upper:.3f})"
+    >>> interval = bound_ratio(errors_and_words, [""] * 100, worse=(5, 10), better=(0, 10), confidence=0.95)
+    >>> f"{interval.value:.3f} ({interval.lower:.3f} … {interval.upper:.3f})"
     '0.010 (0.005 … 0.024)'
     """
     import numpy as np

@@ -35,13 +35,13 @@ def share_out(recording: LongRecording, text: str, normalizer: Normalizer) -> li
     parts = [" ".join(token for word in _SPACES.split(item.reference) for token in tokens(word)) for item in items]
     shares = cut(parts, " ".join(token for word in words for token in tokens(word)))
     owners = iter([number for number, share in enumerate(shares) for _ in parted(share)])
-    found: list[list[str]] = [[] for _ in items]
+    utterance_words: list[list[str]] = [[] for _ in items]
     owner = 0
     for word in words:
         mine = [next(owners) for _ in tokens(word)]
         owner = mine[0] if mine else owner  # what is nothing by itself, such as a dash, stays with what came before
-        found[owner].append(word)
-    return [normalizer(" ".join(own), item.language) for own, item in zip(found, items, strict=True)]
+        utterance_words[owner].append(word)
+    return [normalizer(" ".join(share), item.language) for share, item in zip(utterance_words, items, strict=True)]
 
 
 def cut(references: Sequence[str], hypothesis: str, *, spaced: bool = True) -> list[str]:
@@ -61,11 +61,11 @@ def cut(references: Sequence[str], hypothesis: str, *, spaced: bool = True) -> l
     shares: list[list[str]] = [[] for _ in references]
     if not owners:
         raise ValueError("references without a word")
-    found = jiwer.process_words(" ".join(references), hypothesis)
-    words = found.hypotheses[0]
-    for chunk in found.alignments[0]:
-        said = words[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        for step, word in enumerate(said):
+    output = jiwer.process_words(" ".join(references), hypothesis)
+    words = output.hypotheses[0]
+    for chunk in output.alignments[0]:
+        chunk_words = words[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        for step, word in enumerate(chunk_words):
             place = chunk.ref_start_idx if chunk.type == "insert" else chunk.ref_start_idx + step
             shares[owners[min(place, len(owners) - 1)]].append(word)
     return [" ".join(share) for share in shares]

@@ -24,27 +24,27 @@ GOOD_WORDS = 2
 
 def segments(reference: str, baseline: str, candidate: str) -> list[tuple[int, int]]:
     """Return the errors (baseline's, candidate's) of every segment of one utterance that has any; normalized texts."""
-    found: list[tuple[int, int]] = []
+    segment_errors: list[tuple[int, int]] = []
     good = 0
     for place, (before, after) in enumerate(zip(*(_errors(reference, t) for t in (baseline, candidate)), strict=True)):
         if not before and not after:
             good += place % 2  # a word: between words, nothing inserted is nothing
             continue
-        if found and good < GOOD_WORDS:
-            before, after = found[-1][0] + before, found.pop()[1] + after
-        found.append((before, after))
+        if segment_errors and good < GOOD_WORDS:
+            before, after = segment_errors[-1][0] + before, segment_errors.pop()[1] + after
+        segment_errors.append((before, after))
         good = 0
-    return found
+    return segment_errors
 
 
 def bound_segments(
-    found: Sequence[tuple[int, int]], words: int, *, confidence: float, lower_confidence: float | None = None
+    segment_errors: Sequence[tuple[int, int]], words: int, *, confidence: float, lower_confidence: float | None = None
 ) -> Interval:
     """Bound the accuracy drop in points, 100·ΣZ / ``words``, from the segments of a corpus and its reference words."""
     import numpy as np
     from scipy.special import stdtrit
 
-    gained = np.array([after - before for before, after in found], np.float64)
+    gained = np.array([after - before for before, after in segment_errors], np.float64)
     count, value = len(gained), (100 * float(gained.sum()) / words if words else None)
     if value is None or count < MIN_SEGMENTS or not gained.any():
         problem = (
@@ -70,13 +70,13 @@ def bound_segments(
     )
 
 
-def _errors(reference: str, heard: str) -> list[int]:
+def _errors(reference: str, hypothesis: str) -> list[int]:
     """Return the errors along the reference: words inserted, first word wrong (0 or 1), inserted, second wrong … ."""
     import jiwer
 
-    found = jiwer.process_words(reference, heard)
-    errors = [0] * (2 * len(found.references[0]) + 1)
-    for chunk in found.alignments[0]:
+    output = jiwer.process_words(reference, hypothesis)
+    errors = [0] * (2 * len(output.references[0]) + 1)
+    for chunk in output.alignments[0]:
         if chunk.type == "insert":
             errors[2 * chunk.ref_start_idx] += chunk.hyp_end_idx - chunk.hyp_start_idx
         elif chunk.type != "equal":

@@ -67,8 +67,8 @@ def pair_texts(
     was heard ``is_normalized`` where a long text was, before it was cut: twice is too much, "oh twenty" → "020" → "20".
     """
     pairs = []
-    said = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))
-    rows = zip(corpus.utterances, baseline.clips, *said, strict=True)
+    hypotheses = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))
+    rows = zip(corpus.utterances, baseline.clips, *hypotheses, strict=True)
     for item, clip, (base, base_language), (cand, cand_language) in rows:
         if not item.is_speech:
             continue

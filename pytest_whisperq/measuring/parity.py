@@ -21,9 +21,9 @@ def measure_parity(texts: PairedTexts, *, metric: Metric, confidence: float) -> 
     """Measure agreement over the corpus. The pseudo-clip of the bounds is one on which the two differ."""
     import numpy as np
 
-    heard = [pair.compared(metric)[1:] for pair in texts.pairs]
-    counts = tuple(count_errors(baseline, candidate, metric) for baseline, candidate in heard)
-    matches = np.array([(baseline == candidate, 1.0) for baseline, candidate in heard], np.float64).reshape(-1, 2)
+    text_pairs = [pair.compared(metric)[1:] for pair in texts.pairs]
+    counts = tuple(count_errors(baseline, candidate, metric) for baseline, candidate in text_pairs)
+    matches = np.array([(baseline == candidate, 1.0) for baseline, candidate in text_pairs], np.float64).reshape(-1, 2)
     edits = np.array([(count.errors, count.length) for count in counts], np.float64).reshape(-1, 2)
     length = edits[:, 1].mean() if len(edits) else 0.0
     return ParityMeasurement(

@@ -45,12 +45,12 @@ def count_errors(reference: str, hypothesis: str, metric: Metric = "wer") -> Err
     import jiwer
 
     process = {"wer": jiwer.process_words, "cer": jiwer.process_characters}[metric]
-    found = process(reference, hypothesis)
+    output = process(reference, hypothesis)
     return ErrorCount(
-        substitutions=found.substitutions,
-        deletions=found.deletions,
-        insertions=found.insertions,
-        length=found.hits + found.substitutions + found.deletions,
+        substitutions=output.substitutions,
+        deletions=output.deletions,
+        insertions=output.insertions,
+        length=output.hits + output.substitutions + output.deletions,
     )
 
 
@@ -61,8 +61,10 @@ def as_compared(text: str, item: Utterance, metric: Metric) -> str:
 
 def score(item: Utterance, text: str, normalizer: Normalizer, metric: Metric) -> ErrorCount:
     """Return the errors of what a model said about an utterance, in words or characters of its reference."""
-    reference, own = (as_compared(normalizer(one, item.language), item, metric) for one in (item.reference, text))
-    return count_errors(reference, own, metric)
+    reference, hypothesis = (
+        as_compared(normalizer(one, item.language), item, metric) for one in (item.reference, text)
+    )
+    return count_errors(reference, hypothesis, metric)
 
 
 def count_length(text: str, metric: Metric = "wer") -> int:
@@ -96,15 +98,15 @@ def align(reference: str, *hypotheses: str) -> tuple[str, ...]:
     under: list[list[str]] = []
     before: list[list[list[str]]] = []
     for hypothesis in hypotheses:
-        found = jiwer.process_words(reference, hypothesis)
-        own, placed = found.hypotheses[0], [""] * len(words)
+        output = jiwer.process_words(reference, hypothesis)
+        hypothesis_words, placed = output.hypotheses[0], [""] * len(words)
         inserted: list[list[str]] = [[] for _ in range(len(words) + 1)]
-        for chunk in found.alignments[0]:
-            said = own[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        for chunk in output.alignments[0]:
+            chunk_words = hypothesis_words[chunk.hyp_start_idx : chunk.hyp_end_idx]
             if chunk.type == "insert":
-                inserted[chunk.ref_start_idx] += said
+                inserted[chunk.ref_start_idx] += chunk_words
             elif chunk.type != "delete":
-                placed[chunk.ref_start_idx : chunk.ref_end_idx] = said
+                placed[chunk.ref_start_idx : chunk.ref_end_idx] = chunk_words
         under.append(placed)
         before.append(inserted)
     columns: list[tuple[str, ...]] = []

@@ -89,8 +89,8 @@ class BettingTest:
     def against(cls, baseline: Sequence[ErrorCount], allowed: Sequence[float], alpha: float) -> "BettingTest":
         """Return the test whose cap and grant follow from the baseline and from the errors ``allowed`` a cluster."""
         clusters = len(allowed)
-        cap = sum(found.length for found in baseline) / clusters / 4 + max(0.0, max(allowed))
-        grant = sum(max(found.errors - found.length, 0) for found in baseline) / clusters
+        cap = sum(count.length for count in baseline) / clusters / 4 + max(0.0, max(allowed))
+        grant = sum(max(count.errors - count.length, 0) for count in baseline) / clusters
         return cls(cap=cap, grant=grant, alpha=alpha)
 
     def add(self, contrast: float) -> None:
@@ -122,7 +122,7 @@ class EarlyFail:
         self._restart()
 
     def _restart(self) -> None:
-        self._heard: list[str] = []
+        self._prefix: list[str] = []
         self._stop: int | None = None
         if self._possible:
             allowed = [sum(map(self._allowed, self._baseline[start:end])) for start, end in pairwise((0, *self._ends))]
@@ -133,30 +133,30 @@ class EarlyFail:
 
         ``texts`` are the raw ones of the first utterances: a function of them alone, however they arrive.
         """
-        if list(texts[: len(self._heard)]) != self._heard[: len(texts)]:
+        if list(texts[: len(self._prefix)]) != self._prefix[: len(texts)]:
             self._restart()
         while self._possible and self._stop is None and self._test.steps < len(self._ends):
-            start, end = len(self._heard), self._ends[self._test.steps]
+            start, end = len(self._prefix), self._ends[self._test.steps]
             if end > len(texts):
                 break
-            own = texts[start:end]
-            self._test.add(sum(map(self._contrast, range(start, end), own)))
-            self._heard += own
+            cluster_texts = texts[start:end]
+            self._test.add(sum(map(self._contrast, range(start, end), cluster_texts)))
+            self._prefix += cluster_texts
             self._stop = end if self._test.rejected else None
         return self._stop if self._stop is not None and self._stop <= len(texts) else None
 
     def _contrast(self, index: int, text: str) -> float:
         base, pair = self._baseline[index], self._texts.pairs[index]
-        own = self._count(pair, self._texts.normalizer(text, pair.utterance.language))
-        return own.errors - base.errors - self._allowed(base)
+        count = self._count(pair, self._texts.normalizer(text, pair.utterance.language))
+        return count.errors - base.errors - self._allowed(base)
 
     def _allowed(self, base: ErrorCount) -> float:
         return self._limit.max_drop / 100 * self._denominator(base)
 
     def _count(self, pair: Pair, text: str) -> ErrorCount:
         metric = self._limit.metric
-        reference, own = (as_compared(one, pair.utterance, metric) for one in (pair.reference, text))
-        return count_errors(reference, own, metric)
+        reference, hypothesis = (as_compared(one, pair.utterance, metric) for one in (pair.reference, text))
+        return count_errors(reference, hypothesis, metric)
 
     def _denominator(self, count: ErrorCount) -> int:
         of_type = {"absolute": count.length, "relative": count.errors, "accuracy-ratio": count.length - count.errors}

@@ -38,7 +38,7 @@ LOADED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ReplayClip:
     """A clip, its seconds, and what is replayed about it: the tokens of a baseline."""
 
     clip: Clip
@@ -70,7 +70,7 @@ class Stopwatch:
         self._config = config
         self._loaded: dict[ModelSpec, Loaded] = {}
         self._imported: set[str] = set()
-        self._said: dict[ModelSpec, tuple[Said, ...]] = {}
+        self._replay_clips: dict[ModelSpec, tuple[ReplayClip, ...]] = {}
         self._counts: dict[tuple[ModelSpec, ModelSpec], list[int]] = {}
         self._done: dict[tuple[ModelSpec, ModelSpec, Stage], list[Round]] = {}
         self._spent: dict[tuple[ModelSpec, ModelSpec, Stage], float] = {}
@@ -80,9 +80,9 @@ class Stopwatch:
         """Load a model that can be timed, or return it from before."""
         while spec not in self._loaded and len(self._loaded) >= LOADED:
             self._forget(next(iter(self._loaded)))
-        found = self._loaded.pop(spec, None) or self._load(spec)
-        self._loaded[spec] = found  # the last one is the one that was asked for last
-        return found
+        loaded = self._loaded.pop(spec, None) or self._load(spec)
+        self._loaded[spec] = loaded  # the last one is the one that was asked for last
+        return loaded
 
     def _load(self, spec: ModelSpec) -> Loaded:
         artifact = self._decoder.store.intact(spec)
@@ -105,47 +105,47 @@ class Stopwatch:
         for pair in [pair for pair in self._running if spec in pair]:  # what they ran is in memory too
             del self._running[pair]
 
-    def said(self, baseline: ModelSpec) -> tuple[Said, ...]:
+    def replay_clips(self, baseline: ModelSpec) -> tuple[ReplayClip, ...]:
         """Return the clips on which models are timed against a baseline, and its words, which they have to replay.
 
         A seeded sample of the clips about which it says anything.
 
         Raises `DecodeError` where it says nothing about any.
         """
-        if baseline not in self._said:
-            found: list[Said] = []
+        if baseline not in self._replay_clips:
+            clips: list[ReplayClip] = []
             corpus = replace(self._corpus, utterances=self._corpus.speech)
             for item in subset(corpus, 4 * CLIPS, self._config.seed).utterances:
-                if len(found) < CLIPS and (one := self._hear(baseline, item)).tokens:
-                    found.append(one)
-            if not found:
+                if len(clips) < CLIPS and (one := self._hear(baseline, item)).tokens:
+                    clips.append(one)
+            if not clips:
                 raise DecodeError(
                     "says nothing about the clips it is timed on, or its backend returns no tokens",
                     where=str(baseline),
                     remedy="check model and language",
                 )
-            self._said[baseline] = tuple(found)
-        return self._said[baseline]
+            self._replay_clips[baseline] = tuple(clips)
+        return self._replay_clips[baseline]
 
-    def _hear(self, baseline: ModelSpec, item: Utterance) -> Said:
+    def _hear(self, baseline: ModelSpec, item: Utterance) -> ReplayClip:
         samples = audio.load(item.audio)
         clip, tokens = Clip(samples=samples, language=item.language or "en"), tuple(range(REPLAYED))
         if not baseline.source.is_random:
             clip = Clip(samples=samples, language=item.language)
             with _naming(baseline):
-                heard = self.load(baseline).transcriber.transcribe([clip])[0]
-            clip, tokens = replace(clip, language=item.language or heard.language or "en"), heard.tokens
-        return Said(clip=clip, seconds=len(samples) / audio.SAMPLE_RATE, tokens=tokens)
+                hypothesis = self.load(baseline).transcriber.transcribe([clip])[0]
+            clip, tokens = replace(clip, language=item.language or hypothesis.language or "en"), hypothesis.tokens
+        return ReplayClip(clip=clip, seconds=len(samples) / audio.SAMPLE_RATE, tokens=tokens)
 
     def counts(self, spec: ModelSpec, baseline: ModelSpec) -> list[int]:
         """Return how many tokens a model says by itself about each of the clips of a baseline."""
-        said = self.said(baseline)
+        clips = self.replay_clips(baseline)
         if spec.source.is_random:
-            return [len(one.tokens) for one in said]
+            return [len(one.tokens) for one in clips]
         if (spec, baseline) not in self._counts:
             with _naming(spec):
                 model = self.load(spec).transcriber
-                self._counts[spec, baseline] = [len(model.transcribe([one.clip])[0].tokens) for one in said]
+                self._counts[spec, baseline] = [len(model.transcribe([one.clip])[0].tokens) for one in clips]
         return self._counts[spec, baseline]
 
     def time(
@@ -168,12 +168,12 @@ class Stopwatch:
             # A report takes all that a gate has timed, and asks for little more by itself.
             self._advance(pair, size if is_clear or size <= REPORTED else 0, budget)
             # Not those beyond, which another gate may have asked for because it liked or disliked what it saw.
-            found = measure(first_kept(done, size), confidence=1 - error_at(number, error))
+            timing = measure(first_kept(done, size), confidence=1 - error_at(number, error))
             is_over = self._spent[pair] >= budget and len(first_kept(done, size)) == len(done)
             is_over = is_over or (is_clear is None and size >= REPORTED and len(first_kept(done, size)) == len(done))
-            if is_over or (is_clear is not None and is_clear(found)):
+            if is_over or (is_clear is not None and is_clear(timing)):
                 break
-        return replace(found, speedup=replace(found.speedup, confidence=config.confidence))
+        return replace(timing, speedup=replace(timing.speedup, confidence=config.confidence))
 
     def _advance(self, pair: tuple[ModelSpec, ModelSpec, Stage], size: int, budget: float) -> None:
         """Run rounds until ``size`` of them were left undisturbed, or ``budget`` seconds are spent; one at least."""
@@ -196,40 +196,40 @@ class Stopwatch:
 
     def _start(self, baseline: ModelSpec, candidate: ModelSpec, stage: Stage) -> Iterator[Round]:
         """Warm both up: what a runtime compiles at first, or caches by the length of a text, is there then."""
-        said = self.said(baseline)
+        clips = self.replay_clips(baseline)
         with _naming(baseline, candidate):
-            first, second = (self.work(spec, said, stage) for spec in (baseline, candidate))
-            calls = range(len(said)) if stage in ("decoder", "pipeline") else range(2)
+            first, second = (self.work(spec, clips, stage) for spec in (baseline, candidate))
+            calls = range(len(clips)) if stage in ("decoder", "pipeline") else range(2)
             for work in (second, first):
                 for number in calls:
                     start = time.perf_counter()
-                    work(number % len(said))
+                    work(number % len(clips))
         last = time.perf_counter() - start
         repeats = max(1, round(SHORTEST / max(last, 1e-4)))
         return rounds(first, second, clips=self._clips(baseline, stage), seed=self._config.seed, repeats=repeats)
 
     def _clips(self, baseline: ModelSpec, stage: Stage) -> int:
-        return 1 if stage == "encoder" else len(self.said(baseline))
+        return 1 if stage == "encoder" else len(self.replay_clips(baseline))
 
-    def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
+    def work(self, spec: ModelSpec, clips: Sequence[ReplayClip], stage: Stage) -> Work:
         """Return what a model does in a round of a stage."""
         model, settle = self.load(spec).transcriber, self._decoder.settle
         settle(model)
-        features = [model.prepare(one.clip) for one in said]
-        heard = [model.encode(one) for one in features] if stage == "decoder" else []
+        features = [model.prepare(one.clip) for one in clips]
+        encodings = [model.encode(one) for one in features] if stage == "decoder" else []
 
         def run_encoder(number: int) -> None:
             model.encode(features[number])
 
         def run_decoder(number: int) -> None:
-            model.replay(heard[number], said[number].clip, said[number].tokens)
+            model.replay(encodings[number], clips[number].clip, clips[number].tokens)
 
         def run_replay(number: int, count: int | None = None) -> None:
-            encoded = model.encode(model.prepare(said[number].clip))
-            model.replay(encoded, said[number].clip, said[number].tokens[:count])
+            encoded = model.encode(model.prepare(clips[number].clip))
+            model.replay(encoded, clips[number].clip, clips[number].tokens[:count])
 
         def run_pipeline(number: int) -> None:
-            model.transcribe([said[number].clip])
+            model.transcribe([clips[number].clip])
 
         whole = run_replay if spec.source.is_random else run_pipeline  # random weights never end by themselves
         works: dict[str, Work] = {"encoder": run_encoder, "decoder": run_decoder, "pipeline": whole}

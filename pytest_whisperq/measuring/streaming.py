@@ -130,19 +130,19 @@ def _lost(old: Sequence[str], new: Sequence[str]) -> int:
 
 def computing(events: Sequence[Event], decoded: float) -> Computing:
     """Measure the computing; ``decoded`` is how much sound all windows hold together, in ms."""
-    took, hops, due, most, heard = [], [], 0.0, 0.0, 0
+    took, hops, due, most, sent = [], [], 0.0, 0.0, 0
     for event in events[:-1]:  # the flush decodes nothing
-        hop = event.sent - heard
-        heard = event.sent
+        hop = event.sent - sent
+        sent = event.sent
         due = max(0.0, due + event.took - hop)
         most = max(most, due)
         took.append(event.took)
         hops.append(hop)
     return Computing(
-        factor=sum(took) / heard,
+        factor=sum(took) / sent,
         window_95=percentile([cost / hop for cost, hop in zip(took, hops, strict=True)], 0.95),
         backlog=most / 1000,
-        redecoded=decoded / heard,
+        redecoded=decoded / sent,
     )
 
 

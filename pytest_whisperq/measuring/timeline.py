@@ -20,7 +20,7 @@ class Shown(NamedTuple):
 
 def timeline(events: Sequence[Event]) -> list[Shown]:
     """Return when each committed word was shown and committed; shown is when it first stood where it ended up."""
-    found: list[Shown] = []
+    words: list[Shown] = []
     done = 0
     seen: dict[str, list[tuple[int, float]]] = {}
     for event in events:
@@ -28,6 +28,6 @@ def timeline(events: Sequence[Event]) -> list[Shown]:
             seen.setdefault(key(word.text), []).append((word.start, event.done))
         for word in event.committed[done:]:
             near = [at for start, at in seen[key(word.text)] if abs(start - word.start) <= _NEAR]
-            found.append(Shown(word, min(near, default=event.done), event.done))
+            words.append(Shown(word, min(near, default=event.done), event.done))
         done = len(event.committed)
-    return found
+    return words

@@ -54,8 +54,8 @@ def word_shifts(
     for chunk in jiwer.process_words(*(" ".join(side) for side in texts)).alignments[0]:
         if chunk.type != "equal":
             continue
-        own = candidate[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        for word, other in zip(baseline[chunk.ref_start_idx : chunk.ref_end_idx], own, strict=True):
+        counterparts = candidate[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        for word, other in zip(baseline[chunk.ref_start_idx : chunk.ref_end_idx], counterparts, strict=True):
             shifts += [abs(word.start - other.start), abs(word.end - other.end)]
     return tuple(shifts)
 
@@ -71,10 +71,12 @@ def measure_drift(
     """
     import numpy as np
 
-    found = [[round(shift, 3) for shift in own] for own in shifts]  # times are multiples of 20 ms, but not in binary
-    rows = np.array([(sum(shift >= max_shift for shift in own), len(own)) for own in found], np.float64).reshape(-1, 2)
-    every = sorted(shift for own in found for shift in own)
-    average = len(every) / max(len(found), 1)
+    rounded = [[round(shift, 3) for shift in one] for one in shifts]  # times are multiples of 20 ms, but not in binary
+    rows = np.array([(sum(shift >= max_shift for shift in one), len(one)) for one in rounded], np.float64).reshape(
+        -1, 2
+    )
+    every = sorted(shift for one in rounded for shift in one)
+    average = len(every) / max(len(rounded), 1)
     return Drift(
         late=bound_ratio(
             rows,

@@ -206,7 +206,7 @@ def _ratio(logs: Sequence[float], clips: Sequence[int], kept: Mapping[int, int],
     # Medians lie nearer to their clips' values than the truth does.
     squares = float((rest**2).sum()) * (count / (count + 1 - len(kept))) ** 2
     # A round weighs 1 / (clips * rounds of its clip); 1 where every clip has as many.
-    uneven_by = count * sum(1 / own for own in kept.values()) / len(kept) ** 2
+    uneven_by = count * sum(1 / size for size in kept.values()) / len(kept) ** 2
     half = float(stdtrit(len(left) - len(kept), confidence))
     half *= sqrt(uneven_by * squares / (len(left) * (len(left) - 1)))
     return Interval(

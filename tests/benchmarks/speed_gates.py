@@ -24,7 +24,7 @@ from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.gates.speedup import speed_check
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.measuring.stopwatch import CLIPS, STAGES, Said, Stage, Stopwatch
+from pytest_whisperq.measuring.stopwatch import CLIPS, STAGES, ReplayClip, Stage, Stopwatch
 from pytest_whisperq.measuring.timing import Timing, Work
 from pytest_whisperq.models.source import ModelSpec
 
@@ -48,15 +48,15 @@ class Planted(Stopwatch):
         self._slowdown, self._most = slowdown, clips
         self._instances = 0
 
-    def said(self, baseline: ModelSpec) -> tuple[Said, ...]:
+    def replay_clips(self, baseline: ModelSpec) -> tuple[ReplayClip, ...]:
         """Return the first of the clips."""
-        return super().said(baseline)[: self._most]
+        return super().replay_clips(baseline)[: self._most]
 
-    def work(self, spec: ModelSpec, said: Sequence[Said], stage: Stage) -> Work:
+    def work(self, spec: ModelSpec, clips: Sequence[ReplayClip], stage: Stage) -> Work:
         """Load anew for each contestant; the second is the candidate."""
         self._loaded.clear()
         self._instances += 1
-        work = super().work(spec, said, stage)
+        work = super().work(spec, clips, stage)
         return work if self._instances % 2 or self._slowdown == 1 else self._slow(work)
 
     def _slow(self, work: Work) -> Work:
@@ -84,7 +84,7 @@ def gate(mode: str, seed: int, cache: str) -> dict[str, Any]:
     def is_clear(timing: Timing) -> bool:
         return speed_check(stage, timing, limit, budget).verdict is not Verdict.INCONCLUSIVE
 
-    watch.said(spec)  # loading is not timing
+    watch.replay_clips(spec)  # loading is not timing
     start = time.perf_counter()
     timing = watch.time(spec, spec, stage, is_clear=is_clear)
     return {

@@ -205,7 +205,7 @@ def test_the_decoder_replays_the_baseline_s_tokens(
     run = start_run(timing_budget="1")
     watch = run.session.once(stopwatch_of)
     candidate, baseline = run.session.spec(run.config.candidates[0]), run.session.baseline_spec
-    said = watch.said(baseline)
+    said = watch.replay_clips(baseline)
     monkeypatch.setattr(ScriptedTranscriber, "replay", seen)
     for spec in (baseline, candidate):
         watch.work(spec, said, "decoder")(0)
