@@ -92,9 +92,9 @@ def judge_accuracy(
     ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measuring.sequential`).
     """
     scored = []
-    for own in (texts, *map(texts.under, others)):
-        found = measure_accuracy(
-            own,
+    for paired in (texts, *map(texts.under, others)):
+        measurement = measure_accuracy(
+            paired,
             metric=metric,
             drop_type=drop_type,
             confidence=confidence,
@@ -102,20 +102,22 @@ def judge_accuracy(
             bounds=bounds,
             seed=seed,
         )
-        scored.append((own, found, _drop_check(found, metric, max_drop, len(own.pairs))))
-    _, found, check = scored[0]
-    weights = [q.errors - r.errors for r, q in zip(found.baseline_counts, found.candidate_counts, strict=True)]
-    rates = ((f"baseline_{metric}", found.baseline_rate), (f"candidate_{metric}", found.candidate_rate))
+        scored.append((paired, measurement, _drop_check(measurement, metric, max_drop, len(paired.pairs))))
+    _, measurement, check = scored[0]
+    weights = [
+        q.errors - r.errors for r, q in zip(measurement.baseline_counts, measurement.candidate_counts, strict=True)
+    ]
+    rates = ((f"baseline_{metric}", measurement.baseline_rate), (f"candidate_{metric}", measurement.candidate_rate))
     details = tuple((key, rate) for key, rate in rates if rate is not None)
     scores = tuple(
         Score(
-            normalizer=str(own.normalizer),
-            utterances=len(own.pairs),
-            baseline_rate=found.baseline_rate,
-            candidate_rate=found.candidate_rate,
+            normalizer=str(paired.normalizer),
+            utterances=len(paired.pairs),
+            baseline_rate=measurement.baseline_rate,
+            candidate_rate=measurement.candidate_rate,
             check=check,
         )
-        for own, found, check in scored
+        for paired, measurement, check in scored
     )
     notes = () if bounds == "t" else (f"bounds by {bounds}",)
     return Outcome(
@@ -125,7 +127,7 @@ def judge_accuracy(
     )
 
 
-def _drop_check(found: AccuracyMeasurement, metric: Metric, max_drop: float, utterances: int) -> Check:
+def _drop_check(measurement: AccuracyMeasurement, metric: Metric, max_drop: float, utterances: int) -> Check:
     name = "drop" if metric == "wer" else f"{metric.upper()} drop"
-    check = judge(name, found.drop, max_drop, keep="below", unit=found.unit, utterances=utterances)
-    return unless_lost(check, found.baseline_rate)
+    check = judge(name, measurement.drop, max_drop, keep="below", unit=measurement.unit, utterances=utterances)
+    return unless_lost(check, measurement.baseline_rate)

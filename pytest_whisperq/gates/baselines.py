@@ -14,7 +14,7 @@ def at_float32(spec: ModelSpec) -> ModelSpec | None:
 
 def unquantized(spec: ModelSpec, gate: str) -> ModelSpec:
     """Return the model at float32; raise `ConfigError` naming the ``gate`` where its backend has no float32."""
-    found = at_float32(spec)
-    if found is None:
+    model = at_float32(spec)
+    if model is None:
         raise ConfigError(f"{spec.backend} has no float32 to compare {spec} with", where=f"whisperq_{gate}")
-    return found
+    return model

@@ -48,38 +48,42 @@ GATE = Gate(
 
 def judge_catastrophe(texts: PairedTexts, *, max_rate: float, confidence: float, seed: int) -> Outcome:
     """Pass when the exact upper bound of the share of newly catastrophic utterances is below ``max_rate``."""
-    found = measure_catastrophes(texts, confidence=confidence)
-    checks = (_check(found, max_rate, confidence),)
+    measurement = measure_catastrophes(texts, confidence=confidence)
+    checks = (_check(measurement, max_rate, confidence),)
     details = tuple(
         (key, value)
         for key, value in (
-            ("no_regression", found.no_regression.value),
-            ("no_regression_lower", found.no_regression.lower),
+            ("no_regression", measurement.no_regression.value),
+            ("no_regression_lower", measurement.no_regression.lower),
         )
         if value is not None
     )
     return Outcome(
         judgement=judgement_on("catastrophe", texts, checks, details, seed),
-        worst=tuple(_evidence(one) for one in _shown(found.catastrophes)),
+        worst=tuple(_evidence(one) for one in _shown(measurement.catastrophes)),
         counted="new catastrophes",
     )
 
 
-def _check(found: CatastropheMeasurement, max_rate: float, confidence: float) -> Check:
-    count, aside = found.at_risk, found.left_aside
-    check = judge("new catastrophes", found.rate, max_rate, keep="below", unit="of utterances", utterances=count)
-    if found.rate.value is None:
+def _check(measurement: CatastropheMeasurement, max_rate: float, confidence: float) -> Check:
+    count, aside = measurement.at_risk, measurement.left_aside
+    check = judge("new catastrophes", measurement.rate, max_rate, keep="below", unit="of utterances", utterances=count)
+    if measurement.rate.value is None:
         reason = f"all {aside} utterances are catastrophic as the baseline says them, none is left to judge"
         return replace(check, reason=f"{reason}; check model and language") if aside else check
-    kinds = Counter(kind for one in found.catastrophes for kind in one.kinds)
+    kinds = Counter(kind for one in measurement.catastrophes for kind in one.kinds)
     listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-    reason = f"{len(found.catastrophes)} of {count} utterances{f' ({listed})' if listed else ''}"
+    reason = f"{len(measurement.catastrophes)} of {count} utterances{f' ({listed})' if listed else ''}"
     if aside:
         reason += f", {aside} left aside, catastrophic already as the baseline says them"
     if check.verdict is Verdict.INCONCLUSIVE:
-        worth = f", which share clusters and are worth {found.worth} independent ones," if found.worth < count else ""
-        needed = ceil(least(max_rate, confidence) * count / found.worth)
-        reason += f"; {count} utterances{worth} without a catastrophe certify {100 * found.best:.2f} % at best"
+        worth = (
+            f", which share clusters and are worth {measurement.worth} independent ones,"
+            if measurement.worth < count
+            else ""
+        )
+        needed = ceil(least(max_rate, confidence) * count / measurement.worth)
+        reason += f"; {count} utterances{worth} without a catastrophe certify {100 * measurement.best:.2f} % at best"
         reason += f"; {needed} without one would certify the limit"
     return replace(check, reason=reason)
 
@@ -88,8 +92,8 @@ def _shown(catastrophes: Sequence[Catastrophe]) -> list[Catastrophe]:
     """Return the first catastrophes of every kind, each once, in the order of the kinds."""
     shown: list[Catastrophe] = []
     for kind in KINDS:
-        own = [one for one in catastrophes if kind in one.kinds]
-        shown += [one for one in own[:SHOWN] if one not in shown]
+        of_kind = [one for one in catastrophes if kind in one.kinds]
+        shown += [one for one in of_kind[:SHOWN] if one not in shown]
     return shown
 
 

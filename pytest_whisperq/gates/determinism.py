@@ -47,7 +47,7 @@ def judge_determinism(
     One clip that differs proves a model unsteady. That none did proves nothing beyond these clips and runs.
     """
     pairs = list(zip(corpus.utterances, zip(*runs, strict=True), strict=True))
-    unsteady = [(item, said) for item, said in pairs if len({(h.tokens, h.text) for h in said}) > 1]
+    unsteady = [(item, hypotheses) for item, hypotheses in pairs if len({(h.tokens, h.text) for h in hypotheses}) > 1]
     share = len(unsteady) / len(pairs)
     check = Check(
         name="unsteady",
@@ -62,8 +62,8 @@ def judge_determinism(
         reason=f"{len(unsteady)} of {len(pairs)} clips differ between {len(runs)} decodings",
     )
     worst = tuple(
-        Evidence(utterance=item, weight=1, rows=tuple((f"run {n}", h.text) for n, h in enumerate(said, 1)))
-        for item, said in unsteady[:WORST]
+        Evidence(utterance=item, weight=1, rows=tuple((f"run {n}", h.text) for n, h in enumerate(hypotheses, 1)))
+        for item, hypotheses in unsteady[:WORST]
     )
     judgement = replace(
         judgement_of("determinism", None, candidate, (check,), compute_type),

@@ -74,20 +74,20 @@ class EarlyStopping:
             corpus = replace(session.corpus, utterances=utterances)
             baseline = _pick(session.transcripts(session.baseline_spec), order)
             test = EarlyFail(pair_texts(corpus, session.normalizer, baseline, baseline), limit, self._alpha)
-            own = session.leading(session.spec(candidate), corpus, lambda texts: test.after(texts) is not None)
-            count = test.after(own.texts)
-            self._failed[key] = None if count is None else self._part(corpus, baseline, own, count)
+            transcripts = session.leading(session.spec(candidate), corpus, lambda texts: test.after(texts) is not None)
+            count = test.after(transcripts.texts)
+            self._failed[key] = None if count is None else self._part(corpus, baseline, transcripts, count)
         return self._failed[key]
 
     def broken(self, candidate: Candidate) -> PairedTexts | None:
         """Return the texts with which a candidate has failed every declared gate, where decoding stopped, or None."""
-        found = []
+        parts = []
         for limit in sorted(self.declared.get(candidate, ())):
             part = self.failed(candidate, limit)
             if part is None:
                 return None
-            found.append(part)
-        return max(found, key=lambda part: len(part.pairs), default=None)
+            parts.append(part)
+        return max(parts, key=lambda part: len(part.pairs), default=None)
 
     def judge_all(self, candidate: Candidate, judge: Callable[[PairedTexts], Outcome]) -> Outcome:
         """Judge on the whole corpus. A candidate for which it is not decoded gets no verdict: neither PASS nor FAIL."""
@@ -118,16 +118,16 @@ class EarlyStopping:
         order = shuffled([session.cluster(item) for item in items], session.config.seed)
         return sorted(order, key=lambda index: not items[index].is_speech)
 
-    def _part(self, corpus: Corpus, baseline: TranscriptSet, own: TranscriptSet, count: int) -> PairedTexts:
+    def _part(self, corpus: Corpus, baseline: TranscriptSet, transcripts: TranscriptSet, count: int) -> PairedTexts:
         first = range(count)
         part = replace(corpus, utterances=corpus.utterances[:count])
-        return pair_texts(part, self._session.normalizer, _pick(baseline, first), _pick(own, first))
+        return pair_texts(part, self._session.normalizer, _pick(baseline, first), _pick(transcripts, first))
 
 
-def _pick(said: TranscriptSet, indices: "list[int] | range") -> TranscriptSet:
+def _pick(transcripts: TranscriptSet, indices: "list[int] | range") -> TranscriptSet:
     return replace(
-        said,
-        clips=tuple(said.clips[index] for index in indices),
-        texts=tuple(said.texts[index] for index in indices),
-        languages=tuple(said.languages[index] for index in indices),
+        transcripts,
+        clips=tuple(transcripts.clips[index] for index in indices),
+        texts=tuple(transcripts.texts[index] for index in indices),
+        languages=tuple(transcripts.languages[index] for index in indices),
     )

@@ -60,16 +60,16 @@ GATE = Gate(
 
 def judge_language(texts: PairedTexts, *, min_agreement: float, confidence: float, seed: int) -> Outcome:
     """Pass when the candidate detects the baseline's languages: the lower bound of the share is above the limit."""
-    found = measure_language(texts, confidence=confidence)
+    measurement = measure_language(texts, confidence=confidence)
     check = judge(
         "same language",
-        found.agreement,
+        measurement.agreement,
         min_agreement,
         keep="above",
         unit="of utterances",
         utterances=len(texts.pairs),
     )
-    rates = (("baseline_language", found.baseline_right), ("candidate_language", found.candidate_right))
+    rates = (("baseline_language", measurement.baseline_right), ("candidate_language", measurement.candidate_right))
     details = tuple((key, rate) for key, rate in rates if rate is not None)
     worst = tuple(
         Evidence(

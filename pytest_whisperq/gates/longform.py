@@ -22,10 +22,10 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     counts as one piece of evidence: a model that loops loses all of it.
     """
     spec = session.spec(candidate)
-    said = session.long_texts(unquantized(spec, "longform")), session.long_texts(spec)
+    transcripts = session.long_texts(unquantized(spec, "longform")), session.long_texts(spec)
     # Under its own normalizer only: it is normalized texts that are cut where utterances part.
     outcome = judge_accuracy(
-        pair_texts(session.long_form, session.long_normalizer, *said, is_normalized=True),
+        pair_texts(session.long_form, session.long_normalizer, *transcripts, is_normalized=True),
         max_drop=limits["max_drop"],
         metric=limits["metric"] or choose_metric(session.long_form),
         confidence=session.config.confidence,

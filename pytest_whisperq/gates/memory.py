@@ -35,18 +35,18 @@ class Peaks:
             chosen = subset(session.corpus, session.config.decode_batch, session.config.seed).utterances
             clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in chosen]
             session.progress(f"{spec} runs {RUNS} times in a process of its own", 0, 0)
-            found = measure_memory(session.store.intact(spec), clips, session.config.threads, RUNS)
-            session.decoder.attest(spec, found.compute_type)
-            self._measured[spec] = found
+            measurement = measure_memory(session.store.intact(spec), clips, session.config.threads, RUNS)
+            session.decoder.attest(spec, measurement.compute_type)
+            self._measured[spec] = measurement
         return self._measured[spec]
 
 
 def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
     """Judge the peak memory against the baseline's."""
     models, peaks = (session.baseline, session.model(candidate)), session.once(Peaks)
-    baseline, own = (model.artifact for model in models)
+    baseline, artifact = (model.artifact for model in models)
     measured = peaks.of(models[0].spec), peaks.of(models[1].spec)
-    return judge_memory(baseline, own, measured, max_ratio=limits["max_ratio"])
+    return judge_memory(baseline, artifact, measured, max_ratio=limits["max_ratio"])
 
 
 GATE = Gate(
@@ -68,10 +68,16 @@ def judge_memory(
 
     ``runs`` are those of the baseline and of the candidate; the bounds are the extreme ratios, not confidence bounds.
     """
-    base, own = (sorted(found.peaks) for found in runs)
-    middle = own[len(own) // 2] / base[len(base) // 2]
-    ratio = Interval(value=middle, lower=own[0] / base[-1], upper=own[-1] / base[0], confidence=None, clusters=len(own))
+    base_peaks, peaks = (sorted(one.peaks) for one in runs)
+    middle = peaks[len(peaks) // 2] / base_peaks[len(base_peaks) // 2]
+    ratio = Interval(
+        value=middle,
+        lower=peaks[0] / base_peaks[-1],
+        upper=peaks[-1] / base_peaks[0],
+        confidence=None,
+        clusters=len(peaks),
+    )
     check = judge("peak memory", ratio, max_ratio, keep="below", unit="of the baseline", utterances=1)
-    figures = f"{own[len(own) // 2] / 1e6:.0f} MB against {base[len(base) // 2] / 1e6:.0f} MB"
-    check = replace(check, reason=f"{figures}; the bounds are the extremes of {len(own)} processes each")
+    figures = f"{peaks[len(peaks) // 2] / 1e6:.0f} MB against {base_peaks[len(base_peaks) // 2] / 1e6:.0f} MB"
+    check = replace(check, reason=f"{figures}; the bounds are the extremes of {len(peaks)} processes each")
     return Outcome(judgement=judgement_of("memory", baseline, candidate, (check,), runs[1].compute_type))

@@ -55,12 +55,14 @@ def judge_parity(
     seed: int,
 ) -> Outcome:
     """Pass when both models agree: exact-match rate bounded above, divergence bounded below their limits."""
-    found = measure_parity(texts, metric=metric, confidence=confidence)
+    measurement = measure_parity(texts, metric=metric, confidence=confidence)
     size, unit = len(texts.pairs), f"of {COUNTED[metric]}"
     checks = (
-        judge("exact match", found.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size),
-        judge("divergence", found.divergence, max_divergence, keep="below", unit=unit, utterances=size),
+        judge(
+            "exact match", measurement.exact_match, min_exact_match, keep="above", unit="of utterances", utterances=size
+        ),
+        judge("divergence", measurement.divergence, max_divergence, keep="below", unit=unit, utterances=size),
     )
-    worst = worst_utterances(texts, [count.errors for count in found.counts], metric)
+    worst = worst_utterances(texts, [count.errors for count in measurement.counts], metric)
     judgement = judgement_on("parity", texts, checks, (), seed, metric)
     return Outcome(judgement=judgement, worst=worst, counted=COUNTED[metric])

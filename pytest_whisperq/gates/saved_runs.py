@@ -158,9 +158,12 @@ def _refused(name: str, limit: float, confidence: float, reason: str) -> Check:
     )
 
 
-def _known(corpus: Corpus, said: TranscriptSet) -> Known:
+def _known(corpus: Corpus, transcripts: TranscriptSet) -> Known:
     ids = [item.id for item in corpus.utterances]
-    return Known(texts=dict(zip(ids, said.texts, strict=True)), languages=dict(zip(ids, said.languages, strict=True)))
+    return Known(
+        texts=dict(zip(ids, transcripts.texts, strict=True)),
+        languages=dict(zip(ids, transcripts.languages, strict=True)),
+    )
 
 
 def _over(stored: StoredRun) -> str:

@@ -47,8 +47,8 @@ def name_worst_slices(whole: Outcome, texts: PairedTexts, limit: AccuracyLimit, 
     value = judgement.checks[0].value
     if judgement.verdict is Verdict.PASS or value is None:
         return whole
-    found = ((part.name, _measured(part, limit, confidence).drop) for part in slices_of(texts))
-    lost = [(name, drop) for name, drop in found if None not in (drop.value, drop.lower, drop.upper)]
+    drops = ((part.name, _measured(part, limit, confidence).drop) for part in slices_of(texts))
+    lost = [(name, drop) for name, drop in drops if None not in (drop.value, drop.lower, drop.upper)]
     ranked = sorted(lost, key=lambda row: -(row[1].value or 0.0))
     named = [f"{name} {_figures(drop)}" for name, drop in ranked[:NAMED] if (drop.value or 0.0) > value]
     if not named:
@@ -82,9 +82,9 @@ def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
 
 
 def _check(part: Slice, limit: AccuracyLimit, confidence: float, strict: float) -> Check:
-    found, size = _measured(part, limit, confidence, strict), len(part.texts.pairs)
-    check = judge(part.name, found.drop, limit.max_drop, keep="below", unit=found.unit, utterances=size)
-    check = unless_lost(check, found.baseline_rate)
+    measurement, size = _measured(part, limit, confidence, strict), len(part.texts.pairs)
+    check = judge(part.name, measurement.drop, limit.max_drop, keep="below", unit=measurement.unit, utterances=size)
+    check = unless_lost(check, measurement.baseline_rate)
     return replace(check, reason=f"{check.reason}; {size} utterances, lower bound at {100 * strict:.4g}%")
 
 

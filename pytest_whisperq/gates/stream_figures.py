@@ -37,7 +37,7 @@ class StreamedWords:
 
 def timelines(streams: Streams, spec: ModelSpec, profile: StreamProfile) -> tuple[Series, ...]:
     """Return of each recording how long after it was said a word was first shown, and how long until committed."""
-    found = []
+    series = []
     for recording, events in zip(streams.recordings, streams.streamed(spec, profile).events, strict=True):
         words, over = timeline(events), f"s of {recording.audio.label}"
         for name, moments in (
@@ -48,8 +48,8 @@ def timelines(streams: Streams, spec: ModelSpec, profile: StreamProfile) -> tupl
                 (one.word.end / 1000, (moment - one.word.end) / 1000)
                 for one, moment in zip(words, moments, strict=True)
             ]
-            found.append(Series(name=name, over=over, points=tuple(points)))
-    return tuple(found)
+            series.append(Series(name=name, over=over, points=tuple(points)))
+    return tuple(series)
 
 
 def how_streamed(streams: Streams, candidate: ModelSpec, profile: StreamProfile) -> list[str]:
@@ -79,8 +79,8 @@ def measure(streams: Streams, spec: ModelSpec, profile: StreamProfile) -> Stream
         costs=_costs(streams, streamed),
         retractions=sum(stability(events).retractions for events in streamed.events),
         figures={
-            **_lag_figures("commit lag", [lag for own in aware.values() for lag in own]),
-            **_lag_figures("commit lag without computing", [lag for own in ideal.values() for lag in own]),
+            **_lag_figures("commit lag", [lag for group in aware.values() for lag in group]),
+            **_lag_figures("commit lag without computing", [lag for group in ideal.values() for lag in group]),
             **_latencies(streams, streamed),
             **_stability_figures(streamed),
             **_computing_figures(streamed),
@@ -90,23 +90,23 @@ def measure(streams: Streams, spec: ModelSpec, profile: StreamProfile) -> Stream
 
 def _lags(streams: Streams, streamed: Streamed, *, computing: bool) -> dict[str, list[float | None]]:
     """Return the lag of every word said; a backlog makes those that follow late together, so 30 s are one group."""
-    found: dict[str, list[float | None]] = {}
+    groups: dict[str, list[float | None]] = {}
     for number, (recording, events) in enumerate(zip(streams.recordings, streamed.events, strict=True)):
         lags = iter(commit_lags(streams.truth[number], events, streams.normalize(recording), computing=computing))
-        for item, words in zip(recording.utterances, streams.said[number], strict=True):
-            found.setdefault(item.cluster, []).extend(islice(lags, len(words)))
-    return found
+        for item, words in zip(recording.utterances, streams.reference_words[number], strict=True):
+            groups.setdefault(item.cluster, []).extend(islice(lags, len(words)))
+    return groups
 
 
 def _costs(streams: Streams, streamed: Streamed) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = {}
+    costs: dict[str, list[tuple[float, float]]] = {}
     for recording, events in zip(streams.recordings, streamed.events, strict=True):
         before = 0
         for event in events[:-1]:
             name = f"{recording.audio.label}@{int(before / 1000 // WINDOW_SECONDS)}"
-            found.setdefault(name, []).append((event.took, float(event.sent - before)))
+            costs.setdefault(name, []).append((event.took, float(event.sent - before)))
             before = event.sent
-    return found
+    return costs
 
 
 def _latencies(streams: Streams, streamed: Streamed) -> dict[str, float]:
@@ -131,22 +131,22 @@ def _latencies(streams: Streams, streamed: Streamed) -> dict[str, float]:
 def _laal(streams: Streams, number: int, events: Sequence[Event]) -> list[float]:
     """Return the LAAL of each utterance of a recording of which anything was committed, in ms."""
     normalize = streams.normalize(streams.recordings[number])
-    said = streams.said[number]
+    reference_words = streams.reference_words[number]
     final = events[-1].committed
     when: list[float] = []
     for event in events:
         when += [event.done] * (len(event.committed) - len(when))
-    parts = [" ".join(token(word, normalize) for word in words) for words in said]
+    parts = [" ".join(token(word, normalize) for word in words) for words in reference_words]
     shares = cut(parts, " ".join(token(word, normalize) for word in final))
-    found, place = [], 0
-    for item, words, share in zip(streams.recordings[number].utterances, said, shares, strict=True):
+    lags, place = [], 0
+    for item, words, share in zip(streams.recordings[number].utterances, reference_words, shares, strict=True):
         count = len(parted(share))
         begun, length = 1000 * item.audio.offset, 1000 * (item.audio.seconds or 0.0)
         delays = [moment - begun for moment in when[place : place + count]]
         place += count
         if (lag := average_lagging(delays, length, len(words))) is not None:
-            found.append(lag)
-    return found
+            lags.append(lag)
+    return lags
 
 
 def _lag_figures(name: str, lags: Sequence[float | None]) -> dict[str, float]:
@@ -165,27 +165,27 @@ def _lag_figures(name: str, lags: Sequence[float | None]) -> dict[str, float]:
 
 def _stability_figures(streamed: Streamed) -> dict[str, float]:
     """Return how restless all streams were together."""
-    found = [stability(events) for events in streamed.events]
+    measurements = [stability(events) for events in streamed.events]
     words = [max(len(events[-1].committed), 1) for events in streamed.events]
     minutes = [events[-1].sent / 60_000 for events in streamed.events]
     return {
-        "normalized erasure": _weighted([one.erasure for one in found], words),
-        "unstable partial words": _weighted([one.unstable for one in found], words),
-        "flicker, words a minute": _weighted([one.flicker for one in found], minutes),
+        "normalized erasure": _weighted([one.erasure for one in measurements], words),
+        "unstable partial words": _weighted([one.unstable for one in measurements], words),
+        "flicker, words a minute": _weighted([one.flicker for one in measurements], minutes),
     }
 
 
 def _computing_figures(streamed: Streamed) -> dict[str, float]:
-    found = [
-        computing(events, sum(chunk.end - chunk.start for chunk in heard.chunks))
-        for heard, events in zip(streamed.heard, streamed.events, strict=True)
+    measurements = [
+        computing(events, sum(chunk.end - chunk.start for chunk in recording.chunks))
+        for recording, events in zip(streamed.decoded, streamed.events, strict=True)
     ]
     lengths = [float(events[-1].sent) for events in streamed.events]
     return {
-        "RTF of streaming": _weighted([one.factor for one in found], lengths),
-        "RTF of a window, 95th percentile": max(one.window_95 for one in found),
-        "largest backlog, s": max(one.backlog for one in found),
-        "times each second is decoded": _weighted([one.redecoded for one in found], lengths),
+        "RTF of streaming": _weighted([one.factor for one in measurements], lengths),
+        "RTF of a window, 95th percentile": max(one.window_95 for one in measurements),
+        "largest backlog, s": max(one.backlog for one in measurements),
+        "times each second is decoded": _weighted([one.redecoded for one in measurements], lengths),
     }
 
 

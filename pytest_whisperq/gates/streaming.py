@@ -51,10 +51,10 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     spec, streams = session.spec(candidate), session.once(Streams)
     baseline = unquantized(spec, "streaming")
     profile = streams.profile(baseline)
-    base, own = (measure(streams, model, profile) for model in (baseline, spec))
+    base_words, words = (measure(streams, model, profile) for model in (baseline, spec))
     outcome = judge_streaming(
-        base,
-        own,
+        base_words,
+        words,
         StreamLimits(
             wer_gap=limits["max_wer_gap"],
             commit_lag=limits["max_commit_lag"],
@@ -98,13 +98,20 @@ def judge_streaming(
     The gap is that of the candidate streamed to the candidate offline. What quantization costs only when streaming is
     the difference of the gaps of candidate and baseline: reported with its interval.
     """
-    own, base = (
+    measurement, base = (
         measure_accuracy(one.texts, metric=metric, drop_type="absolute", confidence=confidence)
         for one in (candidate, baseline)
     )
-    gap = judge("gap", own.drop, limits.wer_gap, keep="below", unit=own.unit, utterances=len(candidate.texts.pairs))
+    gap = judge(
+        "gap",
+        measurement.drop,
+        limits.wer_gap,
+        keep="below",
+        unit=measurement.unit,
+        utterances=len(candidate.texts.pairs),
+    )
     checks = [
-        unless_lost(gap, own.baseline_rate, "the candidate offline"),
+        unless_lost(gap, measurement.baseline_rate, "the candidate offline"),
         _lag_check(candidate, limits.commit_lag, confidence),
         _retraction_check(candidate.retractions, limits.retractions),
     ]
@@ -112,7 +119,7 @@ def judge_streaming(
     if limits.rtf is not None:
         pairs = len(candidate.texts.pairs)
         checks.append(judge("RTF", rtf, limits.rtf, keep="below", unit="of the sound's time", utterances=pairs))
-    extra = _interaction(base, own, candidate.texts.clusters, confidence)
+    extra = _interaction(base, measurement, candidate.texts.clusters, confidence)
     figures = [
         *(
             [Figure(name="gap by quantization, points", value=extra.value, lower=extra.lower, upper=extra.upper)]
@@ -120,11 +127,11 @@ def judge_streaming(
             else []
         ),
         *(
-            Figure(name=name, value=100 * of(own.candidate_counts), baseline=100 * of(base.candidate_counts))
+            Figure(name=name, value=100 * of(measurement.candidate_counts), baseline=100 * of(base.candidate_counts))
             for name, of in (("streamed insertions, %", _insertions), ("streamed deletions, %", _deletions))
         ),
         *(
-            Figure(name=name, value=100 * of(own.baseline_counts), baseline=100 * of(base.baseline_counts))
+            Figure(name=name, value=100 * of(measurement.baseline_counts), baseline=100 * of(base.baseline_counts))
             for name, of in (("offline insertions, %", _insertions), ("offline deletions, %", _deletions))
         ),
         *(
@@ -132,8 +139,10 @@ def judge_streaming(
             for name, value in candidate.figures.items()
         ),
     ]
-    weights = [s.errors - o.errors for o, s in zip(own.baseline_counts, own.candidate_counts, strict=True)]
-    rates = ((f"baseline_{metric}", own.baseline_rate), (f"candidate_{metric}", own.candidate_rate))
+    weights = [
+        s.errors - o.errors for o, s in zip(measurement.baseline_counts, measurement.candidate_counts, strict=True)
+    ]
+    rates = ((f"baseline_{metric}", measurement.baseline_rate), (f"candidate_{metric}", measurement.candidate_rate))
     details = tuple((key, rate) for key, rate in rates if rate is not None)
     judgement = judgement_on("streaming", candidate.texts, tuple(checks), details, seed, metric)
     return Outcome(
@@ -147,7 +156,7 @@ def _lag_check(words: StreamedWords, limit: float, confidence: float) -> Check:
     """Bound the share of words committed later than ``limit`` s; a word never committed is an error, and has no lag."""
     known = [[lag for lag in lags if lag is not None] for lags in words.lags.values()]
     every = [lag / 1000 for lags in known for lag in lags]
-    said = sum(map(len, words.lags.values()))
+    count = sum(map(len, words.lags.values()))
     average = len(every) / max(len(known), 1)
     late = bound_ratio(
         _rows([(sum(lag >= 1000 * limit for lag in lags), len(lags)) for lags in known]),
@@ -160,7 +169,7 @@ def _lag_check(words: StreamedWords, limit: float, confidence: float) -> Check:
     if not every:
         return replace(check, reason="no word was committed")
     lags = f"median {percentile(every, 0.5):.2f} s, 95th percentile {percentile(every, 0.95):.2f} s"
-    reason = f"{len(every)} of {said} words, late if committed {limit:g} s or more after they were said; {lags}"
+    reason = f"{len(every)} of {count} words, late if committed {limit:g} s or more after they were said; {lags}"
     return replace(check, reason=f"{reason}; {check.reason}")
 
 
@@ -181,8 +190,8 @@ def _retraction_check(count: int, limit: int) -> Check:
 
 
 def _real_time_factor(costs: Mapping[str, Sequence[tuple[float, float]]], confidence: float) -> Interval:
-    rows = [row for own in costs.values() for row in own]
-    names = [name for name, own in costs.items() for _ in own]
+    rows = [row for group in costs.values() for row in group]
+    names = [name for name, group in costs.items() for _ in group]
     took, sound = (fmean(column) for column in zip(*rows, strict=True))
     return bound_ratio(
         _rows(rows),

@@ -42,7 +42,7 @@ _PER_MS = audio.SAMPLE_RATE // 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class DecodedRecording:
     """What one model heard in the windows of a recording, and how long decoding each took, in ms."""
 
     chunks: tuple[Chunk, ...]
@@ -58,7 +58,7 @@ class Streamed:
 
     offline: TranscriptSet
     transcripts: TranscriptSet
-    heard: tuple[Heard, ...]
+    decoded: tuple[DecodedRecording, ...]
     events: tuple[tuple[Event, ...], ...]
 
 
@@ -67,7 +67,7 @@ class Streams:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._heard: dict[ModelSpec, tuple[TranscriptSet, tuple[Heard, ...]]] = {}
+        self._decoded: dict[ModelSpec, tuple[TranscriptSet, tuple[DecodedRecording, ...]]] = {}
         self._aligned: set[ModelSpec] = set()
         self._measured: dict[ModelSpec, StreamProfile] = {}
 
@@ -127,25 +127,25 @@ class Streams:
         """Return what the windows of a model are like."""
         if spec not in self._measured:
             truth = self.truth  # whoever cannot align need not decode
-            streams = [(heard.chunks, said) for heard, said in zip(self.heard(spec), truth, strict=True)]
+            streams = [(recording.chunks, words) for recording, words in zip(self.decoded(spec), truth, strict=True)]
             self._measured[spec] = measure_profile(streams, self.windows)
         return self._measured[spec]
 
     @cached_property
-    def said(self) -> list[list[tuple[StreamWord, ...]]]:
+    def reference_words(self) -> list[list[tuple[StreamWord, ...]]]:
         """The words of each utterance of each recording and their times: references, as the `ALIGNER` aligns them."""
         return [[self._align(item) for item in recording.utterances] for recording in self.recordings]
 
     @property
     def truth(self) -> list[tuple[StreamWord, ...]]:
         """The same, recording by recording."""
-        return [tuple(word for words in utterances for word in words) for utterances in self.said]
+        return [tuple(word for words in utterances for word in words) for utterances in self.reference_words]
 
     def _align(self, item: Utterance) -> tuple[StreamWord, ...]:
         clip = Clip(samples=audio.load(item.audio), language=item.language)
         with decode_errors(f"{item.where}: {':'.join(ALIGNER)} cannot align the transcript"):
-            found = self._aligner.align(clip, item.reference)
-        words = _milliseconds(found, round(1000 * item.audio.offset))
+            alignment = self._aligner.align(clip, item.reference)
+        words = _milliseconds(alignment, round(1000 * item.audio.offset))
         return tuple(word for word in words if key(word.text))  # a dash is never heard
 
     @cached_property
@@ -158,30 +158,30 @@ class Streams:
             raise DecodeError(f"{spec} cannot align words", remedy="report this as a defect")
         return aligner
 
-    def heard(self, spec: ModelSpec) -> tuple[Heard, ...]:
+    def decoded(self, spec: ModelSpec) -> tuple[DecodedRecording, ...]:
         """Return what a model heard in the windows of each recording, decoding at most once."""
         return self._listen(spec)[1]
 
     def streamed(self, spec: ModelSpec, profile: StreamProfile) -> Streamed:
         """Return what came of the streams of a model under a merge that counts on ``profile``."""
-        offline, heard = self._listen(spec)
-        events = tuple(play(one.chunks, one.took, TimeAnchoredMerge(profile)) for one in heard)
+        offline, decoded = self._listen(spec)
+        events = tuple(play(one.chunks, one.took, TimeAnchoredMerge(profile)) for one in decoded)
         shares = [
             share
-            for recording, own in zip(self.recordings, events, strict=True)
-            for share in share_out(recording, join(own[-1].committed), self.session.long_normalizer)
+            for recording, stream in zip(self.recordings, events, strict=True)
+            for share in share_out(recording, join(stream[-1].committed), self.session.long_normalizer)
         ]
         streamed = replace(offline, texts=tuple(shares))
-        return Streamed(offline=offline, transcripts=streamed, heard=heard, events=events)
+        return Streamed(offline=offline, transcripts=streamed, decoded=decoded, events=events)
 
     def is_aligned(self, spec: ModelSpec) -> bool:
         """Whether the `ALIGNER` tells when words are said, because the runtime cannot."""
         self._listen(spec)
         return spec in self._aligned
 
-    def _listen(self, spec: ModelSpec) -> tuple[TranscriptSet, tuple[Heard, ...]]:
+    def _listen(self, spec: ModelSpec) -> tuple[TranscriptSet, tuple[DecodedRecording, ...]]:
         """Return what a model says about utterances and hears in windows; the model itself need not stay."""
-        if spec not in self._heard:
+        if spec not in self._decoded:
             decoder, artifact = self.session.decoder, self.session.store.intact(spec)
             transcriber = decoder.load(artifact)
             hear: Callable[[Clip], Any]
@@ -191,17 +191,17 @@ class Streams:
                 aligner, hear = self._aligner, lambda clip: transcriber.transcribe([clip])[0]
                 self._aligned.add(spec)
             decoder.settle(transcriber)  # an aligner loaded since may want other threads
-            heard = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
+            decoded = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
             items = self.session.long_form.utterances
             texts = [self.session.long_normalizer(self._whole(spec, item, hear), item.language) for item in items]
-            self._heard[spec] = heard_apart(artifact, transcriber, [item.id for item in items], texts), heard
-        return self._heard[spec]
+            self._decoded[spec] = heard_apart(artifact, transcriber, [item.id for item in items], texts), decoded
+        return self._decoded[spec]
 
     def _whole(self, spec: ModelSpec, item: Utterance, hear: Callable[[Clip], Any]) -> str:
         """Decode one utterance as windows are, with timestamps where those need them."""
         with decode_errors(f"{spec} failed on {item.where}"):
-            said = hear(Clip(samples=audio.load(item.audio), language=item.language))
-        return said.text if isinstance(said, Hypothesis) else join(_milliseconds(said, 0))
+            output = hear(Clip(samples=audio.load(item.audio), language=item.language))
+        return output.text if isinstance(output, Hypothesis) else join(_milliseconds(output, 0))
 
     def _stream(
         self,
@@ -209,7 +209,7 @@ class Streams:
         recording: LongRecording,
         hear: Callable[[Clip], Any],
         aligner: Aligns | None,
-    ) -> Heard:
+    ) -> DecodedRecording:
         """Decode the windows of one recording; a model that tells no times is aligned, off the clock."""
         samples = audio.load(recording.audio)
         chunks, took = [], []
@@ -221,15 +221,15 @@ class Streams:
                 if not number:
                     hear(clip)  # the first inference of a runtime is no measure of it
                 begun = time.perf_counter()
-                said = hear(clip)
+                output = hear(clip)
                 took.append(1000 * (time.perf_counter() - begun))
                 if aligner:
-                    told = Clip(samples=clip.samples, language=clip.language or said.language)
-                    said = aligner.align(told, said.tokens or said.text)  # a backend need not tell tokens
-            words = tuple(_milliseconds(_characters(said, recording.language), start))
+                    told = Clip(samples=clip.samples, language=clip.language or output.language)
+                    output = aligner.align(told, output.tokens or output.text)  # a backend need not tell tokens
+            words = tuple(_milliseconds(_characters(output, recording.language), start))
             chunks.append(Chunk(number, start, end, words, final=number + 1 == len(spans)))
             self.session.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
-        return Heard(chunks=tuple(chunks), took=tuple(took))
+        return DecodedRecording(chunks=tuple(chunks), took=tuple(took))
 
     def normalize(self, recording: LongRecording) -> Callable[[str], str]:
         """Return the run's normalizer for the language of a recording."""

@@ -22,13 +22,13 @@ TOLERATED = 0.05
 
 def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
     """Judge how far segments and words are from the baseline's in time. Decodes once more, with timestamps."""
-    (base, base_times), (own, own_times) = (
+    (base_texts, base_times), (candidate_texts, candidate_times) = (
         session.timed(spec) for spec in (session.baseline_spec, session.spec(candidate))
     )
     spoken = [item.is_speech for item in session.corpus.utterances]
     return judge_timestamps(
-        pair_texts(session.corpus, session.normalizer, base, own),
-        (list(compress(base_times, spoken)), list(compress(own_times, spoken))),
+        pair_texts(session.corpus, session.normalizer, base_texts, candidate_texts),
+        (list(compress(base_times, spoken)), list(compress(candidate_times, spoken))),
         max_shift=limits["max_shift"],
         confidence=session.config.confidence,
         seed=session.config.seed,
@@ -47,7 +47,7 @@ GATE = Gate(
 
 def judge_timestamps(
     texts: PairedTexts,
-    said: tuple[Sequence[TimedText], Sequence[TimedText]],
+    timed_texts: tuple[Sequence[TimedText], Sequence[TimedText]],
     *,
     max_shift: float,
     confidence: float,
@@ -55,9 +55,9 @@ def judge_timestamps(
 ) -> Outcome:
     """Pass when 95 % of segment times, and of word times where both models tell them, are within ``max_shift`` seconds.
 
-    ``said`` is when baseline and candidate say what they say, for each of the pairs of ``texts``.
+    ``timed_texts`` are what baseline and candidate say and when, for each of the pairs of ``texts``.
     """
-    segments, words = timed_pairs(*said, texts.normalizer, [pair.utterance.language for pair in texts.pairs])
+    segments, words = timed_pairs(*timed_texts, texts.normalizer, [pair.utterance.language for pair in texts.pairs])
     checks, details = [], []
     for name, shifts in (("segment", segments), ("word", words)):
         if shifts is None:
@@ -66,16 +66,16 @@ def judge_timestamps(
         checks.append(_check(name, drift, max_shift, len(texts.pairs)))
         for key, seconds in ((f"{name}_shift", drift.median), (f"{name}_shift_95", drift.percentile95)):
             details += [(key, seconds)] if isfinite(seconds) else []
-    worst = sorted(zip(segments, texts.pairs, *said, strict=True), key=lambda row: -max(row[0], default=0.0))
+    worst = sorted(zip(segments, texts.pairs, *timed_texts, strict=True), key=lambda row: -max(row[0], default=0.0))
     return Outcome(
         judgement=judgement_on("timestamps", texts, tuple(checks), tuple(details), seed),
         worst=tuple(
             Evidence(
                 utterance=pair.utterance,
                 weight=sum(shift >= max_shift for shift in shifts),
-                rows=(("baseline", _times(base)), ("candidate", _times(own))),
+                rows=(("baseline", _times(base_text)), ("candidate", _times(candidate_text))),
             )
-            for shifts, pair, base, own in worst[:WORST]
+            for shifts, pair, base_text, candidate_text in worst[:WORST]
             if max(shifts, default=0.0) >= max_shift
         ),
         counted="segment times off",

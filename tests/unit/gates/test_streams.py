@@ -178,7 +178,7 @@ def test_words_of_a_language_without_spaces_are_its_characters(
     listing = write_recording(tmp_path)
     listing.write_text(listing.read_text().replace('"en"', '"zh"'))
     run = start_run(long_form=str(listing))
-    chunk = run.session.once(Streams).heard(run.session.spec(run.config.candidates[0]))[0].chunks[0]
+    chunk = run.session.once(Streams).decoded(run.session.spec(run.config.candidates[0]))[0].chunks[0]
     words = [(word.text, word.start, word.end) for word in chunk.words]
     assert words == [("我", 200, 400), ("们", 400, 600), ("OpenAI", 700, 800)]
 
