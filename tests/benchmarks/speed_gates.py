@@ -44,7 +44,7 @@ class Planted(Stopwatch):
     """Times a model against a second instance of itself, which is as slow as is planted."""
 
     def __init__(self, run: GateRunner, slowdown: float, clips: int) -> None:
-        super().__init__(run)
+        super().__init__(run.session.decoder, run.session.corpus, run.config)
         self._slowdown, self._most = slowdown, clips
         self._instances = 0
 

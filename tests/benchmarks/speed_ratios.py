@@ -54,7 +54,7 @@ def serve(args: argparse.Namespace) -> None:
     }
     run = GateRunner(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
     candidate = run.session.spec(run.config.candidates[0])
-    watch, done = Watch(run), iter(())
+    watch, done = Watch(run.session.decoder, run.session.corpus, run.config), iter(())
     for line in sys.stdin:
         if stage := line.strip():
             done = watch.begin(replace(candidate, precision="float32"), candidate, stage)
