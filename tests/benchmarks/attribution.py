@@ -12,16 +12,17 @@ from itertools import product
 
 import numpy as np
 import planting
-from planting import CHANGED, WRONG, Recorded, count_errors
+from planting import CHANGED, WRONG, Recorded
 
 from pytest_whisperq.measuring.change import measure_change, moved
+from pytest_whisperq.measuring.scores import count_errors
 
 EACH = 25
 POINTS = 3.0
 Cell = tuple[bool, bool]
 """Whether the base model got worse, and whether quantization did."""
 
-CELLS: tuple[Cell, ...] = tuple(product((False, True), repeat=2))
+CELLS: tuple[Cell, ...] = tuple(product((False, True), (False, True)))
 
 
 def spoil(text: str, chance: float, seed: int) -> str:

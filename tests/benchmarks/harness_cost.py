@@ -117,7 +117,7 @@ def decoding(cache: Path, clips: int, count: int, options: dict[str, str]) -> st
     spec = first.session.spec(first.config.candidates[0])
 
     def through_the_plugin(_: int) -> None:
-        start(cache, clips, **options).transcripts(spec)
+        start(cache, clips, **options).session.transcripts(spec)
 
     # A machine's other users disturb rounds of seconds nearly always; the order and the t test have to do.
     done = []

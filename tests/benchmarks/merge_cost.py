@@ -43,7 +43,10 @@ def micros(merge: Merger, stream: Iterable[Chunk]) -> float:
     return spent / count / 1000
 
 
-def compared(make: Callable[[StreamProfile], Merger], hours: float, seed: int) -> tuple[float, float, Merger]:
+Merge = TimeAnchoredMerge | LocalAgreement
+
+
+def compared(make: Callable[[StreamProfile], Merge], hours: float, seed: int) -> tuple[float, float, Merge]:
     """Return the mean cost of a push in streams of ten minutes, and in a long one, and the merge of the long one.
 
     An hour of the long one and a short one by turns, so that a machine that grows slower is so for both.

@@ -6,6 +6,7 @@ again when the embedded model or corpus changes. Builds and decodes what is not 
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
@@ -23,7 +24,7 @@ def main() -> None:
         str(candidate): run.session.transcripts(run.session.spec(candidate)).texts
         for candidate in run.config.candidates
     }
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
             "model": run.session.source.identity,
             "baseline": str(run.session.baseline_spec),

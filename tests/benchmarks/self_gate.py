@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import planting
@@ -127,7 +127,7 @@ def matrix(recorded: Recorded, corpora: int) -> dict[str, tuple[float, float]]:
 
 
 def _gates(texts: PairedTexts) -> dict[str, Verdict]:
-    level = {"confidence": CONFIDENCE, "seed": 0}
+    level: dict[str, Any] = {"confidence": CONFIDENCE, "seed": 0}
     left = CONFIDENCE + SHARE * (1 - CONFIDENCE)
     whole: Outcome = judge_accuracy(texts, max_drop=LIMIT.max_drop, fail_confidence=left, **level)
     checks = judge_slices(whole, texts, LIMIT, confidence=CONFIDENCE).judgement.checks[1:]

@@ -54,9 +54,11 @@ def serve(args: argparse.Namespace) -> None:
     }
     run = GateRunner(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
     candidate = run.session.spec(run.config.candidates[0])
-    watch, done = Watch(run.session.decoder, run.session.corpus, run.config), iter(())
+    watch = Watch(run.session.decoder, run.session.corpus, run.config)
+    done: Iterator[Round] = iter(())
     for line in sys.stdin:
-        if stage := line.strip():
+        stage: Any = line.strip()
+        if stage:
             done = watch.begin(replace(candidate, precision="float32"), candidate, stage)
         told = {} if stage else asdict(next(done))
         settle()  # threads that spin for a while would disturb the process whose turn it is
