@@ -123,7 +123,7 @@ class Session:
     @cached_property
     def _corpus_given(self) -> Corpus:
         """All of the corpus that the run's models can hear."""
-        corpus = self._heard(load_corpus(self.config.corpus))
+        corpus = self._hearable(load_corpus(self.config.corpus))
         return only_categories(corpus) if self.config.redact else corpus
 
     @cached_property
@@ -194,7 +194,7 @@ class Session:
         if self.set_aside:
             chosen = replace(self.set_aside, utterances=self.set_aside.speech)
         elif config.calibration or all(map(takes_embedded, self._calibrated_sources or [self.source])):
-            chosen = self._heard(load_calibration_set(config.calibration or EMBEDDED))
+            chosen = self._hearable(load_calibration_set(config.calibration or EMBEDDED))
         else:
             raise ConfigError(
                 f"name recordings to calibrate {self.source.name} on. Nothing of the corpus was set aside for it, for "
@@ -203,7 +203,7 @@ class Session:
             )
         return subset(chosen, config.calibration_samples, config.seed)
 
-    def _heard(self, corpus: Corpus) -> Corpus:
+    def _hearable(self, corpus: Corpus) -> Corpus:
         return self._part_of(corpus) if self._part_of else hearable(corpus, (self.source, self.baseline_source))
 
     @cached_property
@@ -310,7 +310,7 @@ class Session:
     @cached_property
     def long_form(self) -> Corpus:
         """The utterances of the long recordings, in their order; raises `CorpusError` if any was calibrated on."""
-        corpus = self._heard(load_long_form(self.config.long_form))
+        corpus = self._hearable(load_long_form(self.config.long_form))
         if self.calibrates:
             chosen = self.calibration_set
             refuse_overlap(chosen, self._probe(chosen), self._probe(corpus), LONG_FORM_OPTION)
@@ -325,8 +325,8 @@ class Session:
             artifact, transcriber, texts = self.decoder.long(spec, recordings)
             shares = [
                 share
-                for found, text in zip(recordings, texts, strict=True)
-                for share in share_out(found, text, self.long_normalizer)
+                for recording, text in zip(recordings, texts, strict=True)
+                for share in share_out(recording, text, self.long_normalizer)
             ]
             clips = [item.id for item in self.long_form.utterances]
             self._long[spec] = heard_apart(artifact, transcriber, clips, shares)
@@ -335,15 +335,15 @@ class Session:
     def timed(self, spec: ModelSpec) -> tuple[TranscriptSet, list[TimedText]]:
         """Return what a model says about the corpus when it tells times, and the times; decoded once a run."""
         if spec not in self._timed:
-            artifact, transcriber, said = self.decoder.timed(spec, self.corpus)
-            texts = [" ".join(segment.text for segment in text.segments) for text in said]
+            artifact, transcriber, timed_texts = self.decoder.timed(spec, self.corpus)
+            texts = [" ".join(segment.text for segment in text.segments) for text in timed_texts]
             clips = [self.facts[item.id].digest for item in self.corpus.utterances]
-            self._timed[spec] = heard_apart(artifact, transcriber, clips, texts), said
+            self._timed[spec] = heard_apart(artifact, transcriber, clips, texts), timed_texts
         return self._timed[spec]
 
     def texts(self, candidate: Candidate) -> PairedTexts:
         """Return baseline and candidate transcripts side by side."""
         if candidate not in self._paired:
-            baseline, own = self.transcripts(self.baseline_spec), self.transcripts(self.spec(candidate))
-            self._paired[candidate] = pair_texts(self.corpus, self.normalizer, baseline, own)
+            baseline, quantized = self.transcripts(self.baseline_spec), self.transcripts(self.spec(candidate))
+            self._paired[candidate] = pair_texts(self.corpus, self.normalizer, baseline, quantized)
         return self._paired[candidate]

@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> int:
         is_broken = bool(symptom.fix) and not symptom.is_optional
         broken += is_broken
         mark = "broken" if is_broken else "absent" if symptom.fix else "ok"
-        print(f"{mark:6}  {symptom.name}: {symptom.found}", flush=True)
+        print(f"{mark:6}  {symptom.name}: {symptom.state}", flush=True)
         if symptom.fix:
             print(f"        {symptom.fix}")
     print(f"{broken} broken" if broken else "nothing is broken")
@@ -58,19 +58,19 @@ class Symptom:
     """
 
     name: str
-    found: str
+    state: str
     fix: str = ""
     is_optional: bool = False
 
 
 def examine(kept: Path) -> Iterator[Symptom]:
     """Yield what was found, one after the other; importing the backends takes a while. ``kept`` is the cache."""
-    yield Symptom(name="Python", found=sys.version.split()[0])
+    yield Symptom(name="Python", state=sys.version.split()[0])
     cores, features = machine.cpu_quota(), machine.cpu_features()
-    yield Symptom(name="processor", found=f"{features}; {cores} to be used")
+    yield Symptom(name="processor", state=f"{features}; {cores} to be used")
     hidden = unseen(ProcessorState.read())
     blind = f"the system does not tell of {', '.join(hidden)}" if hidden else "the system tells of all"
-    yield Symptom(name="what disturbs timing", found=blind)
+    yield Symptom(name="what disturbs timing", state=blind)
     yield _cache(kept)
     yield _embedded()
     for name in names():
@@ -83,9 +83,9 @@ def examine(kept: Path) -> Iterator[Symptom]:
         ("hypothesis", "streaming", "test merges of streams"),
     ):
         absent = bool(optional_imports.missing((module,)))
-        found = "not installed" if absent else machine.versions((module,))[module]
+        state = "not installed" if absent else machine.versions((module,))[module]
         fix = f"to {purpose}: {optional_imports.install_line(extra)}" if absent else ""
-        yield Symptom(name=module, found=found, fix=fix, is_optional=absent)
+        yield Symptom(name=module, state=state, fix=fix, is_optional=absent)
 
 
 def _cache(kept: Path) -> Symptom:
@@ -97,9 +97,9 @@ def _cache(kept: Path) -> Symptom:
         free = shutil.disk_usage(place).free
     except OSError as error:
         fix = "make it writable, or name another with --whisperq-cache-dir"
-        return Symptom(name="cache directory", found=f"{kept}: {error.strerror or error}", fix=fix)
+        return Symptom(name="cache directory", state=f"{kept}: {error.strerror or error}", fix=fix)
     fix = "" if free > ROOM else "make room: whisperq cache prune --older-than 30"
-    return Symptom(name="cache directory", found=f"{kept}, {free / 1e9:.1f} GB free", fix=fix)
+    return Symptom(name="cache directory", state=f"{kept}, {free / 1e9:.1f} GB free", fix=fix)
 
 
 def _embedded() -> Symptom:
@@ -111,10 +111,10 @@ def _embedded() -> Symptom:
         rows = [line.split("  ", 1) for line in lines if line.strip()]
         bad = [name for digest, name in rows if sha256(audio / name) != digest]
     except (WhisperqError, OSError, ValueError) as error:
-        return Symptom(name="embedded data", found=str(error), fix=fix)
+        return Symptom(name="embedded data", state=str(error), fix=fix)
     if bad:
-        return Symptom(name="embedded data", found=f"{len(bad)} recordings have changed, first {bad[0]}", fix=fix)
-    return Symptom(name="embedded data", found=f"{len(folders)} models, {len(rows)} files of recordings, as published")
+        return Symptom(name="embedded data", state=f"{len(bad)} recordings have changed, first {bad[0]}", fix=fix)
+    return Symptom(name="embedded data", state=f"{len(folders)} models, {len(rows)} files of recordings, as published")
 
 
 def _backend(name: str) -> Symptom:
@@ -124,19 +124,19 @@ def _backend(name: str) -> Symptom:
         check_installed(backend)
     except MissingDependency as error:
         fix = error.remedy.removeprefix(optional_imports.RUN)
-        return Symptom(name=name, found="not installed", fix=fix, is_optional=True)
+        return Symptom(name=name, state="not installed", fix=fix, is_optional=True)
     except WhisperqError as error:
-        return Symptom(name=name, found=error.what, fix=error.remedy or "mend or uninstall the package that brings it")
-    found = ", ".join(f"{one} {version}" for one, version in machine.versions(backend.distributions).items())
+        return Symptom(name=name, state=error.what, fix=error.remedy or "mend or uninstall the package that brings it")
+    versions = ", ".join(f"{one} {version}" for one, version in machine.versions(backend.distributions).items())
     problem, fix = _unloadable(backend.modules, backend.extra)
     if problem:
         line = (
             f"{optional_imports.RUN}{optional_imports.install_line(backend.extra)}" if backend.extra else "reinstall it"
         )
-        return Symptom(name=name, found=problem, fix=fix.removeprefix(optional_imports.RUN) or line)
+        return Symptom(name=name, state=problem, fix=fix.removeprefix(optional_imports.RUN) or line)
     unfit = backend.falls_back()
     runs = [precision for precision in backend.precisions if precision not in unfit]
-    return Symptom(name=name, found=f"{found}; runs {', '.join(runs)}")
+    return Symptom(name=name, state=f"{versions}; runs {', '.join(runs)}")
 
 
 @cache

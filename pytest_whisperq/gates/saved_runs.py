@@ -135,7 +135,7 @@ def _check(
 ) -> Check:
     import numpy as np
 
-    before, after, (then, candidate) = stored.heard, now.heard, candidates
+    before, after, (then, candidate) = stored.utterances, now.utterances, candidates
     counts = [(before[key].errors[then], after[key].errors[candidate], after[key].length) for key in after]
     drop = bound_drop(
         np.array(counts, np.float64).reshape(-1, 3), [one.cluster for one in after.values()], confidence=confidence

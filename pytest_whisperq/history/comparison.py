@@ -86,9 +86,9 @@ def difference(old: StoredRun, new: StoredRun) -> str:
         return f"the normalizer changed: {old.normalizer}, now {new.normalizer}"
     if old.metric != new.metric:
         return f"what is counted changed: {old.metric}, now {new.metric}"
-    before, after = old.heard, new.heard
+    before, after = old.utterances, new.utterances
     added, gone = after.keys() - before.keys(), before.keys() - after.keys()
-    edited = {key for key in before.keys() & after.keys() if before[key].said != after[key].said}
+    edited = {key for key in before.keys() & after.keys() if before[key].annotation != after[key].annotation}
     parts = [
         f"{len(keys)} {what} ({_few(run[key].id for key in keys)})"
         for keys, what, run in (
@@ -142,14 +142,14 @@ def _changed(old: StoredRun, new: StoredRun, then: str, now: str, confidence: fl
     import numpy as np
 
     baselines = (old.models(BASELINE)[0], new.models(BASELINE)[0])
-    keys = list(new.heard)
-    lengths = [new.heard[key].length for key in keys]
+    keys = list(new.utterances)
+    lengths = [new.utterances[key].length for key in keys]
     tables = [
-        np.array([[run.heard[key].errors[name] for name in names] for key in keys], np.float64)
+        np.array([[run.utterances[key].errors[name] for name in names] for key in keys], np.float64)
         for run, names in ((old, (baselines[0], then)), (new, (baselines[1], now)))
     ]
     change = measure_change(
-        tables[0], tables[1], lengths, [new.heard[key].cluster for key in keys], confidence=confidence
+        tables[0], tables[1], lengths, [new.utterances[key].cluster for key in keys], confidence=confidence
     )
     rates = 100 * np.stack([table.sum(axis=0) for table in tables]) / max(sum(lengths), 1)
     reasons = causes(old.document, new.document, baselines), causes(old.document, new.document, (then, now))
@@ -166,7 +166,7 @@ def _changed(old: StoredRun, new: StoredRun, then: str, now: str, confidence: fl
 def _in_words(change: Change, reasons: tuple[list[str], list[str]]) -> list[str]:
     verbs = {1: "got worse", -1: "got better"}
     nothing = "Nothing on record changed there."
-    changed = [f"What changed there: {'; '.join(found)}." if found else nothing for found in reasons]
+    changed = [f"What changed there: {'; '.join(listed)}." if listed else nothing for listed in reasons]
     base, quantized = moved(change.base), moved(change.quantized)
     lines = []
     if base:

@@ -38,16 +38,16 @@ _SAVE_AGAIN = "save the run again with this version, by --whisperq-save"
 
 
 @dataclass(frozen=True)
-class Heard:
+class StoredUtterance:
     """One utterance of a stored run.
 
-    clip: identity of the sound. said: digest of its row of the corpus. length: of the reference under the run's
+    clip: identity of the sound. annotation: digest of its row of the corpus. length: of the reference under the run's
     normalizer, in words or characters; errors: of each model that heard it, by name.
     """
 
     id: str
     clip: str
-    said: str
+    annotation: str
     cluster: str
     length: int
     errors: Mapping[str, int]
@@ -80,23 +80,23 @@ class StoredRun:
         return tuple(Judgement.from_dict(gate["judgement"]) for gate in self.document["gates"])
 
     @cached_property
-    def heard(self) -> dict[str, Heard]:
+    def utterances(self) -> dict[str, StoredUtterance]:
         """The utterances that count, by their sound; a recording listed several times is numbered."""
-        found: dict[str, Heard] = {}
+        utterances: dict[str, StoredUtterance] = {}
         often: Counter[str] = Counter()
         for row in self.document["utterances"]:
             if row["errors"] is None:  # nobody speaks
                 continue
             often[row["clip"]] += 1
-            found[f"{row['clip']}#{often[row['clip']]}"] = Heard(
+            utterances[f"{row['clip']}#{often[row['clip']]}"] = StoredUtterance(
                 id=row["id"],
                 clip=row["clip"],
-                said=row["said"],
+                annotation=row["said"],
                 cluster=row["cluster"],
                 length=row["length"],
                 errors=row["errors"],
             )
-        return found
+        return utterances
 
     def named(self, role: str) -> list[str]:
         """Return the names of the models in a role."""
@@ -104,10 +104,10 @@ class StoredRun:
 
     def models(self, role: str) -> list[str]:
         """Return the names of those of them that heard the whole corpus."""
-        return [name for name in self.named(role) if all(name in one.errors for one in self.heard.values())]
+        return [name for name in self.named(role) if all(name in one.errors for one in self.utterances.values())]
 
 
-def said_digest(item: Utterance) -> str:
+def annotation_digest(item: Utterance) -> str:
     """Return the identity of what the corpus says about a clip: transcript, language, kind and cluster."""
     row = [item.reference, item.language, item.kind, item.cluster]
     return hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16]
@@ -115,7 +115,7 @@ def said_digest(item: Utterance) -> str:
 
 def corpus_digest(corpus: Corpus, facts: Mapping[str, ClipFacts]) -> str:
     """Return the identity of a corpus: its sounds and what it says about them, in whatever order, files or names."""
-    return rows_digest({"clip": facts[item.id].digest, "said": said_digest(item)} for item in corpus.utterances)
+    return rows_digest({"clip": facts[item.id].digest, "said": annotation_digest(item)} for item in corpus.utterances)
 
 
 def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -148,7 +148,7 @@ def utterance_rows(
             {
                 "id": item.id,
                 "clip": facts[item.id].digest,
-                "said": said_digest(item),
+                "said": annotation_digest(item),
                 "seconds": round(facts[item.id].seconds, 3),
                 "language": item.language,
                 "kind": item.kind,
@@ -172,7 +172,7 @@ def write(document: Mapping[str, Any], path: Path, option: str) -> None:
 def _look_at(run: StoredRun) -> tuple[Any, ...]:
     """Return all of a run that a comparison reads, so that a damaged one is found out before anything is decoded."""
     data = run.document
-    of_models = run.judgements, run.heard, run.models(CANDIDATE)
+    of_models = run.judgements, run.utterances, run.models(CANDIDATE)
     of_machine = data["environment"]["cpu"], data["environment"]["versions"]
     return (
         run.normalizer,
@@ -209,7 +209,7 @@ def read(path: Path, option: str) -> StoredRun:
         raise ConfigError(
             f"{path} is damaged (its utterances are not those of its digest)", where=option, remedy=_SAVE_AGAIN
         )
-    if not run.heard:
+    if not run.utterances:
         raise ConfigError(
             f"{path} holds no utterance with words, so that nothing can be compared with it", where=option
         )

@@ -7,32 +7,32 @@ from typing import Any
 def causes(old: Mapping[str, Any], new: Mapping[str, Any], names: tuple[str, str]) -> list[str]:
     """Return what is on record as different about a model: checkpoint, recipe, what executes, library versions."""
     before, after = old["models"][names[0]], new["models"][names[1]]
-    found = [
+    differences = [
         f"{label} {before[key] or 'unknown'} → {after[key] or 'unknown'}"
         for key, label in (("source", "model"), ("calibration", "calibration"), ("compute_type", "executes"))
         if before[key] != after[key]
     ]
     if names[0] != names[1]:
-        found.insert(0, f"{names[0]} → {names[1]}")
+        differences.insert(0, f"{names[0]} → {names[1]}")
     if before["source"] == after["source"] and before["source_identity"] != after["source_identity"]:
-        found.append(f"another checkpoint under the name {after['source']}")
-    found += _moved_versions(before["versions"], after["versions"])
-    if not found and before["identity"] != after["identity"]:
-        found.append("its weights are others")
+        differences.append(f"another checkpoint under the name {after['source']}")
+    differences += _moved_versions(before["versions"], after["versions"])
+    if not differences and before["identity"] != after["identity"]:
+        differences.append("its weights are others")
     if old["environment"]["cpu"] != new["environment"]["cpu"]:
-        found.append(f"processor {old['environment']['cpu']} → {new['environment']['cpu']}")
-    return found
+        differences.append(f"processor {old['environment']['cpu']} → {new['environment']['cpu']}")
+    return differences
 
 
 def provenance_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return what is on record as different about where two runs were made."""
     before, after = old["environment"], new["environment"]
-    found = [
+    differences = [
         f"{label}: {before[key]} → {after[key]}"
         for key, label in (("python", "Python"), ("platform", "system"), ("cpu", "processor"), ("threads", "threads"))
         if before[key] != after[key]
     ]
-    return found + _moved_versions(before["versions"], after["versions"])
+    return differences + _moved_versions(before["versions"], after["versions"])
 
 
 def _moved_versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

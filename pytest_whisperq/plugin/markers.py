@@ -34,7 +34,7 @@ def gate_markers(item: pytest.Item) -> list[tuple[str, dict[str, Any]]]:
     A nearer marker (parameter, then function, class, module) overrides a farther one of its name keyword by keyword.
     Several of one name at the same place are several gates.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_name: dict[str, list[dict[str, Any]]] = {}
     for marks in _levels(item):
         here: dict[str, list[dict[str, Any]]] = {}
         for mark in marks:
@@ -50,8 +50,8 @@ def gate_markers(item: pytest.Item) -> list[tuple[str, dict[str, Any]]]:
                 gate.check(mark.kwargs, f"{item.nodeid}: {mark.name}")
                 here.setdefault(name, []).append(dict(mark.kwargs))
         for name, farther in here.items():
-            found[name] = [{**farther[0], **nearer} for nearer in found[name]] if name in found else farther
-    return [(name, keywords) for name, gates in found.items() for keywords in gates]
+            by_name[name] = [{**farther[0], **nearer} for nearer in by_name[name]] if name in by_name else farther
+    return [(name, keywords) for name, gates in by_name.items() for keywords in gates]
 
 
 def _levels(item: pytest.Item) -> Iterator[list[pytest.Mark]]:

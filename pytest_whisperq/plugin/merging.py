@@ -83,12 +83,12 @@ def _subject(mark: pytest.Mark, where: str, profile: Path | None) -> "MergeSubje
 def _imported(name: str, where: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     try:
-        found: Callable[..., Any] = getattr(import_module(module), attribute)
+        merger: Callable[..., Any] = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"merger {name!r} cannot be imported ({error})", where=f"{where}: {MERGE_CONTRACT}"
         ) from error
-    return found
+    return merger
 
 
 def _level(level: Any, where: str) -> Any:

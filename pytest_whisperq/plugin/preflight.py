@@ -56,7 +56,7 @@ def refuse_passed_over(config: pytest.Config) -> None:
     named = [(argument, _named(argument, config)) for argument in config.args]
     for argument, path in named:
         for other, folder in named:
-            if folder in path.parents and not (is_new and _is_found(path, folder, config)):
+            if folder in path.parents and not (is_new and _is_collected(path, folder, config)):
                 raise pytest.UsageError(
                     f"{argument} lies in {other}, and pytest collects only one of them when both are named: give each "
                     "a run of its own"
@@ -75,7 +75,7 @@ def _named(argument: str, config: pytest.Config) -> Path:
     return path
 
 
-def _is_found(path: Path, folder: Path, config: pytest.Config) -> bool:
+def _is_collected(path: Path, folder: Path, config: pytest.Config) -> bool:
     """Whether pytest finds a file or folder by itself when it collects a ``folder`` around it."""
     *around, last = path.relative_to(folder).parts
     folders = [*around, last] if path.is_dir() else around
@@ -140,9 +140,9 @@ def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLim
     session = state.session(config)
     alike: dict[tuple[str, ...], list[str]] = {}
     for candidate, asked in limits.items():
-        own = [limit.max_drop for limit in asked if (limit.drop_type, limit.metric) == ("absolute", "wer")]
-        if own:
-            alike.setdefault(tuple(forecast(power_of(session, candidate), own)), []).append(str(candidate))
+        drops = [limit.max_drop for limit in asked if (limit.drop_type, limit.metric) == ("absolute", "wer")]
+        if drops:
+            alike.setdefault(tuple(forecast(power_of(session, candidate), drops)), []).append(str(candidate))
     for lines, names in alike.items():
         of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         for line in lines:

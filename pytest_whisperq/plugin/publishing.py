@@ -45,16 +45,16 @@ class Publishing:
             self._gated.pop(test, None)
             self._broken.pop(test, None)
         outcome = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
-        if found := judgements_of(report):
-            waivers = (covering(state.waivers(self._config), judgement, test) for judgement in found)
+        if judgements := judgements_of(report):
+            waivers = (covering(state.waivers(self._config), judgement, test) for judgement in judgements)
             self._gated[test] = [
                 Gated(
                     test=test, outcome=outcome, judgement=judgement, waived_until=str(waiver.expires) if waiver else ""
                 )
-                for judgement, waiver in zip(found, waivers, strict=True)
+                for judgement, waiver in zip(judgements, waivers, strict=True)
             ]
         candidate = self._candidate(test)
-        if candidate and not report.passed and not self._is_explained(report, found):
+        if candidate and not report.passed and not self._is_explained(report, judgements):
             message = self._message(report)
             self._broken[test] = Broken(test=test, candidate=candidate, outcome=outcome, message=message)
         elif report.when == "call":
@@ -63,8 +63,8 @@ class Publishing:
     def _candidate(self, test: str) -> str:
         """Return the candidate that a test runs for, by its id; "" for one of none. Ids may begin like others."""
         parameters = test.partition("[")[2]
-        found = [one for one in state.gate_config(self._config).candidates if one.id in parameters]
-        return str(max(found, key=lambda one: len(one.id))) if found else ""
+        candidates = [one for one in state.gate_config(self._config).candidates if one.id in parameters]
+        return str(max(candidates, key=lambda one: len(one.id))) if candidates else ""
 
     def _is_explained(self, report: pytest.TestReport, judged: list[Judgement]) -> bool:
         """Whether a test that did not pass did not because of a verdict, and not of an error or of its own body.
@@ -95,7 +95,7 @@ class Publishing:
         is_over = session.exitstatus in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR)
         if hasattr(config, "workerinput") or is_over or config.getoption("collectonly"):
             return
-        gated = [one for found in self._gated.values() for one in found]
+        gated = [one for gates in self._gated.values() for one in gates]
         if not gated and not self._uncollected and all(one.outcome == "skipped" for one in self._broken.values()):
             # Nothing was judged, and nothing broke off: what an earlier run left behind stays.
             self._lines = ["nothing is written or compared: every gate was skipped"] if self._broken else []

@@ -61,9 +61,9 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
     from pytest_whisperq.reporting.overview import overview, overview_table
     from pytest_whisperq.reporting.terminal import dependence, doubt, summary_table
 
-    found = [covering(waivers, judgement, report.nodeid) for report, judgement in judged]
+    excuses = [covering(waivers, judgement, report.nodeid) for report, judgement in judged]
     tests = [report.location[2].partition("[")[0] for report, _ in judged]
-    until = [str(waiver.expires) if waiver else "" for waiver in found]
+    until = [str(waiver.expires) if waiver else "" for waiver in excuses]
     width, colour = reporter._tw.fullwidth, reporter._tw.hasmarkup  # what pytest itself renders with
     reporter.section("whisperq gates")
     is_quiet = reporter.verbosity < 0
@@ -77,13 +77,13 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
         key=lambda one: (not one.normalizer, -one.words),
     )
     for first in compared[:1]:
-        heard = f"; corpus {first.corpus}, {first.counted}; {first.normalizer}" if first.normalizer else ""
-        reporter.write_line(f"against {first.baseline}{heard}")
+        basis = f"; corpus {first.corpus}, {first.counted}; {first.normalizer}" if first.normalizer else ""
+        reporter.write_line(f"against {first.baseline}{basis}")
     # Lines of the summary and not Python warnings: they come from xdist's workers too, and -W error fails no test.
     named = ((f"{one.gate} gate of {one.candidate}", dependence(one)) for one in judgements)
-    for line in dict.fromkeys(f"warning: {gate}: {found}" for gate, found in named if found):
+    for line in dict.fromkeys(f"warning: {gate}: {note}" for gate, note in named if note):
         reporter.write_line(line, yellow=True)
-    for (report, judgement), waiver in zip(judged, found, strict=True):
+    for (report, judgement), waiver in zip(judged, excuses, strict=True):
         is_skipped = report.skipped and not hasattr(report, "wasxfail")
         if is_skipped and judgement.checks and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
             reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
@@ -97,12 +97,12 @@ def is_repeated(report: pytest.TestReport) -> bool:
 def judgements_of(report: pytest.TestReport) -> "list[Judgement]":
     """Return what the gates of a test judged, from its report; empty for setup, teardown, and what is made again."""
     is_judged = report.when == "call" and not is_repeated(report)
-    found = [value for key, value in report.user_properties if key == PROPERTY] if is_judged else []
-    if not found:
+    values = [value for key, value in report.user_properties if key == PROPERTY] if is_judged else []
+    if not values:
         return []
     from pytest_whisperq.judging.verdict import Judgement
 
-    return [Judgement.from_dict(json.loads(str(value))) for value in found]
+    return [Judgement.from_dict(json.loads(str(value))) for value in values]
 
 
 def _judged(reporter: pytest.TerminalReporter) -> "list[tuple[pytest.TestReport, Judgement]]":

@@ -83,10 +83,10 @@ def waivers(config: pytest.Config) -> tuple[Waiver, ...]:
     if _WAIVERS not in config.stash:
         path = gate_config(config).waivers
         try:
-            found = read_waivers(path, set(registry.names())) if path else ()
+            entries = read_waivers(path, set(registry.names())) if path else ()
         except WhisperqError as error:
             raise pytest.UsageError(without_tokens(str(error))) from error
-        config.stash[_WAIVERS] = () if config.getoption("runxfail", False) else found
+        config.stash[_WAIVERS] = () if config.getoption("runxfail", False) else entries
     return config.stash[_WAIVERS]
 
 

@@ -60,11 +60,11 @@ class WaiverCheck:
     @pytest.hookimpl(trylast=True)  # below the table of the judgements
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Name every waiver: what it excused, or what is wrong with it."""
-        found = self._settlement
-        if found is None:
+        settlement = self._settlement
+        if settlement is None:
             return
-        terminalreporter.section("whisperq waivers", red=bool(found.errors), yellow=not found.errors)
-        for line in (*found.used, *found.idle):
+        terminalreporter.section("whisperq waivers", red=bool(settlement.errors), yellow=not settlement.errors)
+        for line in (*settlement.used, *settlement.idle):
             terminalreporter.write_line(line)
-        for line in found.errors:
+        for line in settlement.errors:
             terminalreporter.write_line(f"ERROR {line}", red=True)

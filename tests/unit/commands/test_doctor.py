@@ -60,7 +60,7 @@ def test_a_backend_that_does_not_load_is_broken_and_the_reason_is_said(
 def test_a_cache_that_cannot_be_written_or_is_full_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     symptom = found(tmp_path / "file")["cache directory"]
-    assert "Not a directory" in symptom.found
+    assert "Not a directory" in symptom.state
     assert "--whisperq-cache-dir" in symptom.fix
     monkeypatch.setattr(doctor, "ROOM", 10**18)
     assert "cache prune" in found(tmp_path)["cache directory"].fix
@@ -71,7 +71,7 @@ def test_a_cache_in_a_folder_that_is_closed_is_broken(tmp_path: Path, monkeypatc
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "exists", closed)  # as it does up to Python 3.13 below a folder of somebody else
-    assert "Permission denied" in found(tmp_path / "cache")["cache directory"].found
+    assert "Permission denied" in found(tmp_path / "cache")["cache directory"].state
 
 
 def test_embedded_recordings_that_changed_are_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,5 +80,5 @@ def test_embedded_recordings_that_changed_are_broken(tmp_path: Path, monkeypatch
     (audio / "SHA256SUMS").write_text(f"{'0' * 64}  evaluation/metadata.csv\n")
     monkeypatch.setattr(package_data, "corpus_directory", lambda: audio / "evaluation")
     symptom = found(tmp_path)["embedded data"]
-    assert symptom.found == "1 recordings have changed, first evaluation/metadata.csv"
+    assert symptom.state == "1 recordings have changed, first evaluation/metadata.csv"
     assert "reinstall" in symptom.fix

@@ -148,7 +148,7 @@ def test_what_counts_in_one_run_only_is_named_though_the_digests_are_the_same(ma
 
 def test_a_recording_that_is_listed_twice_is_two_rows(make_stored: MakeStored) -> None:
     run = make_stored("a.json", {"base": [0, 1], "int8": [1, 2]}, ids=["x", "x"])
-    assert [one.errors for one in run.heard.values()] == [{"base": 0, "int8": 1}, {"base": 1, "int8": 2}]
+    assert [one.errors for one in run.utterances.values()] == [{"base": 0, "int8": 1}, {"base": 1, "int8": 2}]
 
 
 def speed(value: float) -> dict[str, object]:
