@@ -51,21 +51,21 @@ def _root(options: argparse.Namespace) -> Path:
 
 def _list(options: argparse.Namespace) -> int:
     root = _root(options)
-    found = list(cache.entries(root))
-    for entry in found:
+    entries = list(cache.entries(root))
+    for entry in entries:
         print(_line(entry))
-    print(f"{len(found)} entries, {sum(entry.size for entry in found) / _MEGABYTE:.1f} MB in {root}")
+    print(f"{len(entries)} entries, {sum(entry.size for entry in entries) / _MEGABYTE:.1f} MB in {root}")
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
     root = _root(options)
-    found = list(cache.entries(root, verify=True))
-    bad = [entry for entry in found if entry.problem]
+    entries = list(cache.entries(root, verify=True))
+    bad = [entry for entry in entries if entry.problem]
     for entry in bad:
         print(_line(entry))
     advice = "; run: whisperq cache prune" if bad else ""
-    print(f"{len(found) - len(bad)} of {len(found)} entries in {root} are sound and usable{advice}")
+    print(f"{len(entries) - len(bad)} of {len(entries)} entries in {root} are sound and usable{advice}")
     return 1 if any(entry.problem.startswith("damaged") for entry in bad) else 0
 
 

@@ -71,9 +71,7 @@ def compare(
     session = Session(resolve({**options, "whisperq_candidate": MODEL}), progress)
     transcriber: Any = session.decoder.load(session.baseline.artifact)
     ways: dict[str, Callable[..., str]] = {
-        "chunked": lambda *heard: transcriber.transcribe_long(
-            *heard, chunk_seconds=chunk_seconds, batch_size=batch_size
-        ),
+        "chunked": lambda *clip: transcriber.transcribe_long(*clip, chunk_seconds=chunk_seconds, batch_size=batch_size),
         "sequential": transcriber.transcribe_sequential,
     }
     metric = session.config.metric or choose_metric(session.long_form)
@@ -81,7 +79,7 @@ def compare(
     for number, recording in enumerate(recordings):
         progress("decoding both ways", number, len(recordings))
         samples = audio.load(recording.audio)
-        said, took = {}, {}
+        texts, took = {}, {}
         for mode in MODES if number % 2 else reversed(MODES):
             with _whisper.quiet_libraries():
                 if not number:
@@ -89,37 +87,37 @@ def compare(
                 begun = time.perf_counter()
                 text = ways[mode](samples, recording.language)
                 took[mode] = time.perf_counter() - begun
-                said[mode] = session.long_normalizer(text, recording.language)
+                texts[mode] = session.long_normalizer(text, recording.language)
         reference = session.long_normalizer(
             " ".join(item.reference for item in recording.utterances), recording.language
         )
         if metric == "cer" and not recording.utterances[0].is_spaced:
-            reference, said = without_spaces(reference), {mode: without_spaces(text) for mode, text in said.items()}
+            reference, texts = without_spaces(reference), {mode: without_spaces(text) for mode, text in texts.items()}
         yield Comparison(
             recording=recording.audio.label,
             duration=len(samples) / audio.SAMPLE_RATE,
             metric=metric,
             counts=(
-                count_errors(reference, said["chunked"], metric),
-                count_errors(reference, said["sequential"], metric),
+                count_errors(reference, texts["chunked"], metric),
+                count_errors(reference, texts["sequential"], metric),
             ),
             seconds=(took["chunked"], took["sequential"]),
-            apart=count_errors(said["chunked"], said["sequential"], metric),
+            apart=count_errors(texts["chunked"], texts["sequential"], metric),
         )
 
 
-def report(found: Sequence[Comparison], write: Callable[[str], object]) -> None:
+def report(comparisons: Sequence[Comparison], write: Callable[[str], object]) -> None:
     """Write the comparisons as a table, and what they come to together."""
-    width = max(len("recording"), *(len(one.recording) for one in found))
-    write(f"{'recording':{width}}  seconds  mode        {found[0].metric.upper()}, %    RTFx")
-    for one in found:
+    width = max(len("recording"), *(len(one.recording) for one in comparisons))
+    write(f"{'recording':{width}}  seconds  mode        {comparisons[0].metric.upper()}, %    RTFx")
+    for one in comparisons:
         for mode, count, seconds in zip(MODES, one.counts, one.seconds, strict=True):
             rate = 100 * (error_rate([count]) or 0.0)
             write(
                 f"{one.recording:{width}}  {one.duration:7.1f}  {mode:10}  {rate:6.2f}  {one.duration / seconds:6.1f}"
             )
-    chunked, sequential = (sum(one.seconds[mode] for one in found) for mode in (0, 1))
-    apart, units = error_rate([one.apart for one in found]), COUNTED[found[0].metric]
+    chunked, sequential = (sum(one.seconds[mode] for one in comparisons) for mode in (0, 1))
+    apart, units = error_rate([one.apart for one in comparisons]), COUNTED[comparisons[0].metric]
     differ = (
         "have nothing to compare" if apart is None else f"differ in {100 * apart:.2f} % of the chunked text's {units}"
     )

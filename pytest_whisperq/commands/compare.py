@@ -45,9 +45,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.html:
         writable(options.html, "--html", "comparison.html")
     old, new = read_all([options.old, options.new], "compare")
-    found = compare(old, new, pairs=dict(options.pair), confidence=options.confidence)
-    print(comparison_text(found))
+    comparison = compare(old, new, pairs=dict(options.pair), confidence=options.confidence)
+    print(comparison_text(comparison))
     if options.html:
-        replace_text(options.html, render({**new.document, "compared": [found.to_dict()]}), "--html")
+        replace_text(options.html, render({**new.document, "compared": [comparison.to_dict()]}), "--html")
         print(f"written to {options.html}")
-    return 2 if found.refused else 0
+    return 2 if comparison.refused else 0

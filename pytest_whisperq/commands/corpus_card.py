@@ -95,4 +95,4 @@ def _by(column: str, corpus: Corpus, facts: dict[str, ClipFacts]) -> list[tuple[
     for item in corpus.utterances:
         seconds.setdefault(dict(item.slices).get(column, ""), []).append(facts[item.id].seconds)
     ranked = sorted(seconds.items(), key=lambda row: (-len(row[1]), row[0]))
-    return [(value or "(none)", f"{len(own)}", f"{sum(own) / 60:.1f}") for value, own in ranked]
+    return [(value or "(none)", f"{len(durations)}", f"{sum(durations) / 60:.1f}") for value, durations in ranked]

@@ -56,11 +56,11 @@ def register(actions: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     config = resolve({**given(options, _OPTIONS), "whisperq_corpus": options.corpus})
-    found = lint(config, _count if sys.stderr.isatty() else silent)
-    for finding in found:
+    findings = lint(config, _count if sys.stderr.isatty() else silent)
+    for finding in findings:
         print(finding)
-    print(f"{len(found)} finding{'' if len(found) == 1 else 's'} in {options.corpus}")
-    return 1 if found else 0
+    print(f"{len(findings)} finding{'' if len(findings) == 1 else 's'} in {options.corpus}")
+    return 1 if findings else 0
 
 
 def _count(done: int, total: int) -> None:
@@ -94,33 +94,35 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
 
     Rows of a manifest are looked at one by one; a table that cannot be read at all is one finding. No model is loaded.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
 
     def note(error: CorpusError) -> None:
-        found.append(Finding(where="", message=str(error)))
+        findings.append(Finding(where="", message=str(error)))
 
     try:
         corpus = load_corpus(config.corpus, on_error=note)
     except CorpusError as error:
-        if not (found and error.what.startswith(NO_UTTERANCE)):  # that none is left follows from the findings
+        if not (findings and error.what.startswith(NO_UTTERANCE)):  # that none is left follows from the findings
             note(error)
-        return found
+        return findings
     sounds: list[_Sound] = []
     normalizer = normalizers.get(normalizers.choose(config.normalizer, corpus))
     for done, item in enumerate(corpus.utterances, start=1):
-        found += [Finding(where=item.where, message=f"{item.id}: {text}") for text in _text_problems(item, normalizer)]
+        findings += [
+            Finding(where=item.where, message=f"{item.id}: {text}") for text in _text_problems(item, normalizer)
+        ]
         try:
             samples = audio.load(item.audio)
         except CorpusError as error:
-            found.append(Finding(where=item.where, message=str(error)))
+            findings.append(Finding(where=item.where, message=str(error)))
             continue
-        found += [Finding(where=item.where, message=f"{item.id} {problem}") for problem in _problems(item, samples)]
+        findings += [Finding(where=item.where, message=f"{item.id} {problem}") for problem in _problems(item, samples)]
         sounds.append(_Sound(item, audio.pcm_digest(samples), fingerprint(samples)))
         progress(done, len(corpus.utterances))
-    found += _copies(sounds)
-    found += _calibrated(sounds, config)
-    found += _too_small(sounds, corpus, normalizer, config)
-    return found
+    findings += _copies(sounds)
+    findings += _calibrated(sounds, config)
+    findings += _too_small(sounds, corpus, normalizer, config)
+    return findings
 
 
 def _text_problems(item: Utterance, normalizer: Normalizer) -> Iterator[str]:
@@ -189,12 +191,12 @@ def _copies(sounds: Sequence[_Sound]) -> Iterator[Finding]:
 def _calibrated(sounds: Sequence[_Sound], config: GateConfig) -> Iterator[Finding]:
     try:
         corpus = load_calibration_set(config.calibration or EMBEDDED)
-        heard = {audio.pcm_digest(audio.load(item.audio)): item for item in corpus.utterances}
+        by_digest = {audio.pcm_digest(audio.load(item.audio)): item for item in corpus.utterances}
     except CorpusError as error:
         yield Finding(where="", message=str(error))
         return
     for sound in sounds:
-        if other := heard.get(sound.digest):
+        if other := by_digest.get(sound.digest):
             message = f"{sound.item.id} is calibrated on too ({other.where}); take it out of one of the two sets"
             yield Finding(where=sound.item.where, message=message)
 

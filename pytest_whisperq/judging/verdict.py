@@ -161,12 +161,12 @@ class Judgement:
 
     def reported(self) -> "Judgement":
         """Return the same without demands: what was checked becomes figures."""
-        own = tuple(
+        figures = tuple(
             Figure(name=check.name, value=check.value, lower=check.lower, upper=check.upper)
             for check in self.checks
             if check.value is not None
         )
-        return replace(self, checks=(), figures=(*own, *self.figures))
+        return replace(self, checks=(), figures=(*figures, *self.figures))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data; `from_dict` reads it back."""

@@ -82,16 +82,16 @@ def read_waivers(path: Path, gates: Collection[str]) -> tuple[Waiver, ...]:
     tables = data.get("waiver", [])
     if not isinstance(tables, list):
         raise ConfigError("write each waiver as a table under [[waiver]], in double brackets", where=str(path))
-    found: list[Waiver] = []
+    waivers: list[Waiver] = []
     for number, table in enumerate(tables, 1):
         waiver = _waiver(f"{path}: waiver {number}", table, gates)
-        for earlier in found:
+        for earlier in waivers:
             if earlier.id == waiver.id and (earlier.test == waiver.test or "" in (earlier.test, waiver.test)):
                 raise ConfigError(
                     f"repeats {earlier.where}", where=waiver.where, remedy="remove one, or give each a test of its own"
                 )
-        found.append(waiver)
-    return tuple(found)
+        waivers.append(waiver)
+    return tuple(waivers)
 
 
 def _waiver(where: str, table: Any, gates: Collection[str]) -> Waiver:

@@ -216,17 +216,17 @@ class Collector:
         baseline, *candidates = self.specs
         spoken = [row for row in rows if row["errors"] is not None]
         values = categories(self.session.corpus.speech)
-        found = []
+        drops = []
         for name in candidates:
             if any(model not in row["errors"] for row in spoken for model in (baseline, name)):
                 continue  # broken beyond doubt before the corpus was through
             parts = [("", "", spoken)]
             for column, several in sorted(values.items()):
                 for value in sorted(several):
-                    own = [row for row in spoken if row["slices"].get(column) == value]
-                    parts.append((column, value, own))
-            found += [self._drop(baseline, name, *part) for part in parts]
-        return found
+                    members = [row for row in spoken if row["slices"].get(column) == value]
+                    parts.append((column, value, members))
+            drops += [self._drop(baseline, name, *part) for part in parts]
+        return drops
 
     def _drop(
         self, baseline: str, name: str, column: str, value: str, rows: Sequence[dict[str, Any]]

@@ -58,8 +58,8 @@ def _is_free(target: Path) -> bool:
 
 def refusal(document: Mapping[str, Any], name: str) -> str:
     """Return why a candidate may not be exported; "" if it passed everything it was asked, accuracy among it."""
-    own = [gate for gate in document["gates"] if gate["judgement"]["candidate"] == name]
-    demanded = [gate for gate in own if gate["verdict"] != REPORTED]
+    gates = [gate for gate in document["gates"] if gate["judgement"]["candidate"] == name]
+    demanded = [gate for gate in gates if gate["verdict"] != REPORTED]
     for gate in demanded:
         if gate["verdict"] != Verdict.PASS.value:
             return f"its {gate['judgement']['gate']} gate ended {gate['verdict']}"

@@ -79,10 +79,10 @@ def utterance_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:
             if document["redacted"]:
                 is_changed = item["texts"][baseline] != item["texts"][name]
             else:
-                said = (item["reference"], item["texts"][baseline], item["texts"][name])
-                own = [normalizer(text, item["language"]) for text in said]
-                is_changed = own[1] != own[2]
-                lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in align(*own)]
+                raw = (item["reference"], item["texts"][baseline], item["texts"][name])
+                normalized = [normalizer(text, item["language"]) for text in raw]
+                is_changed = normalized[1] != normalized[2]
+                lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in align(*normalized)]
                 texts = list(zip(("reference", "baseline", "candidate"), lines, strict=True))
             rows.append(
                 {
@@ -107,22 +107,22 @@ def worst(document: Mapping[str, Any], count: int | None) -> list[str]:
     None: all that the table shows, those first.
     """
     rows = utterance_table({**document, "redacted": True})[:ROWS]  # without texts
-    found: dict[str, list[str]] = {}
+    by_candidate: dict[str, list[str]] = {}
     for row in rows:
-        own = found.setdefault(row["candidate"], [])
-        if count is None or (row["delta"] > 0 and len(own) < count):
-            own.append(row["id"])
-    return list(dict.fromkeys(name for names in found.values() for name in names))
+        ids = by_candidate.setdefault(row["candidate"], [])
+        if count is None or (row["delta"] > 0 and len(ids) < count):
+            ids.append(row["id"])
+    return list(dict.fromkeys(name for names in by_candidate.values() for name in names))
 
 
 def _card(
     name: str, document: Mapping[str, Any], gates: Sequence[tuple[Mapping[str, Any], Judgement]]
 ) -> dict[str, Any]:
-    own = [(gate, judgement) for gate, judgement in gates if judgement.candidate == name]
+    pairs = [(gate, judgement) for gate, judgement in gates if judgement.candidate == name]
     model = document["models"].get(name)
     size = f"{model['size'] / 1e6:.1f} MB" if model and model["size"] is not None else ""
     seconds = f"built in {model['build_seconds']:.1f} s" if size else ""
-    first = next((judgement for _, judgement in own if judgement.compute_type), own[0][1])
+    first = next((judgement for _, judgement in pairs if judgement.compute_type), pairs[0][1])
     return {
         "name": name,
         "executed": first.executed,
@@ -146,7 +146,7 @@ def _card(
                 "figures": [(figure.name, *figure_cells(figure)) for figure in judgement.figures],
                 "notes": judgement.notes,
             }
-            for gate, judgement in own
+            for gate, judgement in pairs
         ],
     }
 
@@ -158,15 +158,15 @@ def _forests(document: Mapping[str, Any], judgements: Sequence[Judgement]) -> li
         for one in judgements
         if one.gate == "accuracy" and one.metric == metric and one.checks and one.checks[0].unit == "points"
     }
-    found = []
+    forests = []
     for name in dict.fromkeys(row["candidate"] for row in document["slices"]):
-        own = [dict(row) for row in document["slices"] if row["candidate"] == name]
+        slices = [dict(row) for row in document["slices"] if row["candidate"] == name]
         check = checks.get(name)
         if check is not None:  # as the gate drew its bounds, by whatever test
-            own[0].update(drop=check.value, lower=check.lower, upper=check.upper)
-        if chart := charts.forest(own, check.limit if check else None):
-            found.append((name, chart))
-    return found
+            slices[0].update(drop=check.value, lower=check.lower, upper=check.upper)
+        if chart := charts.forest(slices, check.limit if check else None):
+            forests.append((name, chart))
+    return forests
 
 
 def _points(
@@ -185,7 +185,7 @@ def _points(
 
 
 def _scatters(judgements: Sequence[Judgement]) -> list[tuple[str, dict[str, Any]]]:
-    found = []
+    scatters = []
     for one in judgements:
         together: dict[str, list[Series]] = {}
         for series in one.series:
@@ -193,8 +193,8 @@ def _scatters(judgements: Sequence[Judgement]) -> list[tuple[str, dict[str, Any]
         for series_of_one in together.values():
             line = 1.0 if one.gate == "speedup" else None
             if chart := charts.scatter(series_of_one, line):
-                found.append((f"{one.candidate}: {one.gate}", chart))
-    return found
+                scatters.append((f"{one.candidate}: {one.gate}", chart))
+    return scatters
 
 
 def _environment(document: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -60,8 +60,8 @@ def compared_lines(one: Mapping[str, Any]) -> list[str]:
     """Return what a comparison found, as lines of a list."""
     lines = [f"- Not compared: {escape(one['refused'])}."] if one["refused"] else []
     for change in one["candidates"]:
-        (base, base_now), (own, own_now) = change["rates"]
-        figures = f"baseline {base:.2f} % → {base_now:.2f} %, candidate {own:.2f} % → {own_now:.2f} %"
+        (base, base_now), (candidate, candidate_now) = change["rates"]
+        figures = f"baseline {base:.2f} % → {base_now:.2f} %, candidate {candidate:.2f} % → {candidate_now:.2f} %"
         lines.append(f"- {escape(change['new'])}: {figures}")
         lines += [f"  - {escape(words)}" for words in change["words"]]
     others = (line for key in ("left_out", "speed", "provenance") for line in one[key])

@@ -33,24 +33,24 @@ def overview(judgements: Sequence[Judgement], waived: Sequence[str] | None = Non
     demanded: dict[str, list[Verdict]] = {}
     excused: set[str] = set()
     for judgement, until in zip(judgements, waived or [""] * len(judgements), strict=True):
-        own = cells.setdefault(judgement.candidate, {})
+        row = cells.setdefault(judgement.candidate, {})
         if judgement.compute_type:
-            own.setdefault("runs", f"{'→ ' if judgement.fell_back else ''}{judgement.compute_type}")
+            row.setdefault("runs", f"{'→ ' if judgement.fell_back else ''}{judgement.compute_type}")
         for heading, text in _measured(judgement):
-            own.setdefault(heading, text)
+            row.setdefault(heading, text)
         if until:
             excused.add(judgement.candidate)
         elif judgement.checks:
             demanded.setdefault(judgement.candidate, []).append(judgement.verdict)
         size = judgement.detail("size")
         if size is not None:
-            own.setdefault("MB", f"{size / 1e6:.1f}")
-    found = dict.fromkeys(heading for own in cells.values() for heading in own)
-    first = [heading for heading in ("runs", "WER, %", "CER, %", "drop", "CER drop") if heading in found]
-    headings = [*first, *(heading for heading in found if heading not in first)]
+            row.setdefault("MB", f"{size / 1e6:.1f}")
+    columns = dict.fromkeys(heading for row in cells.values() for heading in row)
+    first = [heading for heading in ("runs", "WER, %", "CER, %", "drop", "CER drop") if heading in columns]
+    headings = [*first, *(heading for heading in columns if heading not in first)]
     rows = [
-        (name, *(own.get(heading, "") for heading in headings), _verdict(demanded.get(name, []), name in excused))
-        for name, own in cells.items()
+        (name, *(row.get(heading, "") for heading in headings), _verdict(demanded.get(name, []), name in excused))
+        for name, row in cells.items()
     ]
     return Overview(headings=("candidate", *headings, "verdict"), rows=tuple(rows))
 
@@ -61,17 +61,17 @@ def _verdict(demanded: list[Verdict], is_excused: bool) -> str:
 
 
 def _measured(judgement: Judgement) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    cells: list[tuple[str, str]] = []
     if judgement.gate in ("accuracy", "language") and (known := rates(judgement)):
         name, before, after = known
-        found.append((f"{name}, %", f"{before:.2f} → {after:.2f}"))
+        cells.append((f"{name}, %", f"{before:.2f} → {after:.2f}"))
     checks = judgement.checks[:1] if judgement.gate in ("accuracy", "timestamps", "longform") else judgement.checks
     for check in checks:
         prefix = "" if judgement.gate not in ("longform", "streaming") else f"{judgement.gate} "
-        found.append((prefix + check.name, _cell(check)))
+        cells.append((prefix + check.name, _cell(check)))
     if not judgement.checks:
-        found += [(one.name, _times(one)) for one in judgement.figures if one.name.endswith(" speedup")]
-    return found
+        cells += [(one.name, _times(one)) for one in judgement.figures if one.name.endswith(" speedup")]
+    return cells
 
 
 def _cell(check: Check) -> str:

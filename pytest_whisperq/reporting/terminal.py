@@ -63,8 +63,8 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
     if len(judgement.scores) > 1:
         lines.append("  the same transcripts under other normalizers:")
         lines += [f"    {_score(score, judgement)}" for score in judgement.scores[1:]]
-    if found := dependence(judgement):
-        lines.append(f"  {found}")
+    if warning := dependence(judgement):
+        lines.append(f"  {warning}")
     lines += [f"  {figure.name}: {' '.join(filter(None, figure_cells(figure)))}" for figure in judgement.figures]
     lines += [f"  {note}" for note in judgement.notes]
     if outcome.worst:
@@ -81,8 +81,8 @@ def dependence(judgement: Judgement) -> str:
     others = [f"{score.check.verdict.value} under {score.normalizer}" for score in judgement.contradictions]
     if not others:
         return ""
-    own = f"{judgement.verdict.value} under {judgement.normalizer}"
-    return f"the verdict depends on the normalizer: {own}, {', '.join(others)}"
+    verdict = f"{judgement.verdict.value} under {judgement.normalizer}"
+    return f"the verdict depends on the normalizer: {verdict}, {', '.join(others)}"
 
 
 def _score(score: Score, judgement: Judgement) -> str:
@@ -123,15 +123,15 @@ def summary_table(
         by_candidate.setdefault(judgement.candidate, []).append((test, judgement, until))
     missing: dict[str, None] = {}
     for name, named in by_candidate.items():
-        own = [judgement for _, judgement, _ in named]
-        before, bold, after = _heading(own).partition(name)
+        of_candidate = [judgement for _, judgement, _ in named]
+        before, bold, after = _heading(of_candidate).partition(name)
         screen.print(Text.assemble(before, (bold, "bold"), after))
-        for note in dict.fromkeys(note for judgement in own for note in judgement.built):
+        for note in dict.fromkeys(note for judgement in of_candidate for note in judgement.built):
             screen.print(Text(note))
-        table, lost = _table(own, _all_rows(named), screen.width)
+        table, lost = _table(of_candidate, _all_rows(named), screen.width)
         missing |= dict.fromkeys(lost)
         screen.print(table)
-        for judgement in own:
+        for judgement in of_candidate:
             for note in judgement.notes:
                 screen.print(f"{judgement.gate}: {note}")
     if missing:
@@ -141,11 +141,11 @@ def summary_table(
 
 def _all_rows(named: Sequence[tuple[str, Judgement, str]]) -> Iterator[tuple[str, ...]]:
     """Yield the rows of one candidate; a single cell is the name of a test, where one gate is of several."""
-    own = [judgement for _, judgement, _ in named]
-    several = len({judgement.gate for judgement in own}) < len({test for test, _, _ in named})
+    judgements = [judgement for _, judgement, _ in named]
+    several = len({judgement.gate for judgement in judgements}) < len({test for test, _, _ in named})
     previous = ""
-    shown = {check.name for judgement in own for check in judgement.checks}
-    latest = {figure.name: figure for judgement in own for figure in judgement.figures}  # on the most rounds
+    shown = {check.name for judgement in judgements for check in judgement.checks}
+    latest = {figure.name: figure for judgement in judgements for figure in judgement.figures}  # on the most rounds
     for test, judgement, until in named:
         if several and test != previous:
             yield (test,)
@@ -158,14 +158,16 @@ def _all_rows(named: Sequence[tuple[str, Judgement, str]]) -> Iterator[tuple[str
             yield ("waived until", until, "", "", "waived")
 
 
-def _table(own: Sequence[Judgement], found: Iterable[tuple[str, ...]], width: int) -> tuple[Table, list[str]]:
+def _table(judgements: Sequence[Judgement], all_rows: Iterable[tuple[str, ...]], width: int) -> tuple[Table, list[str]]:
     """Return the table of one candidate, and the headings of what there is no room for; bounds stay before limits."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    rows = list(found)
-    levels = {check.confidence for judgement in own for check in judgement.checks if check.confidence is not None}
+    rows = list(all_rows)
+    levels = {
+        check.confidence for judgement in judgements for check in judgement.checks if check.confidence is not None
+    }
     level = f"{100 * levels.pop():g}% bounds" if len(levels) == 1 else "bounds"
     headings = ("measured", "value", level, "limit", "verdict")
     room: tuple[int, ...] = (16, 16, 18, 7, 12)
@@ -206,8 +208,8 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
         )
         for check in judgement.checks
     ]
-    if found := rates(judgement):
-        metric, before, after = found
+    if figures := rates(judgement):
+        metric, before, after = figures
         rows.insert(0, (f"{metric}, %", f"{before:.2f} → {after:.2f}", "", "", ""))
     kept, least = judgement.detail("no_regression"), judgement.detail("no_regression_lower")
     if kept is not None and least is not None:
@@ -219,23 +221,23 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
     return rows
 
 
-def comparison_text(found: Comparison) -> str:
+def comparison_text(comparison: Comparison) -> str:
     """Return what two runs have to say about each other, for a terminal."""
-    lines = [f"{found.old} → {found.new}"]
-    if found.refused:
-        lines.append(f"not compared: {found.refused}")
-    for one in found.candidates:
+    lines = [f"{comparison.old} → {comparison.new}"]
+    if comparison.refused:
+        lines.append(f"not compared: {comparison.refused}")
+    for one in comparison.candidates:
         name = one.new if one.old == one.new else f"{one.new}, then {one.old}"
-        (base, base_now), (own, own_now) = one.rates
+        (base, base_now), (candidate, candidate_now) = one.rates
         lines += [
             name,
             f"  {'':20} {'then':>7}  {'now':>7}   change, points of error rate",
             f"  {'baseline':20} {base:7.2f}  {base_now:7.2f}   {_interval(one.change.base)}",
-            f"  {'candidate':20} {own:7.2f}  {own_now:7.2f}   {_interval(one.change.total)}",
+            f"  {'candidate':20} {candidate:7.2f}  {candidate_now:7.2f}   {_interval(one.change.total)}",
             f"  {'beyond the baseline':20} {'':7}  {'':7}   {_interval(one.change.quantized)}",
             *(f"  {words}" for words in one.words),
         ]
-    return "\n".join([*lines, *found.left_out, *found.speed, *found.provenance])
+    return "\n".join([*lines, *comparison.left_out, *comparison.speed, *comparison.provenance])
 
 
 def _interval(interval: Interval) -> str:

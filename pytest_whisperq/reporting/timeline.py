@@ -37,8 +37,8 @@ def draw(title: str, events: Sequence[Event], path: Path) -> None:
         figure, axes = pyplot.subplots(rows, 1, figsize=(14, 2.2 * rows), squeeze=False, layout="constrained")
         for row, axis in enumerate(axes[:, 0]):
             begun = row * ROW
-            own = [one for one in words if begun <= one.word.start < begun + ROW]
-            for one in own:
+            row_words = [one for one in words if begun <= one.word.start < begun + ROW]
+            for one in row_words:
                 x = (one.word.start + one.word.end) / 2000
                 lags = [(moment - one.word.end) / 1000 for moment in (one.shown, one.committed)]
                 axis.plot([x, x], lags, color="0.7", linewidth=1, zorder=1)
@@ -53,8 +53,8 @@ def draw(title: str, events: Sequence[Event], path: Path) -> None:
                     clip_on=False,
                     transform=axis.get_xaxis_transform(),
                 )
-            axis.scatter(*_points(own, committed=False), s=12, color="tab:orange", label="first shown", zorder=2)
-            axis.scatter(*_points(own, committed=True), s=12, color="tab:blue", label="committed", zorder=3)
+            axis.scatter(*_points(row_words, committed=False), s=12, color="tab:orange", label="first shown", zorder=2)
+            axis.scatter(*_points(row_words, committed=True), s=12, color="tab:blue", label="committed", zorder=3)
             axis.set(xlim=(begun / 1000, (begun + ROW) / 1000), ylim=(lowest, 1.1 * highest), ylabel="s after")
             axis.xaxis.tick_top()
             axis.grid(axis="y", alpha=0.3)

@@ -72,8 +72,9 @@ class Publisher:
             return f"this run ended {self._document['verdict']}"
         for gate in self._document["gates"]:
             if gate["verdict"] not in (Verdict.PASS.value, documents.REPORTED):
-                own = gate["judgement"]
-                return f"{own['gate']}/{own['candidate']} ended {gate['verdict']}, waived until {gate['waived_until']}"
+                judgement = gate["judgement"]
+                name = f"{judgement['gate']}/{judgement['candidate']}"
+                return f"{name} ended {gate['verdict']}, waived until {gate['waived_until']}"
         compared = self._collector.compared(stored)
         has_accuracy = any(one.gate == "accuracy" and one.checks for one in stored.judgements)
         is_enough = "accuracy" in compared or (compared and not has_accuracy)
