@@ -23,7 +23,7 @@ from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.corpus.longform import LongRecording
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 
-_Said = TypeVar("_Said", Hypothesis, TimedText)
+_Decoded = TypeVar("_Decoded", Hypothesis, TimedText)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -73,18 +73,18 @@ class Decoder:
         return self._ask(spec, transcriber.transcribe, batch)
 
     def _ask(
-        self, spec: ModelSpec, hear: Callable[[Sequence[Clip]], list[_Said]], batch: Sequence[Utterance]
-    ) -> list[_Said]:
+        self, spec: ModelSpec, hear: Callable[[Sequence[Clip]], list[_Decoded]], batch: Sequence[Utterance]
+    ) -> list[_Decoded]:
         clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in batch]
         names = ", ".join(item.id for item in batch[:3])
         what = f"{spec} failed on a batch of {len(batch)} clips ({names} …)"
         with decode_errors(what, where=f"{spec} at {batch[0].where}"):
-            found = hear(clips)
-        if not isinstance(found, list) or len(found) != len(batch):
+            hypotheses = hear(clips)
+        if not isinstance(hypotheses, list) or len(hypotheses) != len(batch):
             raise DecodeError(
                 f"{spec} did not answer {len(batch)} clips with as many hypotheses", remedy="its backend is broken"
             )
-        return found
+        return hypotheses
 
     def batches(self, items: Sequence[Utterance]) -> list[Sequence[Utterance]]:
         """Cut a list into the batches that are decoded at once."""
@@ -97,7 +97,7 @@ class Decoder:
         runs = []
         for number in range(times):
             self.progress(f"{spec} decodes again", number, times)
-            runs.append([said for batch in batches for said in self.run(spec, transcriber, batch)])
+            runs.append([hypothesis for batch in batches for hypothesis in self.run(spec, transcriber, batch)])
         self.progress(f"{spec} decodes again", times, times)
         return transcriber.compute_type, runs
 
@@ -112,11 +112,11 @@ class Decoder:
             raise ConfigError(
                 f"{spec.backend} tells no times", where="whisperq_timestamps", remedy="gate another backend with it"
             )
-        said: list[TimedText] = []
+        texts: list[TimedText] = []
         for batch in self.batches(corpus.utterances):
-            said += self._ask(spec, transcriber.transcribe_timed, batch)
-            self.progress(f"{spec} decodes with timestamps", len(said), len(corpus.utterances))
-        return artifact, transcriber, said
+            texts += self._ask(spec, transcriber.transcribe_timed, batch)
+            self.progress(f"{spec} decodes with timestamps", len(texts), len(corpus.utterances))
+        return artifact, transcriber, texts
 
     def hears_long(self, spec: ModelSpec) -> bool:
         """Load a model and return whether it hears more than one window."""

@@ -137,13 +137,13 @@ class TranscriptCache:
         artifact = self._store.built(spec)
         if artifact is None:
             return Known()
-        header, said = _read(self._path(artifact))
-        ids = {item.id: clip for item in corpus.utterances if (clip := _clip_id(item, facts)) in said}
+        header, transcripts = _read(self._path(artifact))
+        ids = {item.id: clip for item in corpus.utterances if (clip := _clip_id(item, facts)) in transcripts}
         return Known(
             compute_type=header.get("compute_type", ""),
             operations=header.get("operations", ""),
-            texts={name: said[clip][0] for name, clip in ids.items()},
-            languages={name: said[clip][1] for name, clip in ids.items()},
+            texts={name: transcripts[clip][0] for name, clip in ids.items()},
+            languages={name: transcripts[clip][1] for name, clip in ids.items()},
         )
 
     def _path(self, artifact: Artifact) -> Path:
@@ -185,9 +185,17 @@ class TranscriptCache:
             names = {item.id: clip for clip, item in todo.items()}
             for batch in self._decoder.batches(list(todo.values())):
                 clips = [names[item.id] for item in batch]
-                for clip, said in zip(clips, self._decoder.run(artifact.spec, transcriber, batch), strict=True):
-                    _write(file, {"clip": clip, "text": said.text, "language": said.language, "tokens": said.tokens})
-                    known[clip] = said.text, said.language
+                for clip, hypothesis in zip(clips, self._decoder.run(artifact.spec, transcriber, batch), strict=True):
+                    _write(
+                        file,
+                        {
+                            "clip": clip,
+                            "text": hypothesis.text,
+                            "language": hypothesis.language,
+                            "tokens": hypothesis.tokens,
+                        },
+                    )
+                    known[clip] = hypothesis.text, hypothesis.language
                 file.flush()
                 done += len(batch)
                 stop = _suffices(wanted, known, enough)

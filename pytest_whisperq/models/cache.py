@@ -58,17 +58,17 @@ def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
 
 def prune(root: Path, *, older_than: float | None = None) -> Iterator[Entry]:
     """Remove, and yield, what this environment cannot use, and what is more than ``older_than`` days old."""
-    for found in entries(root, verify=True):
-        if not _is_due(found, older_than):
+    for entry in entries(root, verify=True):
+        if not _is_due(entry, older_than):
             continue
-        with _unused(root, found.path) as free:
-            entry = _look(root, found.path, verify=True) if free else None  # it may have been built again meanwhile
-            if entry and _is_due(entry, older_than):
+        with _unused(root, entry.path) as free:
+            current = _look(root, entry.path, verify=True) if free else None  # it may have been built again meanwhile
+            if current and _is_due(current, older_than):
                 try:
-                    _remove(entry.path)
+                    _remove(current.path)
                 except OSError as error:
                     raise cache_error(root, error) from error
-                yield entry
+                yield current
 
 
 def _is_due(entry: Entry, older_than: float | None) -> bool:

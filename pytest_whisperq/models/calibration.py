@@ -56,13 +56,14 @@ def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:
     for name, items in clusters.items():
         spoken = [item for item in items if item.is_speech]
         sizes[spoken[0].language or ""][name] = len(spoken)
-    taken, count, heard = list[str](), 0, 0
-    for own in sorted(sizes.values(), key=lambda own: sum(own.values())):  # what one lacks the larger ones make up for
-        heard += sum(own.values())
-        wanted = round(size * heard / len(corpus.speech)) - count
-        chosen = _adding_up(own, wanted, sum(own.values()) // 2)
+    taken, count, total = list[str](), 0, 0
+    # What one lacks the larger ones make up for.
+    for group in sorted(sizes.values(), key=lambda group: sum(group.values())):
+        total += sum(group.values())
+        wanted = round(size * total / len(corpus.speech)) - count
+        chosen = _adding_up(group, wanted, sum(group.values()) // 2)
         taken += chosen
-        count += sum(own[name] for name in chosen)
+        count += sum(group[name] for name in chosen)
     if count < size:
         ask = f" Or ask for {count} of them: --whisperq-calibration-samples={count}." if count else ""
         raise ConfigError(
@@ -82,11 +83,11 @@ def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:
 def _clusters(corpus: Corpus, seed: int) -> dict[str, list[Utterance]]:
     """Return the utterances by cluster, in a seeded order; each without one is its own."""
     by_id = {item.id: item for item in corpus.utterances}
-    found: dict[str, list[Utterance]] = defaultdict(list)
+    clusters: dict[str, list[Utterance]] = defaultdict(list)
     for name in shuffled(corpus, seed):
         item = by_id[name]
-        found[f"cluster {item.cluster}" if item.cluster else f"clip {item.id}"].append(item)
-    return {name: items for name, items in found.items() if any(item.is_speech for item in items)}
+        clusters[f"cluster {item.cluster}" if item.cluster else f"clip {item.id}"].append(item)
+    return {name: items for name, items in clusters.items() if any(item.is_speech for item in items)}
 
 
 def _adding_up(sizes: Mapping[str, int], wanted: int, most: int) -> list[str]:
@@ -162,13 +163,13 @@ def make_calibration(
     ``facts`` are those of the calibration set, ``evaluated`` those of the evaluation corpus.
     """
     refuse_overlap(corpus, facts, evaluated)
-    heard = [(facts[item.id].digest, item.language) for item in corpus.utterances]
-    identity = hashlib.sha256(json.dumps([heard, alphas]).encode()).hexdigest()
+    rows = [(facts[item.id].digest, item.language) for item in corpus.utterances]
+    identity = hashlib.sha256(json.dumps([rows, alphas]).encode()).hexdigest()
 
     def clips() -> list[Clip]:
         return [Clip(samples=audio.load(item.audio), language=item.language) for item in corpus.utterances]
 
     summary = (
-        f"calibrated on {len(heard)} clips of {corpus.name} ({identity[:8]}), SmoothQuant {alphas[0]:g}/{alphas[1]:g}"
+        f"calibrated on {len(rows)} clips of {corpus.name} ({identity[:8]}), SmoothQuant {alphas[0]:g}/{alphas[1]:g}"
     )
     return Calibration(summary=summary, identity=identity, clips=clips, alphas=alphas)

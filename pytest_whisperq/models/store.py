@@ -89,8 +89,8 @@ class ArtifactStore:
         Processes that ask at the same time build once. Raises `BuildError`, `MissingDependency` or `StoreError`.
         """
         key = self.key(spec)
-        if found := self._read(spec, key):
-            return found
+        if artifact := self._read(spec, key):
+            return artifact
         backend = get_backend(spec.backend)
         check_installed(backend)
         of_base = self._base(backend, spec)

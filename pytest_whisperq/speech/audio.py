@@ -122,23 +122,23 @@ def as_flac(samples: "NDArray[np.float32]") -> bytes:
 
 def _whole(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "io.BytesIO | io.BufferedReader":
     """Refuse a WAV that was cut, and return one whose header does not say how long it is as one that does."""
-    found = riff.sound_data(file)
-    if found is None:
+    sound = riff.sound_data(file)
+    if sound is None:
         return file
-    if found.is_cut:
+    if sound.is_cut:
         seconds = [
-            f"{size / found.rate:.2f} s" if found.rate else "sound" for size in (found.holds, found.promises or 0)
+            f"{size / sound.rate:.2f} s" if sound.rate else "sound" for size in (sound.holds, sound.promises or 0)
         ]
         raise CorpusError(
-            f"is cut off: it holds {seconds[0]} ({found.holds:,} bytes) where its header promises "
-            f"{seconds[1]} ({found.promises:,} bytes)",
+            f"is cut off: it holds {seconds[0]} ({sound.holds:,} bytes) where its header promises "
+            f"{seconds[1]} ({sound.promises:,} bytes)",
             where=source.label,
             remedy="copy it again, or remove its line",
         )
-    if found.promises is not None:
+    if sound.promises is not None:
         return file
     try:
-        return io.BytesIO(riff.with_size(file, found))
+        return io.BytesIO(riff.with_size(file, sound))
     except ValueError as error:
         raise CorpusError(
             str(error), where=source.label, remedy="split it, or write it to a file instead of a pipe"

@@ -72,9 +72,9 @@ def get(name: str) -> Normalizer:
     return Normalizer(name=name, version=_version("whisper-normalizer"), apply=apply)
 
 
-def compared(own: Normalizer) -> tuple[Normalizer, ...]:
+def compared(normalizer: Normalizer) -> tuple[Normalizer, ...]:
     """Return the normalizers of `COMPARED` that are not a gate's own."""
-    return tuple(get(name) for name in COMPARED if name != own.name)
+    return tuple(get(name) for name in COMPARED if name != normalizer.name)
 
 
 def _whatever_language(apply: Callable[[str], str]) -> Callable[[str, str | None], str]:

@@ -50,18 +50,18 @@ def sound_data(file: IO[bytes]) -> SoundData | None:
         file.seek(begin)
 
 
-def with_size(file: IO[bytes], found: SoundData) -> bytes:
+def with_size(file: IO[bytes], sound: SoundData) -> bytes:
     """Return the file as RIFF, with the number of bytes that it holds as the size of its sound.
 
     Raises `ValueError` for 4 GiB and more, of which no RIFF can tell.
     """
-    if found.holds >= 2**32:
+    if sound.holds >= 2**32:
         raise ValueError("a WAV of 4 GiB or more has to say how long it is")
     file.seek(0)
     data = bytearray(file.read())
     if data[:4] in _LARGE:
         data[:4] = b"RIFF"
-    data[found.size_at : found.size_at + 4] = struct.pack(_order(bytes(data[:4])) + "I", found.holds)
+    data[sound.size_at : sound.size_at + 4] = struct.pack(_order(bytes(data[:4])) + "I", sound.holds)
     return bytes(data)
 
 

@@ -38,15 +38,15 @@ class Extensions:
     @cached_property
     def installed(self) -> Mapping[str, str]:
         """What installed packages bring, by name; raises `ConfigError` for a name that is taken."""
-        found: dict[str, str] = {}
+        by_name: dict[str, str] = {}
         for entry in metadata.entry_points(group=self._group):
-            if entry.name in (*self.built_in, *found, *self._reserved):
+            if entry.name in (*self.built_in, *by_name, *self._reserved):
                 raise ConfigError(
                     f"the {self.kind} name {entry.name!r} of {entry.value} is taken",
                     remedy="uninstall one of the packages",
                 )
-            found[entry.name] = entry.value
-        return found
+            by_name[entry.name] = entry.value
+        return by_name
 
     def names(self) -> tuple[str, ...]:
         """Return every name there is."""
@@ -59,12 +59,12 @@ class Extensions:
         """
         fresh: dict[str, Any] = {}
         for group in groups:
-            for name, own in group.items():
+            for name, value in group.items():
                 if name in (*self.built_in, *self.installed, *fresh, *self._reserved):
                     raise ConfigError(
                         f"the name {name!r} is taken", where=self._hook, remedy=f"give the {self.kind} another"
                     )
-                fresh[name] = own
+                fresh[name] = value
         before, self._registered = self._registered, fresh
 
         def restore() -> None:

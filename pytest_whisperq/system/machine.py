@@ -34,14 +34,14 @@ def cpu_groups(process: Path = _PROCESS, cgroup: Path = _CGROUP) -> list[Path]:
         lines = [line.split(":", 2) for line in (process / "cgroup").read_text().splitlines()]
     except OSError:
         lines = []
-    found = []
+    folders = []
     for root, controller in ((cgroup, ""), (cgroup / "cpu", "cpu")):
         paths = [path for _, controllers, path in lines if controller in controllers.split(",")]
         parts = [part for part in "".join(paths[:1]).split("/") if part]
         if ".." in parts:  # outside of what this container shows
             parts = []
-        found += [root.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
-    return found
+        folders += [root.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
+    return folders
 
 
 def cpu_quota(process: Path = _PROCESS, cgroup: Path = _CGROUP) -> int:
@@ -69,13 +69,13 @@ def _version(name: str) -> str:
 
 def versions(distributions: tuple[str, ...]) -> dict[str, str]:
     """Return the installed version of each distribution; "absent" where there is none."""
-    found = {}
+    by_name = {}
     for name in distributions:
         try:
-            found[name] = _version(name)
+            by_name[name] = _version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
+            by_name[name] = "absent"
+    return by_name
 
 
 def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo"), settings: Mapping[str, str] = os.environ) -> str:

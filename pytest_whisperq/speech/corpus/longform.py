@@ -53,12 +53,12 @@ def load_long_form(location: str = EMBEDDED) -> Corpus:
 
 def whole(corpus: Corpus) -> list[LongRecording]:
     """Return the files whose spans are the utterances of ``corpus``, in its order."""
-    found = []
+    recordings = []
     for _, group in itertools.groupby(corpus.utterances, key=lambda item: item.audio.label):
         items = tuple(group)
         audio = AudioSource(label=items[0].audio.label, path=items[0].audio.path)
-        found.append(LongRecording(audio=audio, language=items[0].language, utterances=items))
-    return found
+        recordings.append(LongRecording(audio=audio, language=items[0].language, utterances=items))
+    return recordings
 
 
 def _embedded() -> Corpus:
@@ -68,12 +68,12 @@ def _embedded() -> Corpus:
     for line, text in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
         row = json.loads(text)
         for span in row["segments"]:
-            said = {
+            entry = {
                 "file_name": row["file_name"],
                 "text": span["text"],
                 "language": row["language"],
                 "offset": span["start"],
                 "duration": span["end"] - span["start"],
             }
-            items.append(utterance(said, where=f"{listing}:{line}", root=folder.resolve()))
+            items.append(utterance(entry, where=f"{listing}:{line}", root=folder.resolve()))
     return Corpus(name=f"{EMBEDDED} long-form", utterances=tuple(items))

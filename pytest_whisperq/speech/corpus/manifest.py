@@ -64,7 +64,7 @@ def recordings_in(directory: Path, on_error: OnError = refuse) -> list[Path]:
 
     Or, told to ``on_error``, it is left out.
     """
-    found = []
+    paths = []
     for path in sorted(path for path in directory.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES):
         name = str(path.relative_to(directory))
         try:
@@ -72,8 +72,8 @@ def recordings_in(directory: Path, on_error: OnError = refuse) -> list[Path]:
         except UnicodeEncodeError:
             on_error(CorpusError(f"the name {name!a} is not UTF-8", where=str(directory), remedy="rename it"))
         else:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def read_sidecars(directory: Path, on_error: OnError = refuse) -> list[Utterance]:

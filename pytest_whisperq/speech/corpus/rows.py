@@ -24,10 +24,12 @@ def pick(row: Mapping[str, Any], keys: tuple[str, ...], where: str, what: str) -
 
     Raises `CorpusError` for none, or several, and lists them.
     """
-    found = [key for key in keys if key in row]
-    if len(found) == 1 or (found and keys is AUDIO_KEYS):
-        return found[0]
-    problem = f"has no {what}" if not found else f"has several columns that could hold the {what} ({', '.join(found)})"
+    matches = [key for key in keys if key in row]
+    if len(matches) == 1 or (matches and keys is AUDIO_KEYS):
+        return matches[0]
+    problem = (
+        f"has no {what}" if not matches else f"has several columns that could hold the {what} ({', '.join(matches)})"
+    )
     raise CorpusError(problem, where=where, remedy=f"keep exactly one of: {', '.join(keys)}")
 
 
@@ -111,7 +113,7 @@ def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path) -> AudioS
 def _inside(name: str, where: str, root: Path) -> Path:
     try:
         path = (root / name).resolve()
-        found = path.is_file()
+        exists = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, not encodable, a loop of links
         raise CorpusError(
             f"{name[:80]!r} cannot be a file name ({error})", where=where, remedy="correct the path"
@@ -120,7 +122,7 @@ def _inside(name: str, where: str, root: Path) -> Path:
         raise CorpusError(
             f"{name!r} lies outside the corpus folder {root}", where=where, remedy="copy the recording into it"
         )
-    if not found:
+    if not exists:
         raise CorpusError(
             f"the audio file {name!r} does not exist in {root}", where=where, remedy="correct the path or add the file"
         )

@@ -37,11 +37,11 @@ def categories(utterances: Sequence[Utterance], share: float = 0.5) -> dict[str,
     At most ``share`` of the rows may have a value of their own. What is left out is text, names or numbers. One value
     is enough in a column that other rows leave empty, if there are enough of it.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    columns: dict[str, list[str]] = defaultdict(list)
     for item in utterances:
         for column, value in item.slices:
-            found[column].append(value)
-    return {name: set(rows) for name, rows in found.items() if _sorts(rows, len(utterances), share)}
+            columns[column].append(value)
+    return {name: set(rows) for name, rows in columns.items() if _sorts(rows, len(utterances), share)}
 
 
 def _sorts(rows: Sequence[str], count: int, share: float) -> bool:
@@ -63,10 +63,10 @@ def only_categories(corpus: Corpus) -> Corpus:
 
 def _says(value: str, reference: str) -> bool:
     """Whether a value holds a reference, by its letters; one of few has to stand apart: noisy does not say "no"."""
-    own, said = (re.findall(r"[^\W_]+", normalize("NFKD", text.casefold())) for text in (value, reference))
-    letters = "".join(said)
-    inside = letters in "".join(own) if len(letters) > _FEW else f" {' '.join(said)} " in f" {' '.join(own)} "
-    return bool(letters) and (inside or letters == "".join(own))
+    words, target = (re.findall(r"[^\W_]+", normalize("NFKD", text.casefold())) for text in (value, reference))
+    letters = "".join(target)
+    inside = letters in "".join(words) if len(letters) > _FEW else f" {' '.join(target)} " in f" {' '.join(words)} "
+    return bool(letters) and (inside or letters == "".join(words))
 
 
 def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:

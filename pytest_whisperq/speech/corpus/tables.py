@@ -42,23 +42,23 @@ def shards(directory: Path, split: str | None) -> list[Path]:
 
     Raises `CorpusError` where the names of some tell one and those of others none, for these would go unheard.
     """
-    found: dict[str, list[Path]] = {}
+    by_split: dict[str, list[Path]] = {}
     for path in sorted(directory.glob("*.parquet")):
         named = _SHARD.fullmatch(path.stem)
-        found.setdefault((named[1] or named[2]) if named else "", []).append(path)
-    unnamed = found.pop("", [])
-    if not found:
+        by_split.setdefault((named[1] or named[2]) if named else "", []).append(path)
+    unnamed = by_split.pop("", [])
+    if not by_split:
         return [] if split else unnamed
     if unnamed and split is None:
         files = ", ".join(path.name for path in unnamed)
         raise CorpusError(
-            f"of some parquet files the names tell a split ({', '.join(found)}), of others they do not ({files})",
+            f"of some parquet files the names tell a split ({', '.join(by_split)}), of others they do not ({files})",
             where=str(directory),
             remedy=f"rename or move these, or choose a split with {directory}@SPLIT",
         )
-    if split is None and len(found) == 1:
-        return next(iter(found.values()))
-    return found[_chosen(split, list(found), str(directory))]
+    if split is None and len(by_split) == 1:
+        return next(iter(by_split.values()))
+    return by_split[_chosen(split, list(by_split), str(directory))]
 
 
 def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance]:
@@ -123,10 +123,10 @@ def _utterances(rows: Iterable[dict[str, Any]], name: str, root: Path) -> list[U
 
 def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:
     """Number ids that repeat: paths inside tables are remnants of where the data was made, and shards repeat them."""
-    found: dict[str, Utterance] = {}
+    by_id: dict[str, Utterance] = {}
     for position, item in enumerate(utterances):
         name = item.id
-        while name in found:
+        while name in by_id:
             name = f"{name}#{position}"
-        found[name] = item if name == item.id else replace(item, id=name)
-    return list(found.values())
+        by_id[name] = item if name == item.id else replace(item, id=name)
+    return list(by_id.values())
