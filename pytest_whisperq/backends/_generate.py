@@ -23,10 +23,10 @@ def short(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) -> li
 
     features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
     with torch.inference_mode():
-        heard = model.get_encoder()(input_features=features)  # once, for both questions
-        detected = detect_languages(model, front_end, heard, len(clips))
-        languages = [clip.language or own for clip, own in zip(clips, detected, strict=True)]
-        ids = model.generate(encoder_outputs=heard, **generate_options(front_end, languages))
+        encoded = model.get_encoder()(input_features=features)  # once, for both questions
+        detected = detect_languages(model, front_end, encoded, len(clips))
+        languages = [clip.language or language for clip, language in zip(clips, detected, strict=True)]
+        ids = model.generate(encoder_outputs=encoded, **generate_options(front_end, languages))
     return front_end.hypotheses(ids.tolist(), detected)
 
 
@@ -38,24 +38,24 @@ def timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, wo
     with torch.inference_mode():
         languages = [clip.language for clip in clips]
         if None in languages:
-            heard = model.get_encoder()(input_features=features)
-            detected = detect_languages(model, front_end, heard, len(clips))
-            languages = [given or own for given, own in zip(languages, detected, strict=True)]
+            encoded = model.get_encoder()(input_features=features)
+            detected = detect_languages(model, front_end, encoded, len(clips))
+            languages = [given or language for given, language in zip(languages, detected, strict=True)]
         options = generate_options(front_end, languages, timestamps=True)
         if words:  # which would be sought in the padding too
             options["attention_mask"] = torch.from_numpy(front_end.attention_mask(clips))
-        found = model.generate(features, return_segments=True, return_token_timestamps=words, **options)
+        output = model.generate(features, return_segments=True, return_token_timestamps=words, **options)
     return [
         _timed(front_end, segments, language, words=words)
-        for segments, language in zip(found["segments"], languages, strict=True)
+        for segments, language in zip(output["segments"], languages, strict=True)
     ]
 
 
 def _timed(
-    front_end: _whisper.FrontEnd, said: Sequence[Mapping[str, Any]], language: str | None, *, words: bool
+    front_end: _whisper.FrontEnd, decoded: Sequence[Mapping[str, Any]], language: str | None, *, words: bool
 ) -> TimedText:
     segments, timed = [], list[TimedWord]()
-    for item in said:
+    for item in decoded:
         ids, start, end = item["tokens"].tolist(), float(item["start"]), float(item["end"])
         text = front_end.tokenizer.decode(ids, skip_special_tokens=True).strip()
         if not text:
@@ -93,8 +93,8 @@ def chunked(
         chunk_length_s=chunk_seconds,
         batch_size=batch_size,
     )
-    found: dict[str, str] = recognize(samples.copy(), generate_kwargs=options)
-    return found["text"].strip()
+    output: dict[str, str] = recognize(samples.copy(), generate_kwargs=options)
+    return output["text"].strip()
 
 
 def sequential(model: Any, front_end: _whisper.FrontEnd, samples: "NDArray[np.float32]", language: str | None) -> str:
@@ -104,7 +104,7 @@ def sequential(model: Any, front_end: _whisper.FrontEnd, samples: "NDArray[np.fl
     """
     import torch
 
-    heard = front_end.extractor(
+    features = front_end.extractor(
         samples,
         sampling_rate=SAMPLE_RATE,
         return_tensors="pt",
@@ -117,19 +117,19 @@ def sequential(model: Any, front_end: _whisper.FrontEnd, samples: "NDArray[np.fl
         options["language"] = language
     del options["max_new_tokens"]  # of all windows together
     with torch.inference_mode():
-        ids = model.generate(heard.input_features.to(model.dtype), attention_mask=heard.attention_mask, **options)
+        ids = model.generate(features.input_features.to(model.dtype), attention_mask=features.attention_mask, **options)
     text: str = front_end.tokenizer.decode(ids[0].tolist(), skip_special_tokens=True)
     return text.strip()
 
 
-def detect_languages(model: Any, front_end: _whisper.FrontEnd, heard: Any, clips: int) -> list[str | None]:
+def detect_languages(model: Any, front_end: _whisper.FrontEnd, encoded: Any, clips: int) -> list[str | None]:
     """Return the language that anything with transformers' ``detect_language`` hears in each of ``clips`` clips.
 
-    ``heard`` is the encoder's output. An English-only model hears none.
+    ``encoded`` is the encoder's output. An English-only model hears none.
     """
     if not front_end.is_multilingual:
         return [None] * clips
-    return [front_end.language_of(int(token)) for token in model.detect_language(encoder_outputs=heard)]
+    return [front_end.language_of(int(token)) for token in model.detect_language(encoder_outputs=encoded)]
 
 
 class Stages:
@@ -148,12 +148,12 @@ class Stages:
 
         window = torch.from_numpy(features).to(getattr(self._model, "dtype", torch.float32))
         with torch.inference_mode():
-            heard = self._model.get_encoder()(input_features=window)
+            encoded = self._model.get_encoder()(input_features=window)
             # Optimum hands out its own buffer, which the next call overwrites.
-            heard["last_hidden_state"] = heard.last_hidden_state.clone()
-        return heard
+            encoded["last_hidden_state"] = encoded.last_hidden_state.clone()
+        return encoded
 
-    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+    def replay(self, encoded: Any, clip: Clip, tokens: Sequence[int]) -> None:
         """Let ``generate`` say ``tokens``.
 
         Raises `DecodeError` if it said others.
@@ -163,8 +163,8 @@ class Stages:
         options = generate_options(self._front_end, [clip.language])
         options |= {"logits_processor": [_Forced(tokens)], "max_new_tokens": len(tokens)}
         with torch.inference_mode():
-            said = self._model.generate(encoder_outputs=heard, **options)[0].tolist()
-        if said[-len(tokens) :] != list(tokens):
+            ids = self._model.generate(encoder_outputs=encoded, **options)[0].tolist()
+        if ids[-len(tokens) :] != list(tokens):
             raise DecodeError(
                 f"made to say {len(tokens)} tokens, the decoder said others: its backend's replay is broken",
                 remedy="gate another backend",

@@ -31,8 +31,8 @@ def parts(model: Any) -> dict[str, Any]:
     for the others.
     """
     stateful = model.decoder.stateful
-    found = {"encoder": model.encoder, f"{'stateful' if stateful else 'stateless'} decoder": model.decoder}
-    return found if stateful else {**found, "decoder with past": model.decoder_with_past}
+    graphs = {"encoder": model.encoder, f"{'stateful' if stateful else 'stateless'} decoder": model.decoder}
+    return graphs if stateful else {**graphs, "decoder with past": model.decoder_with_past}
 
 
 def read_back(model: Any, pinned: Mapping[str, str]) -> tuple[str, str]:
@@ -43,7 +43,7 @@ def read_back(model: Any, pinned: Mapping[str, str]) -> tuple[str, str]:
     matrices are stored so, and the properties ``pinned``. A part counts as int8 when most of its layers are. Raises
     `DecodeError` where a property is not what it was pinned to.
     """
-    found, shares, held = [], [], dict[str, str]()
+    types, shares, held = [], [], dict[str, str]()
     for name, part in parts(model).items():
         part.compile()
         request = part.request  # optimum keeps the compiled model for the encoder, its request for the decoder
@@ -55,28 +55,28 @@ def read_back(model: Any, pinned: Mapping[str, str]) -> tuple[str, str]:
         arithmetic = _NAMES.get(answer, answer)
         weights, stored = _stored_weights(part.model)
         if 2 * short > len(layers):
-            found.append(f"int8_{arithmetic}")
+            types.append(f"int8_{arithmetic}")
         else:
-            found.append(f"{arithmetic} on {weights} weights" if weights else arithmetic)
+            types.append(f"{arithmetic} on {weights} weights" if weights else arithmetic)
         shares += [f"{name} {short} of {len(layers)} matrix layers in int8", *stored]
         held |= _held(compiled, pinned)
     shares += [f"{name} {value}" for name, value in held.items()]
-    return " + ".join(dict.fromkeys(found)), ", ".join(shares)
+    return " + ".join(dict.fromkeys(types)), ", ".join(shares)
 
 
 def _held(compiled: Any, pinned: Mapping[str, str]) -> dict[str, str]:
     """Return the pinned properties that a compiled model has, as it says them."""
-    found = {}
+    values = {}
     for name in pinned.keys() & set(compiled.get_property("SUPPORTED_PROPERTIES")):
         value = compiled.get_property(name)
-        found[name] = value.to_string() if hasattr(value, "to_string") else str(value)
-        if found[name] != pinned[name]:
+        values[name] = value.to_string() if hasattr(value, "to_string") else str(value)
+        if values[name] != pinned[name]:
             raise DecodeError(
-                f"OpenVINO was told {name}={pinned[name]} and executes {found[name]}: its figures would be "
+                f"OpenVINO was told {name}={pinned[name]} and executes {values[name]}: its figures would be "
                 "those of another model",
                 remedy="install a version of openvino that keeps to it",
             )
-    return dict(sorted(found.items()))
+    return dict(sorted(values.items()))
 
 
 def _multiplies_in_int8(layer: Any) -> bool:

@@ -32,8 +32,8 @@ class Differences:
 
     def beyond(self, most: float) -> dict[str, float]:
         """Return what is off by more than ``most``, or no number, by name."""
-        found = {name: (off / norm) ** 0.5 if norm else off for name, (off, norm) in self._squares.items()}
-        return {name: error for name, error in found.items() if not error <= most}
+        errors = {name: (off / norm) ** 0.5 if norm else off for name, (off, norm) in self._squares.items()}
+        return {name: error for name, error in errors.items() if not error <= most}
 
 
 def compare(original: Any, quantized: Any, samples: Iterable[Mapping[str, Any]]) -> tuple[Differences, Differences]:
@@ -55,7 +55,7 @@ def compare(original: Any, quantized: Any, samples: Iterable[Mapping[str, Any]])
     for sample in samples:
         inputs = {name: value for name, value in sample.items() if name != "nncf_reset_state"}
         told.run(inputs)
-        for layer, value in alone.run({name: told.value(name) for name in alone.heard}):
+        for layer, value in alone.run({name: told.value(name) for name in alone.input_names}):
             layers.add(layer, told.value(layer), value)
         whole.reset_state()
         whole.infer(inputs)
@@ -74,12 +74,12 @@ class _Watched:
 
     def __init__(self, model: Any) -> None:
         watched = model.clone()
-        found = dict(_weighted(watched))
-        self.sources = {layer: operation.input_value(0) for layer, operation in found.items()}
+        layers = dict(_weighted(watched))
+        self.sources = {layer: operation.input_value(0) for layer, operation in layers.items()}
         self.ends = [f"output {port.any_name}" for port in watched.outputs]
         ports = [port.get_node().input_value(0) for port in watched.outputs]
         names = dict(zip(self.ends, ports, strict=True))
-        names |= {layer: _biased(operation) for layer, operation in found.items()}
+        names |= {layer: _biased(operation) for layer, operation in layers.items()}
         names |= {_name(port): port for port in self.sources.values()}
         for port in names.values():
             if port not in ports and port.get_node().get_type_name() != "Parameter":
@@ -98,10 +98,10 @@ class _Watched:
     def value(self, name: str) -> NDArray[np.float32]:
         """Return a tensor of the last run: an output, or what comes out of a layer or of the operation before one."""
         is_given = name in self._inputs
-        found: NDArray[np.float32] = (
+        tensor: NDArray[np.float32] = (
             self._given[self._inputs[name]] if is_given else self._request.get_output_tensor(self._places[name]).data
         )
-        return found
+        return tensor
 
 
 class _Apart:
@@ -121,12 +121,12 @@ class _Apart:
             parameters[name] = openvino.opset13.parameter(port.get_partial_shape(), port.get_element_type())
             for target in port.get_target_inputs():
                 target.replace_source_output(parameters[name].output(0))
-        self.heard = list(parameters)
+        self.input_names = list(parameters)
         self._layers = list(results)
         self._request = _request(openvino.Model(list(results.values()), list(parameters.values()), "layers"))
 
     def run(self, given: Mapping[str, NDArray[np.float32]]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        self._request.infer([given[name] for name in self.heard])
+        self._request.infer([given[name] for name in self.input_names])
         for index, layer in enumerate(self._layers):
             yield layer, self._request.get_output_tensor(index).data
 

@@ -124,10 +124,11 @@ def _samples(
     for clip in calibration.clips():
         features = torch.from_numpy(front_end.features([clip]))
         with torch.inference_mode():
-            heard = model.get_encoder()(input_features=features)
-            languages = [clip.language or _generate.detect_languages(model, front_end, heard, 1)[0]]
-            said = model.generate(encoder_outputs=heard, **_generate.generate_options(front_end, languages))[0].tolist()
-        sound = heard.last_hidden_state.numpy().copy()  # a view that the next call overwrites
+            encoded = model.get_encoder()(input_features=features)
+            languages = [clip.language or _generate.detect_languages(model, front_end, encoded, 1)[0]]
+            options = _generate.generate_options(front_end, languages)
+            tokens = model.generate(encoder_outputs=encoded, **options)[0].tolist()
+        sound = encoded.last_hidden_state.numpy().copy()  # a view that the next call overwrites
         prompt = front_end.prompt(languages[0])
         start = prompt[-1] + 1  # <|0.00|> follows <|notimestamps|>
         end = start + round(len(clip.samples) / SAMPLE_RATE / _whisper.SECONDS_PER_STEP)
@@ -138,6 +139,6 @@ def _samples(
                 "beam_idx": torch.zeros(1, dtype=torch.int32).numpy(),
                 "nncf_reset_state": True,
             }
-            for text in ([*prompt, *said], [*prompt[:-1], start, *said, end])
+            for text in ([*prompt, *tokens], [*prompt[:-1], start, *tokens, end])
         ]
         yield [{"input_features": features.numpy()}], texts

@@ -12,26 +12,26 @@ _LAYERS = ("model.encoder.", "model.decoder.", "encoder.", "decoder.", _TIED)
 """How keys of a Whisper begin; the base class saves them without ``model.``."""
 
 
-def unused(source: Path, found: Mapping[str, Collection[Any]], *, is_tied: bool) -> list[str]:
+def unused(source: Path, loading_info: Mapping[str, Collection[Any]], *, is_tied: bool) -> list[str]:
     """Return, in words, which weights of the checkpoint in ``source`` are no part of a Whisper, and were not used.
 
-    ``found`` is what transformers' ``from_pretrained`` says with ``output_loading_info=True``. Where the last layer
-    ``is_tied`` to the embedding it need not be stored. Raises `BuildError`, naming the keys, where a weight is missing
-    or has another shape than ``config.json`` says, and where one of an encoder or decoder is left over: baseline and
-    candidate would share the random numbers, or the missing layer, and agree.
+    ``loading_info`` is what transformers' ``from_pretrained`` says with ``output_loading_info=True``. Where the last
+    layer ``is_tied`` to the embedding it need not be stored. Raises `BuildError`, naming the keys, where a weight is
+    missing or has another shape than ``config.json`` says, and where one of an encoder or decoder is left over:
+    baseline and candidate would share the random numbers, or the missing layer, and agree.
     """
-    missing = sorted(map(str, found["missing_keys"]))
+    missing = sorted(map(str, loading_info["missing_keys"]))
     if is_tied and _EMBEDDING not in missing and _TIED in missing:
         missing.remove(_TIED)
-    shapes = sorted((str(key), tuple(own), tuple(told)) for key, own, told in found["mismatched_keys"])
-    extra = sorted(map(str, found["unexpected_keys"]))
+    shapes = sorted((str(key), tuple(stored), tuple(told)) for key, stored, told in loading_info["mismatched_keys"])
+    extra = sorted(map(str, loading_info["unexpected_keys"]))
     prefix = _prefix(missing, extra)
     left = [key for key in extra if key.startswith(_LAYERS) or prefix]
     problems = [
         f"{what} ({_listed(keys)})"
         for what, keys in (
             ("some are missing and would be filled with random numbers", missing),
-            ("some have another shape", [f"{key} {own} for {told}" for key, own, told in shapes]),
+            ("some have another shape", [f"{key} {stored} for {told}" for key, stored, told in shapes]),
             ("some have no place in the model", left),
         )
         if keys

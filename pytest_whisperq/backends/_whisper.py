@@ -137,7 +137,7 @@ class FrontEnd:
 
     def segments(self, sequence: Sequence[int]) -> tuple[Segment, ...]:
         """Cut generated ids at their timestamps; a text that none ends lasts to the end of the window."""
-        found: list[Segment] = []
+        segments: list[Segment] = []
         start, ids = 0.0, list[int]()
         for index in (*sequence, self.timestamps.stop - 1):
             if index not in self.timestamps:
@@ -146,9 +146,9 @@ class FrontEnd:
             time = SECONDS_PER_STEP * (index - self.timestamps.start)
             text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
             if text:
-                found.append(Segment(start=start, end=time, text=text))
+                segments.append(Segment(start=start, end=time, text=text))
             start, ids = time, []
-        return tuple(found)
+        return tuple(segments)
 
     def words(
         self, ids: Sequence[int], ends: Sequence[float], start: float, language: str | None
@@ -157,8 +157,8 @@ class FrontEnd:
 
         Spaces part them, or, in a language written without, every character; those of one token share its time evenly.
         """
-        said = [index for index in ids if index < self.tokenizer.eos_token_id]
-        spaced = is_spaced(language, self.tokenizer.decode(said))
+        text_ids = [index for index in ids if index < self.tokenizer.eos_token_id]
+        spaced = is_spaced(language, self.tokenizer.decode(text_ids))
         groups: list[tuple[float, float, list[int]]] = []
         for index, end in zip(ids, ends, strict=True):
             if index < self.tokenizer.eos_token_id:
@@ -177,13 +177,13 @@ class FrontEnd:
     def hypotheses(self, sequences: Sequence[Sequence[int]], detected: Sequence[str | None]) -> list[Hypothesis]:
         """Turn generated ids into text; everything from the first end-of-text on is padding."""
         end = self.tokenizer.eos_token_id
-        found = []
+        hypotheses = []
         for sequence, language in zip(sequences, detected, strict=True):
             ids = [int(index) for index in sequence]
             ids = ids[: ids.index(end)] if end in ids else ids
             text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
-            found.append(Hypothesis(text=text, tokens=tuple(ids), language=language))
-        return found
+            hypotheses.append(Hypothesis(text=text, tokens=tuple(ids), language=language))
+        return hypotheses
 
 
 def generation_config(directory: Path) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class TellsWordTimes(Protocol):
 class Aligns(Protocol):
     """Finds out when the words of a text that is known were said."""
 
-    def align(self, clip: Clip, said: "str | Sequence[int]") -> tuple[TimedWord, ...]:
+    def align(self, clip: Clip, transcript: "str | Sequence[int]") -> tuple[TimedWord, ...]:
         """Return the words of a text, or of token ids, with their times."""
         ...
 
@@ -95,7 +95,7 @@ class Staged(Protocol):
         """Run the encoder over the window. What it returns has to outlive the next call."""
         ...
 
-    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+    def replay(self, encoded: Any, clip: Clip, tokens: Sequence[int]) -> None:
         """Let the decoder say ``tokens``, one after the other, whatever it would say itself; the clip has a language.
 
         A runtime that takes no tokens from outside says as many of its own: a step costs the same for any token.

@@ -95,25 +95,25 @@ def quiet(runtime: Any) -> Iterator[None]:
         runtime.set_log_level(level)
 
 
-def replay(model: Any, heard: Any, prompt: Sequence[int], count: int, silenced: Sequence[int]) -> None:
+def replay(model: Any, encoded: Any, prompt: Sequence[int], count: int, silenced: Sequence[int]) -> None:
     """Let the decoder say ``count`` tokens of its own: CTranslate2 takes none from outside, but a step costs the same.
 
     ``silenced`` are end of text and timestamps, one of which would end the text sooner.
 
     Raises `DecodeError` if it said more or fewer.
     """
-    found = model.generate(
-        heard,
+    results = model.generate(
+        encoded,
         [list(prompt)],
         beam_size=1,
         suppress_tokens=[-1, *silenced],
         # It generates min(max_length // 2, max_length - len(prompt) + 1) tokens.
         max_length=max(2 * count, count + len(prompt) - 1),
     )
-    if len(found[0].sequences_ids[0]) != count:
-        said = len(found[0].sequences_ids[0])
+    if len(results[0].sequences_ids[0]) != count:
+        length = len(results[0].sequences_ids[0])
         raise DecodeError(
-            f"made to say {count} tokens, the decoder said {said}: its backend's replay is broken",
+            f"made to say {count} tokens, the decoder said {length}: its backend's replay is broken",
             remedy="gate another",
         )
 
@@ -144,28 +144,28 @@ class CTranslate2Transcriber:
 
     def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
         """Decode one clip and align what was said with it; see `Transcriber`."""
-        heard = self._encode([clip])
-        (ids,), (detected,) = self._decode(heard, [clip], timestamps=False)
-        return self._align(heard, clip, clip.language or detected, ids)
+        encoded = self._encode([clip])
+        (ids,), (detected,) = self._decode(encoded, [clip], timestamps=False)
+        return self._align(encoded, clip, clip.language or detected, ids)
 
-    def align(self, clip: Clip, said: str | Sequence[int]) -> tuple[TimedWord, ...]:
+    def align(self, clip: Clip, transcript: str | Sequence[int]) -> tuple[TimedWord, ...]:
         """Return when the words of a text, or of tokens, are said in a clip (forced alignment).
 
         Whoever heard them: the runtimes that show no attention get their word times here.
         """
-        ids = self._front_end.spell(said) if isinstance(said, str) else said
-        heard = self._encode([clip])
-        return self._align(heard, clip, clip.language or self._detect(heard, 1)[0], ids)
+        ids = self._front_end.spell(transcript) if isinstance(transcript, str) else transcript
+        encoded = self._encode([clip])
+        return self._align(encoded, clip, clip.language or self._detect(encoded, 1)[0], ids)
 
-    def _align(self, heard: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[TimedWord, ...]:
+    def _align(self, encoded: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[TimedWord, ...]:
         """Follow the alignment heads' attention by dynamic time warping, as openai/whisper does."""
         ids = [index for index in tokens if index < self._front_end.tokenizer.eos_token_id]
         if not ids:
             return ()
         prompt = self._front_end.prompt(language, timestamps=True)  # CTranslate2 adds <|notimestamps|> itself
-        (found,) = self._model.align(heard, prompt, [ids], [self._front_end.frames(clip)])
+        (alignment,) = self._model.align(encoded, prompt, [ids], [self._front_end.frames(clip)])
         begins: dict[int, int] = {}
-        for token, frame in found.alignments:
+        for token, frame in alignment.alignments:
             begins.setdefault(token, frame)
         times = [_whisper.SECONDS_PER_STEP * begins[number] for number in range(len(ids) + 1)]
         return self._front_end.words(ids, times[1:], times[0], language)
@@ -178,9 +178,9 @@ class CTranslate2Transcriber:
         """Run the encoder; see `Staged`."""
         return self._model.encode(self._runtime.StorageView.from_array(features))
 
-    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+    def replay(self, encoded: Any, clip: Clip, tokens: Sequence[int]) -> None:
         """Run the decoder; see `Staged`."""
-        replay(self._model, heard, self._front_end.prompt(clip.language), len(tokens), self._front_end.silenced)
+        replay(self._model, encoded, self._front_end.prompt(clip.language), len(tokens), self._front_end.silenced)
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
         """Encode clip by clip, to be decoded together: in a batch, out of the caches, it takes 1.6 times as long."""
@@ -199,7 +199,7 @@ class CTranslate2Transcriber:
         they are wanted.
         """
         detected = self._detect(encoded, len(clips))
-        languages = [clip.language or own for clip, own in zip(clips, detected, strict=True)]
+        languages = [clip.language or language for clip, language in zip(clips, detected, strict=True)]
         results = self._model.generate(
             encoded,
             [self._front_end.prompt(language, timestamps=timestamps) for language in languages],

@@ -121,18 +121,18 @@ class FasterWhisperTranscriber:
 
         Twice: asked for words, faster-whisper moves the segments to where it finds them.
         """
-        found = []
+        texts = []
         for clip in clips:
             plain = self.long_audio(clip.samples, clip.language)
             worded = self.long_audio(clip.samples, clip.language or plain.language, word_timestamps=True)
             words = tuple(word for segment in worded.segments for word in segment.words)
-            found.append(TimedText(segments=plain.segments, words=words))
-        return found
+            texts.append(TimedText(segments=plain.segments, words=words))
+        return texts
 
     def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
         """Decode one clip, words with their times; see `Transcriber`."""
-        found = self.long_audio(clip.samples, clip.language, word_timestamps=True)
-        return tuple(word for segment in found.segments for word in segment.words)
+        hypothesis = self.long_audio(clip.samples, clip.language, word_timestamps=True)
+        return tuple(word for segment in hypothesis.segments for word in segment.words)
 
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length window by window, as faster-whisper moves on by timestamps."""
@@ -154,11 +154,11 @@ class FasterWhisperTranscriber:
         """Run the encoder; see `Staged`."""
         return self._model.encode(features)
 
-    def replay(self, heard: Any, clip: Clip, tokens: Sequence[int]) -> None:
+    def replay(self, encoded: Any, clip: Clip, tokens: Sequence[int]) -> None:
         """Run the decoder; see `Staged`."""
         end = self._model.hf_tokenizer.token_to_id("<|endoftext|>")
         prompt = self._prompts.prompt(clip.language)
-        replay(self._model.model, heard, prompt, len(tokens), [end, *self._timestamps])
+        replay(self._model.model, encoded, prompt, len(tokens), [end, *self._timestamps])
 
     def long_audio(
         self,
@@ -188,8 +188,8 @@ class FasterWhisperTranscriber:
             else:
                 pipeline = self._library.BatchedInferencePipeline(model=self._model)
                 segments, info = pipeline.transcribe(samples, vad_filter=True, batch_size=batch_size, **options)
-            heard = list(segments)
-        found = tuple(
+            decoded = list(segments)
+        timed_segments = tuple(
             Segment(
                 start=segment.start,
                 end=segment.end,
@@ -198,9 +198,9 @@ class FasterWhisperTranscriber:
                     TimedWord(start=float(w.start), end=float(w.end), text=w.word.strip()) for w in segment.words or ()
                 ),
             )
-            for segment in heard
+            for segment in decoded
         )
-        return LongHypothesis(segments=found, language=info.language, probability=info.language_probability)
+        return LongHypothesis(segments=timed_segments, language=info.language, probability=info.language_probability)
 
     @property
     def _repeatable(self) -> dict[str, Any]:
@@ -234,15 +234,15 @@ class FasterWhisperTranscriber:
         """Decode one clip as its ``transcribe`` does, which would encode it once more to detect the language."""
         model = self._model
         features = model.feature_extractor(clip.samples)
-        heard = model.encode(self._padded(features[..., :-1]))  # the last frame is none of the clip's
-        detected = model.model.detect_language(heard)[0][0][0].strip("<|>") if model.model.is_multilingual else None
+        encoded = model.encode(self._padded(features[..., :-1]))  # the last frame is none of the clip's
+        detected = model.model.detect_language(encoded)[0][0][0].strip("<|>") if model.model.is_multilingual else None
         tokenizer = self._library.tokenizer.Tokenizer(
             model.hf_tokenizer,
             model.model.is_multilingual,
             task="transcribe",
             language=(clip.language or detected) if detected else "en",
         )
-        found = list(model.generate_segments(features, tokenizer, replace(self._options), False, heard))
-        text = " ".join(segment.text.strip() for segment in found)
-        tokens = tuple(token for segment in found for token in segment.tokens)
+        segments = list(model.generate_segments(features, tokenizer, replace(self._options), False, encoded))
+        text = " ".join(segment.text.strip() for segment in segments)
+        tokens = tuple(token for segment in segments for token in segment.tokens)
         return Hypothesis(text=text.strip(), tokens=tokens, language=detected)

@@ -60,8 +60,8 @@ def in_file(name: str, source: Path, module: str, qualified: str) -> "Backend":
 
     By the name of its ``module``, where that is the file's here too: it may be a part of a package.
     """
-    found: type[Backend] = attrgetter(qualified)(import_module(module) if _is_at(module, source) else _alone(source))
-    return _checked(name, found)
+    factory: type[Backend] = attrgetter(qualified)(import_module(module) if _is_at(module, source) else _alone(source))
+    return _checked(name, factory)
 
 
 def _is_at(module: str, source: Path) -> bool:
@@ -85,12 +85,12 @@ def _alone(source: Path) -> ModuleType:
 
 def source_of(backend: "Backend") -> Path:
     """Return the file that a backend's class is written in."""
-    own = type(backend)
+    cls = type(backend)
     # By its functions, if it has any: of several conftest.py only the last is known by the module's name. What
     # decorates a function may be written elsewhere.
-    functions = (inspect.unwrap(value) for value in vars(own).values() if inspect.isfunction(value))
-    files = (inspect.getfile(one) for one in functions if one.__qualname__.startswith(f"{own.__qualname__}."))
-    return Path(next((file for file in files if not file.startswith("<")), "") or inspect.getfile(own))
+    functions = (inspect.unwrap(value) for value in vars(cls).values() if inspect.isfunction(value))
+    files = (inspect.getfile(one) for one in functions if one.__qualname__.startswith(f"{cls.__qualname__}."))
+    return Path(next((file for file in files if not file.startswith("<")), "") or inspect.getfile(cls))
 
 
 def code_digest(backend: "Backend") -> str:

@@ -65,18 +65,18 @@ class ScriptedTranscriber:
 
         Raises `DecodeError` for a clip that the script does not know, and where its text is null.
         """
-        found = []
+        hypotheses = []
         for clip in clips:
-            said = self._texts.get(pcm_digest(clip.samples))
-            if said is None:
+            entry = self._texts.get(pcm_digest(clip.samples))
+            if entry is None:
                 raise DecodeError(
                     "the script has no text for this clip", remedy="add its audio digest to scripted.json"
                 )
-            text, language = (said, clip.language) if isinstance(said, str) else said
+            text, language = (entry, clip.language) if isinstance(entry, str) else entry
             tokens = tuple(range(len(text.split())))
-            found.append(Hypothesis(text=text, tokens=tokens, language=language))
+            hypotheses.append(Hypothesis(text=text, tokens=tokens, language=language))
             self.replay(self.encode(clip), clip, tokens)
-        return found
+        return hypotheses
 
     def prepare(self, clip: Clip) -> Clip:
         """Return the clip; see `Staged`."""
@@ -87,7 +87,7 @@ class ScriptedTranscriber:
         self._take(self._seconds.get("encoder", 0.0))
         return features
 
-    def replay(self, heard: Clip, clip: Clip, tokens: Sequence[int]) -> None:
+    def replay(self, encoded: Clip, clip: Clip, tokens: Sequence[int]) -> None:
         """Take the time of a decoder; see `Staged`."""
         self._take(len(tokens) * self._seconds.get("token", 0.0))
 
@@ -109,5 +109,5 @@ def _timed(script: str) -> TimedText:
         words.append(TimedWord(start=start, end=start + 0.5, text=text))
     if not words:
         return TimedText(segments=())
-    said = " ".join(word.text for word in words)
-    return TimedText(segments=(Segment(start=words[0].start, end=words[-1].end, text=said),), words=tuple(words))
+    transcript = " ".join(word.text for word in words)
+    return TimedText(segments=(Segment(start=words[0].start, end=words[-1].end, text=transcript),), words=tuple(words))

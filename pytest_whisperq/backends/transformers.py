@@ -59,7 +59,7 @@ class TransformersBackend(Backend):
         import torch
 
         dtype = torch.float32 if precision == _DYNAMIC else getattr(torch, precision)
-        model, found = _model_class().from_pretrained(
+        model, loading_info = _model_class().from_pretrained(
             source,
             dtype=dtype,
             use_safetensors=True,
@@ -71,7 +71,7 @@ class TransformersBackend(Backend):
             raise BuildError(
                 f"{source} is a {model.config.model_type!r} checkpoint", remedy="only Whisper models can be gated"
             )
-        notes = _weights.unused(source, found, is_tied=bool(model.config.tie_word_embeddings))
+        notes = _weights.unused(source, loading_info, is_tied=bool(model.config.tie_word_embeddings))
         if precision == _DYNAMIC:
             model.config.save_pretrained(directory)
             model.generation_config.save_pretrained(directory)
@@ -167,9 +167,9 @@ def _compute_type(model: Any) -> str:
 
 def _check_generation(source: Path, directory: Path) -> None:
     """Refuse a checkpoint that does not say how to prompt it: every runtime would guess differently."""
-    found = json.loads((directory / "generation_config.json").read_text(encoding="utf-8"))
-    multilingual = found.get("is_multilingual")
-    if multilingual is None or (multilingual and not (found.get("lang_to_id") and found.get("task_to_id"))):
+    config = json.loads((directory / "generation_config.json").read_text(encoding="utf-8"))
+    multilingual = config.get("is_multilingual")
+    if multilingual is None or (multilingual and not (config.get("lang_to_id") and config.get("task_to_id"))):
         raise BuildError(
             f"{source / 'generation_config.json'} lacks is_multilingual, lang_to_id or task_to_id, so nothing "
             "says how to prompt this model",
