@@ -26,41 +26,41 @@ def check_declaration(subject: Subject) -> None:
 
 def check_compute_type(subject: Subject) -> None:
     """It executes what its precision promises, or says beforehand that this machine cannot."""
-    promised, found = subject.backend.precisions[subject.precision], subject.transcriber.compute_type
+    promised, executed = subject.backend.precisions[subject.precision], subject.transcriber.compute_type
     if subject.precision in subject.backend.falls_back():
-        _require(found != promised, f"{subject.name} executes {found!r}, but is said to fall back here")
+        _require(executed != promised, f"{subject.name} executes {executed!r}, but is said to fall back here")
     else:
-        _require(found == promised, f"{subject.name} executes {found!r}, not {promised!r}")
+        _require(executed == promised, f"{subject.name} executes {executed!r}, not {promised!r}")
 
 
 def check_determinism(subject: Subject) -> None:
     """The same batch again gives the same tokens and texts."""
-    _same(subject, subject.said, subject.transcribe(subject.transcriber, subject.clips), "decoded again")
+    _same(subject, subject.hypotheses, subject.transcribe(subject.transcriber, subject.clips), "decoded again")
 
 
 def check_batch_invariance(subject: Subject) -> None:
     """What is said about a clip does not depend on its neighbours: alone or in a batch, the same text."""
     alone = [subject.transcribe(subject.transcriber, [clip])[0] for clip in subject.clips]
-    _same(subject, subject.said, alone, "decoded alone")
+    _same(subject, subject.hypotheses, alone, "decoded alone")
 
 
 def check_order(subject: Subject) -> None:
     """Hypotheses come in the order of the clips."""
     backwards = subject.transcribe(subject.transcriber, subject.clips[::-1])
-    _same(subject, subject.said, backwards[::-1], "decoded in reverse order")
+    _same(subject, subject.hypotheses, backwards[::-1], "decoded in reverse order")
 
 
 def check_language_is_detected(subject: Subject) -> None:
     """A clip without a language is decoded in the one detected, which does not depend on the language told."""
     untold = [Clip(samples=clip.samples, language=None) for clip in subject.clips]
-    found = subject.transcribe(subject.transcriber, untold)
-    for told, free in zip(subject.said, found, strict=True):
+    hypotheses = subject.transcribe(subject.transcriber, untold)
+    for told, free in zip(subject.hypotheses, hypotheses, strict=True):
         known = free.language is None or (free.language.isalpha() and free.language.islower())
         _require(known, f"{subject.name} detects {free.language!r}, which is no language code such as 'en'")
         same = told.language == free.language
         _require(same, f"{subject.name} detects {told.language!r} where it is told a language, else {free.language!r}")
-    clips = [Clip(samples=c.samples, language=f.language) for c, f in zip(subject.clips, found, strict=True)]
-    _same(subject, found, subject.transcribe(subject.transcriber, clips), "told the language it detects")
+    clips = [Clip(samples=c.samples, language=f.language) for c, f in zip(subject.clips, hypotheses, strict=True)]
+    _same(subject, hypotheses, subject.transcribe(subject.transcriber, clips), "told the language it detects")
 
 
 def check_empty_audio(subject: Subject) -> None:
@@ -80,8 +80,8 @@ def check_long_audio(subject: Subject) -> None:
     first = subject.clips[0]
     whole = np.zeros(round(WINDOW_SECONDS * SAMPLE_RATE), np.float32)
     whole[: len(first.samples)] = first.samples
-    found = subject.transcribe(subject.transcriber, [first, Clip(samples=whole, language=first.language)])
-    _same(subject, subject.said[:1], found[:1], "decoded beside a clip of 30 seconds")
+    hypotheses = subject.transcribe(subject.transcriber, [first, Clip(samples=whole, language=first.language)])
+    _same(subject, subject.hypotheses[:1], hypotheses[:1], "decoded beside a clip of 30 seconds")
 
 
 def check_unknown_precision(subject: Subject) -> None:
@@ -111,12 +111,12 @@ def check_build_is_reproducible(subject: Subject) -> None:
 
     Judged by what is said, not by bytes: some exporters write constants in an order that changes from run to run.
     """
-    _same(subject, subject.said, subject.said_again, "built again")
+    _same(subject, subject.hypotheses, subject.rebuilt_hypotheses, "built again")
 
 
 def check_artifact_survives_a_move(subject: Subject) -> None:
     """A built model is its folder and nothing else: elsewhere, and without what it was built from, it says the same."""
-    expected, (built, source) = subject.said_again, subject.rebuilt
+    expected, (built, source) = subject.rebuilt_hypotheses, subject.rebuilt
     place = subject.folder("elsewhere") / "model"
     shutil.move(built, place)
     shutil.rmtree(source)
@@ -157,8 +157,8 @@ def _require(holds: bool, otherwise: str) -> None:
         raise ContractError(otherwise)
 
 
-def _same(subject: Subject, expected: Sequence[Hypothesis], found: Sequence[Hypothesis], how: str) -> None:
-    for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+def _same(subject: Subject, expected: Sequence[Hypothesis], actual: Sequence[Hypothesis], how: str) -> None:
+    for number, (one, other) in enumerate(zip(expected, actual, strict=True)):
         if (one.text, one.tokens, one.language) != (other.text, other.tokens, other.language):
             raise ContractError(
                 f"{subject.name}, clip {number}: {how}, it says {other.text!r} ({other.language}) "

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 def disturbed(draw: DrawFn, chunks: tuple[Chunk, ...], *, slack: bool) -> tuple[Chunk, ...]:
     """Disturb a stream at up to three places; chunks are swapped or lost only where windows have `slack` for it."""
-    found = list(chunks)
+    delivered = list(chunks)
     kinds = ["again", "stale", "empty", "nothing"]
     if slack and len(chunks) > 2:
         kind = pick(draw, ("", "swap", "drop"))
         at = number(draw, 0, len(chunks) - 3)
         if kind == "swap":
-            found[at], found[at + 1] = found[at + 1], found[at]
+            delivered[at], delivered[at + 1] = delivered[at + 1], delivered[at]
         elif kind == "drop":
-            del found[at + 1]
+            del delivered[at + 1]
     for _ in range(number(draw, 0, 2)):
         kind = pick(draw, kinds)
-        at = number(draw, 0, len(found) - 1)
-        chunk = found[at]
+        at = number(draw, 0, len(delivered) - 1)
+        chunk = delivered[at]
         if kind == "again":
-            found.insert(at + 1, chunk)
+            delivered.insert(at + 1, chunk)
         elif kind == "stale":
-            found.append(chunk)
+            delivered.append(chunk)
         elif kind == "empty":
-            found.insert(at + 1, replace(chunk, words=()))
+            delivered.insert(at + 1, replace(chunk, words=()))
         else:
-            found.insert(at + 1, replace(chunk, start=chunk.end, words=()))
-    return tuple(found)
+            delivered.insert(at + 1, replace(chunk, start=chunk.end, words=()))
+    return tuple(delivered)

@@ -46,16 +46,16 @@ def _check_sound(front_end: FrontEnd, name: str, samples: NDArray[np.float32]) -
     previous: NDArray[np.float32] | None = None
     for start in range(0, len(samples) - window + 1, hop):
         given = samples[start : start + window]
-        found = np.asarray(front_end(given.copy()))
+        prepared = np.asarray(front_end(given.copy()))
         where = f"{made}: {name}, {start / _SECOND:g} to {(start + window) / _SECOND:g} s"
-        if found.shape != given.shape:
-            raise ContractError(f"{where}: {len(given)} samples became {found.shape}; return as many as were given")
-        if not np.isfinite(found).all():
+        if prepared.shape != given.shape:
+            raise ContractError(f"{where}: {len(given)} samples became {prepared.shape}; return as many as were given")
+        if not np.isfinite(prepared).all():
             raise ContractError(f"{where}: samples are not finite; do not divide by a peak that may be 0")
-        if np.abs(given).max() > 0 and np.abs(found).max() == 0:
+        if np.abs(given).max() > 0 and np.abs(prepared).max() == 0:
             raise ContractError(f"{where}: nothing is left of the sound")
         if previous is not None:
-            then, now = previous[hop:], found[: window - hop]
+            then, now = previous[hop:], prepared[: window - hop]
             loudness = max(float(np.abs(then).max()), float(np.abs(now).max()), 1e-9)
             if float(np.abs(then - now).max()) > 0.01 * loudness:
                 gain = float(np.abs(now).max()) / max(float(np.abs(then).max()), 1e-9)
@@ -63,7 +63,7 @@ def _check_sound(front_end: FrontEnd, name: str, samples: NDArray[np.float32]) -
                     f"{where}: what the window before heard too is {gain:.2g} times as loud now; take one gain for the "
                     "whole stream, or none"
                 )
-        previous = found
+        previous = prepared
 
 
 def peak_scaled(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ def _stream(level: Level, text: str, pauses: dict[int, int] | None = None) -> St
     return replace(stream.clean(PROFILE.hop), level=level)
 
 
-def _heard(stream: Stream, seq: int, texts: Sequence[str]) -> Stream:
+def _rewritten(stream: Stream, seq: int, texts: Sequence[str]) -> Stream:
     """Let one window write its words otherwise."""
     chunk = stream.chunks[seq]
     words = tuple(word._replace(text=text) for word, text in zip(chunk.words, texts, strict=True))
@@ -62,9 +62,11 @@ def _emptied(stream: Stream) -> Stream:
 def _number() -> Stream:
     """Say a number in two words, which one of three windows writes in digits."""
     truth = tuple(StreamWord(text, 150 * at, 150 * (at + 1)) for at, text in enumerate(("twenty", "five", "go")))
-    said, digits = truth, (StreamWord("25", 0, 300), truth[2])
-    chunks = [Chunk(seq, 0, end, words) for seq, (end, words) in enumerate(((600, said), (900, digits), (1200, said)))]
-    return Stream(PROFILE, truth, (*chunks, Chunk(3, 0, 1500, said, final=True)), Level.SURFACE, True)
+    spelled, digits = truth, (StreamWord("25", 0, 300), truth[2])
+    chunks = [
+        Chunk(seq, 0, end, words) for seq, (end, words) in enumerate(((600, spelled), (900, digits), (1200, spelled)))
+    ]
+    return Stream(PROFILE, truth, (*chunks, Chunk(3, 0, 1500, spelled, final=True)), Level.SURFACE, True)
 
 
 _VERY = _stream(Level.TIMED, "very very good idea")
@@ -78,7 +80,7 @@ REPORTED = (
     Reported("natively#382: the same yes again is dropped", "repeats", _stream(Level.TIMED, "yes yes", {1: 1200})),
     Reported("amazon-transcribe-streaming-sdk#102: 五五 → 五", "unicode", _stream(Level.SURFACE, "五 五 日")),
     Reported("WhisperLiveKit#261: バ at the end of a chunk", "unicode", _stream(Level.SURFACE, "バ 本 バ")),
-    Reported("FluidAudio#706: meeting Meeting", "unicode", _heard(_MEETING, 1, ["The", "Meeting", "is,"])),
+    Reported("FluidAudio#706: meeting Meeting", "unicode", _rewritten(_MEETING, 1, ["The", "Meeting", "is,"])),
     Reported(
         "kesha#760: operation|operational", "exact_recovery", _stream(Level.TEXT, "cooperation operation operational")
     ),

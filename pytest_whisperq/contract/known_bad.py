@@ -10,31 +10,31 @@ from collections.abc import Sequence
 from pytest_whisperq.streaming import Chunk, Level, StreamWord, TextMerge, Update
 
 
-def _seed_tail(shown: Sequence[str], heard: Sequence[str]) -> list[str]:
+def _seed_tail(shown: Sequence[str], window_words: Sequence[str]) -> list[str]:
     """Cut the last tenth of the characters shown, and append all that was heard."""
     text = " ".join(shown)
-    return f"{text[: -int(0.1 * len(text))]} {' '.join(heard)}".split()
+    return f"{text[: -int(0.1 * len(text))]} {' '.join(window_words)}".split()
 
 
-def _suffix_prefix(shown: Sequence[str], heard: Sequence[str]) -> list[str]:
+def _suffix_prefix(shown: Sequence[str], window_words: Sequence[str]) -> list[str]:
     """Append what was heard behind the longest end of the text that it begins with."""
-    for length in range(min(len(shown), len(heard)), 0, -1):
-        if list(shown[-length:]) == list(heard[:length]):
-            return [*shown, *heard[length:]]
-    return [*shown, *heard]
+    for length in range(min(len(shown), len(window_words)), 0, -1):
+        if list(shown[-length:]) == list(window_words[:length]):
+            return [*shown, *window_words[length:]]
+    return [*shown, *window_words]
 
 
-def _longest_common_sequence(shown: Sequence[str], heard: Sequence[str]) -> list[str]:
+def _longest_common_sequence(shown: Sequence[str], window_words: Sequence[str]) -> list[str]:
     """Slide one text over the other and cut both in the middle of where most words match, if more than one does."""
     best, cut = 0.0, (len(shown), 0)
-    for length in range(1, len(shown) + len(heard)):
-        left = (max(0, len(shown) - length), min(len(shown), len(shown) + len(heard) - length))
-        right = (max(0, length - len(shown)), min(len(heard), length))
-        matches = sum(a == b for a, b in zip(shown[slice(*left)], heard[slice(*right)], strict=True))
+    for length in range(1, len(shown) + len(window_words)):
+        left = (max(0, len(shown) - length), min(len(shown), len(shown) + len(window_words) - length))
+        right = (max(0, length - len(shown)), min(len(window_words), length))
+        matches = sum(a == b for a, b in zip(shown[slice(*left)], window_words[slice(*right)], strict=True))
         worth = matches / length + length / 10_000
         if matches > 1 and worth > best:
             best, cut = worth, ((left[0] + left[1]) // 2, (right[0] + right[1]) // 2)
-    return [*shown[: cut[0]], *heard[cut[1] :]]
+    return [*shown[: cut[0]], *window_words[cut[1] :]]
 
 
 class SeedTail(TextMerge):

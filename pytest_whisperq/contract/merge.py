@@ -15,9 +15,9 @@ from pytest_whisperq.streaming import Chunk, Level, StreamWord, join, key
 
 def check_monotone_commit(subject: MergeSubject, stream: Stream) -> None:
     """I1: what is committed stays as it is, and each update tells what it adds."""
-    found = run(subject, stream)
+    outcome = run(subject, stream)
     before: tuple[StreamWord, ...] = ()
-    for update, after in zip(found.updates, found.committed, strict=True):
+    for update, after in zip(outcome.updates, outcome.committed, strict=True):
         if after[: len(before)] != before:
             raise MergeError(subject, stream, "it retracts what it has committed", texts(before), texts(after))
         if tuple(update.committed) != after[len(before) :]:
@@ -29,9 +29,9 @@ def check_monotone_commit(subject: MergeSubject, stream: Stream) -> None:
 
 def check_exact_recovery(subject: MergeSubject, stream: Stream) -> None:
     """I2: with windows that overlap enough, what is committed in the end is what was said."""
-    found = texts(run(subject, stream).words)
-    if found != stream.expected:
-        raise MergeError(subject, stream, "it does not say what was said", stream.expected, found)
+    committed = texts(run(subject, stream).words)
+    if committed != stream.expected:
+        raise MergeError(subject, stream, "it does not say what was said", stream.expected, committed)
 
 
 def check_idempotence(subject: MergeSubject, stream: Stream) -> None:
@@ -54,22 +54,22 @@ def check_idempotence(subject: MergeSubject, stream: Stream) -> None:
 
 def check_no_loss_at_flush(subject: MergeSubject, stream: Stream) -> None:
     """I5: a stream that breaks off keeps all it has heard; flushing again changes nothing; pushing afterwards fails."""
-    heard = stream.chunks[: (len(stream.chunks) + 1) // 2]
-    end = max((chunk.end for chunk in heard), default=0)
+    chunks = stream.chunks[: (len(stream.chunks) + 1) // 2]
+    end = max((chunk.end for chunk in chunks), default=0)
     merge = subject.new(stream)
-    for chunk in heard:
+    for chunk in chunks:
         merge.push(chunk)
     merge.flush()
     once = tuple(merge.committed)
     expected = [key(word.text) for word in stream.truth if word.end <= end]
-    broken_off = replace(stream, chunks=heard)
+    broken_off = replace(stream, chunks=chunks)
     if stream.level < Level.EDGES and texts(once) != expected:
         raise MergeError(subject, broken_off, "flush loses or doubles words", expected, texts(once))
     merge.flush()
     if tuple(merge.committed) != once:
         raise MergeError(subject, broken_off, "flushing again changes it", texts(once), texts(tuple(merge.committed)))
     try:
-        merge.push(Chunk(len(heard), end, end + 1000, (StreamWord("late", end, end + 300),)))
+        merge.push(Chunk(len(chunks), end, end + 1000, (StreamWord("late", end, end + 300),)))
     except Exception:  # noqa: BLE001 - which error it is, is the merge's own business
         return
     raise MergeError(subject, broken_off, "it goes on after flush", ["an error"], ["none"])
@@ -111,10 +111,10 @@ def check_latency(subject: MergeSubject, stream: Stream) -> None:
     for chunk in stream.chunks:
         merge.push(chunk)
         due = [key(word.text) for word in stream.truth if word.end + wait <= chunk.end]
-        found = texts(tuple(merge.committed))
-        if len(found) < len(due):
+        committed = texts(tuple(merge.committed))
+        if len(committed) < len(due):
             what = f"at {chunk.end} ms words wait for more than a window and a hop ({wait} ms)"
-            raise MergeError(subject, stream, what, due, found)
+            raise MergeError(subject, stream, what, due, committed)
 
 
 def check_gap(subject: MergeSubject, stream: Stream) -> None:
@@ -142,8 +142,8 @@ def check_causality(subject: MergeSubject, stream: Stream) -> None:
     """I14: what a push returns depends on the chunks so far, not on those to come."""
     half = replace(stream, chunks=stream.chunks[: len(stream.chunks) // 2])
     count = len(half.chunks)
-    found, whole = run(subject, half).updates[:count], run(subject, stream).updates[:count]
-    for one, other in zip(found, whole, strict=True):
+    half_updates, whole_updates = run(subject, half).updates[:count], run(subject, stream).updates[:count]
+    for one, other in zip(half_updates, whole_updates, strict=True):
         if one != other:
             raise MergeError(subject, stream, "it knows the future", texts(one.committed), texts(other.committed))
 
@@ -188,7 +188,7 @@ def check_surface(subject: MergeSubject, stream: Stream) -> None:
 
 def check_numbers(subject: MergeSubject, stream: Stream) -> None:
     """I13: a number that one window writes in digits and another in words is said once."""
-    found = " ".join(texts(run(subject, stream).words)).replace("twenty five", "25").split()
+    committed = " ".join(texts(run(subject, stream).words)).replace("twenty five", "25").split()
     expected = " ".join(stream.expected).replace("twenty five", "25").split()
-    if found != expected:
-        raise MergeError(subject, stream, "a number is lost, doubled or half", expected, found)
+    if committed != expected:
+        raise MergeError(subject, stream, "a number is lost, doubled or half", expected, committed)

@@ -131,20 +131,20 @@ def counterexample(
         except Exception as error:
             raise MergeError(subject, stream, f"it fails with {error!r}", stream.expected, []) from error
 
-    found: list[MergeError] = []
+    errors: list[MergeError] = []
     try:
         for known in reported(check.name, level, subject):
             judge(known.stream)
     except MergeError as error:
-        found.append(error)
+        errors.append(error)
     for most, part in ((3, max(1, examples // 3)), (8, examples - examples // 3)):
         kind = check.kind(level, subject.profile, most=most)
         batch = _failing(kind, judge, part)
         if batch is not None:
             starts = (_shortened(kind, judge, batch + more) for more in range(STARTS))
-            found += [error for error in starts if error is not None]
+            errors += [error for error in starts if error is not None]
             break
-    return min(found, key=_length, default=None)
+    return min(errors, key=_length, default=None)
 
 
 def _failing(kind: StreamKind, judge: Callable[[Stream], None], count: int) -> int | None:
@@ -168,13 +168,13 @@ def drawn(kind: StreamKind, count: int) -> Iterator[tuple[int, Stream]]:
 
 @lru_cache(maxsize=256)
 def _batch(kind: StreamKind, number: int) -> tuple[Stream, ...]:
-    found: list[Stream] = []
+    streams: list[Stream] = []
 
     def keep(stream: Stream) -> None:
-        found.append(stream)
+        streams.append(stream)
 
     _search(kind, keep, number)
-    return tuple(found)
+    return tuple(streams)
 
 
 def _shortened(kind: StreamKind, judge: Callable[[Stream], None], number: int) -> MergeError | None:
@@ -212,11 +212,11 @@ def interior_error_rates(subject: MergeSubject, *, examples: int = EXAMPLES) -> 
     optional_imports.require("hypothesis", extra="streaming", purpose="test a merge on generated streams")
     from pytest_whisperq.contract.window_errors import MISHEARD
 
-    merged, heard = list[ErrorCount](), list[str]()
+    merged, window_words = list[ErrorCount](), list[str]()
     for _, stream in drawn(StreamKind(Level.INTERIOR, subject.profile), examples):
-        heard.extend(key(word.text) for chunk in stream.chunks for word in chunk.words)
+        window_words.extend(key(word.text) for chunk in stream.chunks for word in chunk.words)
         merged.append(count_errors(" ".join(stream.expected), " ".join(texts(run(subject, stream).words))))
-    return error_rate(merged) or 0.0, heard.count(MISHEARD) / max(len(heard), 1)
+    return error_rate(merged) or 0.0, window_words.count(MISHEARD) / max(len(window_words), 1)
 
 
 def check_interior(subject: MergeSubject, *, examples: int = EXAMPLES) -> None:

@@ -77,11 +77,13 @@ def texts(words: tuple[StreamWord, ...]) -> list[str]:
 class MergeError(ContractError):
     """A merge broke an invariant; the message shows what it was told, what it should have said and what it said."""
 
-    def __init__(self, subject: MergeSubject, stream: Stream, what: str, expected: list[str], found: list[str]) -> None:
+    def __init__(
+        self, subject: MergeSubject, stream: Stream, what: str, expected: list[str], actual: list[str]
+    ) -> None:
         self.subject, self.stream, self.what = subject, stream, what
         self.checked = stream  # what the check was given, of which `stream` may be a part
         super().__init__(
             f"{subject.name}: {what}\n"
             f"  expected: {' '.join(expected) or '(nothing)'}\n"
-            f"  found:    {' '.join(found) or '(nothing)'}\n{stream.table()}"
+            f"  found:    {' '.join(actual) or '(nothing)'}\n{stream.table()}"
         )

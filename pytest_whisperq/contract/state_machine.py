@@ -44,7 +44,7 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
         def speak(self, text: str, pause: int) -> None:
             """Say one more word, after the last window and the last word, and not too soon after an equal one."""
             equal = [word.start + self.profile.repeat_spacing for word in self.truth if word.text == text]
-            start = max([self.heard, *equal, self.truth[-1].end if self.truth else 0]) + pause
+            start = max([self.position, *equal, self.truth[-1].end if self.truth else 0]) + pause
             self.truth.append(StreamWord(text, start, start + self.profile.longest_word))
 
         @property
@@ -53,14 +53,14 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
             return len({chunk.seq for chunk in self.sent})
 
         @property
-        def heard(self) -> int:
+        def position(self) -> int:
             """How far windows have come, in ms."""
             return max((chunk.end for chunk in self.sent), default=0)
 
         @rule(part=st.sampled_from((1, 2)))
         def listen(self, part: int) -> None:
             """Push the next window, a hop or half of one later."""
-            end = self.heard + self.profile.hop // part
+            end = self.position + self.profile.hop // part
             start = max(0, end - self.profile.window)
             self._push(Chunk(self.windows, start, end, whole(tuple(self.truth), start, end)))
 
@@ -74,18 +74,18 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
         @precondition(lambda self: self.sent and subject.level >= Level.DISTURBED)
         def hear_nothing(self) -> None:
             """Push a window of no length, as a recorder that is read too soon gives."""
-            self._push(Chunk(self.windows, self.heard, self.heard))
+            self._push(Chunk(self.windows, self.position, self.position))
 
         def teardown(self) -> None:
             """Hear the rest, flush, and compare with what was said."""
             if not hasattr(self, "merge"):
                 return
-            while self.truth and self.heard < self.truth[-1].end:
+            while self.truth and self.position < self.truth[-1].end:
                 self.listen(1)
             self.merge.flush()
             expected = [key(word.text) for word in self.truth]
-            if (found := texts(tuple(self.merge.committed))) != expected:
-                raise MergeError(subject, self.stream, "it does not say what was said", expected, found)
+            if (committed := texts(tuple(self.merge.committed))) != expected:
+                raise MergeError(subject, self.stream, "it does not say what was said", expected, committed)
 
         def _push(self, chunk: Chunk) -> None:
             self.sent.append(chunk)

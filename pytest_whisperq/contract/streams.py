@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_whisperq.contract.delivery_faults import disturbed
 from pytest_whisperq.contract.draws import number, pick
 from pytest_whisperq.contract.stream import Stream
-from pytest_whisperq.contract.window_errors import heard_in
+from pytest_whisperq.contract.window_errors import window_chunks
 from pytest_whisperq.streaming import Level, StreamProfile, StreamWord, key, required_overlap
 from pytest_whisperq.system.errors import StreamError
 
@@ -71,7 +71,7 @@ def _truth(
             unit = [pick(draw, words) for _ in range(number(draw, 1, 2))]
             texts += unit * pick(draw, (1, 1, 2, 3))
     del texts[2 * most :]
-    found: list[StreamWord] = []
+    spoken_words: list[StreamWord] = []
     latest: dict[str, int] = {}
     now = 0
     for text in texts:
@@ -79,10 +79,10 @@ def _truth(
         now = max(now, latest.get(key(text), -(10**9)) + profile.repeat_spacing)
         length = pick(draw, (_shortest(profile), profile.longest_word))
         length = min(length, profile.longest_word)
-        found.append(StreamWord(text, now, now + length))
+        spoken_words.append(StreamWord(text, now, now + length))
         latest[key(text)] = now
         now += length
-    return tuple(found)
+    return tuple(spoken_words)
 
 
 @st.composite
@@ -100,19 +100,19 @@ def streams(
     With `numbers` there are some, which windows write as digits or as words. `most` words, about, are said.
     """
     slack = level >= Level.DISTURBED
-    own = profile or _profile(draw, slack=slack, numbers=numbers)
+    profile = profile or _profile(draw, slack=slack, numbers=numbers)
     distinct = level == Level.TEXT or not repeats
     vocabulary: tuple[str, ...] = pick(draw, (LETTERS, ALIKE) if distinct else (LETTERS, REPEATED, ALIKE))
     if level >= Level.SURFACE:
         vocabulary = pick(draw, (vocabulary, UNICODE))
-    truth = _truth(draw, own, vocabulary, most=most, distinct=distinct)
+    truth = _truth(draw, profile, vocabulary, most=most, distinct=distinct)
     if numbers:
-        truth = _numbered(truth, own)
-    windows, sliding = _windows(draw, own, truth)
-    chunks = heard_in(draw, truth, windows, own, level, _surfaces(level), numbers=numbers)
+        truth = _numbered(truth, profile)
+    windows, sliding = _windows(draw, profile, truth)
+    chunks = window_chunks(draw, truth, windows, profile, level, _surfaces(level), numbers=numbers)
     if level >= Level.DISTURBED:
-        chunks = disturbed(draw, chunks, slack=own.overlap - required_overlap(own) >= own.hop)
-    return Stream(own, truth, chunks, level, sliding)
+        chunks = disturbed(draw, chunks, slack=profile.overlap - required_overlap(profile) >= profile.hop)
+    return Stream(profile, truth, chunks, level, sliding)
 
 
 def _numbered(truth: tuple[StreamWord, ...], profile: StreamProfile) -> tuple[StreamWord, ...]:
@@ -123,16 +123,16 @@ def _numbered(truth: tuple[StreamWord, ...], profile: StreamProfile) -> tuple[St
             f"and the longest word is to have {profile.longest_word}",
             remedy="raise longest_word, or waive 'numbers'",
         )
-    found: list[StreamWord] = []
+    words: list[StreamWord] = []
     now = 0
     for index, word in enumerate(truth):
         length = min(word.end - word.start, profile.longest_word // 2)
         pause = max(0, word.start - (truth[index - 1].end if index else 0))
         for text in (word.text, *(NUMBERS if index % 2 == 0 else ())):
-            now = max([now + pause, *(w.start + profile.repeat_spacing for w in found if key(w.text) == key(text))])
-            found.append(StreamWord(text, now, now + length))
+            now = max([now + pause, *(w.start + profile.repeat_spacing for w in words if key(w.text) == key(text))])
+            words.append(StreamWord(text, now, now + length))
             now, pause = now + length, 0
-    return tuple(found)
+    return tuple(words)
 
 
 def _windows(draw: DrawFn, profile: StreamProfile, truth: tuple[StreamWord, ...]) -> tuple[list[tuple[int, int]], bool]:
@@ -140,13 +140,13 @@ def _windows(draw: DrawFn, profile: StreamProfile, truth: tuple[StreamWord, ...]
     mode = pick(draw, ("sliding", "growing", "cut"))
     end = truth[-1].end + pick(draw, (0, 200, 2000))
     first, last = 0, 0
-    found = []
+    windows = []
     while last < end:
         last = min(end, last + pick(draw, (profile.hop, profile.hop // 2)))
         if mode == "sliding" or (mode == "cut" and last - first > 2 * profile.window):
             first = max(first, last - profile.window)
-        found.append((first, last))
-    return found, mode == "sliding"
+        windows.append((first, last))
+    return windows, mode == "sliding"
 
 
 SURFACES: tuple[Callable[[str], str], ...] = (

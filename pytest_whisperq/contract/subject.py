@@ -76,7 +76,7 @@ class Subject:
         return self.load(self.directory)
 
     @cached_property
-    def said(self) -> list[Hypothesis]:
+    def hypotheses(self) -> list[Hypothesis]:
         """What it says about the clips, all in one batch."""
         return self.transcribe(self.transcriber, self.clips)
 
@@ -88,7 +88,7 @@ class Subject:
         return self.build("again", source), source
 
     @cached_property
-    def said_again(self) -> list[Hypothesis]:
+    def rebuilt_hypotheses(self) -> list[Hypothesis]:
         """What the model that was built once more says."""
         return self.transcribe(self.load(self.rebuilt[0]), self.clips)
 
@@ -113,19 +113,19 @@ class Subject:
     def transcribe(self, transcriber: Transcriber, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; raise `ContractError` for anything but a list of as many sound hypotheses."""
         with _whisper.quiet_libraries():
-            found = transcriber.transcribe(clips)
-        if not isinstance(found, list) or not all(isinstance(said, Hypothesis) for said in found):
-            raise ContractError(f"{self.name} answers with {type(found).__name__}, not with a list of Hypothesis")
-        if len(found) != len(clips):
-            raise ContractError(f"{self.name} answered {len(clips)} clips with {len(found)} hypotheses")
-        for said in found:
+            hypotheses = transcriber.transcribe(clips)
+        if not isinstance(hypotheses, list) or not all(isinstance(hypothesis, Hypothesis) for hypothesis in hypotheses):
+            raise ContractError(f"{self.name} answers with {type(hypotheses).__name__}, not with a list of Hypothesis")
+        if len(hypotheses) != len(clips):
+            raise ContractError(f"{self.name} answered {len(clips)} clips with {len(hypotheses)} hypotheses")
+        for hypothesis in hypotheses:
             if (
-                not isinstance(said.text, str)
-                or not isinstance(said.tokens, tuple)
-                or any(type(t) is not int for t in said.tokens)
+                not isinstance(hypothesis.text, str)
+                or not isinstance(hypothesis.tokens, tuple)
+                or any(type(t) is not int for t in hypothesis.tokens)
             ):
-                raise ContractError(f"{self.name}: a text must be a str, tokens a tuple of int (got {said!r})")
-        return found
+                raise ContractError(f"{self.name}: a text must be a str, tokens a tuple of int (got {hypothesis!r})")
+        return hypotheses
 
     @cached_property
     def source(self) -> Path:

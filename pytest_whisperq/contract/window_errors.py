@@ -19,7 +19,7 @@ MISHEARD = "zq"
 that is said, so that such errors can be counted."""
 
 
-def heard_in(
+def window_chunks(
     draw: DrawFn,
     truth: tuple[StreamWord, ...],
     windows: Sequence[tuple[int, int]],
@@ -95,7 +95,7 @@ def _inserted(
     draw: DrawFn, window: tuple[int, int], inner: tuple[int, int], edge: int, truth: tuple[StreamWord, ...]
 ) -> list[StreamWord]:
     """Up to two words near the ends that nobody said there, often what is said close by."""
-    found = []
+    inserted = []
     for _ in range(pick(draw, (0, 0, 1, 2))):
         text = pick(draw, (*GARBAGE, *(word.text for word in truth)))
         offset, length = number(draw, 0, edge), pick(draw, (40, 300))
@@ -106,8 +106,8 @@ def _inserted(
             start = min(window[0] + min(offset, max(0, edge - 1)), window[1])
             end = min(window[1], start + length)
         if start < inner[0] or end > inner[1]:
-            found.append(StreamWord(text, start, end))
-    return found
+            inserted.append(StreamWord(text, start, end))
+    return inserted
 
 
 def _marks(draw: DrawFn, window: tuple[int, int]) -> list[StreamWord]:
@@ -125,10 +125,10 @@ def _digits(draw: DrawFn, words: list[StreamWord]) -> list[StreamWord]:
     """Write "twenty five" as "25" where the window does."""
     if not pick(draw, (False, True)):
         return words
-    found: list[StreamWord] = []
+    written: list[StreamWord] = []
     for word in words:
-        if found and found[-1].text == "twenty" and word.text == "five":
-            found[-1] = StreamWord("25", found[-1].start, word.end)
+        if written and written[-1].text == "twenty" and word.text == "five":
+            written[-1] = StreamWord("25", written[-1].start, word.end)
         else:
-            found.append(word)
-    return found
+            written.append(word)
+    return written
