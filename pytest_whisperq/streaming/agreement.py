@@ -31,7 +31,7 @@ class LocalAgreement:
         self._max_lag = max_lag or whole
         self._tolerance = self.profile.repeat_spacing - 2 * self.profile.jitter
         self._committed: list[StreamWord] = []
-        self._heard: deque[Chunk] = deque(maxlen=self.profile.votes)
+        self._chunks: deque[Chunk] = deque(maxlen=self.profile.votes)
         self._over = False
 
     @property
@@ -42,18 +42,18 @@ class LocalAgreement:
     @property
     def state_size(self) -> int:
         """How many words it keeps, besides those it has committed."""
-        return sum(len(chunk.words) for chunk in self._heard)
+        return sum(len(chunk.words) for chunk in self._chunks)
 
     def push(self, chunk: Chunk) -> Update:
         """Hear one more chunk; raise `RuntimeError` after `flush`."""
         if self._over:
             raise RuntimeError("the stream was flushed; begin a new one with a new merge")
-        newest = self._heard[-1] if self._heard else None
+        newest = self._chunks[-1] if self._chunks else None
         if chunk.words and (newest is None or chunk.end > newest.end):  # sound that was heard before is no evidence
-            self._heard.append(chunk)
-        open_words = [self._open(one) for one in self._heard]
+            self._chunks.append(chunk)
+        open_words = [self._open(one) for one in self._chunks]
         agreed = 0
-        if len(self._heard) == self.profile.votes:
+        if len(self._chunks) == self.profile.votes:
             together = zip(*open_words, strict=False)
             agreed = len(list(takewhile(lambda words: len({key(word.text) for word in words}) == 1, together)))
         latest = open_words[-1] if open_words else []
@@ -63,9 +63,9 @@ class LocalAgreement:
     def flush(self) -> Update:
         """Commit what is left: the stream is over."""
         self._over = True
-        latest = self._open(self._heard[-1]) if self._heard else []
+        latest = self._open(self._chunks[-1]) if self._chunks else []
         update = self._commit(latest, len(latest))
-        self._heard.clear()
+        self._chunks.clear()
         return update
 
     def _open(self, chunk: Chunk) -> list[StreamWord]:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from pytest_whisperq.streaming.chunks import Chunk, StreamWord, Update
 from pytest_whisperq.streaming.level import Level
 from pytest_whisperq.streaming.overlap import StreamProfile
-from pytest_whisperq.streaming.slots import Heard, Slot, Window, hear, pair
+from pytest_whisperq.streaming.slots import Slot, Window, WindowWord, hear, pair
 
 LONG_AGO = -(10**15)
 """Before any stream, in ms."""
@@ -70,8 +70,8 @@ class TimeAnchoredMerge:
         if self._over:
             raise RuntimeError("the stream was flushed; begin a new one with a new merge")
         window = (chunk.start, chunk.end)
-        said = hash((chunk.words, chunk.final))
-        is_known = said in self._windows.get(window, ())
+        digest = hash((chunk.words, chunk.final))
+        is_known = digest in self._windows.get(window, ())
         is_late = chunk.end <= self._floor() or (not chunk.words and chunk.end <= self._right)
         if chunk.seq == 0 and chunk.start < chunk.end:  # not before: it would make itself late
             self._origin = chunk.start
@@ -85,7 +85,7 @@ class TimeAnchoredMerge:
             self._begun = chunk.start
         self._vote(chunk, window, inner)
         if chunk.words:
-            self._windows.setdefault(window, set()).add(said)
+            self._windows.setdefault(window, set()).add(digest)
         self._left, self._right = max(self._left, chunk.start), max(self._right, chunk.end)
         done = self._commit()
         floor = self._floor()
@@ -121,23 +121,23 @@ class TimeAnchoredMerge:
     def _vote(self, chunk: Chunk, window: Window, inner: Window) -> None:
         last = self._slots[self._closed - 1] if self._closed else None
         early = last.start - self._tolerance if last else LONG_AGO
-        heard = hear([word for word in chunk.words if word.end > early], window, inner, (self._known_from, self._right))
+        words = hear([word for word in chunk.words if word.end > early], window, inner, (self._known_from, self._right))
         if self._numbers:
-            heard = _joined(heard, self._numbers)
+            words = _joined(words, self._numbers)
             if not chunk.final:
-                _open(heard, inner[1] - self.profile.longest_word)
+                _open(words, inner[1] - self.profile.longest_word)
         behind = last.end - 2 * self.profile.jitter if last else LONG_AGO
-        heard = [word for word in heard if word.start >= behind]  # what began earlier is committed, or too late
-        places = pair(heard, self._slots, self._closed, self._tolerance)
+        words = [word for word in words if word.start >= behind]  # what began earlier is committed, or too late
+        places = pair(words, self._slots, self._closed, self._tolerance)
         new: list[tuple[int, Slot]] = []
-        found: set[int] = set()
+        matched: set[int] = set()
         position = self._closed  # new slots come after all that is committed
-        for word, place in zip(heard, places, strict=True):
+        for word, place in zip(words, places, strict=True):
             if place >= 0:
                 position = max(position, place + 1)
                 # What earlier windows had in their inside, and only ends have heard, is not there.
                 if place >= self._closed and (self._slots[place].secure or not word.retold):
-                    found.add(place)
+                    matched.add(place)
                     self._slots[place].hear(window, word)
             elif not word.retold:
                 slot = Slot(word.start, word.end, word.key)
@@ -146,7 +146,7 @@ class TimeAnchoredMerge:
         gone = [
             index
             for index in range(self._closed, len(self._slots))
-            if index not in found and self._is_gone(self._slots[index], window, inner, empty=not chunk.words)
+            if index not in matched and self._is_gone(self._slots[index], window, inner, empty=not chunk.words)
         ]
         self._rebuild(new, gone)
 
@@ -196,34 +196,36 @@ class TimeAnchoredMerge:
         return tuple(done)
 
     def _tentative(self) -> tuple[StreamWord, ...]:
-        found: list[StreamWord] = []
+        words: list[StreamWord] = []
         for slot in islice(self._slots, self._closed, None):
             told, _, _ = slot.decide()
             if told is not None:
-                found += told.words
-        return tuple(found)
+                words += told.words
+        return tuple(words)
 
 
-def _joined(heard: list[Heard], numbers: Callable[[str, str], str | None]) -> list[Heard]:
+def _joined(words: list[WindowWord], numbers: Callable[[str, str], str | None]) -> list[WindowWord]:
     """Make one of two words in a row that say one number; what the end of a window puts between does not part them."""
-    found: list[Heard] = []
+    joined: list[WindowWord] = []
     before = 0  # the last word in the inside, or the last of all
-    for word in heard:
-        left = found[before] if found else None
+    for word in words:
+        left = joined[before] if joined else None
         if left and len(left.words) == 1 and (number := numbers(left.key, word.key)):
             inside = left.inside and word.inside
-            found[before] = Heard(number, left.words + word.words, inside, min(left.depth, word.depth), left.retold)
+            joined[before] = WindowWord(
+                number, left.words + word.words, inside, min(left.depth, word.depth), left.retold
+            )
             continue
-        found.append(word)
-        if word.inside or not found[before].inside:
-            before = len(found) - 1
-    return found
+        joined.append(word)
+        if word.inside or not joined[before].inside:
+            before = len(joined) - 1
+    return joined
 
 
-def _open(heard: list[Heard], latest: int) -> None:
+def _open(words: list[WindowWord], latest: int) -> None:
     """Take the last word in the inside for one at the end, if it starts after `latest`: it may be half a number."""
-    for index in range(len(heard) - 1, -1, -1):
-        if heard[index].inside:
-            if heard[index].start > latest:
-                heard[index] = heard[index]._replace(inside=False)
+    for index in range(len(words) - 1, -1, -1):
+        if words[index].inside:
+            if words[index].start > latest:
+                words[index] = words[index]._replace(inside=False)
             return

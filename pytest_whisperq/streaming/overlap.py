@@ -113,14 +113,14 @@ def load_profile(path: Path, option: str) -> StreamProfile:
         raise error.within(f"{option}: {path}") from error
 
 
-def _profile(found: object, known: Sequence[str]) -> StreamProfile:
-    if not isinstance(found, dict):
+def _profile(values: object, known: Sequence[str]) -> StreamProfile:
+    if not isinstance(values, dict):
         raise StreamError("holds no JSON object", remedy='write one such as {"window": 6000, "hop": 1000}')
-    for name, value in found.items():
+    for name, value in values.items():
         if name not in known:
             raise StreamError(f"unknown key {name!r}", remedy=f"valid: {', '.join(known)}")
         if not isinstance(value, int) or isinstance(value, bool):
             raise StreamError(f"must be a whole number (got {value!r})", where=name)
-    profile = StreamProfile(**found)
+    profile = StreamProfile(**values)
     profile.check()
     return profile

@@ -17,7 +17,7 @@ OTHER = 0.25
 """Worth of putting a word where another was heard: less than any pair of equal words that are the same one."""
 
 
-class Heard(NamedTuple):
+class WindowWord(NamedTuple):
     """A word of a window, or what two words say together ("twenty five").
 
     `inside` where the window knows best, `depth` is the distance to its nearer end in ms, `retold` are words at its
@@ -48,23 +48,23 @@ class Slot:
     start: int
     end: int
     key: str
-    votes: dict[Window, Heard | None] = field(default_factory=dict)
+    votes: dict[Window, WindowWord | None] = field(default_factory=dict)
     secure: bool = False
 
-    def hear(self, window: Window, heard: Heard) -> None:
+    def hear(self, window: Window, word: WindowWord) -> None:
         """Count what a window says; its time counts unless a safer one is known."""
         self.votes.pop(window, None)  # a window that is decoded again has the last word, and only one
-        self.votes[window] = heard
-        if heard.inside or not self.secure:
-            self.start, self.end, self.key = heard.start, heard.end, heard.key
-        self.secure = self.secure or heard.inside
+        self.votes[window] = word
+        if word.inside or not self.secure:
+            self.start, self.end, self.key = word.start, word.end, word.key
+        self.secure = self.secure or word.inside
 
     def miss(self, window: Window) -> None:
         """Count a window in which nothing was heard here."""
         self.votes.pop(window, None)
         self.votes[window] = None
 
-    def decide(self) -> tuple[Heard | None, int, int]:
+    def decide(self) -> tuple[WindowWord | None, int, int]:
         """Return what was heard here (None: nothing), how many windows say so, and how many know.
 
         Windows know in whose inside it lies; where there is none, those at whose ends it lies are asked. The word is
@@ -85,7 +85,7 @@ class Slot:
         return told, agree, len(inside)
 
 
-def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, tolerance: int) -> list[int]:
+def pair(words: Sequence[WindowWord], slots: Sequence[Slot], closed: int, tolerance: int) -> list[int]:
     """Return for each word the index of its slot, or -1.
 
     Both are in order of time and stay so. Of all ways to pair them the one is taken that is worth most: equal words
@@ -97,7 +97,7 @@ def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, tolerance: 
     best: list[tuple[float, int]] = [(0.0, -1)] * (len(slots) + 1)
     pairs: list[tuple[int, int, int]] = []  # word, slot, pair before
     places = [slot.start for slot in slots]
-    for number, word in enumerate(heard):
+    for number, word in enumerate(words):
         start, spelled, inside = word.start, word.key, word.inside
         fresh: list[tuple[int, float]] = []
         for index, place in enumerate(places):
@@ -122,21 +122,21 @@ def pair(heard: Sequence[Heard], slots: Sequence[Slot], closed: int, tolerance: 
                     if best[later][0] >= total:
                         break
                     best[later] = mark
-    found = [-1] * len(heard)
+    indices = [-1] * len(words)
     last = best[-1][1]
     while last >= 0:
         number, index, last = pairs[last]
-        found[number] = index
-    return found
+        indices[number] = index
+    return indices
 
 
-def hear(words: Sequence[StreamWord], window: Window, inner: Window, known: Window) -> list[Heard]:
+def hear(words: Sequence[StreamWord], window: Window, inner: Window, known: Window) -> list[WindowWord]:
     """Return words of a window in order of time, cut to it, with how far inside they are; what is no word is left out.
 
     What lies in `known` earlier windows have had in their inside, or at its end.
     """
     first, last = window
-    found = []
+    window_words = []
     for word in words:
         if spelled := key(word.text):
             start = min(max(word.start, first), last)
@@ -144,6 +144,6 @@ def hear(words: Sequence[StreamWord], window: Window, inner: Window, known: Wind
             inside = start >= inner[0] and end <= inner[1]
             depth = min(start - first, last - end)
             retold = known[0] <= start < min(inner[0], known[1])
-            found.append(Heard(spelled, (StreamWord(word.text, start, end),), inside, depth, retold))
-    found.sort(key=lambda heard: heard.words[0].start)
-    return found
+            window_words.append(WindowWord(spelled, (StreamWord(word.text, start, end),), inside, depth, retold))
+    window_words.sort(key=lambda word: word.words[0].start)
+    return window_words

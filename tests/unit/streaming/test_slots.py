@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 import pytest
 
 from pytest_whisperq.streaming import StreamWord
-from pytest_whisperq.streaming.slots import OTHER, SECURE, Heard, Slot, pair
+from pytest_whisperq.streaming.slots import OTHER, SECURE, Slot, WindowWord, pair
 
 TOLERANCE = 200
 
@@ -22,7 +22,7 @@ def ways(words: int, slots: int) -> Ways:
                 yield list(zip(these, those, strict=True))
 
 
-def worth(word: Heard, slot: Slot, *, closed: bool) -> float | None:
+def worth(word: WindowWord, slot: Slot, *, closed: bool) -> float | None:
     """What the documentation of `pair` says that a pair is worth; None for one that may not be."""
     distance = abs(word.start - slot.start)
     if distance >= TOLERANCE or (closed and word.key != slot.key):
@@ -33,7 +33,7 @@ def worth(word: Heard, slot: Slot, *, closed: bool) -> float | None:
     return near + (SECURE if slot.secure and word.inside else 0)
 
 
-def total(pairs: Sequence[tuple[int, int]], heard: Sequence[Heard], slots: Sequence[Slot], closed: int) -> float:
+def total(pairs: Sequence[tuple[int, int]], heard: Sequence[WindowWord], slots: Sequence[Slot], closed: int) -> float:
     worths = [worth(heard[word], slots[slot], closed=slot < closed) for word, slot in pairs]
     return -1.0 if None in worths else sum(one for one in worths if one is not None)
 
@@ -43,7 +43,7 @@ def test_of_all_ways_to_pair_words_with_places_one_is_taken_that_is_worth_most()
     for case in range(400):
         words, places = (sorted(rng.randrange(500) for _ in range(rng.randrange(5))) for _ in range(2))
         heard = [
-            Heard(text := rng.choice("abc"), (StreamWord(text, start, start + 50),), rng.random() < 0.6, 0, False)
+            WindowWord(text := rng.choice("abc"), (StreamWord(text, start, start + 50),), rng.random() < 0.6, 0, False)
             for start in words
         ]
         slots = [Slot(start, start + 50, rng.choice("abc"), secure=rng.random() < 0.6) for start in places]
@@ -57,7 +57,7 @@ def test_of_all_ways_to_pair_words_with_places_one_is_taken_that_is_worth_most()
 
 
 def test_a_word_belongs_to_no_place_that_is_as_far_as_the_tolerance() -> None:
-    word = Heard("a", (StreamWord("a", 1000, 1050),), True, 0, False)
+    word = WindowWord("a", (StreamWord("a", 1000, 1050),), True, 0, False)
     near, far = Slot(1199, 1250, "a"), Slot(1200, 1250, "a")
     assert pair([word], [near], 0, TOLERANCE) == [0]
     assert pair([word], [far], 0, TOLERANCE) == [-1]
