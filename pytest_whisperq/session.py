@@ -10,7 +10,13 @@ from pytest_whisperq.config.candidates import Candidate, explicit_candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder, Progress
-from pytest_whisperq.decoding.transcript_cache import Enough, Known, TranscriptCache, TranscriptSet, heard_apart
+from pytest_whisperq.decoding.transcript_cache import (
+    Enough,
+    Known,
+    TranscriptCache,
+    TranscriptSet,
+    uncached_transcripts,
+)
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, refuse_wordless
@@ -329,7 +335,7 @@ class Session:
                 for share in share_out(recording, text, self.long_normalizer)
             ]
             clips = [item.id for item in self.long_form.utterances]
-            self._long[spec] = heard_apart(artifact, transcriber, clips, shares)
+            self._long[spec] = uncached_transcripts(artifact, transcriber, clips, shares)
         return self._long[spec]
 
     def timed(self, spec: ModelSpec) -> tuple[TranscriptSet, list[TimedText]]:
@@ -338,7 +344,7 @@ class Session:
             artifact, transcriber, timed_texts = self.decoder.timed(spec, self.corpus)
             texts = [" ".join(segment.text for segment in text.segments) for text in timed_texts]
             clips = [self.facts[item.id].digest for item in self.corpus.utterances]
-            self._timed[spec] = heard_apart(artifact, transcriber, clips, texts), timed_texts
+            self._timed[spec] = uncached_transcripts(artifact, transcriber, clips, texts), timed_texts
         return self._timed[spec]
 
     def texts(self, candidate: Candidate) -> PairedTexts:

@@ -73,7 +73,7 @@ def operations_of(transcriber: Transcriber) -> str:
     return transcriber.operations if isinstance(transcriber, MixesTypes) else ""
 
 
-def heard_apart(
+def uncached_transcripts(
     artifact: Artifact, transcriber: Transcriber, clips: Sequence[str], texts: Sequence[str]
 ) -> TranscriptSet:
     """Return texts that came about in another way than a `TranscriptCache` decodes, and stay out of it.

@@ -19,7 +19,7 @@ from pytest_whisperq.backends import (
     get_backend,
 )
 from pytest_whisperq.decoding.errors import decode_errors
-from pytest_whisperq.decoding.transcript_cache import TranscriptSet, heard_apart
+from pytest_whisperq.decoding.transcript_cache import TranscriptSet, uncached_transcripts
 from pytest_whisperq.measuring.edges import measure_profile
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.pairs import refuse_wordless
@@ -194,7 +194,10 @@ class Streams:
             decoded = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
             items = self.session.long_form.utterances
             texts = [self.session.long_normalizer(self._whole(spec, item, hear), item.language) for item in items]
-            self._decoded[spec] = heard_apart(artifact, transcriber, [item.id for item in items], texts), decoded
+            self._decoded[spec] = (
+                uncached_transcripts(artifact, transcriber, [item.id for item in items], texts),
+                decoded,
+            )
         return self._decoded[spec]
 
     def _whole(self, spec: ModelSpec, item: Utterance, hear: Callable[[Clip], Any]) -> str:
