@@ -21,7 +21,10 @@ import pytest
 def test_release():
     pass
 """
-OPTIONS = ("--whisperq-backend=rounded", "--whisperq-max-utterances=24", "--whisperq-cache-dir=cache", "-p", "no:xdist")
+OPTIONS = (
+    *("--whisperq-backend=rounded", "--whisperq-max-utterances=24", "--whisperq-cache-dir=cache"),
+    *("--whisperq-threads=1", "-p", "no:xdist"),
+)
 
 
 def test_the_documented_backend_takes_sixty_lines() -> None:
