@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -27,13 +28,13 @@ from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
 
 pytest_plugins = ["pytester"]
 
-TOGETHER = {"tests/integration/": "runtimes", "tests/property/test_merge": "merges"}
-"""Tests that one xdist worker runs: two runtimes on the same cores are slower than one, and streams are drawn once."""
+TOGETHER = ("tests/integration/test_[a-z_]+", "tests/property/test_merge")
+"""Tests that one xdist worker runs: a file of real models keeps them loaded, and streams of merges are drawn once."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep tests `TOGETHER` in one worker, the longest group first, and spread all others one by one.
+    """Keep tests `TOGETHER` in one worker, the largest group first, and spread all others one by one.
 
     The marker ``xdist_group`` would, but not with pytest 9.2: xdist 3.8 writes the group into a field that is gone.
     """
@@ -41,7 +42,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((group for start, group in TOGETHER.items() if nodeid.startswith(start)), nodeid)
+            return next((match[0] for group in TOGETHER if (match := re.match(group, nodeid))), nodeid)
 
     return Scheduling(config, log)
 

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,8 +25,9 @@ def light_collections() -> None:
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache shared by the tests of this run."""
-    return tmp_path_factory.mktemp("cache")
+    """A cache shared by the tests of this run, whichever worker runs them."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
 
 
 @pytest.fixture(scope="session")

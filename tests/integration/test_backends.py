@@ -265,16 +265,16 @@ def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[
 
 def test_a_sweep_builds_another_model_for_every_setting(gate_run: Callable[..., GateRunner], cache_dir: Path) -> None:
     options = {"whisperq_cache_dir": str(cache_dir), "whisperq_max_utterances": "12", "whisperq_threads": "1"}
-    trials = list(sweep(options, [2, 4], [(0.5, 0.95), (0.1, 0.1)]))
-    assert [(trial.samples, trial.alphas[0]) for trial in trials] == [(2, 0.5), (2, 0.1), (4, 0.5), (4, 0.1)]
+    trials = list(sweep(options, [2], [(0.5, 0.95), (0.1, 0.1)]))
+    assert [(trial.samples, trial.alphas[0]) for trial in trials] == [(2, 0.5), (2, 0.1)]
     assert all(trial.error_rate is not None for trial in trials)
     identities = set()
-    for samples, alphas in (("2", "0.5,0.95"), ("2", "0.1,0.1"), ("4", "0.5,0.95"), ("4", "0.1,0.1")):
-        run = gate_run(candidate="openvino:int8-ptq", calibration_samples=samples, smooth_quant=alphas)
+    for alphas in ("0.5,0.95", "0.1,0.1"):
+        run = gate_run(candidate="openvino:int8-ptq", calibration_samples="2", smooth_quant=alphas)
         built = run.session.store.built(run.session.spec(run.config.candidates[0]))
         assert built is not None
         identities.add(built.identity)
-    assert len(identities) == 4
+    assert len(identities) == 2
 
 
 def _another(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]], **config: Any) -> Path:

@@ -39,7 +39,7 @@ def run_pytest(*arguments: str, cwd: Path, **environment: str) -> subprocess.Com
 def test_the_original_against_itself_passes_both_gates(gate_run: Callable[..., GateRunner]) -> None:
     # 132 utterances without a difference certify a point.
     pair = "ctranslate2:float32"
-    report = run_gates(gate_run(candidate=pair, baseline=pair, max_utterances="180").config)
+    report = run_gates(gate_run(candidate=pair, baseline=pair, max_utterances="140").config)
     assert [judgement.verdict for judgement in report.judgements] == [Verdict.PASS, Verdict.PASS]
 
 
@@ -59,7 +59,13 @@ def test_a_candidate_with_noise_in_its_weights_fails_both_gates(
     save_file(weights, catastrophic / "model.safetensors", {"format": "pt"})
     baseline = f"transformers:float32@{package_data.MODEL}"
     # Heard to the end: parity has no verdict of a candidate that is stopped for its errors.
-    run = gate_run(candidate="ctranslate2:int8", model=str(catastrophic), baseline=baseline, early_stop="false")
+    run = gate_run(
+        candidate="ctranslate2:int8",
+        model=str(catastrophic),
+        baseline=baseline,
+        early_stop="false",
+        max_utterances="30",
+    )
     report = run_gates(run.config)
     assert [judgement.verdict for judgement in report.judgements] == [Verdict.FAIL, Verdict.FAIL]
     assert report.judgements[0].baseline.endswith("@whisperq-micro")
@@ -96,13 +102,14 @@ def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_pat
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     rows = ["file_name,text,language"]
-    for item in [item for item in load_corpus().utterances if item.kind == "synthetic"][::2]:
+    for item in [item for item in load_corpus().utterances if item.kind == "synthetic"][::4]:
         assert item.audio.path
         shutil.copy(item.audio.path, recordings)
         rows.append(f'{item.audio.path.name},"{item.reference}",{item.language}')
     (recordings / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     arguments = command[1].replace("openai/whisper-small", package_data.MODEL).split()
-    done = run_pytest(*arguments, f"--whisperq-cache-dir={cache_dir}", cwd=tmp_path)
+    shared = (f"--whisperq-cache-dir={cache_dir}", "--whisperq-calibration-samples=4")
+    done = run_pytest(*arguments, *shared, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "corpus recordings" in done.stdout
 

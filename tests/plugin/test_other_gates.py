@@ -189,7 +189,7 @@ def test_a_tenth_of_the_calls_cut_off_is_a_catastrophe_by_class_and_clip(project
             "  new catastrophes: 10.00 % of utterances (must stay below 2); bounds at 95%: 7.29 … 13.32",
             "    FAIL: 30 of 300 utterances (30 length, 30 truncated tail)",
             "  worst 3 utterances (new catastrophes):",
-            "      catastrophic    length, truncated tail",
+            "      kinds      length, truncated tail",
         ]
     )
     result.stdout.fnmatch_lines(["*no worse (QoI), %*90.00*at least 86.*"])

@@ -22,7 +22,7 @@ def test_release():
     pass
 """
 OPTIONS = (
-    *("--whisperq-backend=rounded", "--whisperq-max-utterances=24", "--whisperq-cache-dir=cache"),
+    *("--whisperq-backend=rounded", "--whisperq-max-utterances=8", "--whisperq-cache-dir=cache"),
     *("--whisperq-threads=1", "-p", "no:xdist"),
 )
 

@@ -63,7 +63,11 @@ def test_it_is_listed_waived_and_reported_like_any_other(hooked: Project) -> Non
 
 
 def test_random_weights_say_nothing_that_it_could_judge(hooked: Project) -> None:
-    result = hooked.run("--whisperq-model=random:whisper-tiny", "--whisperq-backend=transformers", "-k", "called")
+    # In a process of its own, for torch is loaded once a process and forgotten with a run inside of this one.
+    result = hooked.pytester.runpytest_subprocess(
+        *("--whisperq-model=random:whisper-tiny", "--whisperq-backend=transformers", "--whisperq-corpus=calls"),
+        *("--whisperq-cache-dir=cache", "-p", "no:xdist", "-k", "called"),
+    )
     result.stdout.fnmatch_lines(["*whisperq_chatter: random:whisper-tiny says nothing that could be judged*"])
 
 
