@@ -150,7 +150,8 @@ def test_recordings_of_ones_own_are_gated_as_the_starter_writes_it(cache_dir: Pa
         shutil.copy(item.audio.path, tmp_path)
         (tmp_path / item.audio.path.name).with_suffix(".txt").write_text(item.reference or "…", encoding="utf-8")
     start(tmp_path)
-    done = run_pytest(str(tmp_path), f"--whisperq-cache-dir={cache_dir}", cwd=tmp_path)
+    options = (f"--whisperq-cache-dir={cache_dir}", "--whisperq-calibration-samples=4")
+    done = run_pytest(str(tmp_path), *options, cwd=tmp_path)
     # A dozen recordings certify nothing, and all three gates were there to say so.
     assert "INCONCLUSIVE" in done.stdout
     assert "12 utterances" in done.stdout
