@@ -1,6 +1,7 @@
 """A third party's backend, from the very lines of the documentation: by conftest hook and by entry point."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -174,12 +175,23 @@ def test_memory_of_a_backend_that_needs_its_module_is_measured(project: Project,
     project.run("--whisperq-backend=mine", "--whisperq-baseline=mine").assert_outcomes(passed=1)
 
 
-def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(pytester: pytest.Pytester) -> None:
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model as CTranslate2 makes it, in ``int8`` and in ``float32``.
+
+    Made before there is a pytester: it forgets what is imported while it is there, and torch cannot be loaded twice.
+    """
     pytest.importorskip("ctranslate2")
+    folder = tmp_path_factory.mktemp("converted")
+    for precision in ("int8", "float32"):
+        source = package_data.model_directory("whisperq-micro")
+        CTranslate2Backend().build(precision, source, folder / precision, None)
+    return folder
+
+
+def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(converted: Path, pytester: pytest.Pytester) -> None:
     folder = pytester.path / re.search(r'Path\("(.*?)"\)', CONVERTED)[1]  # type: ignore[index]
-    folder.parent.mkdir()
-    source = package_data.model_directory("whisperq-micro")
-    CTranslate2Backend().build("int8", source, folder, None)
+    shutil.copytree(converted / "int8", folder)
     (folder / "config.json").write_text((folder / "config.json").read_text() + "\n")
     pytester.makeconftest(CONVERTED)
     pytester.makepyfile(GATE)
@@ -195,7 +207,7 @@ def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(pytester: pytest
         *options, "--whisperq-precision=int8", "--whisperq-baseline=deployed:float32"
     )
     result.assert_outcomes(passed=1)
-    CTranslate2Backend().build("float32", source, pytester.path / "other", None)  # which every processor executes
+    shutil.copytree(converted / "float32", pytester.path / "other")  # which every processor executes
     pytester.makeconftest(CONVERTED.replace(str(folder.relative_to(pytester.path)), "other"))
     result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int8")
     assert re.search("deployed:int8 was asked for but 'float32' executes here", result.stdout.str())
