@@ -1,6 +1,7 @@
 """The memory gate: peaks of fresh processes, and what a process that dies says."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,11 @@ from pytest_whisperq.backends import Clip
 from pytest_whisperq.gates.memory import judge_memory
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
-from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system.errors import DecodeError
 
-SOURCE = SourceModel(name="made", directory=Path("nowhere"), identity="made")
-
-
-def artifact(precision: str, size: int = 1000, directory: Path = SOURCE.directory) -> Artifact:
-    spec = ModelSpec(backend="scripted", precision=precision, source=SOURCE)
-    return Artifact(spec=spec, key="", directory=directory, identity="", size=size, build_seconds=1.0)
+Artifacts = Callable[..., Artifact]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +26,9 @@ def artifact(precision: str, size: int = 1000, directory: Path = SOURCE.director
         ([80, 81, 85], 0.7, Verdict.FAIL),
     ],
 )
-def test_memory_is_bounded_by_the_extremes_of_the_processes(own: list[int], limit: float, expected: Verdict) -> None:
+def test_memory_is_bounded_by_the_extremes_of_the_processes(
+    artifact: Artifacts, own: list[int], limit: float, expected: Verdict
+) -> None:
     base, mine = (
         MemoryMeasurement(compute_type=kind, peaks=tuple(p)) for kind, p in (("float32", [100, 94, 98]), ("int8", own))
     )
@@ -42,7 +39,9 @@ def test_memory_is_bounded_by_the_extremes_of_the_processes(own: list[int], limi
     assert check.confidence is None
 
 
-def test_memory_is_that_of_a_fresh_process(tmp_path: Path, make_corpus: object, make_script: object) -> None:
+def test_memory_is_that_of_a_fresh_process(
+    artifact: Artifacts, tmp_path: Path, make_corpus: object, make_script: object
+) -> None:
     folder = make_corpus(tmp_path / "calls", ["one"])  # type: ignore[operator]
     model = make_script(tmp_path / "model", folder, {"int8": None})  # type: ignore[operator]
     (item,) = load_corpus(folder).utterances
@@ -53,12 +52,12 @@ def test_memory_is_that_of_a_fresh_process(tmp_path: Path, make_corpus: object, 
     assert all(10e6 < peak < 1e9 for peak in found.peaks)
 
 
-def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
+def test_a_process_that_fails_says_why(artifact: Artifacts, tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match=r"scripted:int8: failed in the process .*scripted\.json"):
         measure_memory(artifact("int8", directory=tmp_path), [], threads=1, repeats=1)
 
 
-def test_a_process_that_is_killed_says_by_what(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_killed_says_by_what(artifact: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     killed = subprocess.CompletedProcess([], -9, stdout="", stderr="Loading weights: 100%")
     monkeypatch.setattr("pytest_whisperq.measuring.memory.subprocess.run", lambda *_, **__: killed)
     with pytest.raises(DecodeError, match="ended by SIGKILL, probably because memory ran out"):

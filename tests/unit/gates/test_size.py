@@ -1,29 +1,22 @@
 """The size gate: bytes are counted, and eight bits have to be half as large."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.gates.size import is_short, judge_size
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.models.source import ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact
 
-SOURCE = SourceModel(name="made", directory=Path("nowhere"), identity="made")
-
-
-def artifact(precision: str, size: int = 1000, directory: Path = SOURCE.directory) -> Artifact:
-    spec = ModelSpec(backend="scripted", precision=precision, source=SOURCE)
-    return Artifact(spec=spec, key="", directory=directory, identity="", size=size, build_seconds=1.0)
+Artifacts = Callable[..., Artifact]
 
 
 @pytest.mark.parametrize(
     ("size", "limit", "expected"),
     [(300, 0.5, Verdict.PASS), (500, 0.5, Verdict.INCONCLUSIVE), (501, 0.5, Verdict.FAIL), (1000, 1.1, Verdict.PASS)],
 )
-def test_size_is_counted(size: int, limit: float, expected: Verdict) -> None:
+def test_size_is_counted(artifact: Artifacts, size: int, limit: float, expected: Verdict) -> None:
     outcome = judge_size(artifact("float32"), artifact("int8", size), max_ratio=limit)
     (check,) = outcome.judgement.checks
     assert check.verdict is expected
