@@ -35,7 +35,7 @@ def locate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("corpus", metavar="CORPUS", help="in any form that --whisperq-corpus takes")
 
 
-def writable(path: Path, option: str, example: str) -> None:
+def refuse_directory(path: Path, option: str, example: str) -> None:
     """Raise `ConfigError` for a file that is a directory; ``example`` is a name it could have there."""
     if path.is_dir():
         raise ConfigError(f"{path} is a directory", where=option, remedy=f"name a file in it, such as {example}")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add, typed, writable
+from pytest_whisperq.commands import add, refuse_directory, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.history.comparison import compare
 from pytest_whisperq.history.document import read_all
@@ -43,7 +43,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _run(options: argparse.Namespace) -> int:
     if options.html:
-        writable(options.html, "--html", "comparison.html")
+        refuse_directory(options.html, "--html", "comparison.html")
     old, new = read_all([options.old, options.new], "compare")
     comparison = compare(old, new, pairs=dict(options.pair), confidence=options.confidence)
     print(comparison_text(comparison))

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, locate, named, writable
+from pytest_whisperq.commands import add, add_options, given, locate, named, refuse_directory
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.history.document import corpus_digest
@@ -32,7 +32,7 @@ def register(actions: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     if options.output:
-        writable(options.output, "--output", "CARD.md")
+        refuse_directory(options.output, "--output", "CARD.md")
     text = card(resolve({**given(options, _OPTIONS), "whisperq_corpus": options.corpus}))
     if options.output:
         replace_text(options.output, text, "--output")

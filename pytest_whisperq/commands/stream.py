@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, writable
+from pytest_whisperq.commands import add, add_options, given, named, refuse_directory
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.baselines import unquantized
@@ -51,7 +51,8 @@ def show(
     """Write what the candidate of ``options`` (those of a gate run) loses by streaming, and its merge profile.
 
     ``profile_to`` is the file for that profile, which is measured of the same model at float32; ``plots`` a folder for
-    one SVG a recording. Raises `StreamError` for what cannot be written, before anything is decoded.
+    one SVG a recording. Raises `StreamError` for what cannot be written and
+    `ConfigError` for options that cannot be meant, before anything is decoded.
     """
     if plots:
         timeline.check_matplotlib()
@@ -61,7 +62,7 @@ def show(
         except OSError as error:
             raise StreamError(f"nothing can be written there ({error.strerror or error})", where=str(folder)) from error
     if profile_to:
-        writable(profile_to, "--save-profile", "profile.json")
+        refuse_directory(profile_to, "--save-profile", "profile.json")
     runner = GateRunner(resolve(options), progress)
     session, streams = runner.session, runner.session.once(Streams)
     if profile_to and len({candidate.backend for candidate in runner.config.candidates}) > 1:
