@@ -186,8 +186,9 @@ def _noise(number: int) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _digest(recording: bytes) -> str:
-    return audio.pcm_digest(audio.load(AudioSource(label="recording", data=recording)))
+def _digest(recording: bytes, offset: float, seconds: float | None) -> str:
+    source = AudioSource(label="recording", data=recording, offset=offset, seconds=seconds)
+    return audio.pcm_digest(audio.load(source))
 
 
 @pytest.fixture(scope="session")
@@ -203,7 +204,7 @@ def make_script() -> MakeScript:
         digests = []
         for item in utterances:
             with item.audio.open() as file:
-                digests.append(_digest(file.read()))
+                digests.append(_digest(file.read(), item.audio.offset, item.audio.seconds))
         said = {
             precision: dict(zip(digests, [u.reference for u in utterances] if texts is None else texts, strict=True))
             for precision, texts in hypotheses.items()
