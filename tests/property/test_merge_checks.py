@@ -8,6 +8,7 @@ import pytest
 
 from pytest_whisperq.contract.known_bad import BROKEN, AgreementStrip, SuffixPrefix
 from pytest_whisperq.contract.merge_kit import (
+    BATCH,
     MERGE_CHECKS,
     MergeCheck,
     applicable,
@@ -325,3 +326,12 @@ def test_a_check_sees_all_the_streams_it_is_told_to(check: MergeCheck) -> None:
 
     check_merge(Counting(Sound), check, examples=50)
     assert seen >= 50
+
+
+def test_streams_are_the_same_every_time_and_others_in_every_batch() -> None:
+    kind = CHECKS["times"].kind(Level.JITTER)
+    first, again = ([stream for _, stream in drawn(kind, 4 * BATCH)] for _ in range(2))
+    assert first == again
+    batches = [first[start : start + BATCH] for start in range(0, len(first), BATCH)]
+    assert all(one != other for number, one in enumerate(batches) for other in batches[:number])
+    assert len({repr(stream) for stream in first}) > 3 * BATCH
