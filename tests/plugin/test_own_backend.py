@@ -1,19 +1,12 @@
-"""A third party's backend, from the very lines of the documentation: by conftest hook and by entry point."""
+"""A third party's backend: its name, its memory, its module; on the embedded model in `tests/integration`."""
 
-import re
-import shutil
 from pathlib import Path
 
 import pytest
 from scripted_project import Project, same
 
 from pytest_whisperq.backends import registry
-from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend
-from pytest_whisperq.system import package_data
 
-DOCS = Path(__file__).parents[2] / "docs" / "own-backend.md"
-BLOCKS = re.findall(r"^```(python|toml)\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-BACKEND, HOOK, ENTRY_POINT, CONVERTED, CONTRACT = (text for _, text in BLOCKS)
 GATE = """
 import pytest
 
@@ -22,36 +15,6 @@ import pytest
 def test_release():
     pass
 """
-OPTIONS = (
-    *("--whisperq-backend=rounded", "--whisperq-max-utterances=8", "--whisperq-cache-dir=cache"),
-    *("--whisperq-threads=1", "-p", "no:xdist"),
-)
-
-
-def test_the_documented_backend_takes_sixty_lines() -> None:
-    assert len(BACKEND.strip().splitlines()) <= 60
-
-
-def test_a_conftest_registers_a_backend_that_gates_and_keeps_the_contract(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(rounded_backend=BACKEND, test_release=GATE)
-    pytester.makeconftest(f"from rounded_backend import RoundedBackend\n\n{HOOK}")
-    pytester.makepyfile(test_contract=f"from rounded_backend import RoundedBackend\n{CONTRACT}")
-    result = pytester.runpytest_subprocess(*OPTIONS)
-    result.assert_outcomes(passed=13)
-    result.stdout.fnmatch_lines(["rounded:int6, runs float32 on int6 weights; *"])
-
-
-def test_an_entry_point_registers_a_backend_for_everyone(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(rounded_backend=BACKEND, test_release=GATE)
-    info = pytester.path / "rounded_backend-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rounded-backend\nVersion: 1.0\n")
-    group, line = re.fullmatch(r'\[project\.entry-points\."(.*)"\]\n(.*)\n', ENTRY_POINT).groups()  # type: ignore[union-attr]
-    (info / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
-    pytester.syspathinsert()
-    result = pytester.runpytest_subprocess(*OPTIONS)
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["rounded:int6, runs float32 on int6 weights; *"])
 
 
 def test_a_name_of_ours_cannot_be_taken_over(pytester: pytest.Pytester) -> None:
@@ -173,44 +136,6 @@ def test_memory_of_a_backend_that_needs_its_module_is_measured(project: Project,
     else:
         project.pytester.makeconftest(DATACLASS + SILENT_ABOUT_LANGUAGE)
     project.run("--whisperq-backend=mine", "--whisperq-baseline=mine").assert_outcomes(passed=1)
-
-
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded model as CTranslate2 makes it, in ``int8`` and in ``float32``.
-
-    Made before there is a pytester: it forgets what is imported while it is there, and torch cannot be loaded twice.
-    """
-    pytest.importorskip("ctranslate2")
-    folder = tmp_path_factory.mktemp("converted")
-    for precision in ("int8", "float32"):
-        source = package_data.model_directory("whisperq-micro")
-        CTranslate2Backend().build(precision, source, folder / precision, None)
-    return folder
-
-
-def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(converted: Path, pytester: pytest.Pytester) -> None:
-    folder = pytester.path / re.search(r'Path\("(.*?)"\)', CONVERTED)[1]  # type: ignore[index]
-    shutil.copytree(converted / "int8", folder)
-    (folder / "config.json").write_text((folder / "config.json").read_text() + "\n")
-    pytester.makeconftest(CONVERTED)
-    pytester.makepyfile(GATE)
-    options = [option.replace("rounded", "deployed") for option in OPTIONS]
-    result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int8")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["deployed:int8, runs int8_float32; *"])
-    (weights,) = (pytester.path / "cache" / "artifacts").rglob("model.bin")
-    for name in ("config.json", "model.bin"):
-        assert weights.with_name(name).read_bytes() == (folder / name).read_bytes()
-    # Speed and streaming are compared with the backend's own float32, which is no copy of what is deployed.
-    result = pytester.runpytest_subprocess(
-        *options, "--whisperq-precision=int8", "--whisperq-baseline=deployed:float32"
-    )
-    result.assert_outcomes(passed=1)
-    shutil.copytree(converted / "float32", pytester.path / "other")  # which every processor executes
-    pytester.makeconftest(CONVERTED.replace(str(folder.relative_to(pytester.path)), "other"))
-    result = pytester.runpytest_subprocess(*options, "--whisperq-precision=int8")
-    assert re.search("deployed:int8 was asked for but 'float32' executes here", result.stdout.str())
 
 
 def test_a_backend_is_looked_for_where_it_is_written_not_where_its_decorators_are(tmp_path: Path) -> None:
