@@ -21,7 +21,7 @@ BACKENDS = [name for name in BUILT_IN if name != "scripted"]
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_gates_it_on_english_alone(gate_run: Callable[..., GateRunner], backend: str) -> None:
     precision = get_backend(backend).recommended
-    run = gate_run(candidate=f"{backend}:{precision}", model=STUDENT, max_utterances="24")
+    run = gate_run(candidate=f"{backend}:{precision}", model=STUDENT, max_utterances="12")
     (candidate,) = run.config.candidates
     accuracy = run.judge("accuracy", candidate).judgement
     assert "English only" in accuracy.corpus

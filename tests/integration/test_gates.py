@@ -19,6 +19,7 @@ from pytest_whisperq.commands.corpus_init import start
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.history.document import CANDIDATE, read
 from pytest_whisperq.judging.verdict import Verdict
+from pytest_whisperq.speech.corpus import subset
 from pytest_whisperq.system import package_data
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def run_pytest(*arguments: str, cwd: Path, **environment: str) -> subprocess.Com
 
 def test_the_original_against_itself_passes_both_gates(gate_run: Callable[..., GateRunner]) -> None:
     pair = "ctranslate2:float32"
-    report = run_gates(gate_run(candidate=pair, baseline=pair, max_utterances="180").config)
+    report = run_gates(gate_run(candidate=pair, baseline=pair, min_exact_match="0.9", max_divergence="0.1").config)
     assert [judgement.verdict for judgement in report.judgements] == [Verdict.PASS, Verdict.PASS]
 
 
@@ -101,7 +102,10 @@ def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_pat
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     rows = ["file_name,text,language"]
-    for item in [item for item in load_corpus().utterances if item.kind == "synthetic"][::4]:
+    # Many of them are among the clips that other tests have decoded.
+    synthetic = [item for item in subset(load_corpus(), 110, seed=0).utterances if item.kind == "synthetic"]
+    assert len(synthetic) >= 64
+    for item in synthetic:
         assert item.audio.path
         shutil.copy(item.audio.path, recordings)
         rows.append(f'{item.audio.path.name},"{item.reference}",{item.language}')
