@@ -21,6 +21,7 @@ from typing import Any
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, TimedWord
 from pytest_whisperq.speech.audio import pcm_digest
 from pytest_whisperq.system.errors import BuildError, DecodeError
+from pytest_whisperq.system.files import first_line
 
 
 class ScriptedBackend(Backend):
@@ -42,8 +43,14 @@ class ScriptedBackend(Backend):
             raise BuildError(
                 f"{source} has no scripted.json; the scripted backend plays back a script", remedy="add one"
             )
-        if precision not in json.loads(script.read_text(encoding="utf-8")):
-            raise BuildError(f"{script} has no entry for precision {precision!r}", remedy="add it to the script")
+        try:
+            precisions = json.loads(script.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise BuildError(f"is no JSON ({first_line(error)})", where=str(script), remedy="write it anew") from error
+        if not isinstance(precisions, dict) or not isinstance(precisions.get(precision), dict):
+            raise BuildError(
+                f"has no table of texts for precision {precision!r}", where=str(script), remedy="add it to the script"
+            )
         shutil.copyfile(script, directory / "scripted.json")
 
     def load(self, precision: str, directory: Path, threads: int) -> "ScriptedTranscriber":

@@ -201,7 +201,7 @@ def test_what_another_backend_cannot_build_is_in_the_report(project: Project) ->
     project.run("--whisperq-report=out", "--whisperq-candidate=scripted:int4-sym")
     found = report(project)
     assert [one["outcome"] for one in found["broken"]] == ["failed", "failed"]
-    assert "has no entry for precision 'int4-sym'" in found["broken"][0]["message"]
+    assert "has no table of texts for precision 'int4-sym'" in found["broken"][0]["message"]
     assert found["gates"] == []
 
 

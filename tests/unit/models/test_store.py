@@ -210,7 +210,7 @@ def test_a_build_without_weights_is_an_error(
 
 def test_a_script_without_the_precision_says_so(store: ArtifactStore, spec: ModelSpec, tmp_path: Path) -> None:
     int4 = ModelSpec(backend="scripted", precision="int4-sym", source=spec.source)
-    with pytest.raises(BuildError, match=r"scripted\.json has no entry for precision 'int4-sym'"):
+    with pytest.raises(BuildError, match=r"scripted\.json: has no table of texts for precision 'int4-sym'"):
         store.get(int4)
     nowhere = SourceModel(name="x", directory=tmp_path, identity="x")
     with pytest.raises(BuildError, match=r"has no scripted\.json"):
