@@ -2,23 +2,28 @@
 
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-# Instruction sets that change which int8 and bf16 kernels the runtimes pick, and with them the numbers.
+# Instruction sets that change which kernels the runtimes pick, and with them the numbers.
 _KERNEL_FLAGS = (
-    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "amx_fp16"),
-    *("asimddp", "asimdhp", "i8mm", "bf16", "sve"),
+    *("avx", "fma", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx_vnni", "avx_vnni_int8"),
+    *("avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "amx_fp16"),
+    *("asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2", "sme"),
 )
 
 
 _KERNEL_SETTINGS = (
-    *("ATEN_CPU_CAPABILITY", "CT2_FORCE_CPU_ISA", "CT2_USE_MKL", "DNNL_MAX_CPU_ISA", "MKL_CBWR"),
-    *("MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE"),
+    *("ATEN_CPU_CAPABILITY", "CT2_FORCE_CPU_ISA", "CT2_PACKED_GEMM", "CT2_USE_EXPERIMENTAL_PACKED_GEMM", "CT2_USE_MKL"),
+    *("DNNL_CPU_ISA_HINTS", "DNNL_DEFAULT_FPMATH_MODE", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_DISABLE_FAST_MM"),
+    *("MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES", "ONEDNN_CPU_ISA_HINTS", "ONEDNN_DEFAULT_FPMATH_MODE"),
+    *("ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE", "OV_CPU_LEGACY_ATTN", "OV_CPU_MAX_ISA"),
 )
-"""Environment variables that keep a runtime from instruction sets the processor has."""
+"""Environment variables by which the runtimes choose among the kernels that a processor could run."""
 
 
 _PROCESS, _CGROUP = Path("/proc/self"), Path("/sys/fs/cgroup")
@@ -79,18 +84,36 @@ def versions(distributions: tuple[str, ...]) -> dict[str, str]:
 
 
 def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo"), settings: Mapping[str, str] = os.environ) -> str:
-    """Return the architecture and the kernel-relevant instruction sets, for example ``x86_64 avx2 avx512_vnni``.
+    """Return what decides which kernels run: ``x86_64 GenuineIntel avx avx2 avx512_vnni CT2_FORCE_CPU_ISA=AVX2``.
 
-    And what is set to keep a runtime from some of them (``CT2_FORCE_CPU_ISA=AVX2``): the numbers are other ones then.
+    Architecture, maker (MKL and CTranslate2 go by it), instruction sets, and the environment variables that choose
+    among kernels. Where the system does not tell instruction sets, the processor's name stands for them.
     """
     try:
-        text = cpuinfo.read_text()
+        rows = [row.partition(":") for row in cpuinfo.read_text().splitlines()]
     except OSError:
-        text = ""
-    line = next((row for row in text.splitlines() if row.lower().startswith(("flags", "features"))), "")
-    flags = set(line.partition(":")[2].split())
-    limits = (f"{name}={value}" for name in _KERNEL_SETTINGS if (value := settings.get(name)))
-    return " ".join([platform.machine(), *(flag for flag in _KERNEL_FLAGS if flag in flags), *limits])
+        rows = []
+    told: dict[str, str] = {}
+    for key, _, value in rows:
+        told.setdefault(key.strip().lower(), value.strip())
+    flags = (told.get("flags") or told.get("features") or "").split()
+    maker = told.get("vendor_id") or told.get("cpu implementer") or ""
+    model = told.get("isa") or told.get("cpu") or told.get("model name") or _processor_name()
+    known = [maker, *(flag for flag in _KERNEL_FLAGS if flag in flags)] if flags else [model]
+    limits = (f"{name}={chosen}" for name in _KERNEL_SETTINGS if (chosen := settings.get(name)))
+    return " ".join(filter(None, [platform.machine(), *known, *limits]))
+
+
+@cache
+def _processor_name() -> str:
+    """Return the model of the processor: on macOS sysctl(8) tells it, elsewhere the system by itself."""
+    if sys.platform != "darwin":
+        return platform.processor()
+    asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return platform.processor()
 
 
 def reset_peak_memory(process: Path = _PROCESS) -> bool:

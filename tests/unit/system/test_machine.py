@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_whisperq.system import machine
 from pytest_whisperq.system.machine import cpu_features, cpu_groups, cpu_quota, peak_memory, reset_peak_memory, versions
 
 
@@ -95,14 +96,69 @@ def test_features_are_those_that_choose_kernels_in_a_fixed_order(
     assert cpu_features(cpuinfo, {}) == "x86_64 avx2 avx512_vnni amx_int8"
     cpuinfo.write_text("Features\t: fp asimddp i8mm\n", encoding="utf-8")
     assert cpu_features(cpuinfo, {}) == "x86_64 asimddp i8mm"
-    assert cpu_features(tmp_path / "none", {}) == "x86_64"
+
+
+def test_the_maker_is_a_feature_for_libraries_go_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    cpuinfo = tmp_path / "cpuinfo"
+    for maker in ("GenuineIntel", "AuthenticAMD"):
+        cpuinfo.write_text(f"vendor_id\t: {maker}\nmodel name\t: x\nflags\t: avx2\n\nvendor_id\t: other\n")
+        assert cpu_features(cpuinfo, {}) == f"x86_64 {maker} avx2"
+
+
+@pytest.mark.parametrize("cpuinfo", [None, "processor\t: 0\n"])
+def test_where_no_instruction_sets_are_told_the_processor_s_name_stands_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpuinfo: str | None
+) -> None:
+    """Else two kinds of processor would share transcripts, as on macOS and Windows."""
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(cpuinfo)
+    for name in ("Apple M1", "Apple M4"):
+        monkeypatch.setattr(machine, "_processor_name", lambda name=name: name)
+        assert cpu_features(path, {}) == f"arm64 {name}"
+
+
+def test_a_processor_of_another_family_is_told_by_what_its_cpuinfo_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    (tmp_path / "cpuinfo").write_text("hart\t: 0\nisa\t: rv64imafdcv\n")
+    assert cpu_features(tmp_path / "cpuinfo", {}) == "riscv64 rv64imafdcv"
+
+
+@pytest.mark.parametrize(
+    ("system", "answer", "expected"),
+    [("darwin", "Apple M1\n", "Apple M1"), ("darwin", None, "arm"), ("win32", "unused", "arm")],
+)
+def test_only_macos_is_asked_for_the_name_by_a_command(
+    monkeypatch: pytest.MonkeyPatch, system: str, answer: str | None, expected: str
+) -> None:
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        if answer is None:
+            raise FileNotFoundError(command[0])
+        return subprocess.CompletedProcess(command, 0, answer)
+
+    monkeypatch.setattr(machine.subprocess, "run", run)
+    monkeypatch.setattr(machine.sys, "platform", system)
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert machine._processor_name.__wrapped__() == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["CT2_USE_MKL", "MKL_CBWR", "ONEDNN_DEFAULT_FPMATH_MODE", "OV_CPU_MAX_ISA", "CT2_PACKED_GEMM"]
+)
+def test_a_variable_that_chooses_kernels_is_in_the_features(name: str) -> None:
+    assert cpu_features(settings={name: "1"}) == f"{cpu_features(settings={})} {name}=1"
 
 
 def test_what_keeps_a_runtime_from_instructions_is_a_feature_too(tmp_path: Path) -> None:
     """Else a model built without VNNI would be taken for one built with it, from the same cache."""
     settings = {"ONEDNN_MAX_CPU_ISA": "AVX2", "CT2_FORCE_CPU_ISA": "", "HOME": "x", "ATEN_CPU_CAPABILITY": "default"}
     limits = "ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2"
-    assert cpu_features(tmp_path / "none", settings).split(" ", 1)[1] == limits
+    (tmp_path / "cpuinfo").write_text("flags\t: x\n")
+    assert cpu_features(tmp_path / "cpuinfo", settings).split(" ", 1)[1] == limits
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells and forgets a peak")
