@@ -19,6 +19,7 @@ from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.system.errors import CorpusError, WhisperqError
+from pytest_whisperq.system.files import refuse_special
 from pytest_whisperq.system.redaction import shareable, unquoted, without_tokens
 
 NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
@@ -35,6 +36,8 @@ def check(config: pytest.Config) -> None:
     refuse_passed_over(config)
     session = state.session(config)
     try:
+        if session.config.save:
+            refuse_special(session.config.save, "--whisperq-save")
         refuse_expired(state.waivers(config), today())
         session.read()
         session.once(SavedRuns)  # read when they are made

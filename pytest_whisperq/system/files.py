@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,22 +43,43 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def followed(path: Path) -> Path:
+    """Return what a path leads to when all links are followed; a link in a circle stays what it is."""
+    return Path(os.path.realpath(path))
+
+
+def refuse_special(path: Path, option: str) -> None:
+    """Raise `ConfigError` where ``path``, links followed, is a device, a pipe, a socket or a circle of links.
+
+    A file would take its place.
+    """
+    target = followed(path)
+    if target.is_symlink() or (target.exists() and not (target.is_file() or target.is_dir())):
+        raise ConfigError(f"{path} is no regular file", where=option, remedy="name one, or a place for a new one")
+
+
 def replace_text(path: Path, text: str, option: str | None = None) -> None:
     """Write ``text`` to ``path`` atomically: beside it first, to disk, then renamed over it.
 
-    Raises `StoreError` when the directory is full or read-only; the old file then still stands. ``option`` is what
-    named the file, where it was not the cache directory.
+    Of a link, the file that it leads to is replaced; an old file's permissions stay.
+
+    Raises `StoreError` when the directory is full or read-only, `ConfigError` for what is no regular file; it still
+    stands then. ``option`` is what named the file, where it was not the cache directory.
     """
+    if option is not None:
+        refuse_special(path, option)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = followed(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IMODE(target.stat().st_mode) if target.is_file() else 0o644
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)  # mkstemp's 0600 would hide a shared cache from everyone else
-            Path(name).replace(path)
+            Path(name).chmod(mode)  # mkstemp's 0600 would hide a shared cache from everyone else
+            Path(name).replace(target)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -65,13 +87,22 @@ def replace_text(path: Path, text: str, option: str | None = None) -> None:
         raise cache_error(path.parent, error) if option is None else output_error(path, option, error) from error
 
 
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; of a link, the link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def publish_folder(target: Path, *, is_locked: bool = False) -> Iterator[Path]:
     """Give an empty folder beside ``target`` to fill, and put it there when the block ends: whole, or not at all.
 
-    What stood there before is replaced, and still stands where the block raises. ``is_locked`` says that nobody else
-    writes this target now: what a killed process left behind is removed then.
+    Of a link, the folder that it leads to is replaced. What stood there before still stands where the block raises.
+    ``is_locked`` says that nobody else writes this target now: what a killed process left behind is removed then.
     """
+    target = followed(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     if is_locked:
         for left_over in target.parent.glob(f"{BUILDING}{escape(target.name)}-*"):

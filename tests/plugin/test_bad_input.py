@@ -1,5 +1,7 @@
 """What a user gets for a slip: one message that names it, exit code 4, and never a green run."""
 
+import os
+
 import pytest
 from scripted_project import GATES, Project, same
 
@@ -51,6 +53,19 @@ def test_a_bad_option_ends_the_run(gated: Project, options: list[str], parts: li
 
 def test_a_bad_option_ends_the_run_with_and_without_workers(gated_anywhere: Project) -> None:
     assert_usage_error(gated_anywhere.run("--whisperq-max-drop=lots"), "--whisperq-max-drop: must be a number")
+
+
+def test_a_pipe_is_no_place_to_save_a_run_and_is_refused_before_any_gate(gated: Project) -> None:
+    """As a device is, which a test had better not try: a file would take its place."""
+    pipe, link = gated.pytester.path / "pipe", gated.pytester.path / "link.json"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for name in ("pipe", "link.json"):
+        result = gated.run(f"--whisperq-save={name}")
+        assert_usage_error(result, f"--whisperq-save: {name} is no regular file; name one")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert not gated.transcript_files()
 
 
 def test_a_bad_ini_value_is_named(gated: Project) -> None:

@@ -1,12 +1,15 @@
 """Files are replaced whole or not at all."""
 
 import hashlib
+import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pytest_whisperq.system import files
-from pytest_whisperq.system.errors import StoreError
+from pytest_whisperq.system.errors import ConfigError, StoreError
 
 
 def test_text_is_written_into_new_folders_and_over_old_files(tmp_path: Path) -> None:
@@ -36,6 +39,88 @@ def test_what_goes_wrong_leaves_the_old_file_and_no_litter(
             files.replace_text(path, "half \ud800")
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_a_link_the_file_that_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    """Else the link would be gone, and its target still say what the last run found."""
+    real, link = tmp_path / "runs" / "real.json", tmp_path / "link.json"
+    real.parent.mkdir()
+    for before in (True, False):  # also where the target is not there yet
+        if before:
+            real.write_text("old")
+        link.unlink(missing_ok=True)
+        link.symlink_to(real)
+        files.replace_text(link, "new", "--option")
+        assert link.is_symlink()
+        assert real.read_text() == "new"
+        assert list(real.parent.iterdir()) == [real]
+        real.unlink()
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path.parent)  # a socket's path must be short
+        one.bind(path.name)
+
+
+def make_circle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def make_link_to_pipe(path: Path) -> None:
+    pipe = path.parent.parent / "pipe"
+    os.mkfifo(pipe)
+    path.symlink_to(pipe)
+
+
+@pytest.mark.parametrize("make", [make_pipe, make_socket, make_circle, make_link_to_pipe])
+def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "runs" / "out.json"
+    path.parent.mkdir()
+    make(path)
+    before = path.lstat().st_mode
+    with pytest.raises(ConfigError, match=f"^--option: {path} is no regular file; name one"):
+        files.replace_text(path, "text", "--option")
+    assert path.lstat().st_mode == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    """Somebody hid it: transcripts are private."""
+    path = tmp_path / "run.json"
+    path.touch(0o600)
+    files.replace_text(path, "text", "--option")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_a_link_to_a_folder_the_folder_is_replaced(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    (real / "old").touch()
+    link.symlink_to(real)
+    with files.publish_folder(link) as aside:
+        fill(aside, "new")
+    assert link.is_symlink()
+    assert [path.name for path in real.iterdir()] == ["part"]
+    assert sorted(tmp_path.iterdir()) == [link, real]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "nothing"])
+def test_what_is_removed_is_what_was_named(tmp_path: Path, kind: str) -> None:
+    path, kept = tmp_path / "x", tmp_path / "kept"
+    kept.mkdir()
+    if kind == "file":
+        path.touch()
+    elif kind == "folder":
+        (path / "deep").mkdir(parents=True)
+    elif kind == "link":
+        path.symlink_to(kept)
+    files.remove(path)
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
