@@ -84,16 +84,27 @@ class Session:
     """One run's corpus, models and transcripts, each obtained on first use and kept: every gate shares them."""
 
     def __init__(
-        self, config: GateConfig, progress: Progress = silent, *, part: Callable[[Corpus], Corpus] | None = None
+        self,
+        config: GateConfig,
+        progress: Progress = silent,
+        *,
+        part: Callable[[Corpus], Corpus] | None = None,
+        repairs: list[str] | None = None,
     ) -> None:
-        """Begin a run; ``part`` says what of a corpus is evaluated, where that is not what its models can hear."""
+        """Begin a run; ``part`` says what of a corpus is evaluated, where that is not what its models can hear.
+
+        ``repairs`` is a list that several sessions of a run share, see there.
+        """
         self.config = config
+        self.repairs = [] if repairs is None else repairs
+        """What of the cache was damaged and has been made again, a sentence each."""
         self._part_of = part
         self.progress = progress
         self.store = ArtifactStore(
             config.cache_dir,
             on_build=lambda spec: progress(f"{spec} is being built", 0, 0),
             calibration=lambda: self.calibration,
+            on_repair=self.repairs.append,
         )
         self.decoder = Decoder(
             self.store,
@@ -102,7 +113,7 @@ class Session:
             progress=progress,
             allow_fallback=config.allow_fallback,
         )
-        self._transcripts = TranscriptCache(config.cache_dir, self.decoder)
+        self._transcripts = TranscriptCache(config.cache_dir, self.decoder, self.repairs.append)
         self._decoded: dict[ModelSpec, TranscriptSet] = {}
         self._failed: dict[ModelSpec, WhisperqError] = {}
         self._long: dict[ModelSpec, TranscriptSet] = {}
@@ -237,7 +248,7 @@ class Session:
         return [source for model, source in models if model.precision in get_backend(model.backend).calibrated]
 
     def _probe(self, corpus: Corpus) -> dict[str, ClipFacts]:
-        index = AudioIndex(self.config.cache_dir)
+        index = AudioIndex(self.config.cache_dir, self.repairs.append)
         return index.probe(corpus, lambda done, total: self.progress("reading audio", done, total))
 
     @cached_property

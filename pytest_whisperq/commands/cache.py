@@ -20,7 +20,7 @@ def register(commands: Any) -> None:
     actions = commands.add_parser("cache", help=text, description=text).add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (
         ("list", _list, "print every built model and file of transcripts with its size and age"),
-        ("verify", _verify, "check every file against the digest it was published with; exit code 1 for damage"),
+        ("verify", _verify, "check every file and line against its digest; exit code 1 for damage"),
         (
             "prune",
             _prune,
@@ -66,7 +66,7 @@ def _verify(options: argparse.Namespace) -> int:
         print(_line(entry))
     advice = "; run: whisperq cache prune" if bad else ""
     print(f"{len(entries) - len(bad)} of {len(entries)} entries in {root} are sound and usable{advice}")
-    return 1 if any(entry.problem.startswith("damaged") for entry in bad) else 0
+    return 1 if any(entry.is_damaged for entry in bad) else 0
 
 
 def _prune(options: argparse.Namespace) -> int:

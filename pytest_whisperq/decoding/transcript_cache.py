@@ -1,7 +1,8 @@
 """Decode a corpus with a model, each utterance once however many gates, sessions and workers ask for it.
 
 Transcripts are kept in ``transcripts/KEY.jsonl``, one line a clip, appended batch by batch: a killed run resumes, and a
-warm run reads text without loading any model or runtime.
+warm run reads text without loading any model or runtime. Lines are sealed: what a damaged one held is decoded again,
+and that is said. The first line says what executed; without it nobody could say what the others are.
 """
 
 import hashlib
@@ -19,7 +20,9 @@ from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.cache_layout import CacheLayout
+from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.machine import cpu_features, versions
+from pytest_whisperq.system.sealed import SealedLines, read_sealed, seal, sealed
 
 DECODING = {
     "task": "transcribe",
@@ -68,6 +71,18 @@ class Known:
     languages: Mapping[str, str | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A file of transcripts: what executed, text and language by clip, and the lines they come from.
+
+    Without a sound first line there are no texts: nobody could say what executed.
+    """
+
+    header: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    lines: SealedLines = field(default_factory=SealedLines)
+
+
 def operations_of(transcriber: Transcriber) -> str:
     """Return what a runtime that mixes types says of them, "" for one that does not."""
     return transcriber.operations if isinstance(transcriber, MixesTypes) else ""
@@ -92,10 +107,14 @@ def uncached_transcripts(
 
 
 class TranscriptCache:
-    """Transcripts by artifact, decoding options, library versions and processor features."""
+    """Transcripts by artifact, decoding options, library versions and processor features.
 
-    def __init__(self, root: Path, decoder: Decoder) -> None:
+    ``on_repair`` is told in a sentence what was damaged and is decoded again.
+    """
+
+    def __init__(self, root: Path, decoder: Decoder, on_repair: Callable[[str], None]) -> None:
         self._layout = CacheLayout(root)
+        self._on_repair = on_repair
         self._decoder = decoder
         self._store = decoder.store
 
@@ -112,24 +131,24 @@ class TranscriptCache:
         wanted = [(_clip_id(item, facts), item) for item in corpus.utterances]
         artifact = self._store.get(spec)
         path = self._path(artifact)
-        header, known = _read(path)
-        if not _suffices(wanted, known, enough):
+        stored = _read(path)
+        if not _suffices(wanted, stored.texts, enough):
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact)
             with self._layout.locked(path):
                 self._decode(artifact, path, wanted, enough)
-            header, known = _read(path)
-        compute_type = header.get("compute_type", "")
+            stored = _read(path)
+        compute_type = stored.header.get("compute_type", "")
         self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
-        wanted = _leading(wanted, known)
+        wanted = _leading(wanted, stored.texts)
         return TranscriptSet(
             spec=spec,
             artifact=artifact,
             compute_type=compute_type,
-            operations=header.get("operations", ""),
+            operations=stored.header.get("operations", ""),
             clips=tuple(facts[item.id].digest for _, item in wanted),
-            texts=tuple(known[clip][0] for clip, _ in wanted),
-            languages=tuple(known[clip][1] for clip, _ in wanted),
+            texts=tuple(stored.texts[clip][0] for clip, _ in wanted),
+            languages=tuple(stored.texts[clip][1] for clip, _ in wanted),
         )
 
     def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> Known:
@@ -137,13 +156,13 @@ class TranscriptCache:
         artifact = self._store.built(spec)
         if artifact is None:
             return Known()
-        header, transcripts = _read(self._path(artifact))
-        ids = {item.id: clip for item in corpus.utterances if (clip := _clip_id(item, facts)) in transcripts}
+        stored = _read(self._path(artifact))
+        ids = {item.id: clip for item in corpus.utterances if (clip := _clip_id(item, facts)) in stored.texts}
         return Known(
-            compute_type=header.get("compute_type", ""),
-            operations=header.get("operations", ""),
-            texts={name: transcripts[clip][0] for name, clip in ids.items()},
-            languages={name: transcripts[clip][1] for name, clip in ids.items()},
+            compute_type=stored.header.get("compute_type", ""),
+            operations=stored.header.get("operations", ""),
+            texts={name: stored.texts[clip][0] for name, clip in ids.items()},
+            languages={name: stored.texts[clip][1] for name, clip in ids.items()},
         )
 
     def _path(self, artifact: Artifact) -> Path:
@@ -164,37 +183,34 @@ class TranscriptCache:
     def _decode(
         self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]], enough: Enough | None
     ) -> None:
-        header, known = _read(path)  # another worker may have been faster
-        if _suffices(wanted, known, enough):
+        stored = _read(path)
+        if _suffices(wanted, stored.texts, enough):  # another worker was faster
             return
-        todo = {clip: item for clip, item in wanted if clip not in known}
         transcriber = self._decoder.load(artifact)
-        if header and header["compute_type"] != transcriber.compute_type:  # the same runtime was told otherwise before
-            path.unlink()
-            header, known, todo = {}, {}, dict(wanted)
+        if stored.lines.damaged:
+            damage = stored.lines.damage
+            self._on_repair(f"transcripts of {artifact.spec} in the cache: {damage} damaged; decoded again")
+        executes = {"compute_type": transcriber.compute_type, "operations": operations_of(transcriber)}
+        if stored.header.get("compute_type") != transcriber.compute_type:  # the same runtime may be told otherwise
+            stored = _Stored()
+        if not stored.header or stored.lines.damaged or stored.lines.is_cut:
+            header = {**executes, "model": str(artifact.spec), "artifact": artifact.key, **DECODING}
+            replace_text(path, sealed(stored.lines.records or (header,), path.name))
+        known = dict(stored.texts)
+        todo = {clip: item for clip, item in wanted if clip not in known}
         done = 0
         with path.open("a", encoding="utf-8") as file:
-            if path.stat().st_size and not path.read_bytes().endswith(b"\n"):  # killed in the middle of a line
-                file.write("\n")
-            if not header:
-                executes = {
-                    "compute_type": transcriber.compute_type,
-                    "operations": operations_of(transcriber),
-                }
-                _write(file, {**executes, "model": str(artifact.spec), "artifact": artifact.key, **DECODING})
             names = {item.id: clip for clip, item in todo.items()}
             for batch in self._decoder.batches(list(todo.values())):
                 clips = [names[item.id] for item in batch]
                 for clip, hypothesis in zip(clips, self._decoder.run(artifact.spec, transcriber, batch), strict=True):
-                    _write(
-                        file,
-                        {
-                            "clip": clip,
-                            "text": hypothesis.text,
-                            "language": hypothesis.language,
-                            "tokens": hypothesis.tokens,
-                        },
-                    )
+                    record = {
+                        "clip": clip,
+                        "text": hypothesis.text,
+                        "language": hypothesis.language,
+                        "tokens": hypothesis.tokens,
+                    }
+                    file.write(seal(record, path.name))
                     known[clip] = hypothesis.text, hypothesis.language
                 file.flush()
                 done += len(batch)
@@ -221,29 +237,9 @@ def _suffices(
     return len(leading) == len(wanted) or (enough is not None and enough([known[clip][0] for clip, _ in leading]))
 
 
-def _write(file: Any, record: dict[str, Any]) -> None:
-    file.write(json.dumps(record) + "\n")
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, str | None]]]:
-    """Return what executed (empty where unknown) and text and language by clip; a line cut short is not known yet.
-
-    Without the compute type nothing is: nobody could say what executed.
-    """
-    header: dict[str, str] = {}
-    known: dict[str, tuple[str, str | None]] = {}
-    try:
-        lines = path.read_bytes().split(b"\n")  # a damaged line is no text, not another text
-    except OSError:
-        return header, known
-    for line in lines:
-        try:
-            record = json.loads(line)
-            if "clip" in record:
-                known[str(record["clip"])] = str(record["text"]), record["language"]
-            else:
-                compute_type, operations = str(record["compute_type"]), str(record.get("operations", ""))
-                header = {"compute_type": compute_type, "operations": operations}
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-    return header, known if header else {}
+def _read(path: Path) -> _Stored:
+    lines = read_sealed(path)
+    header, *clips = lines.records or ({},)
+    if "compute_type" not in header:
+        return _Stored(lines=lines)
+    return _Stored(header=header, texts={row["clip"]: (row["text"], row["language"]) for row in clips}, lines=lines)

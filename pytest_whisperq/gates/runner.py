@@ -25,7 +25,8 @@ class GateRunner:
     def judge(self, name: str, candidate: Candidate, **given: Any) -> Outcome:
         """Run a gate; what is not ``given`` is as configured. With ``on_inconclusive="extend"``: on more and more.
 
-        Every look may err, so that each gets an equal part of the error that ``confidence`` allows (Bonferroni).
+        Every look may err, so that each gets an equal part of the error that ``confidence`` allows (Bonferroni). What
+        of the cache was damaged until then, and has been made again, is noted in the judgement.
 
         Raises `ConfigError` for a gate or keyword that does not exist, or that cannot judge these models.
         """
@@ -44,7 +45,8 @@ class GateRunner:
                 break
             if gate.needs_whole_corpus and session.once(EarlyStopping).broken(candidate):
                 break
-        return outcome
+        notes = (*outcome.judgement.notes, *dict.fromkeys(self.session.repairs))
+        return replace(outcome, judgement=replace(outcome.judgement, notes=notes))
 
     def declare_accuracy(self, candidate: Candidate, **given: Any) -> None:
         """Say that this run gates a candidate's accuracy; once all such gates have failed, no gate decodes the rest."""
@@ -60,7 +62,11 @@ class GateRunner:
             sizes.append(min(2 * sizes[-1], whole))
         confidence = 1 - (1 - self.config.confidence) / len(sizes)
         looks = tuple(
-            Session(replace(self.config, max_utterances=size, confidence=confidence), self.session.progress)
+            Session(
+                replace(self.config, max_utterances=size, confidence=confidence),
+                self.session.progress,
+                repairs=self.session.repairs,
+            )
             for size in sizes
         )
         for look in looks:

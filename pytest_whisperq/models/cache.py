@@ -4,24 +4,24 @@ The command ``whisperq cache`` prints what these functions return. Runs may buil
 what vanishes while one looks is passed over, and nothing is removed that was not looked at again under its lock.
 """
 
-import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import Timeout
 
 from pytest_whisperq.models.random_weights import made_here
-from pytest_whisperq.models.store import SCHEMA, is_sound
+from pytest_whisperq.models.store import SCHEMA, is_sound, record_of
 from pytest_whisperq.system.cache_layout import CacheLayout
-from pytest_whisperq.system.files import BUILDING, cache_error
+from pytest_whisperq.system.files import BUILDING, cache_error, remove
 from pytest_whisperq.system.machine import versions
+from pytest_whisperq.system.sealed import read_sealed
 
 _DAY = 86_400.0
-_UNFINISHED, _UNREADABLE = "unfinished build", "damaged entry"
+_UNFINISHED, _UNREADABLE = "unfinished entry", "damaged entry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,8 @@ class Entry:
     """A built model or a file of transcripts in the cache, or what is left of one.
 
     ``name`` is what was built of which model, ``problem`` says why this environment cannot use it (empty: it can),
-    ``changed`` is when it last changed, in seconds since the epoch.
+    ``is_damaged`` that this is because bytes are not what was written, ``changed`` is when it last changed, in seconds
+    since the epoch.
     """
 
     path: Path
@@ -37,10 +38,11 @@ class Entry:
     size: int
     changed: float
     problem: str
+    is_damaged: bool
 
 
 def entries(root: Path, *, verify: bool = False) -> Iterator[Entry]:
-    """Yield models, oldest first, then transcripts and random checkpoints; ``verify`` checks models' files.
+    """Yield models, transcripts, random checkpoints and the audio index; ``verify`` checks models' files.
 
     A model that is being built at this moment is left out.
     """
@@ -65,7 +67,7 @@ def prune(root: Path, *, older_than: float | None = None) -> Iterator[Entry]:
             current = _look(root, entry.path, verify=True) if free else None  # it may have been built again meanwhile
             if current and _is_due(current, older_than):
                 try:
-                    _remove(current.path)
+                    remove(current.path)
                 except OSError as error:
                     raise cache_error(root, error) from error
                 yield current
@@ -73,13 +75,6 @@ def prune(root: Path, *, older_than: float | None = None) -> Iterator[Entry]:
 
 def _is_due(entry: Entry, older_than: float | None) -> bool:
     return bool(entry.problem) or (older_than is not None and time.time() - entry.changed > older_than * _DAY)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -92,60 +87,86 @@ def _unused(root: Path, path: Path) -> Iterator[bool]:
         yield False
 
 
+class _State(NamedTuple):
+    name: str
+    problem: str = ""
+    is_damaged: bool = False
+
+
 def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
     """Return what an entry is; None where it has vanished."""
+    layout = CacheLayout(root)
     try:
-        if path.suffix == ".jsonl":
-            (name, problem), files = _inspect_transcripts(root, path), [path]
+        if path == layout.audio_index:
+            state = _inspect_index(path)
+        elif path.suffix == ".jsonl":
+            state = _inspect_transcripts(layout, path)
+        elif layout.is_random(path):
+            state = _inspect_random(path)
         else:
-            is_random = CacheLayout(root).is_random(path)
-            name, problem = _inspect_random(path) if is_random else _inspect_model(path)
-            if verify and not problem and not is_random and not is_sound(path):
-                problem = "damaged: a file does not have the digest it was published with"
-            files = [file for file in path.rglob("*") if file.is_file()]
+            state = _inspect_model(path)
+            if verify and not state.problem and not is_sound(path):
+                damage = "damaged: a file does not have the digest it was published with"
+                state = state._replace(problem=damage, is_damaged=True)
+        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         size = sum(file.stat().st_size for file in files)
-        return Entry(path=path, name=name, size=size, changed=path.stat().st_mtime, problem=problem)
+        return Entry(path=path, size=size, changed=path.stat().st_mtime, **state._asdict())
     except FileNotFoundError:
         return None
 
 
-def _inspect_random(path: Path) -> tuple[str, str]:
+def _inspect_random(path: Path) -> _State:
     """Return the name of a checkpoint of random weights and, unless a run would use it, the reason."""
     if path.name.startswith(BUILDING):
-        return _UNFINISHED, "left behind by a build that was killed"
+        return _State(_UNFINISHED, "left behind by a build that was killed")
     name, here = f"random checkpoint {path.name}", made_here()
     if versions(("torch",))["torch"] == "absent":  # it may be used from another environment, whatever torch made it
         here = here.removeprefix("-absent")
-    return name, "" if path.name.endswith(here) else "made by another version of torch or pytest-whisperq"
+    is_ours = path.name.endswith(here)
+    return _State(name, "" if is_ours else "made by another version of torch or pytest-whisperq")
 
 
-def _inspect_model(path: Path) -> tuple[str, str]:
+def _inspect_model(path: Path) -> _State:
     """Return a model's name and, unless a run could use it, the reason."""
     if path.name.startswith(BUILDING):
-        return _UNFINISHED, "left behind by a build that was killed"
-    try:
-        record = json.loads((path / "artifact.json").read_text(encoding="utf-8"))
-        name = f"{record['backend']}:{record['precision']} of {record['source']}"
-        schema, built_with = record["schema"], dict(record["versions"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return _UNREADABLE, "damaged: its record cannot be read"
+        return _State(_UNFINISHED, "left behind by a build that was killed")
+    record = record_of(path)
+    if record is None:
+        return _State(_UNREADABLE, "damaged: its record cannot be read", is_damaged=True)
+    name = f"{record.get('backend')}:{record.get('precision')} of {record.get('source')}"
+    if record.get("schema") != SCHEMA:
+        return _State(name, "built by another version of pytest-whisperq")
+    built_with = record["versions"]
     here = versions(tuple(built_with))
     # What is not installed here may be used from another environment.
     changed = [
         f"{lib} {built_with[lib]} → {here[lib]}" for lib in built_with if here[lib] not in (built_with[lib], "absent")
     ]
-    if schema != SCHEMA:
-        return name, "built by another version of pytest-whisperq"
-    return name, f"built with other libraries than are installed: {', '.join(changed)}" if changed else ""
+    return _State(name, f"built with other libraries than are installed: {', '.join(changed)}" if changed else "")
 
 
-def _inspect_transcripts(root: Path, path: Path) -> tuple[str, str]:
-    """Return whose transcripts a file holds and, when that model is gone, the reason to let them go too."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        first = file.readline()
-    try:
-        header = json.loads(first)
-        name, artifact = f"transcripts of {header['model']}", str(header["artifact"])
-    except (ValueError, KeyError, TypeError):
-        return _UNREADABLE, "damaged: it does not say of which model these transcripts are"
-    return name, "" if (CacheLayout(root).artifacts / artifact).is_dir() else "their model is no longer in the cache"
+def _inspect_transcripts(layout: CacheLayout, path: Path) -> _State:
+    """Return whose transcripts a file holds and, when any is damaged or that model is gone, the reason to let it go.
+
+    A last line without its end is being written, or was when a run was killed: the next one writes it again.
+    """
+    lines = read_sealed(path)
+    if not lines.records and not lines.damaged:
+        return _State(_UNFINISHED, "left behind by a run that was killed before it decoded anything")
+    header = lines.records[0] if lines.records else {}
+    if "model" not in header:
+        return _State(_UNREADABLE, "damaged: it does not say of which model these transcripts are", is_damaged=True)
+    name = f"transcripts of {header['model']}"
+    if lines.damaged:
+        return _State(name, f"damaged: {lines.damage}; the next run decodes them again", is_damaged=True)
+    is_used = (layout.artifacts / header["artifact"]).is_dir()
+    return _State(name, "" if is_used else "their model is no longer in the cache")
+
+
+def _inspect_index(path: Path) -> _State:
+    """Return the name of the audio index and, where it is damaged, how much of it is."""
+    lines = read_sealed(path)
+    if not lines.records and (lines.damaged or lines.is_cut):
+        return _State(_UNREADABLE, "damaged: no line of it is sound", is_damaged=True)
+    damage = f"damaged: {lines.damage}; the next run reads those recordings again" if lines.damaged else ""
+    return _State("audio index", damage, is_damaged=bool(damage))

@@ -1,7 +1,7 @@
 """The store of built models: content-addressed, built once, published whole or not at all.
 
-``artifacts/KEY/model/`` holds the files, ``artifacts/KEY/artifact.json`` what they are (`system.cache_layout`). A build
-that is killed at any moment leaves nothing that looks finished.
+``artifacts/KEY/model/`` holds the files, ``artifacts/KEY/artifact.json`` what they are, in one sealed line
+(`system.cache_layout`). A build that is killed at any moment leaves nothing that looks finished.
 """
 
 import errno
@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from typing import Any
 from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, code_digest, get_backend
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.system.cache_layout import CacheLayout
-from pytest_whisperq.system.errors import BuildError, WhisperqError
-from pytest_whisperq.system.files import cache_error, publish_folder, replace_text, sha256, to_disk
+from pytest_whisperq.system.errors import BuildError, StoreError, WhisperqError
+from pytest_whisperq.system.files import cache_error, publish_folder, remove, replace_text, sha256, to_disk
 from pytest_whisperq.system.machine import cpu_features, peak_memory, reset_peak_memory, versions
+from pytest_whisperq.system.sealed import seal, unseal
 
-SCHEMA = 5
+SCHEMA = 6
 """Raised when the layout or the way of building changes, which retires every older entry."""
 
 _ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says
@@ -50,16 +51,21 @@ class Artifact:
 
 
 class ArtifactStore:
-    """Builds models into a cache directory and finds them again."""
+    """Builds models into a cache directory and finds them again.
+
+    ``on_repair`` is told in a sentence what was damaged and is built again.
+    """
 
     def __init__(
         self,
         root: Path,
         on_build: Callable[[ModelSpec], None],
+        on_repair: Callable[[str], None],
         calibration: Callable[[], Calibration] | None = None,
     ) -> None:
         self._layout = CacheLayout(root)
         self._on_build = on_build
+        self._on_repair = on_repair
         self._calibrate = calibration
 
     def key(self, spec: ModelSpec) -> str:
@@ -108,11 +114,21 @@ class ArtifactStore:
         A damaged entry is removed and built again; nothing runs, or is built from, weights that have rotted.
         """
         artifact = self.get(spec)
+        self.discard_damaged(artifact)
+        return self.get(spec)
+
+    def discard_damaged(self, artifact: Artifact) -> bool:
+        """Remove a model whose files are not those it was published with, and say whether it had to be.
+
+        Raises `StoreError` where it cannot be removed: nobody may take it for sound.
+        """
         entry = self._layout.artifacts / artifact.key
         with self._layout.locked(entry):
-            if not is_sound(entry):
-                shutil.rmtree(entry, ignore_errors=True)
-        return self.get(spec)
+            if is_sound(entry):
+                return False
+            self._on_repair(f"{artifact.spec} in the cache: its files are damaged; built again")
+            remove(entry)  # within `locked`, which turns an `OSError` into one of ours
+        return True
 
     def _base(self, backend: Backend, spec: ModelSpec) -> ModelSpec | None:
         base = backend.base(spec.precision)
@@ -127,28 +143,32 @@ class ArtifactStore:
 
     def _read(self, spec: ModelSpec, key: str) -> Artifact | None:
         entry = self._layout.artifacts / key
+        record = record_of(entry)
+        if record is None:  # absent, or damaged: build it again
+            return None
+        sizes = {name: size for name, (size, _) in record["files"].items()}
         try:
-            record = json.loads((entry / "artifact.json").read_text(encoding="utf-8"))
-            sizes = {name: size for name, (size, _) in record["files"].items()}
             if any((entry / "model" / name).stat().st_size != size for name, size in sizes.items()):
                 return None
-            return Artifact(
-                spec=spec,
-                key=key,
-                directory=entry / "model",
-                identity=record["identity"],
-                size=sum(sizes.values()),
-                build_seconds=record["build_seconds"],
-                build_memory=record["build_memory"],
-                calibration=record["calibration"],
-                notes=tuple(record["notes"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or damaged: build it again
+        except OSError:
             return None
+        return Artifact(
+            spec=spec,
+            key=key,
+            directory=entry / "model",
+            identity=record["identity"],
+            size=sum(sizes.values()),
+            build_seconds=record["build_seconds"],
+            build_memory=record["build_memory"],
+            calibration=record["calibration"],
+            notes=tuple(record["notes"]),
+        )
 
     def _build(self, backend: Backend, spec: ModelSpec, key: str, base: Artifact | None) -> Artifact:
         self._on_build(spec)
         entry = self._layout.artifacts / key
+        if entry.exists():  # and could not be read
+            self._on_repair(f"{spec} in the cache: its record or a file of it is damaged; built again")
         with publish_folder(entry, is_locked=True) as aside:
             (aside / "model").mkdir()
             calibration = self._calibration(backend, spec)
@@ -162,7 +182,7 @@ class ArtifactStore:
                 "notes": [*(base.notes if base else ()), *notes],
             }
             record = {**_record(backend, spec, aside / "model"), **figures}
-            replace_text(aside / "artifact.json", json.dumps(record, indent=1))
+            replace_text(aside / "artifact.json", seal(record, key))
         built = self._read(spec, key)
         if built is None:
             raise BuildError(
@@ -196,12 +216,32 @@ class ArtifactStore:
         return notes
 
 
+def record_of(entry: Path) -> Mapping[str, Any] | None:
+    """Return the record of a published entry; None where there is none that is as it was written."""
+    try:
+        lines = unseal((entry / "artifact.json").read_bytes(), entry.name)
+    except OSError:
+        return None
+    return lines.records[0] if len(lines.records) == 1 and not lines.damaged else None
+
+
+def digests_of(artifact: Artifact) -> dict[str, str]:
+    """Return the digest of every file of a model as it was published, by name; raise `StoreError` without a record."""
+    entry = artifact.directory.parent
+    record = record_of(entry)
+    if record is None:
+        raise StoreError("the record of a model is damaged, or gone", where=str(entry), remedy="run again")
+    return {name: digest for name, (_, digest) in record["files"].items()}
+
+
 def is_sound(entry: Path) -> bool:
     """Whether every file of a published entry has the digest in its record."""
+    record = record_of(entry)
     try:
-        files = json.loads((entry / "artifact.json").read_text(encoding="utf-8"))["files"]
-        return all(sha256(entry / "model" / name) == digest for name, (_, digest) in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return record is not None and all(
+            sha256(entry / "model" / name) == digest for name, (_, digest) in record["files"].items()
+        )
+    except OSError:
         return False
 
 

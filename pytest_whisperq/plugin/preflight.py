@@ -112,7 +112,7 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
 def forecast_gates(config: pytest.Config) -> None:
     """Say what is calibrated on, and forecast the accuracy gates that are declared."""
-    _show_calibration(config)
+    _show_basis(config)
     _show(config, state.session(config).once(EarlyStopping).declared)
 
 
@@ -121,18 +121,20 @@ def forecast_limit(config: pytest.Config) -> None:
     if config.stash.get(_FORECAST, False):
         return
     config.stash[_FORECAST] = True
-    _show_calibration(config)
+    _show_basis(config)
     with contextlib.suppress(WhisperqError):  # a mixture of languages: the gate itself reports it
         limits = get_gate("accuracy").limits(state.gate_config(config), {})
         limit = state.session(config).once(EarlyStopping).limit(limits)
         _show(config, {one: [limit] for one in state.gate_config(config).candidates if not one.missing})
 
 
-def _show_calibration(config: pytest.Config) -> None:
+def _show_basis(config: pytest.Config) -> None:
+    """Say what is calibrated on, and what of the cache has been found damaged by now."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or reporter.verbosity < 0:
         return
-    for line in calibration_lines(state.session(config)):
+    session = state.session(config)
+    for line in (*calibration_lines(session), *session.repairs):
         reporter.write_line(f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 

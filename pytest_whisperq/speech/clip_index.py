@@ -1,11 +1,11 @@
 """Which clip is in which file: digests and durations, remembered by the bytes of the recording.
 
 Decoding five hundred recordings to learn that nothing changed would be most of a warm run. The index is keyed by the
-SHA-256 of the encoded bytes and the decoder's version, so it cannot be stale.
+SHA-256 of the encoded bytes and the decoder's version, so it cannot be stale. Its lines are sealed: a damaged one is
+forgotten, its recording read again, and that is said.
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.machine import versions
+from pytest_whisperq.system.sealed import SealedLines, read_sealed, sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +29,14 @@ class ClipFacts:
 
 
 class AudioIndex:
-    """Facts about every clip of a corpus."""
+    """Facts about every clip of a corpus. ``on_repair`` is told in a sentence what was damaged and is made again."""
 
-    def __init__(self, root: Path) -> None:
-        self._path = CacheLayout(root).audio_index
-        self._known = self._read()
+    def __init__(self, root: Path, on_repair: Callable[[str], None]) -> None:
+        self._layout = CacheLayout(root)
+        self._path = self._layout.audio_index
+        self._stored = read_sealed(self._path)
+        self._known = _facts(self._stored)
+        self._on_repair = on_repair
         self._decoder = f"{audio.REVISION}:{versions(('soundfile', 'soxr', 'av'))}"
 
     def probe(self, corpus: Corpus, on_progress: Callable[[int, int], None]) -> dict[str, ClipFacts]:
@@ -43,14 +47,17 @@ class AudioIndex:
         facts: dict[str, ClipFacts] = {}
         files: dict[Path, str] = {}
         before = len(self._known)
+        is_broken = self._stored.damaged or self._stored.is_cut
+        if self._stored.damaged:
+            self._on_repair(f"audio index in the cache: {self._stored.damage} damaged; the recordings are read again")
         try:
             for done, item in enumerate(corpus.utterances, start=1):
                 facts[item.id] = self._probe(item, files)
                 if len(self._known) > before:
                     on_progress(done, len(corpus.utterances))
         finally:
-            if len(self._known) > before:  # also when a clip is broken: the others need not be decoded again
-                replace_text(self._path, json.dumps({**self._read(), **self._known}))
+            if is_broken or len(self._known) > before:  # also when a clip is broken: others are not decoded again
+                self._write()
         _refuse_contradictions(corpus, facts)
         return facts
 
@@ -82,12 +89,17 @@ class AudioIndex:
         span = f"{self._decoder}:{source.offset}:{source.seconds}:{digest}"
         return hashlib.sha256(span.encode()).hexdigest()
 
-    def _read(self) -> dict[str, tuple[str, float]]:
-        try:
-            stored = json.loads(self._path.read_text(encoding="utf-8"))
-            return {key: (str(digest), float(seconds)) for key, (digest, seconds) in stored.items()}
-        except (OSError, ValueError, TypeError, AttributeError):  # absent or damaged: it is only a memory
-            return {}
+    def _write(self) -> None:
+        with self._layout.locked(self._path):  # another run may have added recordings meanwhile
+            known = {**_facts(read_sealed(self._path)), **self._known}
+            rows = [
+                {"recording": key, "digest": digest, "seconds": seconds} for key, (digest, seconds) in known.items()
+            ]
+            replace_text(self._path, sealed(rows, self._path.name))
+
+
+def _facts(lines: SealedLines) -> dict[str, tuple[str, float]]:
+    return {row["recording"]: (row["digest"], row["seconds"]) for row in lines.records}
 
 
 def _refuse_contradictions(corpus: Corpus, facts: dict[str, ClipFacts]) -> None:

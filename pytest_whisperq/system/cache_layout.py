@@ -5,9 +5,12 @@
     artifacts/KEY/                a built model: model/ and artifact.json
     transcripts/KEY.jsonl         what a model said, one line a clip
     random/NAME/                  a checkpoint of random weights
-    audio-index.json              digests and durations of recordings
+    audio-index.jsonl             digests and durations of recordings, one line each
     locks/KEY.lock                held while an artifact or a checkpoint is made
     locks/KEY.transcripts.lock    held while transcripts are added
+    locks/audio-index.lock        held while recordings are added
+
+Every line of text that is read back is sealed (`system.sealed`): transcripts, recordings, ``artifact.json``.
 
 What is being made lies beside its place, as ``.build-NAME-…`` (`files.publish_folder`).
 """
@@ -42,7 +45,7 @@ class CacheLayout:
         self.transcripts = root / "transcripts"
         self.random = root / "random"
         self.locks = root / "locks"
-        self.audio_index = root / "audio-index.json"
+        self.audio_index = root / "audio-index.jsonl"
 
     def transcript_file(self, key: str) -> Path:
         """Return the file of the transcripts with that key."""
@@ -54,6 +57,8 @@ class CacheLayout:
 
     def lock_of(self, entry: Path) -> Path:
         """Return the lock under which an entry is written."""
+        if entry == self.audio_index:
+            return self.locks / "audio-index.lock"
         stem = entry.name.removeprefix(BUILDING)
         if not self.is_random(entry):  # whose names have hyphens
             stem = stem.partition("-")[0].removesuffix(".jsonl")
@@ -78,7 +83,7 @@ class CacheLayout:
             raise cache_error(self.root, error) from error
 
     def entries(self) -> Iterator[Path]:
-        """Yield what lies under names of ours, oldest first in each folder: artifacts, transcripts, checkpoints."""
+        """Yield what lies under names of ours: artifacts, transcripts, checkpoints, oldest first; audio index."""
         for folder, made in _MADE.items():
             times: list[tuple[float, Path]] = []
             for path in (self.root / folder).glob("*"):
@@ -88,6 +93,8 @@ class CacheLayout:
                     except FileNotFoundError:
                         continue
             yield from (path for _, path in sorted(times))
+        if self.audio_index.exists():
+            yield self.audio_index
 
     def is_ours(self, entry: Path) -> bool:
         """Whether we made an entry: its lock is there. Where locks do not outlast who holds them, their folder is."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_project import GATES, Project, catastrophic, same
+from scripted_project import GATES, Project, catastrophic, same, slipping
 
 
 def report(project: Project, folder: str = "out") -> dict[str, Any]:
@@ -281,6 +281,45 @@ def test_folders_of_this_machine_are_in_no_report(project: Project, tmp_path_fac
         assert str(project.pytester.path) not in text
         assert str(Path.home()) not in text
     assert report(project)["corpus"]["name"] == "acme"
+
+
+def test_a_saved_run_goes_where_a_link_leads(project: Project) -> None:
+    """The newest run is often kept under such a name."""
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    real, link = project.pytester.path / "runs" / "today.json", project.pytester.path / "newest.json"
+    real.parent.mkdir()
+    real.write_text("of yesterday")
+    link.symlink_to(real)
+    project.run("--whisperq-save=newest.json")
+    assert link.is_symlink()
+    assert json.loads(real.read_text())["verdict"] == "PASS"
+
+
+def flip(path: Path, text: str) -> None:
+    """Flip the last bit of the first letter of a text where it first stands in a file."""
+    data = bytearray(path.read_bytes())
+    data[data.index(text.encode())] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_flipped_bit_in_the_cache_changes_no_figure_and_is_reported(any_project: Project) -> None:
+    project = any_project
+    project.record(30, int8=slipping)
+    project.pytester.makepyfile(GATES)
+    project.run("--whisperq-save=before.json", "--whisperq-max-drop=5")
+    for path in project.transcript_files():
+        flip(path, "india")
+    flip(project.pytester.path / "cache" / "audio-index.jsonl", "seconds")
+    result = project.run("--whisperq-save=after.json", "--whisperq-max-drop=5")
+    before, after = (json.loads((project.pytester.path / f"{name}.json").read_text()) for name in ("before", "after"))
+    assert (after["utterances"], after["slices"]) == (before["utterances"], before["slices"])
+    damage = "transcripts of scripted:int8 in the cache: 1 of 31 lines damaged; decoded again"
+    shown = " ".join(result.stdout.str().split())
+    assert "whisperq: audio index in the cache: 1 of 30 lines damaged; the recordings are read again" in shown
+    assert damage in shown
+    assert any(damage in gate["judgement"]["notes"] for gate in after["gates"])
+    assert "damaged" not in project.run("--whisperq-max-drop=5").stdout.str()
 
 
 def test_an_ini_file_names_its_report_from_where_it_stands(project: Project) -> None:

@@ -24,9 +24,15 @@ def builds() -> list[ModelSpec]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, builds: list[ModelSpec]) -> ArtifactStore:
+def repairs() -> list[str]:
+    """What `store` said of what was damaged."""
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, builds: list[ModelSpec], repairs: list[str]) -> ArtifactStore:
     """A store of artifacts in ``tmp_path / "cache"``."""
-    return ArtifactStore(tmp_path / "cache", on_build=builds.append)
+    return ArtifactStore(tmp_path / "cache", builds.append, repairs.append)
 
 
 @pytest.fixture

@@ -127,13 +127,60 @@ def test_a_batch_is_on_disk_before_the_next_one_starts(
     assert lines == [0, 2, 4]
 
 
-@pytest.mark.parametrize("junk", ["12", "null", "[]", '"clip"', '{"clip": "x"}', "{}", "\0\0\0\0", "{" * 9])
+@pytest.mark.parametrize("junk", ["12", "null", "[]", '"clip"', '{"clip": "x"}', "{}", "\0\0\0\0", "[" * 100_000])
 def test_lines_of_junk_are_passed_over(tmp_path: Path, start_run: StartRun, decoded: list[int], junk: str) -> None:
     expected = candidate(start_run())
     with cached(tmp_path).open("a", encoding="utf-8") as file:
         file.write(f"{junk}\n")
     assert candidate(start_run()) == expected
     assert sum(decoded) == 5
+
+
+def test_a_flipped_bit_is_decoded_again_and_said(tmp_path: Path, start_run: StartRun, decoded: list[int]) -> None:
+    """Once, "india" came back as "hndia" and moved the drop by two points."""
+    expected = candidate(start_run())
+    sound = cached(tmp_path).read_bytes()
+    cached(tmp_path).write_bytes(sound.replace(b'"five six"', b'"five siy"'))
+    run = start_run()
+    assert candidate(run) == expected
+    assert decoded == [5, 1]
+    assert run.session.repairs == ["transcripts of scripted:int8 in the cache: 1 of 6 lines damaged; decoded again"]
+    assert sorted(cached(tmp_path).read_bytes().splitlines()) == sorted(sound.splitlines())
+    assert start_run().session.repairs == []
+
+
+def test_a_line_without_a_digest_as_they_once_were_is_never_read(
+    tmp_path: Path, start_run: StartRun, decoded: list[int]
+) -> None:
+    expected = candidate(start_run())
+    lines = cached(tmp_path).read_text(encoding="utf-8").splitlines()
+    without = [json.loads(line) for line in lines]
+    for record in without:
+        del record["sha256"]
+    cached(tmp_path).write_text("".join(f"{json.dumps(record)}\n" for record in without), encoding="utf-8")
+    assert candidate(start_run()) == expected
+    assert decoded == [5, 5]
+
+
+def test_a_killed_run_is_no_damage(tmp_path: Path, start_run: StartRun) -> None:
+    candidate(start_run())
+    cached(tmp_path).write_bytes(cached(tmp_path).read_bytes()[:-10])
+    run = start_run()
+    candidate(run)
+    assert run.session.repairs == []
+
+
+def test_texts_whose_first_line_is_lost_never_get_another_compute_type(
+    tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file then begins anew: what executed for lines that are kept is not known."""
+    candidate(start_run())
+    cached(tmp_path).write_bytes(cached(tmp_path).read_bytes().replace(b'"int8"', b'"intX"', 1))
+    start = ScriptedTranscriber.__init__
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedTranscriber, "__init__", lambda self, texts, kind: start(self, texts, "float32"))
+        assert candidate(start_run(max_utterances="2", allow_fallback="true")).fell_back
+    assert cached(tmp_path).read_text(encoding="utf-8").count('"clip"') == 2
 
 
 def test_transcripts_without_their_compute_type_are_not_believed(
@@ -248,10 +295,10 @@ def test_a_crash_of_the_runtime_names_the_batch(start_run: StartRun, monkeypatch
 
 
 def test_a_full_disk_is_a_store_error(tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(file: object, record: object) -> None:
+    def full(record: object, name: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(transcript_cache, "_write", full)
+    monkeypatch.setattr(transcript_cache, "seal", full)
     with pytest.raises(StoreError, match=f"{tmp_path / 'cache'}: No space left on device.*--whisperq-cache-dir"):
         candidate(start_run())
 
@@ -272,7 +319,7 @@ def test_progress_counts_clips_that_are_really_decoded(start_run: StartRun) -> N
 def test_torch_has_one_thread_beside_a_runtime_that_computes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=told.append))
-    decoder = Decoder(ArtifactStore(Path("unused"), on_build=lambda spec: None), threads=3, batch=1, progress=silent)
+    decoder = Decoder(ArtifactStore(Path("unused"), print, print), threads=3, batch=1, progress=silent)
     decoder.settle(SimpleNamespace(torch_threads=1))
     decoder.settle(SimpleNamespace())
     assert told == [1, 3]

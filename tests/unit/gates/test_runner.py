@@ -205,3 +205,25 @@ def test_errors_are_counted_once_whoever_asks(wide: Path, start_run: StartRun) -
     assert sum(row["errors"]["scripted:int4-sym"] for row in document["utterances"]) > 0
     own_length = len({item.reference for item in run.session.corpus.speech})  # of a text against itself
     assert count_errors.cache_info().misses <= counted + own_length
+
+
+@pytest.mark.parametrize("way", ["fail", "extend"])
+def test_a_judgement_says_what_of_the_cache_was_damaged(
+    wide: Path, tmp_path: Path, start_run: StartRun, way: str
+) -> None:
+    """Also where the look that found it is not the one that is judged."""
+    options = {"on_inconclusive": way, "max_utterances": "60", "max_drop": "0.001"}
+
+    def judged(gate: str) -> tuple[str, ...]:
+        run = start_run(**options)
+        return run.judge(gate, run.config.candidates[0]).judgement.notes
+
+    judged("accuracy")
+    for path in (tmp_path / "cache" / "transcripts").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"number 1", b"number 2"))
+    damaged = "61 lines damaged; decoded again" if way == "fail" else "121 lines damaged; decoded again"
+    (one, other) = (note for note in judged("accuracy") if "in the cache" in note)
+    assert one.startswith("transcripts of scripted:float32 in the cache: ")
+    assert one.endswith(damaged)
+    assert other.startswith("transcripts of scripted:int8 in the cache: ")
+    assert not any("in the cache" in note for note in judged("accuracy"))

@@ -1,6 +1,5 @@
 """The cache command: it lists, finds damage, and removes only what no run can use."""
 
-import json
 import os
 import shutil
 import time
@@ -19,6 +18,7 @@ from pytest_whisperq.models.random_weights import made_here
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.system.cache_layout import CacheLayout
+from pytest_whisperq.system.sealed import seal, unseal
 
 StartRun = Callable[..., GateRunner]
 
@@ -39,7 +39,8 @@ def problems(root: Path, *, verify: bool = True) -> list[str]:
 
 def rewrite(built: Artifact, **changes: object) -> None:
     record = built.directory.parent / "artifact.json"
-    record.write_text(json.dumps({**json.loads(record.read_text()), **changes}))
+    (stored,) = unseal(record.read_bytes(), built.key).records
+    record.write_text(seal({**stored, **changes}, built.key))
 
 
 def test_a_cache_that_is_not_there_is_empty(root: Path) -> None:
@@ -137,11 +138,62 @@ def test_transcripts_are_listed_and_go_with_their_model(root: Path, tmp_path: Pa
     run = start_run()
     transcripts = run.session.model(run.config.candidates[0]).transcripts
     assert [entry.name for entry in cache.entries(root) if entry.path.suffix == ".jsonl"] == [
-        "transcripts of scripted:int8"
+        "transcripts of scripted:int8",
+        "audio index",
     ]
     assert list(cache.prune(root)) == []
     shutil.rmtree(transcripts.artifact.directory.parent)
     assert [entry.problem for entry in cache.prune(root)] == ["their model is no longer in the cache"]
+
+
+@pytest.fixture
+def decoded_root(root: Path, start_run: StartRun) -> Path:
+    """A cache with one model, its transcripts of five clips and what is known of their recordings."""
+    run = start_run()
+    assert run.session.model(run.config.candidates[0]).transcripts
+    return root
+
+
+def transcripts_in(root: Path) -> Path:
+    (path,) = (root / "transcripts").iterdir()
+    return path
+
+
+def test_a_flipped_bit_in_a_transcript_is_damage(decoded_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = transcripts_in(decoded_root)
+    path.write_bytes(path.read_bytes().replace(b'"seven"', b'"reven"'))
+    assert main(["cache", "verify", "--cache-dir", str(decoded_root)]) == 1
+    text = capsys.readouterr().out
+    assert "transcripts of scripted:int8  (damaged: 1 of 6 lines; the next run decodes them again)" in text
+    assert "2 of 3 entries" in text
+
+
+def test_a_flipped_bit_in_the_audio_index_is_damage(decoded_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = decoded_root / "audio-index.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"seconds": 0.1', b'"seconds": 0.3', 1))
+    assert main(["cache", "verify", "--cache-dir", str(decoded_root)]) == 1
+    assert "audio index  (damaged: 1 of 5 lines; the next run reads" in capsys.readouterr().out
+    path.write_text("{}\n")
+    assert main(["cache", "verify", "--cache-dir", str(decoded_root)]) == 1
+    assert [entry.path for entry in cache.prune(decoded_root)] == [path]
+
+
+@pytest.mark.parametrize("length", [0, 20])
+def test_transcripts_without_a_whole_first_line_are_unfinished_and_not_damaged(
+    decoded_root: Path, length: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = transcripts_in(decoded_root)
+    path.write_bytes(path.read_bytes()[:length])
+    assert main(["cache", "verify", "--cache-dir", str(decoded_root)]) == 0
+    assert "(left behind by a run that was killed before it decoded anything)" in capsys.readouterr().out
+    assert [entry.path for entry in cache.prune(decoded_root)] == [path]
+
+
+def test_transcripts_that_a_killed_run_left_are_sound_and_stay(decoded_root: Path) -> None:
+    path = transcripts_in(decoded_root)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert problems(decoded_root) == ["", "", ""]
+    assert list(cache.prune(decoded_root)) == []
 
 
 def test_age_is_counted_in_days(root: Path, built: Artifact) -> None:
@@ -221,7 +273,7 @@ def test_what_others_keep_in_folders_of_such_names_is_left_alone(tmp_path: Path)
     theirs = [
         tmp_path / name
         for name in (
-            *("artifacts/model_v1/model.bin", "transcripts/train.jsonl", "random/exp-1/x"),
+            *("artifacts/model_v1/model.bin", "transcripts/train.jsonl", "random/exp-1/x", "audio-index.jsonl"),
             *(f"artifacts/{uuid4().hex}/run.json", f"transcripts/{uuid4().hex}.jsonl"),
             *(f"artifacts/.build-{uuid4().hex}-1/x", "random/.build-whisper-tiny-1.0-1-1-x/x"),
         )

@@ -30,7 +30,7 @@ StartRun = Callable[..., GateRunner]
 
 
 def facts(corpus: Corpus, tmp_path: Path) -> dict[str, ClipFacts]:
-    return AudioIndex(tmp_path).probe(corpus, lambda done, total: None)
+    return AudioIndex(tmp_path, print).probe(corpus, lambda done, total: None)
 
 
 @pytest.fixture
@@ -92,14 +92,14 @@ def test_a_model_is_built_anew_for_another_calibration(
 ) -> None:
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     keys = [
-        ArtifactStore(tmp_path, on_build=print, calibration=lambda alphas=alphas: made(chosen, tmp_path, alphas)).key(
+        ArtifactStore(tmp_path, print, print, calibration=lambda alphas=alphas: made(chosen, tmp_path, alphas)).key(
             spec
         )
         for alphas in (ALPHAS, ALPHAS, (0.0, 0.0))
     ]
     assert keys[0] == keys[1] != keys[2]
     with pytest.raises(BuildError, match="scripted:int8: needs a calibration set; name one with --whisperq-cal"):
-        ArtifactStore(tmp_path, on_build=print).key(spec)
+        ArtifactStore(tmp_path, print, print).key(spec)
 
 
 def test_a_run_calibrates_on_what_it_was_told(

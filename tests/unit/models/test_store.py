@@ -31,7 +31,7 @@ def test_a_model_is_built_once_however_often_asked_for(
 ) -> None:
     first = store.get(spec)
     assert store.get(spec) == first
-    assert ArtifactStore(tmp_path / "cache", on_build=builds.append).get(spec) == first
+    assert ArtifactStore(tmp_path / "cache", builds.append, print).get(spec) == first
     assert builds == [spec]
     assert first.directory == entry(tmp_path, store, spec) / "model"
     assert first.size == (spec.source.directory / "scripted.json").stat().st_size
@@ -77,7 +77,13 @@ def test_what_a_killed_build_left_behind_is_swept_and_never_used(
 @pytest.mark.parametrize("name", ["artifact.json", "model/scripted.json"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_cut_or_missing_file_means_building_again(
-    tmp_path: Path, store: ArtifactStore, spec: ModelSpec, builds: list[ModelSpec], name: str, damage: str
+    tmp_path: Path,
+    store: ArtifactStore,
+    spec: ModelSpec,
+    builds: list[ModelSpec],
+    repairs: list[str],
+    name: str,
+    damage: str,
 ) -> None:
     first = store.get(spec)
     path = entry(tmp_path, store, spec) / name
@@ -86,6 +92,7 @@ def test_a_cut_or_missing_file_means_building_again(
     assert builds == [spec, spec]
     assert (again.identity, again.size) == (first.identity, first.size)
     assert store.intact(spec) == again
+    assert repairs == ["scripted:int8 in the cache: its record or a file of it is damaged; built again"]
 
 
 @pytest.mark.parametrize("record", ["null", "[]", "{}", '{"files": []}', '{"files": {"a": 1}}'])
@@ -98,8 +105,50 @@ def test_a_record_that_makes_no_sense_means_building_again(
     assert builds == [spec, spec]
 
 
+@pytest.mark.parametrize("field", ["identity", "notes", "build_seconds", "files"])
+def test_a_record_with_a_flipped_bit_means_building_again(
+    tmp_path: Path, store: ArtifactStore, spec: ModelSpec, builds: list[ModelSpec], field: str
+) -> None:
+    """Reports show what it says, and transcripts are found by it."""
+    store.get(spec)
+    record = entry(tmp_path, store, spec) / "artifact.json"
+    text = bytearray(record.read_bytes())
+    text[text.index(f'"{field}": '.encode()) + len(field) + 5] ^= 1
+    record.write_bytes(text)
+    assert store.built(spec) is None
+    store.get(spec)
+    assert builds == [spec, spec]
+
+
+def test_what_is_damaged_and_cannot_be_removed_is_never_run(
+    store: ArtifactStore, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = store.get(spec).directory / "scripted.json"
+    weights.write_bytes(weights.read_bytes().replace(b"int8", b"int9"))
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(artifacts, "remove", refuse)
+    with pytest.raises(StoreError, match="cache: Permission denied"):
+        store.intact(spec)
+
+
+def test_a_damaged_entry_that_is_a_link_is_built_anew_in_its_place(
+    tmp_path: Path, store: ArtifactStore, spec: ModelSpec, builds: list[ModelSpec]
+) -> None:
+    weights = store.get(spec).directory / "scripted.json"
+    sound = weights.read_bytes()
+    place = entry(tmp_path, store, spec)
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    weights.write_bytes(sound.replace(b"int8", b"int9"))
+    assert (store.intact(spec).directory / "scripted.json").read_bytes() == sound
+    assert builds == [spec, spec]
+
+
 def test_weights_that_rotted_in_place_are_found_removed_and_rebuilt(
-    store: ArtifactStore, spec: ModelSpec, builds: list[ModelSpec]
+    store: ArtifactStore, spec: ModelSpec, builds: list[ModelSpec], repairs: list[str]
 ) -> None:
     artifact = store.get(spec)
     path = artifact.directory / "scripted.json"
@@ -107,6 +156,7 @@ def test_weights_that_rotted_in_place_are_found_removed_and_rebuilt(
     again = store.intact(spec)
     assert "int9" not in (again.directory / "scripted.json").read_text(encoding="utf-8")
     assert builds == [spec, spec]
+    assert repairs == ["scripted:int8 in the cache: its files are damaged; built again"]
 
 
 def test_a_candidate_is_never_built_from_a_rotten_base(
@@ -230,7 +280,7 @@ def test_a_missing_package_is_named_before_anything_is_built(
 
 def _build_in_a_process(root: Path, spec: ModelSpec, barrier: Any, built: Any) -> None:
     barrier.wait(60)
-    artifact = ArtifactStore(root, on_build=lambda spec: built.put("build")).get(spec)
+    artifact = ArtifactStore(root, lambda spec: built.put("build"), print).get(spec)
     built.put(artifact.identity)
 
 

@@ -33,8 +33,8 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return labels
 
 
-def probe(root: Path, corpus: Corpus) -> dict[str, ClipFacts]:
-    return AudioIndex(root).probe(corpus, lambda done, total: None)
+def probe(root: Path, corpus: Corpus, repairs: list[str] | None = None) -> dict[str, ClipFacts]:
+    return AudioIndex(root, [].append if repairs is None else repairs.append).probe(corpus, lambda done, total: None)
 
 
 def test_facts_are_digest_and_duration(tmp_path: Path, corpus: Corpus) -> None:
@@ -48,10 +48,10 @@ def test_a_second_run_decodes_nothing_and_reports_no_progress(
     tmp_path: Path, corpus: Corpus, decodes: list[str]
 ) -> None:
     seen: list[tuple[int, int]] = []
-    first = AudioIndex(tmp_path).probe(corpus, lambda done, total: seen.append((done, total)))
+    first = AudioIndex(tmp_path, print).probe(corpus, lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert len(decodes) == 3
-    assert AudioIndex(tmp_path).probe(corpus, lambda done, total: seen.append((done, total))) == first
+    assert AudioIndex(tmp_path, print).probe(corpus, lambda done, total: seen.append((done, total))) == first
     assert len(decodes) == 3
     assert len(seen) == 3
 
@@ -75,15 +75,45 @@ def test_two_spans_of_one_recording_are_two_clips(tmp_path: Path) -> None:
     assert facts[0].digest != facts[1].digest
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"a": 1}', '{"a": ["x"]}', "null", "\xff"])
-def test_a_damaged_index_is_forgotten(tmp_path: Path, corpus: Corpus, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["{", "[]", '{"a": 1}', '{"a": ["x"]}', "null", "\xff", "[" * 100_000])
+def test_a_damaged_index_is_forgotten_and_written_anew(tmp_path: Path, corpus: Corpus, damage: str) -> None:
     expected = probe(tmp_path, corpus)
-    (tmp_path / "audio-index.json").write_bytes(damage.encode("latin-1"))
-    assert probe(tmp_path, corpus) == expected
+    index, repairs = tmp_path / "audio-index.jsonl", list[str]()
+    sound = index.read_bytes()
+    index.write_bytes(f"{damage}\n".encode("latin-1"))
+    assert probe(tmp_path, corpus, repairs) == expected
+    assert repairs == ["audio index in the cache: 1 of 1 line damaged; the recordings are read again"]
+    assert index.read_bytes() == sound
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"0.1", b"0.3"), (b'"digest": "', b'"digest": "0')])
+def test_a_changed_line_is_said_and_its_recording_alone_is_read_again(
+    tmp_path: Path, corpus: Corpus, decodes: list[str], old: bytes, new: bytes
+) -> None:
+    """Its length decides what is refused, and its digest which transcripts are read."""
+    expected = probe(tmp_path, corpus)
+    index, repairs = tmp_path / "audio-index.jsonl", list[str]()
+    index.write_bytes(index.read_bytes().replace(old, new, 1))
+    assert probe(tmp_path, corpus, repairs) == expected
+    assert repairs == ["audio index in the cache: 1 of 3 lines damaged; the recordings are read again"]
+    assert len(decodes) == 4
+    probe(tmp_path, corpus, repairs)
+    assert len(repairs) == 1
+
+
+def test_damage_to_what_another_corpus_left_is_mended_too(tmp_path: Path, corpus: Corpus, decodes: list[str]) -> None:
+    probe(tmp_path, corpus)
+    part = Corpus(name="a", utterances=corpus.utterances[:2])
+    index, repairs = tmp_path / "audio-index.jsonl", list[str]()
+    head, _, last = index.read_bytes().strip().rpartition(b"\n")
+    index.write_bytes(head + b"\n" + last.swapcase() + b"\n")
+    probe(tmp_path, part, repairs)
+    assert (len(repairs), len(decodes)) == (1, 3)
+    assert index.read_bytes() == head + b"\n"
 
 
 def test_corpora_share_the_index(tmp_path: Path, corpus: Corpus, decodes: list[str]) -> None:
-    one, two = AudioIndex(tmp_path), AudioIndex(tmp_path)  # two processes that started together
+    one, two = AudioIndex(tmp_path, print), AudioIndex(tmp_path, print)  # two processes that started together
     one.probe(Corpus(name="a", utterances=corpus.utterances[:1]), lambda done, total: None)
     two.probe(Corpus(name="b", utterances=corpus.utterances[1:]), lambda done, total: None)
     probe(tmp_path, corpus)
@@ -112,7 +142,7 @@ def test_a_full_disk_is_a_store_error(tmp_path: Path, corpus: Corpus, monkeypatc
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(StoreError, match=f"{tmp_path}: No space left on device.*--whisperq-cache-dir"):
         probe(tmp_path, corpus)
-    assert not (tmp_path / "audio-index.json").exists()
+    assert not (tmp_path / "audio-index.jsonl").exists()
     assert not list(tmp_path.glob(".audio-index*"))
 
 

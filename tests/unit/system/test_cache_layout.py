@@ -25,6 +25,7 @@ def layout(tmp_path: Path) -> CacheLayout:
         (f"transcripts/{KEY}.jsonl", f"{KEY}.transcripts.lock"),
         ("random/whisper-tiny-2.13-0-1", "whisper-tiny-2.13-0-1.lock"),
         ("random/.build-whisper-tiny-2.13-0-1-x1", "whisper-tiny-2.13-0-1.lock"),
+        ("audio-index.jsonl", "audio-index.lock"),
     ],
 )
 def test_what_is_made_and_what_is_left_of_it_share_a_lock(layout: CacheLayout, entry: str, lock: str) -> None:
@@ -54,4 +55,5 @@ def test_entries_are_those_with_names_of_ours_oldest_first(layout: CacheLayout) 
     for age, name in enumerate((f"artifacts/{KEY}", f"artifacts/{KEY[::-1]}", "artifacts/notes", "elsewhere/x")):
         (layout.root / name).mkdir(parents=True)
         os.utime(layout.root / name, (1000 - age, 1000 - age))
-    assert [path.name for path in layout.entries()] == [KEY[::-1], KEY]
+    layout.audio_index.touch()
+    assert [path.name for path in layout.entries()] == [KEY[::-1], KEY, "audio-index.jsonl"]

@@ -1,0 +1,83 @@
+"""Lines of JSON that show damage: each ends with a digest of itself and of the name of what it belongs to.
+
+A killed writer leaves a last line without its end. That line is unfinished, and says nothing about the others.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq.system.errors import StoreError
+
+_SEAL = ', "sha256": "'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedLines:
+    """What a file of sealed lines holds: the records that are as they were written, in order.
+
+    ``damaged`` counts lines that are not. ``is_cut`` says that the last line has no end.
+    """
+
+    records: tuple[dict[str, Any], ...] = ()
+    damaged: int = 0
+    is_cut: bool = False
+
+    @property
+    def damage(self) -> str:
+        """How many lines of how many are damaged: ``1 of 301 lines``."""
+        count = len(self.records) + self.damaged
+        return f"{self.damaged} of {count} line{'s' if count > 1 else ''}"
+
+
+def seal(record: Mapping[str, Any], name: str) -> str:
+    """Return a record, which is not empty, as a line of JSON whose last key is its digest.
+
+    ``name`` is what the line belongs to: a line that gets into another file is damage there.
+    """
+    text = json.dumps(record)
+    return f'{text[:-1]}{_SEAL}{_digest(text, name)}"}}\n'
+
+
+def unseal(lines: bytes, name: str) -> SealedLines:
+    """Return what the lines of ``name`` hold. Nothing of a line is read before its digest is checked."""
+    *whole, rest = lines.split(b"\n")
+    records = [_unsealed(line, name) for line in whole]
+    sound = tuple(record for record in records if record is not None)
+    return SealedLines(records=sound, damaged=len(records) - len(sound), is_cut=bool(rest))
+
+
+def read_sealed(path: Path) -> SealedLines:
+    """Return what a file of the cache holds, nothing where there is none; raise `StoreError` for one not readable."""
+    try:
+        return unseal(path.read_bytes(), path.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return SealedLines()
+    except OSError as error:
+        raise StoreError(
+            f"cannot be read: {error.strerror or error}", where=str(path), remedy="delete it, or make it readable"
+        ) from error
+
+
+def sealed(records: Iterable[Mapping[str, Any]], name: str) -> str:
+    """Return several records as lines."""
+    return "".join(seal(record, name) for record in records)
+
+
+def _unsealed(line: bytes, name: str) -> dict[str, Any] | None:
+    body, _, end = line.rpartition(_SEAL.encode())
+    try:
+        text = f"{body.decode('ascii')}}}"
+    except UnicodeDecodeError:
+        return None
+    if end != f'{_digest(text, name)}"}}'.encode():
+        return None
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
+def _digest(text: str, name: str) -> str:
+    return hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()
