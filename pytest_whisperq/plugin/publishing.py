@@ -28,7 +28,7 @@ class Publishing:
         self._broken: dict[str, Broken] = {}
         self._uncollected: list[Broken] = []
         self._lines: list[str] = []
-        self._error = ""
+        self._errors: list[str] = []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember what could not be collected; a run may go on without it, as every run under xdist does."""
@@ -105,16 +105,16 @@ class Publishing:
             is_stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
             broken = [*self._uncollected, *self._broken.values()]
             collector = Collector(runner, gated, broken, is_cut=bool(is_stopped or self._uncollected))
-            self._lines = Publisher(collector).publish()
+            self._lines, self._errors = Publisher(collector).publish()
         except WhisperqError as error:
-            self._error = str(error)
-            if session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._errors = [str(error)]
+        if self._errors and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(trylast=True)  # below the table of the judgements
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was written where."""
-        if self._error:
-            terminalreporter.write_line(f"whisperq: {self._error}", red=True)
+        for error in self._errors:
+            terminalreporter.write_line(f"whisperq: {error}", red=True)
         for line in self._lines:
             terminalreporter.write_line(f"whisperq: {line}")

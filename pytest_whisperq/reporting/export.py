@@ -10,43 +10,57 @@ from typing import Any
 
 from pytest_whisperq.history.document import REPORTED
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.models.store import is_sound
+from pytest_whisperq.models.store import Artifact, digests_of
 from pytest_whisperq.reporting.build_document import Collector
 from pytest_whisperq.system import machine
-from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError, StoreError, WhisperqError
 from pytest_whisperq.system.files import first_line, output_error, publish_folder, replace_text, sha256, to_disk
 
 CERTIFICATE = "whisperq-gate.json"
 SCHEMA = 1
 _OPTION = "--whisperq-export"
+_AGAIN = "run again: it is built anew"
 
 
-def export(collector: Collector, document: Mapping[str, Any], directory: Path) -> list[str]:
-    """Copy every candidate that passed into ``directory``; return a line for each, with the reason where it is refused.
+def export(collector: Collector, document: Mapping[str, Any], directory: Path) -> tuple[list[str], list[str]]:
+    """Copy every candidate that passed into ``directory``.
 
-    Raises `StoreError` where nothing can be written, `ConfigError` where something else stands in the way; what was
-    exported before then still stands.
+    Returns a line for each, with the reason where its gates refuse it; and those that should have been copied and
+    could not be, which the run may not pass over. What was exported before then still stands.
     """
-    session, lines = collector.session, []
-    for candidate in session.config.candidates:
+    lines: list[str] = []
+    failures: list[str] = []
+    for candidate in collector.session.config.candidates:
         name = str(candidate)
-        reason = candidate.missing or refusal(document, name)
-        if not reason and not is_sound(session.store.get(collector.specs[name]).directory.parent):
-            reason = "its files in the cache are damaged; run again"
-        if reason:
+        if reason := candidate.missing or refusal(document, name):
             lines.append(f"not exported: {name}: {reason}")
             continue
         target = directory / candidate.id
-        if not _is_free(target):
-            raise ConfigError(
-                f"{target} is no exported model", where=_OPTION, remedy="move it away, or name another folder"
-            )
         try:
-            _copy(session.store.get(collector.specs[name]).directory, target, _certificate(document, name))
-        except OSError as error:
-            raise output_error(target, _OPTION, error) from error
-        lines.append(f"exported {target}; before deployment: whisperq verify {target}")
-    return lines
+            _export(collector, document, name, target)
+        except WhisperqError as error:
+            failures.append(str(error))
+        else:
+            lines.append(f"exported {target}; before deployment: whisperq verify {target}")
+    return lines, failures
+
+
+def _export(collector: Collector, document: Mapping[str, Any], name: str, target: Path) -> None:
+    """Copy one candidate; raise `ConfigError` for what stands in the way, `StoreError` for what cannot be copied."""
+    store, judged = collector.session.store, document["models"][name]
+    artifact = store.built(collector.specs[name])
+    if artifact is None or artifact.identity != judged["identity"]:
+        raise StoreError(f"{name} is no longer in the cache as it was gated", where=_OPTION, remedy=_AGAIN)
+    if not _is_free(target):
+        raise ConfigError(
+            f"{target} is no exported model", where=_OPTION, remedy="move it away, or name another folder"
+        )
+    if store.discard_damaged(artifact):
+        raise StoreError(f"files of {name} in the cache were damaged, and are removed", where=_OPTION, remedy=_AGAIN)
+    try:
+        _copy(artifact, target, _certificate(document, name))
+    except OSError as error:
+        raise output_error(target, _OPTION, error) from error
 
 
 def _is_free(target: Path) -> bool:
@@ -91,14 +105,18 @@ def _certificate(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def _copy(source: Path, target: Path, certificate: Mapping[str, Any]) -> None:
-    """Publish a folder whole: copied beside its place, digested as it lies there, to disk, then renamed."""
+def _copy(artifact: Artifact, target: Path, certificate: Mapping[str, Any]) -> None:
+    """Publish what a build wrote, and nothing that lies beside it: copied, digested as it lies there, then renamed."""
+    published = digests_of(artifact)
     with publish_folder(target) as aside:
-        shutil.copytree(source, aside, dirs_exist_ok=True)
-        files = {path.relative_to(aside).as_posix(): path for path in sorted(aside.rglob("*")) if path.is_file()}
-        for path in files.values():
-            to_disk(path)
-        whole = {**certificate, "files": {name: sha256(path) for name, path in files.items()}}
+        for name, digest in published.items():
+            copy = aside / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(artifact.directory / name, copy)
+            to_disk(copy)
+            if sha256(copy) != digest:
+                raise StoreError(f"the copy of {name} is not what was gated", where=_OPTION, remedy=_AGAIN)
+        whole = {**certificate, "files": published}
         replace_text(aside / CERTIFICATE, json.dumps(whole, ensure_ascii=False, indent=1) + "\n", _OPTION)
 
 

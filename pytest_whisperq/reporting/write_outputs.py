@@ -36,8 +36,10 @@ class Publisher:
     def _document(self) -> dict[str, Any]:
         return self._collector.document()
 
-    def publish(self) -> list[str]:
-        """Write everything and return lines that say what is where; raise `StoreError` for what cannot be written.
+    def publish(self) -> tuple[list[str], list[str]]:
+        """Write everything; return lines that say what is where, and those of exports that failed.
+
+        Raises `StoreError` for a report or saved run that cannot be written.
 
         Of a run that was cut short nothing is exported: gates that would have failed may not have run. A run replaces
         one that it is compared with only where every gate passed, accuracy among them.
@@ -59,8 +61,9 @@ class Publisher:
         if config.export and self._collector.is_cut:
             lines.append("not exported: the run was cut short, or tests could not be collected: gates may be missing")
         elif config.export:
-            lines += export(self._collector, self._document, config.export)
-        return lines
+            exported, failures = export(self._collector, self._document, config.export)
+            return [*lines, *exported], failures
+        return lines, []
 
     def _why_kept(self, save: Path) -> str:
         """Return why this run does not replace a file that it is compared with; "" for any other file."""

@@ -117,6 +117,76 @@ def test_a_candidate_is_not_refused_for_one_whose_name_begins_alike() -> None:
     assert refusal(document, "a:int8") == ""
 
 
+def damage(project: Project) -> None:
+    """Flip a bit of the weights that a run has just gated."""
+    records = (project.pytester.path / "cache" / "artifacts").glob("*/artifact.json")
+    (entry,) = (path.parent for path in records if '"precision": "int8"' in path.read_text())
+    weights = entry / "model" / "scripted.json"
+    weights.write_bytes(weights.read_bytes().replace(b"alpha", b"alphb", 1))
+
+
+def test_damaged_weights_fail_a_run_that_should_export_them_and_the_next_one_heals(project: Project) -> None:
+    """The gates read cached transcripts, so that nothing else looks at the weights."""
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    project.run()
+    damage(project)
+    result = project.run("--whisperq-export=models")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["*--whisperq-export: files of scripted:int8 in the cache were damaged, and are removed; run again*"]
+    )
+    assert not (project.pytester.path / "models").exists()
+    result = project.run("--whisperq-export=models")
+    assert result.ret == pytest.ExitCode.OK
+    assert main(["verify", str(project.pytester.path / "models")]) == 0
+
+
+def test_one_damaged_candidate_does_not_keep_the_others(project: Project) -> None:
+    project.record(int8=same, int4_sym=same)
+    project.pytester.makepyfile(GATES)
+    both = "--whisperq-candidate=scripted:int8,scripted:int4-sym"
+    project.run(both)
+    damage(project)
+    result = project.run(both, "--whisperq-export=models")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert [path.name for path in (project.pytester.path / "models").iterdir()] == ["scripted-int4-sym"]
+
+
+def test_what_is_gone_before_the_end_is_not_built_anew_and_exported_unheard(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    project.pytester.makeconftest(
+        "import shutil, pytest\n\n@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionfinish(session):\n"
+        "    shutil.rmtree('cache/artifacts')\n"
+    )
+    result = project.run("--whisperq-export=models")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*scripted:int8 is no longer in the cache as it was gated; run again*"])
+    assert not (project.pytester.path / "models").exists()
+
+
+def test_what_lies_beside_the_weights_in_the_cache_is_not_exported(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    project.run()
+    for folder in (project.pytester.path / "cache" / "artifacts").glob("*/model"):
+        (folder / "notes.txt").write_text("mine")
+    project.run("--whisperq-export=models")
+    found = project.pytester.path / "models" / "scripted-int8"
+    assert {path.name for path in found.iterdir()} == {"scripted.json", CERTIFICATE}
+
+
+def test_an_export_goes_where_a_link_leads(project: Project, exported: Path) -> None:
+    real = project.pytester.path / "elsewhere"
+    exported.rename(real)
+    exported.symlink_to(real)
+    before = (real / CERTIFICATE).stat().st_ino
+    assert project.run("--whisperq-export=models").ret == pytest.ExitCode.OK
+    assert exported.is_symlink()
+    assert (real / CERTIFICATE).stat().st_ino != before
+
+
 def test_a_waived_failure_is_refused(project: Project) -> None:
     project.record(int8=slipping)
     project.pytester.makepyfile(GATES.replace("whisperq_accuracy", "whisperq_accuracy(max_drop=0.1)"))
@@ -174,6 +244,10 @@ def test_a_sound_copy_is_verified(exported: Path, capsys: pytest.CaptureFixture[
         (lambda folder: (folder / "scripted.json").write_text("{}"), "scripted.json has changed"),
         (lambda folder: (folder / "scripted.json").unlink(), "scripted.json is missing"),
         (lambda folder: (folder / "more.bin").write_text(""), "more.bin was not there when it was gated"),
+        (
+            lambda folder: (folder / "more.json").symlink_to("scripted.json"),
+            "more.json was not there when it was gated",
+        ),
         (
             lambda folder: (folder / CERTIFICATE).write_text(
                 (folder / CERTIFICATE).read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"')
