@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_whisperq.history.document import REPORTED
@@ -127,6 +129,8 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
     """
     path = directory / CERTIFICATE
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ConfigError("is no regular file", where=str(path), remedy="export the model again")
         certificate = json.loads(path.read_text(encoding="utf-8"))
         if certificate["schema"] != SCHEMA:
             raise ConfigError(
@@ -136,8 +140,10 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
             )
         name, files = str(certificate["candidate"]), dict(certificate["files"].items())
         verdicts = [check["verdict"] for gate in certificate["gates"] for check in gate["checks"]]
+        if any(PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts for file in files):
+            raise ValueError("it names files outside of its folder")
         known, cpu = dict(certificate["model"]["versions"].items()), certificate["environment"]["cpu"]
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigError(
             f"is no exported model, it has no {CERTIFICATE}",
             where=str(directory),
@@ -145,7 +151,7 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
         ) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(
             f"is damaged ({first_line(error)})", where=str(path), remedy="export the model again"
         ) from error
@@ -159,25 +165,54 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
     return name, wrong, differs
 
 
-def _changed_files(directory: Path, files: Mapping[str, str]) -> Iterable[str]:
-    present = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()} - {
-        CERTIFICATE
-    }
-    for name in sorted(files.keys() | present):
-        if name not in present:
-            yield f"{name} is missing"
-        elif name not in files:
-            yield f"{name} was not there when it was gated"
-        elif sha256(directory / name) != files[name]:
+def _changed_files(directory: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """Name what is not as it was gated: nothing but these files, and the folders they are in, may be there.
+
+    Only such a folder is looked into: links, pipes and whatever else lies there are named and left alone.
+    """
+    folders = {parent.as_posix() for name in files for parent in PurePosixPath(name).parents}
+    missing, real = set(files), {"."}
+    for folder in (".", *sorted(folders - {"."})):
+        if folder not in real:
+            continue
+        try:
+            with os.scandir(directory / folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield f"{folder} cannot be read: {error.strerror or error}"
+            continue
+        for entry in found:
+            name = (PurePosixPath(folder) / entry.name).as_posix()
+            missing.discard(name)
+            if name in files and entry.is_file(follow_symlinks=False):
+                yield from _changed(directory, name, files[name])
+            elif name in folders and entry.is_dir(follow_symlinks=False):
+                real.add(name)
+            elif name in files or name in folders:
+                yield f"{name} is a link, or no regular file"
+            elif name != CERTIFICATE:
+                yield f"{name} was not there when it was gated"
+    yield from (f"{name} is missing" for name in sorted(missing))
+
+
+def _changed(directory: Path, name: str, digest: str) -> Iterator[str]:
+    try:
+        if sha256(directory / name) != digest:
             yield f"{name} has changed"
+    except OSError as error:
+        yield f"{name} cannot be read: {error.strerror or error}"
 
 
 def exported(directory: Path) -> list[Path]:
     """Return the exported models in a folder: itself, or all folders in it, where any of them is one.
 
-    Names with a leading dot are what an export that was killed left behind.
+    Names with a leading dot are what an export that was killed left behind. Raises `ConfigError` for a folder that may
+    not be read.
     """
-    inside = sorted(path for path in directory.glob("[!.]*") if path.is_dir())
-    if (directory / CERTIFICATE).is_file() or not any((path / CERTIFICATE).is_file() for path in inside):
-        return [directory]
+    try:
+        inside = sorted(path for path in directory.glob("[!.]*") if path.is_dir())
+        if (directory / CERTIFICATE).is_file() or not any((path / CERTIFICATE).is_file() for path in inside):
+            return [directory]
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or error}", where=str(directory)) from error
     return inside

@@ -1,6 +1,8 @@
 """Models that leave the cache: only what passed, whole, and checked again before deployment."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -244,10 +246,14 @@ def test_a_sound_copy_is_verified(exported: Path, capsys: pytest.CaptureFixture[
         (lambda folder: (folder / "scripted.json").write_text("{}"), "scripted.json has changed"),
         (lambda folder: (folder / "scripted.json").unlink(), "scripted.json is missing"),
         (lambda folder: (folder / "more.bin").write_text(""), "more.bin was not there when it was gated"),
+        (lambda folder: (folder / "more").mkdir(), "more was not there when it was gated"),
+        (lambda folder: os.mkfifo(folder / "pipe"), "pipe was not there when it was gated"),
         (
             lambda folder: (folder / "more.json").symlink_to("scripted.json"),
             "more.json was not there when it was gated",
         ),
+        (lambda folder: as_link(folder / "scripted.json"), "scripted.json is a link, or no regular file"),
+        (lambda folder: as_pipe(folder / "scripted.json"), "scripted.json is a link, or no regular file"),
         (
             lambda folder: (folder / CERTIFICATE).write_text(
                 (folder / CERTIFICATE).read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"')
@@ -262,6 +268,86 @@ def test_what_is_not_what_was_gated_is_named(
     harm(exported)  # type: ignore[operator]
     assert main(["verify", str(exported)]) == 1
     assert found in capsys.readouterr().out
+
+
+def as_link(file: Path) -> None:
+    """Move a file away and leave a link to it, which may lead elsewhere tomorrow."""
+    file.rename(file.parent.parent / "moved")
+    file.symlink_to(file.parent.parent / "moved")
+
+
+def as_pipe(file: Path) -> None:
+    """Put a pipe in the place of a file: whoever reads it waits for ever."""
+    file.unlink()
+    os.mkfifo(file)
+
+
+def test_folders_within_folders_are_named_and_not_walked(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = exported / "a", exported.parent / "b"
+    one.mkdir()
+    for _ in range(1500):  # from the inside out, for a path has no room for so many names
+        other.mkdir()
+        one.rename(other / "a")
+        other.rename(one)
+    assert main(["verify", str(exported)]) == 1
+    assert "scripted:int8: a was not there when it was gated\n" in capsys.readouterr().out
+    for _ in range(1500):  # pytest could not remove them
+        (one / "a").rename(other)
+        one.rmdir()
+        other.rename(one)
+
+
+def test_files_in_folders_are_verified_but_not_through_a_link(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (exported / "part").mkdir()
+    (exported / "scripted.json").rename(exported / "part" / "scripted.json")
+    record = json.loads((exported / CERTIFICATE).read_text())
+    record["files"] = {"part/scripted.json": record["files"]["scripted.json"]}
+    (exported / CERTIFICATE).write_text(json.dumps(record))
+    assert main(["verify", str(exported)]) == 0
+    (exported / "part").rename(exported.parent / "moved")
+    (exported / "part").symlink_to(exported.parent / "moved")
+    capsys.readouterr()
+    assert main(["verify", str(exported)]) == 1
+    text = capsys.readouterr().out
+    assert "part is a link, or no regular file" in text
+    assert "part/scripted.json is missing" in text
+
+
+@pytest.mark.parametrize("name", ["../scripted.json", "/etc/hostname", "part/../../x"])
+def test_a_record_of_files_elsewhere_is_damaged(exported: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    record = json.loads((exported / CERTIFICATE).read_text())
+    record["files"][name] = "0" * 64
+    (exported / CERTIFICATE).write_text(json.dumps(record))
+    assert main(["verify", str(exported)]) == 2
+    assert "is damaged (it names files outside of its folder)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("make", [as_link, as_pipe])
+def test_a_record_that_is_no_regular_file_is_refused(
+    exported: Path, make: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(exported / CERTIFICATE)
+    assert main(["verify", str(exported)]) == 2
+    assert "whisperq-gate.json: is no regular file" in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_entered_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert main(["verify", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}: cannot be read: Permission denied\n"
+
+
+def test_a_record_nested_without_end_is_damaged(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (exported / CERTIFICATE).write_text("[" * 100_000)
+    assert main(["verify", str(exported)]) == 2
+    assert "is damaged (" in capsys.readouterr().err
 
 
 def test_another_environment_is_named_and_is_no_damage(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
