@@ -1,12 +1,14 @@
 """The commands of ``whisperq``, a file each; every one adds its parser and prints what it finds."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import Option
+from pytest_whisperq.session import Session
 from pytest_whisperq.system.errors import ConfigError
 
 _Value = TypeVar("_Value")
@@ -39,6 +41,12 @@ def refuse_directory(path: Path, option: str, example: str) -> None:
     """Raise `ConfigError` for a file that is a directory; ``example`` is a name it could have there."""
     if path.is_dir():
         raise ConfigError(f"{path} is a directory", where=option, remedy=f"name a file in it, such as {example}")
+
+
+def tell_repairs(session: Session) -> None:
+    """Say on stderr what of the cache was damaged and has been made again."""
+    for repair in session.repairs:
+        print(f"note: {repair}", file=sys.stderr)
 
 
 def typed(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:

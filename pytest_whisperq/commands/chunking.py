@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_whisperq.backends import _whisper
-from pytest_whisperq.commands import add, add_options, given, named, typed
+from pytest_whisperq.commands import add, add_options, given, named, tell_repairs, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
@@ -69,7 +69,8 @@ def compare(
     Which way goes first alternates, after a short recording that warms up: what drifts hits both alike.
     """
     session = Session(resolve({**options, "whisperq_candidate": MODEL}), progress)
-    transcriber: Any = session.decoder.load(session.baseline.artifact)
+    transcriber: Any = session.decoder.load(session.store.intact(session.baseline_spec))
+    tell_repairs(session)
     ways: dict[str, Callable[..., str]] = {
         "chunked": lambda *clip: transcriber.transcribe_long(*clip, chunk_seconds=chunk_seconds, batch_size=batch_size),
         "sequential": transcriber.transcribe_sequential,

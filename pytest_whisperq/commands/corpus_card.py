@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, locate, named, refuse_directory
-from pytest_whisperq.config.settings import GateConfig, resolve
+from pytest_whisperq.commands import add, add_options, given, locate, named, refuse_directory, tell_repairs
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.history.document import corpus_digest
 from pytest_whisperq.measuring.power import plan
@@ -33,7 +33,10 @@ def register(actions: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     if options.output:
         refuse_directory(options.output, "--output", "CARD.md")
-    text = card(resolve({**given(options, _OPTIONS), "whisperq_corpus": options.corpus}))
+    config = resolve({**given(options, _OPTIONS), "whisperq_corpus": options.corpus})
+    session = Session(config, part=lambda corpus: corpus)  # described, whatever the model can hear
+    text = card(session)
+    tell_repairs(session)
     if options.output:
         replace_text(options.output, text, "--output")
         print(f"written to {options.output}")
@@ -42,16 +45,15 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def card(config: GateConfig) -> str:
+def card(session: Session) -> str:
     """Return the data card of the corpus of a run as Markdown: what there is, what it certifies, what nobody knows yet.
 
     Raises `CorpusError` for a corpus that a run would refuse.
     """
-    session = Session(config, part=lambda corpus: corpus)  # described, whatever the model can hear
     corpus, facts = session.corpus, session.facts
     speech = corpus.speech
     words = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
-    power = plan(words, [session.cluster(item) for item in speech], confidence=config.confidence)
+    power = plan(words, [session.cluster(item) for item in speech], confidence=session.config.confidence)
     seconds = [facts[item.id].seconds for item in corpus.utterances]
     rates = Counter(audio.native_rate(item.audio) for item in corpus.utterances)
     rows = [
@@ -63,7 +65,7 @@ def card(config: GateConfig) -> str:
             "samples a second",
             ", ".join(f"{rate or 'other'}: {count}" for rate, count in sorted(rates.items(), key=str)),
         ),
-        ("certifies", "; ".join(forecast(power, [config.max_drop]))),
+        ("certifies", "; ".join(forecast(power, [session.config.max_drop]))),
         ("digest", corpus_digest(corpus, facts)[:16]),
     ]
     lines = [f"# {Path(corpus.name).name}", "", *markdown_table(("", ""), rows)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, typed
+from pytest_whisperq.commands import add, add_options, given, named, tell_repairs, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
@@ -105,6 +105,7 @@ def sweep(
         for encoder, decoder in alphas:
             runner = _runner(options, count, (encoder, decoder), progress)
             judgement = runner.judge("accuracy", runner.config.candidates[0]).judgement
+            tell_repairs(runner.session)
             yield Trial(
                 samples=count,
                 alphas=(encoder, decoder),

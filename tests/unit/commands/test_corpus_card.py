@@ -35,3 +35,17 @@ def test_a_card_is_of_any_language_whatever_the_embedded_model_knows(
     make_corpus(tmp_path / "calls", ["早晨", "多謝"], {"language": ["yue", "zh"]})
     assert main(["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]) == 0
     assert "| yue | 1 |" in capsys.readouterr().out
+
+
+def test_a_damaged_cache_is_said_and_is_no_part_of_the_card(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_corpus(tmp_path / "calls", ["one two", "three"])
+    arguments = ["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]
+    assert main(arguments) == 0
+    card, told = capsys.readouterr()
+    index = tmp_path / "cache" / "audio-index.jsonl"
+    index.write_bytes(index.read_bytes().replace(b"0.1", b"0.3", 1))
+    assert main(arguments) == 0
+    note = "note: audio index in the cache: 1 of 2 lines damaged; the recordings are read again\n"
+    assert capsys.readouterr() == (card, told + note)
