@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ from pytest_whisperq.system.files import first_line, output_error, publish_folde
 CERTIFICATE = "whisperq-gate.json"
 SCHEMA = 1
 _OPTION = "--whisperq-export"
+_DIGEST = "sha256"
+"""The key under which a certificate has its own digest."""
 _AGAIN = "run again: it is built anew"
 
 
@@ -118,7 +121,7 @@ def _copy(artifact: Artifact, target: Path, certificate: Mapping[str, Any]) -> N
             to_disk(copy)
             if sha256(copy) != digest:
                 raise StoreError(f"the copy of {name} is not what was gated", where=_OPTION, remedy=_AGAIN)
-        whole = {**certificate, "files": published}
+        whole = with_digest({**certificate, "files": published})
         replace_text(aside / CERTIFICATE, json.dumps(whole, ensure_ascii=False, indent=1) + "\n", _OPTION)
 
 
@@ -138,6 +141,8 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
                 where=str(path),
                 remedy="export the model again",
             )
+        if certificate != with_digest(certificate):
+            raise ValueError(f"its {_DIGEST} is not that of what it says")
         name, files = str(certificate["candidate"]), dict(certificate["files"].items())
         verdicts = [check["verdict"] for gate in certificate["gates"] for check in gate["checks"]]
         if any(PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts for file in files):
@@ -163,6 +168,12 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
     if cpu != machine.cpu_features():
         differs.append(f"processor {cpu}, here {machine.cpu_features()}")
     return name, wrong, differs
+
+
+def with_digest(certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a certificate with the digest of all else in it: it shows damage, and does not prove who wrote it."""
+    rest = {key: value for key, value in certificate.items() if key != _DIGEST}
+    return {**rest, _DIGEST: hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}
 
 
 def _changed_files(directory: Path, files: Mapping[str, str]) -> Iterator[str]:

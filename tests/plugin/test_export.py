@@ -4,13 +4,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted_project import Project, catastrophic, same, slipping
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
-from pytest_whisperq.reporting.export import CERTIFICATE, refusal
+from pytest_whisperq.reporting.export import CERTIFICATE, refusal, with_digest
 
 GATES = """
 import pytest
@@ -255,9 +256,7 @@ def test_a_sound_copy_is_verified(exported: Path, capsys: pytest.CaptureFixture[
         (lambda folder: as_link(folder / "scripted.json"), "scripted.json is a link, or no regular file"),
         (lambda folder: as_pipe(folder / "scripted.json"), "scripted.json is a link, or no regular file"),
         (
-            lambda folder: (folder / CERTIFICATE).write_text(
-                (folder / CERTIFICATE).read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"')
-            ),
+            lambda folder: rewrite(folder, lambda record: record["gates"][0]["checks"][0].update(verdict="FAIL")),
             "its gates did not all pass",
         ),
     ],
@@ -268,6 +267,13 @@ def test_what_is_not_what_was_gated_is_named(
     harm(exported)  # type: ignore[operator]
     assert main(["verify", str(exported)]) == 1
     assert found in capsys.readouterr().out
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the record of an exported model as its writer would have written it."""
+    record = json.loads((folder / CERTIFICATE).read_text())
+    change(record)
+    (folder / CERTIFICATE).write_text(json.dumps(with_digest(record)))
 
 
 def as_link(file: Path) -> None:
@@ -302,9 +308,7 @@ def test_files_in_folders_are_verified_but_not_through_a_link(
 ) -> None:
     (exported / "part").mkdir()
     (exported / "scripted.json").rename(exported / "part" / "scripted.json")
-    record = json.loads((exported / CERTIFICATE).read_text())
-    record["files"] = {"part/scripted.json": record["files"]["scripted.json"]}
-    (exported / CERTIFICATE).write_text(json.dumps(record))
+    rewrite(exported, lambda record: record.update(files={"part/scripted.json": record["files"]["scripted.json"]}))
     assert main(["verify", str(exported)]) == 0
     (exported / "part").rename(exported.parent / "moved")
     (exported / "part").symlink_to(exported.parent / "moved")
@@ -317,11 +321,16 @@ def test_files_in_folders_are_verified_but_not_through_a_link(
 
 @pytest.mark.parametrize("name", ["../scripted.json", "/etc/hostname", "part/../../x"])
 def test_a_record_of_files_elsewhere_is_damaged(exported: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    record = json.loads((exported / CERTIFICATE).read_text())
-    record["files"][name] = "0" * 64
-    (exported / CERTIFICATE).write_text(json.dumps(record))
+    rewrite(exported, lambda record: record["files"].update({name: "0" * 64}))
     assert main(["verify", str(exported)]) == 2
     assert "is damaged (it names files outside of its folder)" in capsys.readouterr().err
+
+
+def test_a_record_in_which_a_figure_has_changed_is_damaged(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = exported / CERTIFICATE
+    path.write_text(path.read_text().replace('"limit": 1.0', '"limit": 9.0'))
+    assert main(["verify", str(exported)]) == 2
+    assert "is damaged (its sha256 is not that of what it says)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("make", [as_link, as_pipe])
@@ -351,10 +360,8 @@ def test_a_record_nested_without_end_is_damaged(exported: Path, capsys: pytest.C
 
 
 def test_another_environment_is_named_and_is_no_damage(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    certificate = json.loads((exported / CERTIFICATE).read_text())
-    certificate["environment"]["cpu"] = "aarch64 i8mm"
-    certificate["model"]["versions"] = {"numpy": "0.1"}
-    (exported / CERTIFICATE).write_text(json.dumps(certificate))
+    rewrite(exported, lambda record: record["environment"].update(cpu="aarch64 i8mm"))
+    rewrite(exported, lambda record: record["model"].update(versions={"numpy": "0.1"}))
     assert main(["verify", str(exported)]) == 0
     text = capsys.readouterr().out
     assert "differs: numpy 0.1, here " in text
@@ -377,11 +384,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_record_that_lacks_something_is_damaged(
     exported: Path, key: str, value: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    certificate = json.loads((exported / CERTIFICATE).read_text())
-    certificate[key] = value
-    if value is None:
-        del certificate[key]
-    (exported / CERTIFICATE).write_text(json.dumps(certificate))
+    rewrite(exported, lambda record: record.pop(key) if value is None else record.update({key: value}))
     assert main(["verify", str(exported)]) == 2
     assert "whisperq-gate.json: is damaged (" in capsys.readouterr().err
 
