@@ -4,14 +4,19 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from pytest_whisperq.speech import riff
+from pytest_whisperq.speech import integrity
+from pytest_whisperq.speech.integrity import Note
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
+    from av import AudioFrame
+    from av.container import InputContainer
     from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
@@ -24,8 +29,26 @@ A longer clip would lose its end without a word. What is said in one window of a
 model loops there.
 """
 
-REVISION = 2
+LOUDEST = 16.0
+"""The loudest sample, in full scales (24 dB above it): a recorder of floating point has headroom, but not more."""
+
+REVISION = 3
 """Raised when other recordings are refused, or read in another way, so that nothing remembers how they were read."""
+
+_CANCELLED = 0.01
+"""The power of the average, as a part of that of the channels, below which they cancel out; n strangers leave 1/n."""
+
+_MP3_FRAME = 1152
+"""The most samples of a frame of MP3: some headers count a frame that holds nothing but the header."""
+
+_TELL = frozenset({"matroska", "webm", "mov", "mp4", "asf"})
+"""FFmpeg's names of containers whose header says how long they last."""
+
+_LATE = 0.5
+"""Seconds by which the sound of a container may end before it says: recorders stop their clocks a little later."""
+
+_ROUNDING = 0.01
+"""Seconds that are no difference: manifests and clocks of containers round to milliseconds."""
 
 _UNKNOWN = 2**62
 """From here on a number of frames is how libsndfile says that a file does not tell."""
@@ -44,6 +67,11 @@ class AudioSource:
     offset: float = 0.0
     seconds: float | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the clip is all of the recording."""
+        return not self.offset and self.seconds is None
+
     def open(self) -> "io.BytesIO | io.BufferedReader":
         """Return the encoded recording as a seekable file; raise `CorpusError` when it cannot be read."""
         if self.data is not None:
@@ -60,35 +88,82 @@ class AudioSource:
             raise CorpusError(f"cannot be read: {error.strerror or error}", where=self.label) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A clip as it was decoded, see `load`, and what may be wrong with it."""
+
+    samples: "NDArray[np.float32]"
+    notes: tuple[Note, ...] = ()
+
+
 def load(source: AudioSource) -> "NDArray[np.float32]":
     """Decode a clip to its samples, shape (n,), float32 in about [-1, 1], mono at `SAMPLE_RATE`.
 
-    Channels are averaged. Raises `CorpusError` for anything that is not finite, non-empty audio.
+    Channels are averaged. Raises `CorpusError` for anything that is not finite, non-empty audio, and for what is not
+    all there.
+    """
+    return read(source).samples
+
+
+def read(source: AudioSource, longest: float | None = None) -> Recording:
+    """Return what `load` does, with its notes; ``longest`` seconds are not exceeded.
+
+    Raises `CorpusError` as `load` does, and before anything is decoded for a clip that says it is longer.
     """
     import numpy as np
     import soxr
 
+    _refuse_longer(source.seconds or 0.0, longest, source)
     with source.open() as file:
         if not file.read(1):
             raise CorpusError(
                 "the file is empty (0 bytes)", where=source.label, remedy="record it again or remove its line"
             )
         file.seek(0)
-        samples, rate = _decode_soundfile(_whole(file, source), source)
+        whole, notes = integrity.complete(file, source.label)
+        samples, rate, more = _decode_soundfile(whole, source, longest)
     if samples.shape[0] == 0:
         raise CorpusError("contains no samples", where=source.label, remedy="record it again or remove its line")
-    if not np.isfinite(samples).all():
-        raise CorpusError(
-            "contains samples that are not numbers (NaN or infinity)", where=source.label, remedy="re-encode it"
-        )
-    mono = samples.mean(axis=1, dtype=np.float32)
+    mono = _mono(samples, source)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     if mono.shape[0] == 0:  # a sample or two at a high rate are less than one at ours
         raise CorpusError(
             "is too short to hold a sample", where=source.label, remedy="record it again or remove its line"
         )
-    return np.ascontiguousarray(mono, dtype=np.float32)
+    # Container and decoder may both find that no length is stated.
+    return Recording(samples=np.ascontiguousarray(mono, dtype=np.float32), notes=tuple(dict.fromkeys((*notes, *more))))
+
+
+def _mono(samples: "NDArray[np.float32]", source: AudioSource) -> "NDArray[np.float32]":
+    """Average the channels; raise `CorpusError` for numbers that no recording has, or that cancel each other out."""
+    import numpy as np
+
+    if not np.isfinite(samples).all():
+        raise CorpusError(
+            "contains samples that are not numbers (NaN or infinity)", where=source.label, remedy="re-encode it"
+        )
+    peak = float(np.abs(samples).max())
+    if peak >= 2 and (samples == np.round(samples)).all():
+        raise CorpusError(
+            f"its samples are whole numbers up to {peak:,.0f}, where full scale is 1",
+            where=source.label,
+            remedy="divide them by 32768, or by what full scale was before they became floating point",
+        )
+    if peak > LOUDEST:
+        raise CorpusError(
+            f"its loudest sample is {peak:,.4g}, where full scale is 1",
+            where=source.label,
+            remedy="scale it to [-1, 1]",
+        )
+    mono: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
+    if float(np.square(mono).mean(dtype=np.float64)) < _CANCELLED * float(np.square(samples).mean(dtype=np.float64)):
+        raise CorpusError(
+            f"its {samples.shape[1]} channels cancel each other out: their average is more than 20 dB below them",
+            where=source.label,
+            remedy="keep one of them, or turn the phase of one",
+        )
+    return mono
 
 
 def native_rate(source: AudioSource) -> int | None:
@@ -120,58 +195,55 @@ def as_flac(samples: "NDArray[np.float32]") -> bytes:
     return file.getvalue()
 
 
-def _whole(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "io.BytesIO | io.BufferedReader":
-    """Refuse a WAV that was cut, and return one whose header does not say how long it is as one that does."""
-    sound = riff.sound_data(file)
-    if sound is None:
-        return file
-    if sound.is_cut:
-        seconds = [
-            f"{size / sound.rate:.2f} s" if sound.rate else "sound" for size in (sound.holds, sound.promises or 0)
-        ]
-        raise CorpusError(
-            f"is cut off: it holds {seconds[0]} ({sound.holds:,} bytes) where its header promises "
-            f"{seconds[1]} ({sound.promises:,} bytes)",
-            where=source.label,
-            remedy="copy it again, or remove its line",
-        )
-    if sound.promises is not None:
-        return file
-    try:
-        return io.BytesIO(riff.with_size(file, sound))
-    except ValueError as error:
-        raise CorpusError(
-            str(error), where=source.label, remedy="split it, or write it to a file instead of a pipe"
-        ) from error
-
-
-def _decode_soundfile(file: "io.BytesIO | io.BufferedReader", source: AudioSource) -> "tuple[NDArray[np.float32], int]":
+def _decode_soundfile(
+    file: IO[bytes], source: AudioSource, longest: float | None
+) -> "tuple[NDArray[np.float32], int, list[Note]]":
     """Read the span of ``source`` only: an hour cut into a thousand segments must not be decoded a thousand times."""
     import soundfile
 
     try:
-        with soundfile.SoundFile(file) as sound:
-            rate = int(sound.samplerate)
-            if sound.frames < _UNKNOWN:
-                start, stop = _span(sound.frames, rate, source)
-                sound.seek(start)
-                return sound.read(stop - start, dtype="float32", always_2d=True), rate
-            problem = "its header does not say how long it is, as of a FLAC file that was written to a pipe"
+        sound = soundfile.SoundFile(file)
     except soundfile.LibsndfileError as error:
-        problem = str(error)
+        return _decode_av(file, source, longest, str(error))
     except TypeError as error:  # soundfile wants to be told what a file called .raw holds
         raise CorpusError(
             ".raw says neither rate nor format", where=source.label, remedy="convert it to wav"
         ) from error
-    file.seek(0)
-    samples, rate = _decode_av(file, source, problem)
-    start, stop = _span(samples.shape[0], rate, source)
-    return samples[start:stop], rate
+    with sound:
+        rate = int(sound.samplerate)
+        if sound.frames >= _UNKNOWN:
+            untold = "its header does not say how long it is, as of a FLAC file that was written to a pipe"
+            samples, rate, notes = _decode_av(file, source, longest, untold)
+            return samples, rate, [integrity.UNTOLD, *notes]
+        length, slack, notes = sound.frames, 0, list[Note]()
+        if source.is_whole and sound.format == "MP3":
+            # Where no header counts the frames, libsndfile's number of samples is a guess.
+            frames, notes = integrity.check_frames(file, source.label)
+            if frames:
+                length, slack = (length if frames.promises is not None else frames.samples), _MP3_FRAME
+        elif source.is_whole and sound.format == "OGG":
+            notes = integrity.check_pages(file, source.label)
+        start, stop = _span(length, rate, source)
+        _refuse_longer((stop - start) / rate, longest, source)
+        try:
+            sound.seek(start)
+            samples = sound.read(stop - start, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            # FFmpeg would read on behind what is damaged, and leave it out.
+            raise CorpusError(
+                f"is damaged: it cannot be decoded to its end ({str(error).strip() or 'invalid data'})",
+                where=source.label,
+                remedy="copy it again, or remove its line",
+            ) from error
+    if len(samples) + (slack if source.is_whole else _ROUNDING * rate) < stop - start:
+        promised = (stop - start) / rate
+        notes += integrity.missing(file, source.label, len(samples) / rate, promised)
+    return samples, rate, notes
 
 
 def _decode_av(
-    file: "io.BytesIO | io.BufferedReader", source: AudioSource, first_error: str
-) -> "tuple[NDArray[np.float32], int]":
+    file: IO[bytes], source: AudioSource, longest: float | None, first_error: str
+) -> "tuple[NDArray[np.float32], int, list[Note]]":
     """Read what libsndfile cannot (m4a, webm …) through FFmpeg's libraries."""
     import numpy as np
 
@@ -186,32 +258,115 @@ def _decode_av(
         )
     import av
 
+    file.seek(0)
     try:
         with av.open(file) as container:
             if not container.streams.audio:
                 raise CorpusError(
                     "has no audio stream", where=source.label, remedy="extract the sound or remove its line"
                 )
-            if container.streams.audio[0].codec_context is None:
+            stream = container.streams.audio[0]
+            if stream.codec_context is None:
                 raise CorpusError(
                     "damaged, or in a format nothing here can read", where=source.label, remedy="replace the file"
                 )
-            rate = container.streams.audio[0].rate
-            resampler = av.AudioResampler(format="fltp", rate=rate)
-            frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
+            if stream.codec_context.name == "flac":  # whose frames have checksums that FFmpeg looks at when told to
+                stream.codec_context.options = {"err_detect": "crccheck+explode"}
+            promised = _promised(container)
+            if source.is_whole and longest is not None and (promised or 0.0) > longest + _LATE:
+                _refuse_longer(promised or 0.0, longest, source)
+            limit = source.seconds if source.seconds is not None else longest
+            decoded = _Decoded(int(stream.rate), None if limit is None else source.offset + limit + _ROUNDING)
+            decoded.take(container.decode(stream))
+            kind = container.format.name
     except (av.FFmpegError, ValueError) as error:
-        raise CorpusError(f"damaged or not audio ({error})", where=source.label, remedy="replace the file") from error
-    if not frames:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"damaged or not audio ({reason})", where=source.label, remedy="replace the file") from error
+    if not decoded.blocks:
         raise CorpusError("contains no samples", where=source.label, remedy="record it again or remove its line")
-    return np.concatenate([frame.to_ndarray() for frame in frames], axis=1).T.astype(np.float32), int(rate)
+    samples = np.concatenate(decoded.blocks, axis=1).T.astype(np.float32)
+    start, stop = _span(samples.shape[0], decoded.rate, source)
+    _refuse_longer((stop - start) / decoded.rate, longest, source)
+    notes = [] if decoded.is_stopped else _whole_notes(file, source, kind, decoded, promised)
+    return samples[start:stop], decoded.rate, notes
+
+
+def _whole_notes(
+    file: IO[bytes], source: AudioSource, kind: str, decoded: "_Decoded", promised: float | None
+) -> list[Note]:
+    """Compare all that was decoded of a file with what its container says, and with its clock."""
+    # FLAC knows no pauses: FFmpeg leaves out frames that are damaged.
+    if kind == "flac" and decoded.left_out > _ROUNDING:
+        integrity.missing(file, source.label, decoded.end - decoded.left_out, decoded.end)
+    notes = integrity.left_out(decoded.left_out)
+    if kind in ("aac", "mp3"):
+        notes += integrity.check_frames(file, source.label)[1]
+    elif kind == "ogg":
+        notes += integrity.check_pages(file, source.label)
+    if promised is not None and decoded.end < promised - _LATE:
+        notes += integrity.missing(file, source.label, decoded.end, promised)
+    return notes
+
+
+class _Decoded:
+    """The frames of a stream, up to ``limit`` seconds, and what their times tell."""
+
+    def __init__(self, rate: int, limit: float | None) -> None:
+        self.rate = rate
+        self.blocks: list[NDArray[np.float32]] = []
+        self.is_stopped = False
+        self.left_out = 0.0
+        self.end = 0.0
+        self._limit = limit
+
+    def take(self, frames: "Iterable[AudioFrame]") -> None:
+        """Take the frames of a stream as floating point, one row a channel."""
+        import av
+
+        resampler = av.AudioResampler(format="fltp", rate=self.rate)
+        seconds = 0.0
+        for frame in frames:
+            length = frame.samples / frame.sample_rate
+            begin = self.end if frame.time is None else frame.time
+            if self.blocks:
+                self.left_out += max(0.0, begin - self.end)
+            self.end = begin + length
+            self.blocks += [block.to_ndarray() for block in resampler.resample(frame)]
+            seconds += length
+            if self._limit is not None and seconds > self._limit:
+                self.is_stopped = True
+                return
+
+
+def _promised(container: "InputContainer") -> float | None:
+    """Return the seconds that the header of a container gives its sound; None where FFmpeg would only estimate them."""
+    import av
+
+    stream = container.streams.audio[0]
+    if not any(name in _TELL for name in container.format.name.split(",")):
+        return None
+    told = []
+    if stream.duration is not None and stream.time_base is not None:
+        told.append(float(stream.duration * stream.time_base))
+    if container.duration is not None and (told or len(container.streams) == 1):  # else it may be that of the picture
+        told.append(container.duration / av.time_base)
+    return min(told, default=None)
+
+
+def _refuse_longer(seconds: float, longest: float | None, source: AudioSource) -> None:
+    if longest is not None and seconds > longest:
+        raise CorpusError(
+            f"lasts {seconds:.7g} s, longer than Whisper's {longest:g} s window",
+            where=source.label,
+            remedy="split it at pauses, one line and transcript each",
+        )
 
 
 def _span(length: int, rate: int, source: AudioSource) -> tuple[int, int]:
     """Return the first sample of the clip and the one after its last, in a recording of ``length`` samples."""
     start = round(source.offset * rate)
     stop = length if source.seconds is None else start + round(source.seconds * rate)
-    # Manifests round to milliseconds: allow that much past the end, not more.
-    if (start and start >= length) or stop > length + rate // 100:
+    if (start and start >= length) or stop > length + _ROUNDING * rate:
         raise CorpusError(
             f"offset {source.offset} s and duration {source.seconds} s reach outside the {length / rate:.2f} "
             "s recording",

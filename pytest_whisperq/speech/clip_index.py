@@ -7,12 +7,13 @@ forgotten, its recording read again, and that is said.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pytest_whisperq.speech import audio
-from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource
+from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource, Recording
 from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.speech.integrity import Note
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
@@ -22,10 +23,25 @@ from pytest_whisperq.system.sealed import SealedLines, read_sealed, sealed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipFacts:
-    """What is known of a clip without decoding it: identity (see `audio.pcm_digest`) and seconds."""
+    """What is known of a clip without decoding it: identity (see `audio.pcm_digest`) and seconds.
+
+    ``peak`` is its loudest sample, where full scale is 1, and ``notes`` is what may be wrong with its file.
+    """
 
     digest: str
     seconds: float
+    peak: float
+    notes: tuple[Note, ...] = ()
+
+
+def facts_of(recording: Recording) -> ClipFacts:
+    """Return what is remembered of a clip that was decoded."""
+    return ClipFacts(
+        digest=audio.pcm_digest(recording.samples),
+        seconds=recording.samples.shape[0] / audio.SAMPLE_RATE,
+        peak=float(abs(recording.samples).max()),
+        notes=recording.notes,
+    )
 
 
 class AudioIndex:
@@ -65,18 +81,10 @@ class AudioIndex:
         try:
             key = self._key(item.audio, files)
             if key not in self._known:
-                samples = audio.load(item.audio)
-                self._known[key] = (audio.pcm_digest(samples), samples.shape[0] / audio.SAMPLE_RATE)
+                self._known[key] = facts_of(audio.read(item.audio, WINDOW_SECONDS))
         except CorpusError as error:
             raise error.within(item.where) from error
-        digest, seconds = self._known[key]
-        if seconds > WINDOW_SECONDS:
-            raise CorpusError(
-                f"{item.audio.label} lasts {seconds:.1f} s, longer than Whisper's {WINDOW_SECONDS:.0f} s window",
-                where=item.where,
-                remedy="split it at pauses, one line and transcript each",
-            )
-        return ClipFacts(digest=digest, seconds=seconds)
+        return self._known[key]
 
     def _key(self, source: AudioSource, files: dict[Path, str]) -> str:
         """Return what a clip is remembered by; ``files`` keeps the digests of files that hold several clips."""
@@ -92,14 +100,20 @@ class AudioIndex:
     def _write(self) -> None:
         with self._layout.locked(self._path):  # another run may have added recordings meanwhile
             known = {**_facts(read_sealed(self._path)), **self._known}
-            rows = [
-                {"recording": key, "digest": digest, "seconds": seconds} for key, (digest, seconds) in known.items()
-            ]
+            rows = [{"recording": key, **asdict(fact)} for key, fact in known.items()]
             replace_text(self._path, sealed(rows, self._path.name))
 
 
-def _facts(lines: SealedLines) -> dict[str, tuple[str, float]]:
-    return {row["recording"]: (row["digest"], row["seconds"]) for row in lines.records}
+def _facts(lines: SealedLines) -> dict[str, ClipFacts]:
+    return {
+        row["recording"]: ClipFacts(
+            digest=row["digest"],
+            seconds=row["seconds"],
+            peak=row["peak"],
+            notes=tuple(Note(*note) for note in row["notes"]),
+        )
+        for row in lines.records
+    }
 
 
 def _refuse_contradictions(corpus: Corpus, facts: dict[str, ClipFacts]) -> None:

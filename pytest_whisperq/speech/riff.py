@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import IO
 
 _LARGE = (b"RF64", b"BW64")
-_ENDLESS = 0x7FFE0000
+_MAGIC = (b"RIFF", b"RIFX", *_LARGE)
+ENDLESS = 0x7FFE0000
 """From here on a size that the file does not hold says that it is not known: what writes to a pipe cannot go back.
 
 FFmpeg and GStreamer leave 0xFFFFFFFF, SoX 0x7FFFF000 less a part of a frame, arecord 0x7FFFFF00; a recorder that
@@ -23,7 +24,7 @@ class SoundData:
     """The bytes of sound in a WAV file: how many its header ``promises`` (None: it does not say) and how many it holds.
 
     ``rate`` is bytes a second, ``frame`` bytes a sample of all channels (or a block of them), ``size_at`` where in the
-    file the size stands.
+    file the size stands. ``behind`` counts bytes after the promised ones that are neither chunks nor zeros.
     """
 
     promises: int | None
@@ -31,6 +32,7 @@ class SoundData:
     rate: int
     frame: int
     size_at: int
+    behind: int = 0
 
     @property
     def is_cut(self) -> bool:
@@ -72,7 +74,7 @@ def _order(magic: bytes) -> str:
 def _find(file: IO[bytes], end: int) -> SoundData | None:
     file.seek(0)
     head = file.read(12)
-    if len(head) < 12 or head[:4] not in (b"RIFF", b"RIFX", *_LARGE) or head[8:] != b"WAVE":
+    if len(head) < 12 or head[:4] not in _MAGIC or head[8:] != b"WAVE":
         return None
     order, rate, frame, large, at = _order(head[:4]), 0, 1, None, 12
     while at + 8 <= end:
@@ -87,20 +89,34 @@ def _find(file: IO[bytes], end: int) -> SoundData | None:
             told = large if head[:4] in _LARGE and large is not None else size
             is_empty = told == 0 and _are_chunks(file, at + 8, end, order)
             holds = 0 if is_empty else end - at - 8
-            is_unknown = not is_empty and (told == 0 or (told >= _ENDLESS and told > holds))
+            is_unknown = not is_empty and (told == 0 or (told >= ENDLESS and told > holds))
+            behind = 0 if is_unknown else _behind(file, at + 8 + told + told % 2, end, order)
             return SoundData(
-                promises=None if is_unknown else told, holds=holds, rate=rate, frame=max(1, frame), size_at=at + 4
+                promises=None if is_unknown else told,
+                holds=holds,
+                rate=rate,
+                frame=max(1, frame),
+                size_at=at + 4,
+                behind=behind,
             )
         at += 8 + size + size % 2
     return None
 
 
+def _behind(file: IO[bytes], at: int, end: int, order: str) -> int:
+    """Return how many bytes follow the sound that are neither chunks nor padding."""
+    if at >= end or _are_chunks(file, at, end, order):
+        return 0
+    file.seek(at)
+    return end - at if file.read(end - at).strip(b"\0") else 0
+
+
 def _are_chunks(file: IO[bytes], at: int, end: int, order: str) -> bool:
-    """Whether chunks, and no sound, follow up to the end of the file: a recording that is empty, but has its tags."""
+    """Whether chunks, and neither sound nor another file, follow up to the end: the tags of a recording."""
     while at + 8 <= end:
         file.seek(at)
         name, size = struct.unpack(f"{order}4sI", file.read(8))
-        if not all(32 <= letter < 127 for letter in name):
+        if name in _MAGIC or not all(32 <= letter < 127 for letter in name):
             return False
         at += 8 + size + size % 2
     return at in (end, end + 1)

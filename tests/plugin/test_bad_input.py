@@ -2,7 +2,9 @@
 
 import os
 
+import numpy as np
 import pytest
+import soundfile
 from scripted_project import GATES, Project, same
 
 
@@ -87,6 +89,14 @@ def test_a_recording_that_was_cut_names_the_line_and_both_lengths(gated: Project
     whole = (gated.corpus / "clip0003.wav").read_bytes()
     (gated.corpus / "clip0003.wav").write_bytes(whole[: len(whole) * 2 // 5])
     assert_usage_error(gated.run(), "metadata.csv:5: clip0003.wav: is cut off: it holds 0.04 s", "promises 0.10 s")
+
+
+def test_an_hour_in_one_file_is_refused_before_it_is_decoded(gated: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = gated.corpus / "clip0000.wav"
+    soundfile.write(path, np.zeros(3600 * 16_000, np.int16), 16_000, "PCM_U8")
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *args, **options: pytest.fail("it was decoded"))
+    where = "metadata.csv:2: clip0000.wav: lasts 3600 s, longer than Whisper's 30 s window; split it at pauses"
+    assert_usage_error(gated.run(), where)
 
 
 def test_an_empty_corpus_is_not_a_pass(gated: Project) -> None:

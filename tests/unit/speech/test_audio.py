@@ -77,6 +77,44 @@ def test_samples_beyond_full_scale_are_clipped_in_the_digest_only() -> None:
     assert audio.pcm_digest(samples) == audio.pcm_digest(np.float32([0.5, 1.0, -1.0]))
 
 
+@pytest.mark.parametrize("full_scale", [32_767, 127, 2])
+def test_whole_numbers_that_were_handed_over_as_floating_point_are_refused(full_scale: int) -> None:
+    samples = np.round(tone(16_000) * 2 * full_scale)
+    with pytest.raises(CorpusError, match=rf"are whole numbers up to {full_scale:,}, where full scale is 1"):
+        load(encoded(samples, subtype="FLOAT"))
+
+
+@pytest.mark.parametrize("peak", [16.5, 1e5, 3e38])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_that_is_far_too_loud_is_refused_before_it_overflows(peak: float, channels: int) -> None:
+    samples = np.full((100, channels), 0.1)
+    samples[50] = peak
+    with pytest.raises(CorpusError, match=r"its loudest sample is [\d.,e+]+, where full scale is 1; scale it"):
+        load(encoded(samples, subtype="FLOAT"))
+
+
+def test_sound_that_floating_point_of_32_bits_cannot_hold_is_refused() -> None:
+    with pytest.raises(CorpusError, match="not numbers"):
+        load(encoded([0.0, 1e300], subtype="DOUBLE"))
+
+
+def test_a_wave_at_full_scale_is_no_whole_number() -> None:
+    np.testing.assert_array_equal(load(encoded([0.0, 1.0, -1.0], subtype="FLOAT")), np.float32([0, 1, -1]))
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.05])
+def test_channels_that_cancel_each_other_out_are_refused(rest: float) -> None:
+    left = tone(16_000)
+    with pytest.raises(CorpusError, match=r"its 2 channels cancel each other out: .* more than 20 dB below them"):
+        load(encoded(np.stack([left, -(1 - rest) * left], axis=1)))
+
+
+def test_channels_that_have_little_in_common_do_not_cancel_each_other_out() -> None:
+    left, right = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 8000))
+    for pair in ([left, right], [left, 0 * left], [left, 0.1 * right - 0.5 * left], [0 * left, 0 * left]):
+        assert len(load(encoded(np.stack(pair, axis=1)))) == 8000
+
+
 def test_m4a_is_read_through_pyav() -> None:
     av = pytest.importorskip("av")
     file = io.BytesIO()

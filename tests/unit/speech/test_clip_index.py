@@ -10,6 +10,7 @@ import soundfile
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, load_corpus
+from pytest_whisperq.speech.integrity import UNTOLD
 from pytest_whisperq.system import files
 from pytest_whisperq.system.errors import CorpusError, StoreError
 
@@ -23,13 +24,13 @@ def corpus(tmp_path: Path, make_corpus: Callable[..., Path]) -> Corpus:
 def decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The label of every clip that was decoded."""
     labels: list[str] = []
-    load = audio.load
+    read = audio.read
 
-    def counted(source: audio.AudioSource) -> np.ndarray:
+    def counted(source: audio.AudioSource, longest: float | None = None) -> audio.Recording:
         labels.append(source.label)
-        return load(source)
+        return read(source, longest)
 
-    monkeypatch.setattr(audio, "load", counted)
+    monkeypatch.setattr(audio, "read", counted)
     return labels
 
 
@@ -41,7 +42,22 @@ def test_facts_are_digest_and_duration(tmp_path: Path, corpus: Corpus) -> None:
     facts = probe(tmp_path, corpus)
     assert list(facts) == ["clip0000.wav", "clip0001.wav", "clip0002.wav"]
     first = corpus.utterances[0]
-    assert facts[first.id] == ClipFacts(digest=audio.pcm_digest(audio.load(first.audio)), seconds=0.1)
+    samples = audio.load(first.audio)
+    assert facts[first.id] == ClipFacts(
+        digest=audio.pcm_digest(samples), seconds=0.1, peak=float(np.abs(samples).max()), notes=()
+    )
+
+
+def test_notes_on_a_recording_are_remembered(tmp_path: Path, corpus: Corpus, decodes: list[str]) -> None:
+    path = tmp_path / "corpus" / "clip0001.wav"
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = b"\xff" * 4
+    path.write_bytes(data)
+    for _ in range(2):
+        facts = probe(tmp_path, corpus)
+        assert [fact.notes for fact in facts.values()] == [(), (UNTOLD,), ()]
+    assert len(decodes) == 3
 
 
 def test_a_second_run_decodes_nothing_and_reports_no_progress(
@@ -131,7 +147,7 @@ def test_a_clip_longer_than_the_window_is_refused_and_not_cut(tmp_path: Path, co
     soundfile.write(path, np.zeros(30 * 16_000), 16_000)
     assert probe(tmp_path, corpus)["clip0002.wav"].seconds == 30.0
     soundfile.write(path, np.zeros(31 * 16_000), 16_000)
-    with pytest.raises(CorpusError, match=r"metadata\.csv:4: clip0002\.wav lasts 31\.0 s.*split it at pauses"):
+    with pytest.raises(CorpusError, match=r"metadata\.csv:4: clip0002\.wav: lasts 31 s.*split it at pauses"):
         probe(tmp_path, corpus)
 
 
