@@ -20,6 +20,7 @@ from pytest_whisperq.decoding.transcript_cache import (
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, refuse_wordless
+from pytest_whisperq.measuring.recording import doubt_lines
 from pytest_whisperq.models.calibration import (
     load_calibration_set,
     make_calibration,
@@ -196,6 +197,11 @@ class Session:
     def facts(self) -> dict[str, ClipFacts]:
         """Digest and duration of every clip; obtaining them finds every broken recording."""
         return {item.id: self._facts_of_part[item.id] for item in self.corpus.utterances}
+
+    @cached_property
+    def doubts(self) -> list[str]:
+        """What may be wrong with recordings of the corpus, and their texts, a line for each kind."""
+        return doubt_lines(self.corpus.utterances, self.facts)
 
     def cluster(self, item: Utterance) -> str:
         """Return the group of an utterance of the corpus: its own, or that of clips with the very same sound."""

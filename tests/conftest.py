@@ -157,7 +157,7 @@ def make_stored() -> MakeStored:
 
 @pytest.fixture(scope="session")
 def make_corpus() -> MakeCorpus:
-    """Write an audiofolder: a tenth of a second of its own noise for each text, and ``metadata.csv`` with ``columns``.
+    """Write an audiofolder: a second and a half of its own noise for each text, and ``metadata.csv`` with ``columns``.
 
     A text that is empty needs ``columns={"kind": [… "nonspeech" …]}``. Returns ``directory``.
     """
@@ -180,7 +180,8 @@ def make_corpus() -> MakeCorpus:
 @lru_cache(maxsize=1024)
 def _noise(number: int) -> bytes:
     file = io.BytesIO()
-    noise = np.random.default_rng(number).uniform(-0.5, 0.5, audio.SAMPLE_RATE // 10)
+    # As long as it takes to say what the tests' longest texts say: a run doubts what nobody can say in the time.
+    noise = np.random.default_rng(number).uniform(-0.5, 0.5, audio.SAMPLE_RATE * 3 // 2)
     soundfile.write(file, noise, audio.SAMPLE_RATE, "PCM_16", format="WAV")
     return file.getvalue()
 

@@ -14,10 +14,11 @@ from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.intervals import independent
 from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.measuring.recording import clipped, fingerprint, is_silent
+from pytest_whisperq.measuring.recording import clipped, doubts, fingerprint
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
-from pytest_whisperq.speech.audio import WINDOW_SECONDS
+from pytest_whisperq.speech.audio import WINDOW_SECONDS, Recording
+from pytest_whisperq.speech.clip_index import ClipFacts, facts_of
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
 from pytest_whisperq.speech.corpus.load import NO_UTTERANCE
 from pytest_whisperq.speech.normalizers import Normalizer
@@ -36,9 +37,6 @@ ALIKE = 0.95
 """Fingerprints of copies correlate by more: 0.98 when re-encoded; 0.72 at most for other sentences of one voice."""
 
 _CLIPPED = 0.001
-_SHORTEST = 0.1  # seconds
-_FASTEST, _SLOWEST = 30.0, 0.7  # characters a second: auctioneers stay below, pauses of a minute above
-_SLOW_FROM = 6.0  # seconds; a short clip with a word in it is no sign of anything
 _PLACEHOLDER = re.compile(r"(to-do|tbd|n/a|fixme|x{3,}|[-_.?…\s]+)", re.IGNORECASE)
 _PERHAPS = re.compile(r"(todo|na|none|null|nan|unknown)", re.IGNORECASE)
 """Placeholders too, but in lower case and other languages they are words: todo, null."""
@@ -112,12 +110,13 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
             Finding(where=item.where, message=f"{item.id}: {text}") for text in _text_problems(item, normalizer)
         ]
         try:
-            samples = audio.load(item.audio)
+            recording = audio.read(item.audio, WINDOW_SECONDS)
         except CorpusError as error:
             findings.append(Finding(where=item.where, message=str(error)))
             continue
-        findings += [Finding(where=item.where, message=f"{item.id} {problem}") for problem in _problems(item, samples)]
-        sounds.append(_Sound(item, audio.pcm_digest(samples), fingerprint(samples)))
+        facts = facts_of(recording)
+        findings += [Finding(where=item.where, message=problem) for problem in _problems(item, recording, facts)]
+        sounds.append(_Sound(item, facts.digest, fingerprint(recording.samples)))
         progress(done, len(corpus.utterances))
     findings += _copies(sounds)
     findings += _calibrated(sounds, config)
@@ -140,27 +139,16 @@ def _text_problems(item: Utterance, normalizer: Normalizer) -> Iterator[str]:
         yield f"nothing is left of the transcript {text!r} under {normalizer}; write out what is said"
 
 
-def _problems(item: Utterance, samples: NDArray[np.float32]) -> Iterator[str]:
-    seconds = len(samples) / audio.SAMPLE_RATE
+def _problems(item: Utterance, recording: Recording, facts: ClipFacts) -> Iterator[str]:
+    for what, detail in doubts(item, facts):
+        yield f"{item.id} ({detail}): {what}" if detail else f"{item.id}: {what}"
     rate = audio.native_rate(item.audio)
-    if seconds > WINDOW_SECONDS:
-        yield f"lasts {seconds:.1f} s, longer than Whisper's {WINDOW_SECONDS:.0f} s window; split it at pauses"
-    elif seconds < _SHORTEST:
-        yield f"lasts {seconds:.3f} s, too short for a word; record it again or remove its line"
     if rate is not None and rate < LOWEST_RATE:
-        yield f"has {rate} samples a second, fewer than a telephone's {LOWEST_RATE}; find the original recording"
-    if not item.is_speech:
-        return
-    if is_silent(samples):
-        yield "is silent, but has a transcript; record it again, or clear the text and set kind=nonspeech"
-        return
-    if (share := clipped(samples)) > _CLIPPED:
-        yield f"is clipped: {share:.1%} of it lies at the end of the scale; record it again with less gain"
-    pace = len(item.reference) / seconds
-    if seconds >= _SHORTEST and pace > _FASTEST:
-        yield f"has {len(item.reference)} characters of text in {seconds:.1f} s; is it another recording's transcript?"
-    if seconds >= _SLOW_FROM and pace < _SLOWEST:
-        yield f"has {len(item.reference)} characters of text in {seconds:.1f} s; is the transcript cut short?"
+        few = f"has {rate} samples a second, fewer than a telephone's {LOWEST_RATE}"
+        yield f"{item.id} {few}; find the original recording"
+    if item.is_speech and (share := clipped(recording.samples)) > _CLIPPED:
+        loud = f"is clipped: {share:.1%} of it lies at the end of the scale"
+        yield f"{item.id} {loud}; record it again with less gain"
 
 
 def _copies(sounds: Sequence[_Sound]) -> Iterator[Finding]:

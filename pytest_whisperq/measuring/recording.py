@@ -1,11 +1,15 @@
-"""What is wrong with a recording, from its samples alone; and what it sounds like, to find it again in another copy."""
+"""What is wrong with a recording and its text; and what it sounds like, to find it again in another copy."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.speech.audio import SAMPLE_RATE
+from pytest_whisperq.speech.clip_index import ClipFacts
+from pytest_whisperq.speech.corpus import Utterance
+from pytest_whisperq.speech.integrity import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +20,11 @@ FULL_SCALE = 0.985
 
 SILENT = 1e-3
 """A peak below this (−60 dB of full scale) is no speech."""
+
+_SHORTEST = 0.1  # seconds
+_FASTEST, _SLOWEST = 30.0, 0.7  # characters a second: auctioneers stay below, pauses of a minute above
+_SLOW_FROM = 6.0  # seconds; a short clip with a word in it is no sign of anything
+_SHOWN = 3
 
 _FLAT = 3  # samples in a row at the end of the scale: a loud wave only touches it
 _FRAME, _BANDS, _STEPS = 512, 24, 48
@@ -31,11 +40,34 @@ def clipped(samples: NDArray[np.float32]) -> float:
     return float(lengths[lengths >= _FLAT].sum() / len(samples))
 
 
-def is_silent(samples: NDArray[np.float32]) -> bool:
-    """Whether nothing in a recording is loud enough to be heard."""
-    import numpy as np
+def doubts(item: Utterance, facts: ClipFacts) -> Iterator[Note]:
+    """Yield what may be wrong with a recording and its text: none of it is certain, and none of it need be meant."""
+    yield from facts.notes
+    size = f"{len(item.reference)} characters in {facts.seconds:.1f} s"
+    pace = len(item.reference) / facts.seconds
+    if facts.seconds < _SHORTEST:
+        yield Note("too short for a word; record it again or remove its line", f"{facts.seconds:.3f} s")
+    elif not item.is_speech:
+        return
+    elif facts.peak < SILENT:
+        yield Note("silent, but with a transcript; record it again, or clear the text and set kind=nonspeech")
+    elif pace > _FASTEST:
+        yield Note("more text than can be said in that time; is the sound cut off, or the text another's?", size)
+    elif facts.seconds >= _SLOW_FROM and pace < _SLOWEST:
+        yield Note("hardly any text for that time; is the transcript cut short?", size)
 
-    return float(np.abs(samples).max(initial=0.0)) < SILENT
+
+def doubt_lines(utterances: Sequence[Utterance], facts: Mapping[str, ClipFacts]) -> list[str]:
+    """Return a line for each kind of doubt, with the first of the utterances concerned."""
+    alike: dict[str, list[str]] = {}
+    for item in utterances:
+        for what, detail in doubts(item, facts[item.id]):
+            alike.setdefault(what, []).append(f"{item.id} ({detail})" if detail else item.id)
+    lines = []
+    for what, names in alike.items():
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        lines.append(f"{', '.join(names[:_SHOWN])}{more}: {what}")
+    return lines
 
 
 def fingerprint(samples: NDArray[np.float32]) -> NDArray[np.float32]:

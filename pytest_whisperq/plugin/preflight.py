@@ -111,7 +111,7 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
 
 def forecast_gates(config: pytest.Config) -> None:
-    """Say what is calibrated on, and forecast the accuracy gates that are declared."""
+    """Say what may be wrong with the corpus and what is calibrated on, and forecast the accuracy gates declared."""
     _show_basis(config)
     _show(config, state.session(config).once(EarlyStopping).declared)
 
@@ -129,12 +129,12 @@ def forecast_limit(config: pytest.Config) -> None:
 
 
 def _show_basis(config: pytest.Config) -> None:
-    """Say what is calibrated on, and what of the cache has been found damaged by now."""
+    """Say what may be wrong with the corpus, what is calibrated on, and what of the cache has been found damaged."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or reporter.verbosity < 0:
         return
     session = state.session(config)
-    for line in (*calibration_lines(session), *session.repairs):
+    for line in (*session.doubts, *calibration_lines(session), *session.repairs):
         reporter.write_line(f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 

@@ -141,6 +141,7 @@ class Collector:
                 "speech": len(corpus.speech),
                 "length": sum(row["length"] for row in rows),
                 "seconds": round(sum(row["seconds"] for row in rows), 1),
+                "notes": session.doubts,
             },
             "set_aside": sorted({item.id for item in aside.utterances} | session.copies) if aside else [],
             "left_out": list(config.left_out),

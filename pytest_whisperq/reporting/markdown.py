@@ -32,6 +32,8 @@ def summary(document: Mapping[str, Any]) -> str:
             f"{100 * settings['confidence']:g} %, seed {settings['seed']}."
         ),
     ]
+    notes = corpus.get("notes", ())
+    lines += ["", *(f"- {escape(note)}" for note in notes)] if notes else []
     for name, model in document["models"].items():
         built = [model["calibration"], *model.get("notes", ())]
         lines += ["", *(f"- {escape(name)}: {escape(text)}." for text in built if text)] if any(built) else []

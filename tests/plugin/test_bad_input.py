@@ -88,7 +88,7 @@ def test_a_broken_recording_names_the_line(gated_anywhere: Project) -> None:
 def test_a_recording_that_was_cut_names_the_line_and_both_lengths(gated: Project) -> None:
     whole = (gated.corpus / "clip0003.wav").read_bytes()
     (gated.corpus / "clip0003.wav").write_bytes(whole[: len(whole) * 2 // 5])
-    assert_usage_error(gated.run(), "metadata.csv:5: clip0003.wav: is cut off: it holds 0.04 s", "promises 0.10 s")
+    assert_usage_error(gated.run(), "metadata.csv:5: clip0003.wav: is cut off: it holds 0.60 s", "promises 1.50 s")
 
 
 def test_an_hour_in_one_file_is_refused_before_it_is_decoded(gated: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,10 @@
 """Before the first gate: what the corpus can certify is said, and a limit beyond it is named up front."""
 
+import html
+import json
+from pathlib import Path
+
+import soundfile
 from scripted_project import Project, same, slipping
 
 LIMITS = """
@@ -83,3 +88,40 @@ def test_the_pilot_hears_texts_under_the_normalizer_of_the_gate(project: Project
     project.run("-k", "loose", "--whisperq-normalizer=by-language")
     result = project.run("-k", "loose", "--whisperq-normalizer=by-language")
     result.stdout.fnmatch_lines(["* certify a drop below 0.? points (judged by a pilot of 300;*"])
+
+
+GATE = "import pytest\n\n@pytest.mark.whisperq_accuracy(max_drop=50)\ndef test_it():\n    pass\n"
+RUSHED = "more text than can be said in that time; is the sound cut off, or the text another's?"
+UNTOLD = "the file does not say how long it is, and is read for what is there"
+
+
+def test_recordings_that_may_be_cut_are_named_once_and_in_every_report(any_project: Project) -> None:
+    any_project.record(count=20, int8=same)
+    any_project.pytester.makepyfile(GATE)
+    piped = bytearray((any_project.corpus / "clip0007.wav").read_bytes())
+    at = piped.index(b"data") + 4
+    piped[at : at + 4] = b"\xff" * 4
+    (any_project.corpus / "clip0007.wav").write_bytes(piped)
+    listing = any_project.corpus / "metadata.csv"
+    rows = listing.read_text(encoding="utf-8").splitlines()
+    name, text, language = rows[4].split(",")
+    rows[4] = f"{name},{text}{' alpha' * 20},{language}"
+    listing.write_text("\n".join(rows), encoding="utf-8")
+    result = any_project.run("--whisperq-report=out")
+    result.assert_outcomes(passed=1)
+    lines = [line for line in result.outlines if "clip0003.wav" in line or "clip0007.wav" in line]
+    size = f"{len(text) + 120} characters in {soundfile.info(any_project.corpus / name).duration:.1f} s"
+    notes = [f"clip0003.wav ({size}): {RUSHED}", f"clip0007.wav: {UNTOLD}"]
+    assert lines == [f"whisperq: {note}" for note in notes]
+    assert json.loads(Path("out/report.json").read_text(encoding="utf-8"))["corpus"]["notes"] == notes
+    for report in ("out/report.html", "out/summary.md"):
+        shown = html.unescape(Path(report).read_text(encoding="utf-8")).replace("\\", "")
+        assert all(note in shown for note in notes), report
+
+
+def test_a_corpus_that_is_honest_is_not_doubted(project: Project) -> None:
+    project.record(count=20, int8=same)
+    project.pytester.makepyfile(GATE)
+    result = project.run("--whisperq-report=out")
+    result.stdout.no_fnmatch_line("whisperq: clip*")
+    assert json.loads(Path("out/report.json").read_text(encoding="utf-8"))["corpus"]["notes"] == []

@@ -16,7 +16,7 @@ from pytest_whisperq.__main__ import main
 from pytest_whisperq.commands.corpus_lint import Finding, lint
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measuring.catastrophe import binomial, least
-from pytest_whisperq.measuring.recording import clipped, fingerprint, is_silent
+from pytest_whisperq.measuring.recording import clipped, fingerprint
 
 RATE = 16_000
 
@@ -98,7 +98,7 @@ def test_twelve_faults_are_twelve_findings(tmp_path: Path, good: list[Row]) -> N
         ("empty.wav", said, "", "the file is empty"),
         ("noaudio.mp3", said, "", "not readable|damaged or not audio"),
         ("clipped.wav", said, "", "is clipped: "),
-        ("silent.wav", said, "", "is silent, but has a transcript"),
+        ("silent.wav", said, "", "silent, but with a transcript"),
         ("low.wav", said, "", "has 4000 samples a second"),
         ("named.wav", "", "", "empty transcript"),
         ("todo.wav", "TODO", "", "'TODO' stands for one that is missing"),
@@ -162,7 +162,10 @@ def test_as_many_as_are_said_to_be_needed_are(limit: float, confidence: float) -
         ("StraÃŸe", "was read in the wrong encoding"),
         ("Ã–sterreich", "was read in the wrong encoding"),
         ("(um)", "nothing is left of the transcript"),
-        ("a very long text for so short a sound, too long by far to be said in it" * 3, "characters of text in"),
+        (
+            "a very long text for so short a sound, too long by far to be said in it" * 3,
+            r"0\.wav \(213 characters in 1\.0 s\): more text than",
+        ),
     ],
 )
 def test_suspicious_text_is_named(tmp_path: Path, good: list[Row], text: str, message: str) -> None:
@@ -182,9 +185,11 @@ def test_long_short_and_slow_recordings_are_named(tmp_path: Path, good: list[Row
     rows = [*good, ("long.wav", text, ""), ("short.wav", "a", ""), ("slow.wav", "yes", "")]
     messages = [one.message for one in look(write(folder, rows))]
     assert len(messages) == 3
-    assert messages[0].startswith("long.wav lasts 31.0 s, longer than Whisper's 30 s window")
-    assert messages[1].startswith("short.wav lasts 0.050 s, too short")
-    assert messages[2].startswith("slow.wav has 3 characters of text in 20.0 s; is the transcript cut short?")
+    assert messages[0].startswith("long.wav: lasts 31 s, longer than Whisper's 30 s window")
+    assert messages[1].startswith("short.wav (0.050 s): too short for a word")
+    assert (
+        messages[2] == "slow.wav (3 characters in 20.0 s): hardly any text for that time; is the transcript cut short?"
+    )
 
 
 def test_a_corpus_that_is_none_is_one_finding(tmp_path: Path) -> None:
@@ -242,8 +247,6 @@ def test_a_loud_wave_is_not_clipped_and_a_flat_top_is() -> None:
     wave = np.sin(np.arange(RATE) / 5).astype(np.float32)
     assert clipped(0.98 * wave) == 0
     assert clipped(np.clip(2 * wave, -1, 1)) > 0.3
-    assert is_silent(0.0005 * wave)
-    assert not is_silent(0.01 * wave)
 
 
 @pytest.mark.parametrize("change", ["ogg", "quiet", "noise", "telephone"])

@@ -67,7 +67,7 @@ def test_a_set_without_speech_is_an_error(tmp_path: Path, make_corpus: Callable[
 def test_clips_come_with_their_language(chosen: Corpus, tmp_path: Path) -> None:
     clips = made(chosen, tmp_path).clips()
     assert [clip.language for clip in clips] == ["en", "fr", None]
-    assert all(clip.samples.shape == (1600,) for clip in clips)
+    assert all(clip.samples.shape == (24_000,) for clip in clips)
 
 
 def test_identity_is_of_sounds_and_settings(chosen: Corpus, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_facts_are_digest_and_duration(tmp_path: Path, corpus: Corpus) -> None:
     first = corpus.utterances[0]
     samples = audio.load(first.audio)
     assert facts[first.id] == ClipFacts(
-        digest=audio.pcm_digest(samples), seconds=0.1, peak=float(np.abs(samples).max()), notes=()
+        digest=audio.pcm_digest(samples), seconds=1.5, peak=float(np.abs(samples).max()), notes=()
     )
 
 
