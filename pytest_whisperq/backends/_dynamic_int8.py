@@ -7,6 +7,8 @@ the model as float32.
 from pathlib import Path
 from typing import Any
 
+from pytest_whisperq.backends import _weights
+
 _SCALE, _WEIGHT = ".scale", ".int8"
 
 
@@ -47,14 +49,24 @@ def save(model: Any, path: Path) -> None:
 
 
 def restore(model: Any, path: Path) -> Any:
-    """Return a fresh float32 ``model`` with the weights `save` wrote."""
+    """Return a fresh float32 ``model`` with the weights `save` wrote.
+
+    Raises `BuildError` naming what is missing, or left over.
+    """
     import torch
     from safetensors.torch import load_file
 
     tensors = load_file(path)
     layers = [name.removesuffix(_WEIGHT) for name in tensors if name.endswith(_WEIGHT)]
+    quantized = {f"{name}.weight" for name in layers}
     # First what stays float32: quantized layers insist on a state of their own.
-    model.load_state_dict(tensors, strict=False)
+    missing, extra = model.load_state_dict(tensors, strict=False)
+    found = {
+        "missing_keys": set(missing) - quantized,
+        "unexpected_keys": [name for name in extra if not name.endswith((_WEIGHT, _SCALE))],
+        "mismatched_keys": (),
+    }
+    _weights.unused(path, found, is_tied=False)
     model = quantize(model)
     for name in layers:
         scale, bias = float(tensors[name + _SCALE]), tensors.get(f"{name}.bias")

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.system.errors import DecodeError
+from pytest_whisperq.system.errors import BuildError, DecodeError
 
 _NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 _WEIGHTS = {
@@ -33,6 +34,36 @@ def parts(model: Any) -> dict[str, Any]:
     stateful = model.decoder.stateful
     graphs = {"encoder": model.encoder, f"{'stateful' if stateful else 'stateless'} decoder": model.decoder}
     return graphs if stateful else {**graphs, "decoder with past": model.decoder_with_past}
+
+
+def check_parts(model: Any, directory: Path) -> int:
+    """Return how many tokens an ``OVModelForSpeechSeq2Seq`` has.
+
+    Raises `BuildError` where its parts are of two models: another width, or another number of tokens.
+    """
+    graphs = {name: part.model for name, part in parts(model).items()}
+    widths = _last_sizes(graphs, "last_hidden_state", "encoder_hidden_states")
+    tokens = _last_sizes(graphs, "logits")
+    for what, sizes in (("width", widths), ("tokens", tokens)):
+        if len(set(sizes.values())) > 1:
+            told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+            raise BuildError(
+                f"its parts are of two models ({what}: {told})",
+                where=str(directory),
+                remedy="export all parts of one checkpoint into an empty folder",
+            )
+    return next(iter(tokens.values()), int(model.config.vocab_size))
+
+
+def _last_sizes(graphs: Mapping[str, Any], *names: str) -> dict[str, int]:
+    """Return the last size of the inputs or outputs of these names, by graph, where a graph has one and fixes it."""
+    sizes = {}
+    for part, graph in graphs.items():
+        for port in (*graph.inputs, *graph.outputs):
+            size = port.get_partial_shape()[-1] if port.get_names() & set(names) else None
+            if size is not None and size.is_static:
+                sizes[part] = int(size.get_length())
+    return sizes
 
 
 def read_back(model: Any, pinned: Mapping[str, str]) -> tuple[str, str]:

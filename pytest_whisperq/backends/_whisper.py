@@ -20,6 +20,7 @@ from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedWord
 from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
+from pytest_whisperq.system.files import first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,7 @@ class FrontEnd:
     """Features in, prompts in, text out, for the model in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         purpose = "prepare audio and text for Whisper models"
         for attribute in ("WhisperFeatureExtractor", "WhisperTokenizer"):
             optional_imports.require_attribute("transformers", attribute, extra="torch", purpose=purpose)
@@ -52,24 +53,30 @@ class FrontEnd:
         """The log-mel feature extractor."""
         from transformers import WhisperFeatureExtractor
 
-        return WhisperFeatureExtractor.from_pretrained(self._directory)
+        path = self.directory / "preprocessor_config.json"
+        with _readable(path, "the feature extractor", "the file"):
+            if path.is_file():  # transformers prefers processor_config.json, which other runtimes do not read
+                return WhisperFeatureExtractor.from_json_file(path)
+            return WhisperFeatureExtractor.from_pretrained(self.directory, local_files_only=True)
 
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer."""
         from transformers import WhisperTokenizer
 
-        return WhisperTokenizer.from_pretrained(self._directory)
+        with _readable(self.directory, "the tokenizer", "tokenizer.json and tokenizer_config.json"):
+            return WhisperTokenizer.from_pretrained(self.directory, local_files_only=True)
 
     @cached_property
-    def _vocabulary(self) -> dict[str, int]:
+    def vocabulary(self) -> dict[str, int]:
+        """Token → id, of all that the tokenizer lists."""
         vocabulary: dict[str, int] = self.tokenizer.get_vocab()
         return vocabulary
 
     @cached_property
     def generation(self) -> dict[str, Any]:
         """See `generation_config`."""
-        return generation_config(self._directory)
+        return generation_config(self.directory)
 
     @property
     def is_multilingual(self) -> bool:
@@ -106,20 +113,20 @@ class FrontEnd:
             names += [f"<|{language}|>", "<|transcribe|>"]
         if not timestamps:
             names.append("<|notimestamps|>")
-        vocabulary = self._vocabulary  # asked for a token it lacks, the tokenizer answers with another
+        vocabulary = self.vocabulary  # asked for a token it lacks, the tokenizer answers with another
         unknown = [name for name in names if name not in vocabulary]
         if unknown:
             raise BuildError(
                 f"the tokenizer lacks {', '.join(unknown)}: not a Whisper checkpoint, or a language it was "
                 "not made for",
-                where=str(self._directory),
+                where=str(self.directory),
             )
         return [vocabulary[name] for name in names]
 
     @property
     def timestamps(self) -> range:
         """See `timestamps_after`."""
-        return timestamps_after(self._vocabulary["<|notimestamps|>"])
+        return timestamps_after(self.vocabulary["<|notimestamps|>"])
 
     @property
     def silenced(self) -> list[int]:
@@ -186,10 +193,35 @@ class FrontEnd:
         return hypotheses
 
 
+@contextmanager
+def _readable(path: Path, what: str, files: str) -> Iterator[None]:
+    """Raise one `BuildError` for whatever a library raises over files that it cannot make sense of."""
+    try:
+        yield
+    except Exception as error:
+        raise BuildError(
+            f"{what} cannot be read ({type(error).__name__}: {first_line(error)})",
+            where=str(path),
+            remedy=f"take {files} from the checkpoint that these weights were made of",
+        ) from error
+
+
 def generation_config(directory: Path) -> dict[str, Any]:
-    """Return a checkpoint's ``generation_config.json``; empty for one that has none."""
+    """Return a checkpoint's ``generation_config.json``; empty for one that has none.
+
+    Raises `BuildError` for one that is no JSON object.
+    """
     path = directory / "generation_config.json"
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    with _readable(path, "it", "the file"):
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(loaded, dict):
+        raise BuildError(
+            "it is no JSON object",
+            where=str(path),
+            remedy="take the file from the checkpoint that these weights were made of",
+        )
     return loaded
 
 

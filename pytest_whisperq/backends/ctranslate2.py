@@ -14,6 +14,7 @@ from pytest_whisperq.backends import (
     Hypothesis,
     TimedText,
     TimedWord,
+    _checkpoint,
     _whisper,
     check_precision,
 )
@@ -125,11 +126,14 @@ class CTranslate2Transcriber:
 
     def __init__(self, directory: Path, threads: int) -> None:
         self._runtime = optional_imports.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
-        self._front_end = _whisper.FrontEnd(directory)
+        self._front_end = front_end = _whisper.FrontEnd(directory)
+        _checkpoint.check_converted(directory, front_end.vocabulary, front_end.generation)
         with quiet(self._runtime):
             self._model: Any = self._runtime.models.Whisper(
                 str(directory), device="cpu", compute_type="default", intra_threads=threads, inter_threads=1
             )
+        extractor = front_end.extractor
+        _checkpoint.check_features(directory, extractor, int(extractor.feature_size), self._model.n_mels)
         self.compute_type = str(self._model.compute_type)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

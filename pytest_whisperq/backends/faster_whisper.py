@@ -23,11 +23,13 @@ from pytest_whisperq.backends import (
     Segment,
     TimedText,
     TimedWord,
+    _checkpoint,
     _whisper,
     check_precision,
 )
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet, replay
 from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import BuildError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,15 +94,25 @@ class FasterWhisperTranscriber:
     def __init__(self, directory: Path, threads: int) -> None:
         self._library = library = optional_imports.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
         generation = _whisper.generation_config(directory)
+        if not (directory / "tokenizer.json").is_file():  # it would fetch another model's
+            raise BuildError(
+                "there is no tokenizer.json",
+                where=str(directory),
+                remedy="take it from the checkpoint that these weights were made of",
+            )
         with quiet(optional_imports.require("ctranslate2", extra="faster-whisper", purpose=_PURPOSE)):
             self._model: Any = library.WhisperModel(
                 str(directory), device="cpu", compute_type="default", cpu_threads=threads, num_workers=1
             )
+        tokenizer = self._model.hf_tokenizer
+        _checkpoint.check_converted(directory, tokenizer.get_vocab(), generation)
+        extractor = self._model.feature_extractor
+        _checkpoint.check_features(directory, extractor, len(extractor.mel_filters), self._model.model.n_mels)
         libraries = optional_imports.require("threadpoolctl", extra="faster-whisper", purpose=_PURPOSE)
         self._numeric: Any = libraries.ThreadpoolController()
         self._directory = directory
         self._suppressed = list(generation.get("suppress_tokens") or [])
-        self._timestamps = _whisper.timestamps_after(self._model.hf_tokenizer.token_to_id("<|notimestamps|>"))
+        self._timestamps = _whisper.timestamps_after(tokenizer.token_to_id("<|notimestamps|>"))
         self.compute_type = str(self._model.model.compute_type)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

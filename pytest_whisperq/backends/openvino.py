@@ -11,6 +11,7 @@ from pytest_whisperq.backends import (
     Clip,
     Hypothesis,
     TimedText,
+    _checkpoint,
     _generate,
     _openvino_graph,
     _openvino_ptq,
@@ -135,6 +136,8 @@ class OpenVINOTranscriber(_generate.Stages):
         self._front_end = _whisper.FrontEnd(directory)
         options = {**_options(hint), "INFERENCE_NUM_THREADS": threads}
         self._model = _model_class().from_pretrained(directory, ov_config=options)
+        tokens = _openvino_graph.check_parts(self._model, directory)
+        _checkpoint.check(self._front_end, tokens=tokens, mels=self._model.config.num_mel_bins)
         self.compute_type, self.operations = _openvino_graph.read_back(self._model, _PINNED)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

@@ -1,6 +1,5 @@
 """PyTorch through transformers: the default baseline, and the float32 checkpoint that everything is built from."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from pytest_whisperq.backends import (
     Hypothesis,
     TimedText,
     TimedWord,
+    _checkpoint,
     _dynamic_int8,
     _generate,
     _weights,
@@ -59,26 +59,16 @@ class TransformersBackend(Backend):
         import torch
 
         dtype = torch.float32 if precision == _DYNAMIC else getattr(torch, precision)
-        model, loading_info = _model_class().from_pretrained(
-            source,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            ignore_mismatched_sizes=True,  # they are listed in what is found, and refused by name
-            output_loading_info=True,
-        )
-        if model.config.model_type != "whisper":
-            raise BuildError(
-                f"{source} is a {model.config.model_type!r} checkpoint", remedy="only Whisper models can be gated"
-            )
-        notes = _weights.unused(source, loading_info, is_tied=bool(model.config.tie_word_embeddings))
+        model, notes = _load(source, dtype)
+        if precision == "float32":  # a candidate that its own precision breaks is judged
+            _weights.check_values(source, model)
+        _checkpoint.check(_whisper.FrontEnd(source), tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
         if precision == _DYNAMIC:
             model.config.save_pretrained(directory)
             model.generation_config.save_pretrained(directory)
             _dynamic_int8.save(_dynamic_int8.quantize(model), directory / _WEIGHTS)
         else:
             model.save_pretrained(directory)
-        _check_generation(source, directory)
         _whisper.copy_front_end(source, directory)
         return notes
 
@@ -105,7 +95,8 @@ class TransformersTranscriber(_generate.Stages):
             )
             model.generation_config = generation.from_pretrained(directory, local_files_only=True)
         else:
-            model = model_class.from_pretrained(directory, dtype="auto", local_files_only=True)
+            model, _ = _load(directory, "auto")
+        _checkpoint.check(self._front_end, tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
         self._model = model.eval()
         self._dynamic = dynamic
         self.compute_type = _compute_type(self._model)
@@ -165,16 +156,26 @@ def _compute_type(model: Any) -> str:
     return " + ".join(types)
 
 
-def _check_generation(source: Path, directory: Path) -> None:
-    """Refuse a checkpoint that does not say how to prompt it: every runtime would guess differently."""
-    config = json.loads((directory / "generation_config.json").read_text(encoding="utf-8"))
-    multilingual = config.get("is_multilingual")
-    if multilingual is None or (multilingual and not (config.get("lang_to_id") and config.get("task_to_id"))):
+def _load(directory: Path, dtype: Any) -> tuple[Any, list[str]]:
+    """Return the model in ``directory``, computing in ``dtype``, and in words which weights it has no use for.
+
+    Raises `BuildError` for weights that are not those of the config.
+    """
+    _weights.check_files(directory)
+    _whisper.generation_config(directory)  # transformers passes over one that it cannot read
+    model, loading_info = _model_class().from_pretrained(
+        directory,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        ignore_mismatched_sizes=True,  # they are listed in what is found, and refused by name
+        output_loading_info=True,
+    )
+    if model.config.model_type != "whisper":
         raise BuildError(
-            f"{source / 'generation_config.json'} lacks is_multilingual, lang_to_id or task_to_id, so nothing "
-            "says how to prompt this model",
-            remedy="take the file from the checkpoint it was fine-tuned from",
+            f"{directory} is a {model.config.model_type!r} checkpoint", remedy="only Whisper models can be gated"
         )
+    return model, _weights.unused(directory, loading_info, is_tied=bool(model.config.tie_word_embeddings))
 
 
 def _model_class() -> Any:

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
-from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd
+from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd, quiet_libraries
 from pytest_whisperq.commands.sweep import sweep
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
@@ -245,10 +245,8 @@ def test_a_language_the_model_lacks_is_an_error_not_another_token(gate_run: Call
 def test_a_checkpoint_that_does_not_say_how_to_prompt_it_is_refused(tmp_path: Path) -> None:
     shutil.copytree(package_data.model_directory(), tmp_path / "model")
     (tmp_path / "model" / "generation_config.json").unlink()
-    backend = get_backend("transformers")
-    (tmp_path / "built").mkdir()
-    with pytest.raises(BuildError, match=r"generation_config.json lacks is_multilingual, lang_to_id or task_to_id"):
-        backend.build("float32", tmp_path / "model", tmp_path / "built", None)
+    with pytest.raises(BuildError, match=r"generation_config.json: it lacks is_multilingual, lang_to_id or task_to_id"):
+        _build(tmp_path / "model", tmp_path / "built")
 
 
 def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[..., GateRunner]) -> None:
@@ -274,6 +272,12 @@ def test_a_sweep_builds_another_model_for_every_setting(gate_run: Callable[..., 
         assert built is not None
         identities.add(built.identity)
     assert len(identities) == 2
+
+
+def _build(source: Path, directory: Path) -> None:
+    directory.mkdir()
+    with quiet_libraries():
+        get_backend("transformers").build("float32", source, directory, None)
 
 
 def _another(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]], **config: Any) -> Path:
@@ -328,3 +332,144 @@ def test_weights_of_something_else_are_named_in_what_is_built_from_them(tmp_path
     run = GateRunner(resolve({f"whisperq_{name}": value for name, value in options.items()}))
     (note,) = run.session.model(run.config.candidates[0]).artifact.notes
     assert note == "weights of the checkpoint that are no part of a Whisper, and not used: ctc.weight"
+
+
+FC1 = "model.decoder.layers.0.fc1.weight"
+
+
+def _with(weights: dict[str, Any], value: float, row: int | None = 0) -> dict[str, Any]:
+    """Return weights with one row of a matrix, or all of it, set to a value."""
+    changed = weights[FC1].copy()
+    changed[row if row is not None else ...] = value
+    return {**weights, FC1: changed}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda w: _with(w, np.nan), rf"the weights are damaged: some are NaN or infinite \({FC1}\); copy or download"),
+        (lambda w: _with(w, np.inf), rf"the weights are damaged: some are NaN or infinite \({FC1}\); copy or download"),
+        (lambda w: _with(w, 0, None), rf"the weights are damaged: matrices are all zeros \({FC1}\); copy or download"),
+        (
+            lambda w: {**w, "proj_out.weight": w["model.decoder.embed_tokens.weight"][::-1].copy()},
+            r"proj_out\.weight is not model\.decoder\.embed_tokens\.weight, and config\.json ties the two; set tie",
+        ),
+    ],
+    ids=["NaN", "infinite", "zeros", "another last layer"],
+)
+def test_weights_that_two_models_would_share_the_damage_of_are_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], says: str
+) -> None:
+    """Both would say the same nonsense, and parity is perfect."""
+    model = _another(tmp_path / "model", change)
+    with pytest.raises(BuildError, match=f"^{re.escape(str(model))}: {says}"):
+        _build(model, tmp_path / "built")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: {**w, "proj_out.weight": w["model.decoder.embed_tokens.weight"].copy()},
+        lambda w: {name.removeprefix("model."): value for name, value in w.items()},
+        lambda w: {name: value.astype(np.float32) for name, value in w.items()},
+    ],
+    ids=["the embedding stored twice", "saved by the base class", "float32"],
+)
+def test_a_sound_checkpoint_is_not_refused(tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    _build(_another(tmp_path / "model", change), tmp_path / "built")
+
+
+def _foreign(folder: Path, names: tuple[str, ...], source: Path) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+        shutil.copyfile(source / name, folder / name)
+
+
+ENGLISH = "whisperq-micro-distil.en"
+TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json")
+MISFITS = [
+    (TOKENIZER, r"the tokenizer is another model's: it has 2264 tokens, timestamps included, and the weights 2265"),
+    (("generation_config.json",), r"ids are not those of the tokenizer: <\|notimestamps\|> 762 for 763, "),
+    ((*TOKENIZER, "generation_config.json"), "the tokenizer is another model's: it has 2264 tokens"),
+]
+
+
+@pytest.mark.parametrize(("names", "says"), MISFITS, ids=["tokenizer", "generation config", "both"])
+def test_an_english_only_front_end_beside_multilingual_weights_is_refused(
+    tmp_path: Path, names: tuple[str, ...], says: str
+) -> None:
+    model = _another(tmp_path / "model", lambda w: w)
+    _foreign(model, names, package_data.model_directory(ENGLISH))
+    with pytest.raises(BuildError, match=f"^{re.escape(str(model))}.*{says}.* from the checkpoint that these weights"):
+        _build(model, tmp_path / "built")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("tokenizer.json", "{}", r"the tokenizer cannot be read \(KeyError: .*; take tokenizer\.json and"),
+        ("tokenizer.json", "{", r"the tokenizer cannot be read \(JSONDecodeError: .*; take tokenizer\.json and"),
+        (
+            "tokenizer.json",
+            None,
+            r"the tokenizer lacks <\|startoftranscript\|>.*: it is blank, .*; take tokenizer\.json",
+        ),
+        ("generation_config.json", "{", r"generation_config\.json: it cannot be read .*; take the file"),
+        ("generation_config.json", "[]", r"generation_config\.json: it is no JSON object; take the file"),
+        ("preprocessor_config.json", "{", r"preprocessor_config\.json: .* cannot be read .*; take the file"),
+        ("preprocessor_config.json", '{"feature_size": 128}', r"preprocessor_config\.json: .*feature_size 128 for 80"),
+    ],
+)
+def test_a_front_end_that_is_blank_or_damaged_is_refused(
+    tmp_path: Path, name: str, text: str | None, says: str
+) -> None:
+    model = _another(tmp_path / "model", lambda w: w)
+    if text is None:
+        for file in TOKENIZER:
+            (model / file).unlink()
+    else:
+        (model / name).write_text(text)
+    with pytest.raises(BuildError, match=f"^{re.escape(str(model))}.*{says}"):
+        _build(model, tmp_path / "built")
+
+
+LOADED = ["transformers:float32", "transformers:int8-dynamic", "ctranslate2:float32", "faster-whisper:float32"]
+
+
+@pytest.mark.parametrize("pair", [*LOADED, "openvino:float32"])
+def test_every_loader_refuses_a_front_end_of_another_model(
+    tmp_path: Path, gate_run: Callable[..., GateRunner], pair: str
+) -> None:
+    """Of a model that was converted elsewhere nobody has built the folder."""
+    run = gate_run(candidate=pair)
+    built = run.session.store.get(run.session.spec(run.config.candidates[0])).directory
+    backend, precision = get_backend(pair.partition(":")[0]), pair.partition(":")[2]
+    shutil.copytree(built, tmp_path / "model")
+    backend.load(precision, tmp_path / "model", 1)
+    for number, (names, says) in enumerate(MISFITS):
+        model = tmp_path / f"misfit-{number}"
+        shutil.copytree(built, model)
+        _foreign(model, names, package_data.model_directory(ENGLISH))
+        with pytest.raises(BuildError, match=f"^{re.escape(str(model))}.*{says}"):
+            backend.load(precision, model, 1)
+    model = tmp_path / "mels"
+    shutil.copytree(built, model)
+    told = json.loads((model / "preprocessor_config.json").read_text(encoding="utf-8"))
+    (model / "preprocessor_config.json").unlink()
+    (model / "preprocessor_config.json").write_text(json.dumps({**told, "feature_size": 128}))
+    with pytest.raises(BuildError, match=r"preprocessor_config\.json: .*feature_size 128 for 80; take the file"):
+        backend.load(precision, model, 1)
+
+
+@pytest.mark.parametrize("pair", LOADED[:2])
+def test_a_loader_that_would_fill_what_is_missing_at_random_refuses_it(
+    tmp_path: Path, gate_run: Callable[..., GateRunner], pair: str
+) -> None:
+    run = gate_run(candidate=pair)
+    built = run.session.store.get(run.session.spec(run.config.candidates[0])).directory
+    shutil.copytree(built, tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if "decoder.layers.1." not in name}
+    save_file(kept, tmp_path / "model" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BuildError, match=r"missing and would be filled .*\(model\.decoder\.layers\.1\."):
+        get_backend("transformers").load(pair.partition(":")[2], tmp_path / "model", 1)

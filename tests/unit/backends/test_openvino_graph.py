@@ -1,12 +1,13 @@
 """What a compiled OpenVINO model is said to be: the storage of most of its weights, and properties as they are."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pytest_whisperq.backends._openvino_graph import _held, _stored_weights
-from pytest_whisperq.system.errors import DecodeError
+from pytest_whisperq.backends._openvino_graph import _held, _stored_weights, check_parts
+from pytest_whisperq.system.errors import BuildError, DecodeError
 
 
 def graph(*constants: tuple[str, tuple[int, ...]]) -> Any:
@@ -61,3 +62,42 @@ def test_pinned_properties_are_read_back_where_there_are_any() -> None:
     assert _held(Compiled(KV_CACHE_PRECISION="f32", OTHER="1"), pinned) == {"KV_CACHE_PRECISION": "f32"}
     with pytest.raises(DecodeError, match="was told DYNAMIC_QUANTIZATION_GROUP_SIZE=0 and executes 32"):
         _held(Compiled(DYNAMIC_QUANTIZATION_GROUP_SIZE="32"), pinned)
+
+
+def port(name: str, size: int | None) -> Any:
+    """Return an input or output whose last size is this, or open."""
+    last = SimpleNamespace(is_static=size is not None, get_length=lambda: size)
+    return SimpleNamespace(get_names=lambda: {name}, get_partial_shape=lambda: [None, last])
+
+
+def model(width: int, takes: int, tokens: int | None, with_past: int | None = None) -> Any:
+    """Return a model of two parts, or of three: what the encoder gives, what decoders take, and their tokens."""
+
+    def part(inputs: list[Any], outputs: list[Any]) -> Any:
+        return SimpleNamespace(model=SimpleNamespace(inputs=inputs, outputs=outputs), stateful=with_past is None)
+
+    decoders = [
+        part([port("input_ids", None), port("encoder_hidden_states", takes)], [port("logits", size)])
+        for size in (tokens, with_past)
+    ]
+    encoder = part([port("input_features", 3000)], [port("last_hidden_state", width)])
+    config = SimpleNamespace(vocab_size=7)
+    return SimpleNamespace(encoder=encoder, decoder=decoders[0], decoder_with_past=decoders[1], config=config)
+
+
+def test_parts_of_one_model_have_its_width_and_its_tokens() -> None:
+    assert check_parts(model(128, 128, 2265), Path("ir")) == 2265
+    assert check_parts(model(128, 128, 2265, 2265), Path("ir")) == 2265
+    assert check_parts(model(128, 128, None), Path("ir")) == 7  # a size that the graph leaves open
+
+
+@pytest.mark.parametrize(
+    ("sizes", "says"),
+    [
+        ((64, 128, 2265), r"width: encoder 64, stateful decoder 128"),
+        ((128, 128, 2265, 2264), r"tokens: stateless decoder 2265, decoder with past 2264"),
+    ],
+)
+def test_parts_of_two_models_are_refused_by_name(sizes: tuple[int, ...], says: str) -> None:
+    with pytest.raises(BuildError, match=rf"^ir: its parts are of two models \({says}\); export all parts of one"):
+        check_parts(model(*sizes), Path("ir"))

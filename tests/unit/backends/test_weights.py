@@ -1,9 +1,12 @@
 """Weights that are not the checkpoint's are refused by name: the loader would fill them at random."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from pytest_whisperq.backends import _weights
 from pytest_whisperq.system.errors import BuildError
@@ -63,3 +66,57 @@ def test_weights_of_something_else_are_named_and_not_refused() -> None:
     extra = ["ctc.weight", "ctc.\x1b[31mbias", "model.ctc_head.weight"]
     (note,) = _weights.unused(SOURCE, found(extra=extra), is_tied=True)
     assert note.endswith(r"and not used: ctc.\x1b[31mbias, ctc.weight, model.ctc_head.weight")
+
+
+def written(folder: Path, weights: dict[str, Any], name: str = "model.safetensors") -> Path:
+    save_file(weights, folder / name)
+    return folder
+
+
+def test_files_that_hold_weights_are_sound_whatever_else_they_hold(tmp_path: Path) -> None:
+    weights = {LAYER: np.zeros(2, np.float16), "ctc.steps": np.zeros(2, np.int64)}
+    _weights.check_files(written(tmp_path, weights))
+    (tmp_path / "model.safetensors").unlink()
+    for number in (1, 2):
+        written(tmp_path, weights, f"model-{number}.safetensors")
+    index = {"weight_map": {LAYER: "model-1.safetensors", "ctc.steps": "model-2.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    _weights.check_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("index", "says"),
+    [
+        ('{"weight_map": {"a": "model-1.safetensors"}}', r"index\.json names model-1\.safetensors, which is not there"),
+        ("{", r"model\.safetensors\.index\.json: the index of the weights cannot be read \(JSONDecodeError: "),
+        ("[]", r"model\.safetensors\.index\.json: the index of the weights cannot be read \(TypeError: "),
+        (
+            None,
+            r"there is neither model\.safetensors nor model\.safetensors\.index\.json; give the file its usual name",
+        ),
+    ],
+)
+def test_a_file_that_the_index_names_and_is_not_there_is_named(tmp_path: Path, index: str | None, says: str) -> None:
+    if index is not None:
+        (tmp_path / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(BuildError, match=says):
+        _weights.check_files(tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 5, -1])
+def test_a_file_that_was_cut_is_named(tmp_path: Path, length: int) -> None:
+    path = written(tmp_path, {LAYER: np.zeros((8, 8), np.float32)}) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(BuildError, match=r"model\.safetensors: the file is cut or damaged \(.+\); copy or download"):
+        _weights.check_files(tmp_path)
+
+
+def test_integers_are_no_weights_without_the_scales_that_nothing_here_reads(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=rf"no floating-point numbers \({LAYER} I8\); name the checkpoint that this"):
+        _weights.check_files(written(tmp_path, {LAYER: np.zeros((8, 8), np.int8)}))
+
+
+def test_an_adapter_beside_the_weights_is_not_left_out_without_a_word(tmp_path: Path) -> None:
+    (written(tmp_path, {LAYER: np.zeros(2, np.float32)}) / "adapter_config.json").write_text("{}")
+    with pytest.raises(BuildError, match=r"an adapter lies beside the weights .*; merge it first"):
+        _weights.check_files(tmp_path)
