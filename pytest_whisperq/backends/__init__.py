@@ -6,8 +6,10 @@ or `load` runs, so that listing precisions costs nothing.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
+from pytest_whisperq.backends._ready_made import names_ready_made, ready_made_digest, take_ready_made
 from pytest_whisperq.backends.capabilities import (
     Aligns,
     HearsLong,
@@ -53,7 +55,10 @@ __all__ = [
     "get_backend",
     "in_all",
     "names",
+    "names_ready_made",
+    "ready_made_digest",
     "register",
+    "take_ready_made",
 ]
 
 
@@ -75,6 +80,9 @@ class Backend(Protocol):
     """Distributions whose versions decide what is built and what is decoded."""
     calibrated: frozenset[str] = frozenset()
     """The precisions whose `build` needs a `Calibration`."""
+
+    ready_made: Mapping[str, Path] = MappingProxyType({})
+    """Precisions that were converted elsewhere → the folder of each, whose files are put over what `build` writes."""
 
     in_all: bool = True
     """Whether ``--whisperq-backend all`` means it too."""

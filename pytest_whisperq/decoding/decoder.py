@@ -13,6 +13,7 @@ from pytest_whisperq.backends import (
     TimedText,
     Transcriber,
     get_backend,
+    names_ready_made,
 )
 from pytest_whisperq.decoding.errors import decode_errors
 from pytest_whisperq.models.source import ModelSpec
@@ -45,7 +46,7 @@ class Decoder:
         """Load a built model; raise `DecodeError` when it cannot be, or executes what it should not."""
         spec = artifact.spec
         backend = get_backend(spec.backend)
-        with decode_errors(f"{spec} was built but cannot be loaded"):
+        with decode_errors(f"{spec} was built but cannot be loaded"), names_ready_made(backend, spec.precision):
             transcriber = backend.load(spec.precision, artifact.directory, self._threads)
         self.settle(transcriber)
         self.attest(spec, transcriber.compute_type)

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.backends import Backend, Calibration, _whisper, check_installed, code_digest, get_backend
+from pytest_whisperq.backends import (
+    Backend,
+    Calibration,
+    _whisper,
+    check_installed,
+    code_digest,
+    get_backend,
+    ready_made_digest,
+    take_ready_made,
+)
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import BuildError, StoreError, WhisperqError
@@ -85,6 +94,7 @@ class ArtifactStore:
             "versions": versions(backend.distributions),
             "cpu": cpu_features(),
             "code": code_digest(backend),
+            "ready_made": ready_made_digest(backend, spec.precision),
             "base": self.key(base) if base else None,
         }
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
@@ -196,6 +206,7 @@ class ArtifactStore:
         try:
             with _whisper.quiet_libraries():
                 notes = backend.build(spec.precision, source, directory, calibration)
+                taken = take_ready_made(backend, spec.precision, directory)
         except WhisperqError:
             raise
         except Exception as error:
@@ -206,14 +217,14 @@ class ArtifactStore:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BuildError(f"building it from {spec.source.name} failed: {reason}", where=str(spec)) from error
         if notes is None:
-            return ()
+            return taken
         if not isinstance(notes, list | tuple) or not all(isinstance(note, str) for note in notes):
             raise BuildError(
                 f"what build returns must be a list of sentences, or None (got {notes!r:.80})",
                 where=str(spec),
                 remedy=f"mend the backend {spec.backend!r}",
             )
-        return notes
+        return [*notes, *taken]
 
 
 def record_of(entry: Path) -> Mapping[str, Any] | None:

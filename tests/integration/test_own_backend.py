@@ -78,7 +78,7 @@ def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(
     pytester.makeconftest(CONVERTED)
     pytester.makepyfile(GATE)
     deployed = ("--whisperq-backend=deployed", "--whisperq-precision=int8", *options)
-    result = pytester.runpytest_subprocess(*deployed)
+    result = pytester.runpytest_subprocess(*deployed, "--whisperq-report=out")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["deployed:int8, runs int8_float32; *"])
     (built,) = (
@@ -88,6 +88,8 @@ def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(
     )
     for name in ("config.json", "model.bin"):
         assert (built / name).read_bytes() == (folder / name).read_bytes()
+    document = json.loads((pytester.path / "out" / "report.json").read_text())
+    assert document["models"]["deployed:int8"]["notes"] == []
     # Speed and streaming are compared with the backend's own float32, which is no copy of what is deployed.
     result = pytester.runpytest_subprocess(*deployed, "--whisperq-baseline=deployed:float32")
     result.assert_outcomes(passed=1)
