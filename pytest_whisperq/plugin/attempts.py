@@ -2,11 +2,11 @@
 
 import pytest
 
-from pytest_whisperq.plugin.reporting import PROPERTY, is_repeated
+from pytest_whisperq.plugin.reporting import EARLIER, PROPERTY, is_repeated
 
 
 class Attempts:
-    """Takes what was judged in an attempt that is made again off the report of its teardown, which JUnit is made of."""
+    """Takes what an attempt that is made again says of gates off the report of its teardown, which JUnit is made of."""
 
     def __init__(self) -> None:
         self._repeated: set[str] = set()
@@ -18,4 +18,4 @@ class Attempts:
             self._repeated.add(report.nodeid)
         elif report.when == "teardown" and report.nodeid in self._repeated:
             self._repeated.discard(report.nodeid)
-            report.user_properties[:] = [pair for pair in report.user_properties if pair[0] != PROPERTY]
+            report.user_properties[:] = [pair for pair in report.user_properties if pair[0] not in (PROPERTY, EARLIER)]

@@ -20,7 +20,7 @@ from pytest_whisperq.judging.waivers import Waiver, covering
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.ending import Ending, because
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
-from pytest_whisperq.plugin.reporting import PROPERTY
+from pytest_whisperq.plugin.reporting import EARLIER, PROPERTY
 from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.reporting.terminal import doubt, explain
 from pytest_whisperq.session import Model
@@ -35,6 +35,10 @@ _DOUBTS = pytest.StashKey[list[tuple[Ending, str]]]()
 
 _IS_OVER = pytest.StashKey[bool]()
 """Whether body and markers have been through, so that only fixtures are left."""
+
+
+_EARLIER = pytest.StashKey[list[str]]()
+"""What each earlier attempt at a test concluded."""
 
 
 _OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
@@ -167,8 +171,18 @@ def run_markers(item: pytest.Item) -> None:
 
 
 def begin(item: pytest.Item) -> None:
-    """Forget what an earlier attempt at a test left behind: a rerun has the same item, and only the last one counts."""
-    item.user_properties[:] = [pair for pair in item.user_properties if pair[0] != PROPERTY]
+    """Forget what an earlier attempt at a test left behind: a rerun has the same item, and only the last one counts.
+
+    What it concluded is told beside what the last one does.
+    """
+    if _EARLIER in item.stash:
+        judged = [Judgement.from_dict(json.loads(str(value))) for key, value in item.user_properties if key == PROPERTY]
+        concluded = ", ".join(f"{one.gate} {one.verdict.value}" for one in judged if one.checks)
+        item.stash[_EARLIER].append(concluded or "no verdict")
+    earlier = item.stash.setdefault(_EARLIER, [])
+    item.user_properties[:] = [pair for pair in item.user_properties if pair[0] not in (PROPERTY, EARLIER)]
+    if earlier:
+        item.user_properties.append((EARLIER, json.dumps(earlier)))
     keys: tuple[pytest.StashKey[Any], ...] = (_DOUBTS, _WAIVED, _IS_OVER)
     for key in keys:
         if key in item.stash:

@@ -10,7 +10,7 @@ from pytest_whisperq.judging.verdict import Judgement
 from pytest_whisperq.judging.waivers import covering
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.ending import Ending, ending_of
-from pytest_whisperq.plugin.reporting import is_repeated, judgements_of
+from pytest_whisperq.plugin.reporting import earlier_attempts, is_repeated, judgements_of
 from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
 from pytest_whisperq.reporting.write_outputs import Publisher
 from pytest_whisperq.system.errors import WhisperqError
@@ -26,6 +26,7 @@ class Publishing:
         self._config = config
         self._gated: dict[str, list[Gated]] = {}
         self._broken: dict[str, Broken] = {}
+        self._reruns: dict[str, list[str]] = {}
         self._uncollected: list[Broken] = []
         self._lines: list[str] = []
         self._errors: list[str] = []
@@ -44,6 +45,8 @@ class Publishing:
         if report.when == "setup":
             self._gated.pop(test, None)
             self._broken.pop(test, None)
+        if earlier := earlier_attempts(report):
+            self._reruns[test] = earlier
         outcome = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
         if judgements := judgements_of(report):
             waivers = (covering(state.waivers(self._config), judgement, test) for judgement in judgements)
@@ -104,7 +107,8 @@ class Publishing:
             runner = state.runner(config)
             is_stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
             broken = [*self._uncollected, *self._broken.values()]
-            collector = Collector(runner, gated, broken, is_cut=bool(is_stopped or self._uncollected))
+            is_cut = bool(is_stopped or self._uncollected)
+            collector = Collector(runner, gated, broken, is_cut=is_cut, reruns=self._reruns)
             self._lines, self._errors = Publisher(collector).publish()
         except WhisperqError as error:
             self._errors = [str(error)]

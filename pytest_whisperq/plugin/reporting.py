@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PROPERTY = "whisperq"
 """Key of the one user property a gate leaves on its test's report; travels through xdist and into JUnit files."""
 
+EARLIER = "whisperq_earlier"
+"""Key of the user property that says what earlier attempts at a test concluded, a JSON list; none for a first one."""
+
 _SECONDS_BETWEEN_UPDATES = 0.1
 
 
@@ -55,6 +58,7 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
             reporter.write_line(
                 "no gate reached a verdict: none was collected, or every one was skipped or broke off above"
             )
+            _write_reruns(reporter)
         return
     from pytest_whisperq.judging.verdict import Verdict
     from pytest_whisperq.judging.waivers import covering
@@ -83,10 +87,21 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
     named = ((f"{one.gate} gate of {one.candidate}", dependence(one)) for one in judgements)
     for line in dict.fromkeys(f"warning: {gate}: {note}" for gate, note in named if note):
         reporter.write_line(line, yellow=True)
+    _write_reruns(reporter)
     for (report, judgement), waiver in zip(judged, excuses, strict=True):
         is_skipped = report.skipped and not hasattr(report, "wasxfail")
         if is_skipped and judgement.checks and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
             reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
+
+
+def _write_reruns(reporter: pytest.TerminalReporter) -> None:
+    """Name the tests that were run again, and what each earlier attempt concluded."""
+    reruns = {report.nodeid: earlier for report in _reports(reporter) if (earlier := earlier_attempts(report))}
+    if reruns:
+        from pytest_whisperq.reporting.overview import rerun_line
+
+        for test, earlier in reruns.items():
+            reporter.write_line(rerun_line(test, earlier), yellow=True)
 
 
 def is_repeated(report: pytest.TestReport) -> bool:
@@ -105,12 +120,17 @@ def judgements_of(report: pytest.TestReport) -> "list[Judgement]":
     return [Judgement.from_dict(json.loads(str(value))) for value in values]
 
 
+def earlier_attempts(report: pytest.TestReport) -> list[str]:
+    """Return what each earlier attempt at a test concluded; empty for one that was run once, or is made again."""
+    if is_repeated(report):
+        return []
+    return next((json.loads(str(value)) for key, value in report.user_properties if key == EARLIER), [])
+
+
+def _reports(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
+    return [one for reports in reporter.stats.values() for one in reports if isinstance(one, pytest.TestReport)]
+
+
 def _judged(reporter: pytest.TerminalReporter) -> "list[tuple[pytest.TestReport, Judgement]]":
     """Return every judgement of the run with its test's report."""
-    return [
-        (report, judgement)
-        for reports in reporter.stats.values()
-        for report in reports
-        if isinstance(report, pytest.TestReport)
-        for judgement in judgements_of(report)
-    ]
+    return [(report, judgement) for report in _reports(reporter) for judgement in judgements_of(report)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq.backends import get_backend
@@ -68,17 +69,25 @@ class Broken:
 class Collector:
     """Collects one run's document; ``session`` is the look of it in which the gates judged.
 
-    ``is_cut`` says that tests are missing: the run was stopped, or not all could be collected.
+    ``is_cut`` says that tests are missing: the run was stopped, or not all could be collected. ``reruns`` has the tests
+    that were run again, and what each earlier attempt had concluded.
     """
 
     def __init__(
-        self, runner: GateRunner, gated: Sequence[Gated], broken: Sequence[Broken], *, is_cut: bool = False
+        self,
+        runner: GateRunner,
+        gated: Sequence[Gated],
+        broken: Sequence[Broken],
+        *,
+        is_cut: bool = False,
+        reruns: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         extended = (one.judgement for one in gated if get_gate(one.judgement.gate).extendable)
         self.session = runner.look_at(max((judgement.utterances for judgement in extended), default=0))
         self._gated = gated
         self._broken = broken
         self.is_cut = is_cut
+        self._reruns = reruns
 
     @cached_property
     def specs(self) -> dict[str, ModelSpec]:
@@ -157,6 +166,7 @@ class Collector:
                 for one in self._gated
             ],
             "broken": [asdict(one) for one in self._broken],
+            "reruns": [{"test": test, "earlier": list(earlier)} for test, earlier in self._reruns.items()],
             "slices": self._slices(rows),
             "utterances": rows,
         }

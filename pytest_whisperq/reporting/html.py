@@ -13,7 +13,7 @@ from pytest_whisperq.judging.verdict import Judgement, Series
 from pytest_whisperq.measuring.scores import COUNTED, align
 from pytest_whisperq.reporting import charts
 from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
-from pytest_whisperq.reporting.overview import overview
+from pytest_whisperq.reporting.overview import overview, rerun_line
 from pytest_whisperq.speech import normalizers
 
 ROWS = 3000
@@ -43,6 +43,7 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     trusted = environment.from_string(_asset("report.html.j2"))
     return trusted.render(
         document=document,
+        reruns=[rerun_line(one["test"], one["earlier"]) for one in document["reruns"]],
         table=overview(judgements, [gate["waived_until"] for gate, _ in gates]),
         cards=[_card(name, document, gates) for name in dict.fromkeys(one.candidate for one in judgements)],
         counted=COUNTED[metric],

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.reporting.numbers import bounds, limit, number, title
-from pytest_whisperq.reporting.overview import overview
+from pytest_whisperq.reporting.overview import overview, rerun_line
 
 LONGEST = 60_000
 """Characters; a comment on GitHub holds 65,536."""
@@ -39,6 +39,7 @@ def summary(document: Mapping[str, Any]) -> str:
         lines += ["", *(f"- {escape(name)}: {escape(text)}." for text in built if text)] if any(built) else []
     if document["cut_short"]:
         lines += ["", "**The run was cut short: gates may be missing.**"]
+    lines += [f"\n{escape(rerun_line(one['test'], one['earlier']))}." for one in document["reruns"]]
     reasons = [line for gate, judgement in gates for line in _reasons(gate, judgement)]
     reasons += [f"- **{escape(one['test'])}** {one['outcome']}: {escape(one['message'])}" for one in document["broken"]]
     if reasons:

@@ -23,6 +23,11 @@ class Overview:
     rows: tuple[tuple[str, ...], ...]
 
 
+def rerun_line(test: str, earlier: Sequence[str]) -> str:
+    """Return in a line that a test was run again, and what each ``earlier`` attempt had concluded."""
+    return f"{test} was run {len(earlier) + 1} times, and only the last counts; before: {'; '.join(earlier)}"
+
+
 def overview(judgements: Sequence[Judgement], waived: Sequence[str] | None = None) -> Overview:
     """Return the table of a run; a column for each thing that was measured of any candidate.
 

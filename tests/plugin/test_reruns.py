@@ -50,6 +50,39 @@ def test_a_gate_that_passes_in_the_end_passes_everywhere(flaky: Project) -> None
     assert len(properties(flaky.pytester.path / "j.xml")) == 1
 
 
+def test_everything_says_that_there_was_another_attempt_and_what_it_concluded(flaky: Project) -> None:
+    """A release that passes by being tried again is one to be looked at."""
+    result, document = run(flaky, [STRICT, STRICT, LENIENT])
+    assert result.parseoutcomes() == {"passed": 1, "rerun": 2}
+    earlier = ["accuracy FAIL", "accuracy FAIL"]
+    test = "test_it.py::test_release[scripted-int8]"
+    assert document["reruns"] == [{"test": test, "earlier": earlier}]
+    line = f"{test} was run 3 times, and only the last counts; before: accuracy FAIL; accuracy FAIL"
+    assert result.stdout.lines.count(line) == 1
+    folder = flaky.pytester.path
+    assert [json.loads(one) for one in properties(folder / "j.xml", "whisperq_earlier")] == [earlier]
+    assert line in (folder / "out" / "report.html").read_text()
+    said = "was run 3 times, and only the last counts; before: accuracy FAIL; accuracy FAIL."
+    assert said in (folder / "out" / "summary.md").read_text()
+
+
+def test_a_test_that_was_run_once_says_nothing_of_attempts(flaky: Project) -> None:
+    result, document = run(flaky, [LENIENT])
+    assert result.parseoutcomes() == {"passed": 1}
+    assert document["reruns"] == []
+    result.stdout.no_fnmatch_line("*was run*times*")
+    assert properties(flaky.pytester.path / "j.xml", "whisperq_earlier") == []
+
+
+def test_an_attempt_that_reached_no_verdict_is_told_even_where_the_last_reached_none(flaky: Project) -> None:
+    broken = "import pytest\n\ndef test_release(whisperq_gate):\n    pytest.fail('no network')\n"
+    flaky.pytester.makepyfile(test_it=broken)
+    result = flaky.run("--reruns=1", "--whisperq-report=out")
+    document = json.loads((flaky.pytester.path / "out" / "report.json").read_text())
+    assert [one["earlier"] for one in document["reruns"]] == [["no verdict"]]
+    result.stdout.fnmatch_lines(["*test_release*was run 2 times, and only the last counts; before: no verdict"])
+
+
 def test_a_gate_that_fails_in_the_end_failed(flaky: Project) -> None:
     result, document = run(flaky, [STRICT])
     assert result.parseoutcomes() == {"failed": 1, "rerun": 2}
@@ -73,6 +106,6 @@ def test_a_waiver_that_only_an_earlier_attempt_needed_is_one_too_many(flaky: Pro
     result.stdout.fnmatch_lines(["ERROR *accuracy/scripted:int8*"])
 
 
-def properties(path: Path) -> list[str]:
-    """Return the judgements in a JUnit file."""
-    return [str(one.get("value")) for one in ElementTree.parse(path).iter("property") if one.get("name") == "whisperq"]
+def properties(path: Path, name: str = "whisperq") -> list[str]:
+    """Return the judgements in a JUnit file, or other properties."""
+    return [str(one.get("value")) for one in ElementTree.parse(path).iter("property") if one.get("name") == name]
