@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_whisperq.gates.keywords import Keyword
-from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.extensions import Extensions
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Gate(NamedTuple):
         """Raise `ConfigError` naming ``where`` for a keyword that does not exist or a value that is not allowed."""
         for key, value in given.items():
             if key not in self.keywords:
-                raise ConfigError(f"{where} has no keyword {key!r}", remedy=f"valid: {', '.join(self.keywords)}")
+                raise unknown("unknown keyword", key, self.keywords, where=where)
             if problem := self.keywords[key].check(value):
                 raise ConfigError(f"{key} must be {problem} (got {value!r})", where=where)
         if problem := self.together(given):

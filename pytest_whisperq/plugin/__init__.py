@@ -7,7 +7,7 @@ import pytest
 
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.gates import registry
-from pytest_whisperq.plugin import hookspecs
+from pytest_whisperq.plugin import hookspecs, spelling
 from pytest_whisperq.plugin.fixtures import (
     whisperq_baseline,
     whisperq_build,
@@ -51,6 +51,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and refuse bad options before anything is collected."""
     try:
+        spelling.refuse_ini_keys(config)
         config.add_cleanup(registry.register(config.hook.pytest_whisperq_gates()))  # pytest may run within pytest
         names = registry.names()
         # What they take is told where it is asked for: until a test has one, no gate is imported.
@@ -117,10 +118,11 @@ def _param(candidate: "Candidate") -> object:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse gate markers with keywords that do not exist: a limit that is misspelt is a limit that does not hold."""
-    if hasattr(config, "workerinput"):  # a worker cannot end the run; the gate itself reports it there
+    """Refuse markers that are no gates and keywords that do not exist: a limit that is misspelt does not hold."""
+    if hasattr(config, "workerinput"):  # a worker cannot end the run; each test reports it there
         return
     try:
+        spelling.refuse_markers(config, items)
         for item in items:
             if is_gated(item):
                 gate_markers(item)
@@ -159,7 +161,12 @@ def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin a test of a candidate anew; it may be a rerun."""
+    """Begin a test of a candidate anew; it may be a rerun. In a worker, fail one whose marker is misspelt."""
+    if hasattr(item.config, "workerinput"):
+        try:
+            spelling.refuse_markers(item.config, [item])
+        except WhisperqError as error:
+            pytest.fail(f"whisperq: {error}", pytrace=False)
     if _may_gate(item):
         from pytest_whisperq.plugin import gating
 

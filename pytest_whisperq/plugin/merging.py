@@ -9,7 +9,7 @@ import pytest
 
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT
-from pytest_whisperq.system.errors import ConfigError, WhisperqError
+from pytest_whisperq.system.errors import ConfigError, WhisperqError, unknown
 
 if TYPE_CHECKING:
     from pytest_whisperq.contract.merge_subject import MergeSubject
@@ -60,13 +60,15 @@ def _subject(mark: pytest.Mark, where: str, profile: Path | None) -> "MergeSubje
     from pytest_whisperq.contract.merge_subject import MergeSubject
     from pytest_whisperq.streaming.overlap import load_profile
 
-    unknown = [*mark.args, *(key for key in mark.kwargs if key not in KEYWORDS)]
-    if unknown:
+    if mark.args:
         raise ConfigError(
-            f"{MERGE_CONTRACT} has no {unknown[0]!r}",
+            f"{MERGE_CONTRACT} takes keywords only (got {mark.args[0]!r})",
             where=where,
-            remedy=f"valid, as keywords: {', '.join(KEYWORDS)}",
+            remedy=f"valid: {', '.join(KEYWORDS)}",
         )
+    for key in mark.kwargs:
+        if key not in KEYWORDS:
+            raise unknown("unknown keyword", key, KEYWORDS, where=f"{where}: {MERGE_CONTRACT}")
     merger = mark.kwargs.get("merger")
     make = _imported(merger, where) if isinstance(merger, str) else merger
     if not callable(make):

@@ -107,7 +107,7 @@ def test_an_empty_corpus_is_not_a_pass(gated: Project) -> None:
 def test_an_unknown_keyword_lists_the_valid_ones(project: Project) -> None:
     project.record(30, int8=same)
     project.pytester.makepyfile("import pytest\n@pytest.mark.whisperq_accuracy(max_dorp=1)\ndef test_it():\n    pass\n")
-    message = "whisperq_accuracy has no keyword 'max_dorp'; valid: max_drop, drop_type, metric"
+    message = "whisperq_accuracy: unknown keyword 'max_dorp' (did you mean 'max_drop'?); valid: drop_type"
     assert_usage_error(project.run(), "test_it", message)
 
 

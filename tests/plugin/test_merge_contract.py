@@ -57,7 +57,7 @@ def test_a_merge_can_be_named(run) -> None:
     [
         ("merger=SuffixPrefix, level='loud'", "*level must be one of text, timed, *(got 'loud')*"),
         ("merger='nowhere:Merge'", "*merger 'nowhere:Merge' cannot be imported*"),
-        ("merger=SuffixPrefix, max_lag=3", "*has no 'max_lag'; valid, as keywords: merger, level*"),
+        ("merger=SuffixPrefix, max_lag=3", "*unknown keyword 'max_lag'*; valid: level, merger*"),
         ("level='text'", "*needs merger=, a class or 'module:Class' of a merge (got None)*"),
         ("merger=dict", "*dict claims no level: give level=, or the class an attribute `level`*"),
     ],

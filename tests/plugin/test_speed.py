@@ -146,7 +146,7 @@ def test_what_is_only_reported_has_figures_and_no_verdict(project: Project) -> N
         ("min_ratio=0", "min_ratio must be a number from 0 to 1000, but not 0"),
         ("stage='all'", "stage must be one of 'encoder', 'decoder', 'pipeline' (got 'all')"),
         ("baseline='transformers'", "baseline must be a pair such as 'transformers:float32'"),
-        ("ratio=2", "has no keyword 'ratio'; valid: min_ratio, stage, baseline"),
+        ("ratio=2", "unknown keyword 'ratio' (did you mean 'min_ratio'?); valid: baseline, min_ratio, stage"),
     ],
 )
 def test_keywords_are_checked(project: Project, keywords: str, message: str) -> None:
