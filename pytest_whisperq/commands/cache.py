@@ -34,7 +34,7 @@ def register(commands: Any) -> None:
             help="where it is (default: the platform's cache directory; what an ini file says is not read)",
         )
         if name == "prune":
-            days = typed(values.number(0, float("inf"), "a number of days, 0 or more", never=float("inf")))
+            days = typed(values.Range(0, float("inf"), "a number of days, 0 or more", never=float("inf")))
             action.add_argument("--older-than", metavar="DAYS", type=days, help="also what has not changed for so long")
 
 

@@ -31,7 +31,7 @@ def register(commands: Any) -> None:
     text = "decode long recordings in overlapping chunks and window after window, and compare words and time"
     parser = add(commands, "chunking", text, _run)
     add_options(parser, _OPTIONS)
-    seconds = typed(values.number(1, 30, "a number of seconds from 1 to 30"))
+    seconds = typed(values.Range(1, 30, "a number of seconds from 1 to 30"))
     parser.add_argument(
         "--chunk-seconds", metavar="S", type=seconds, default=WINDOW_SECONDS, help="length of a chunk (30)"
     )

@@ -27,7 +27,7 @@ def register(commands: Any) -> None:
         default=[],
         help="candidates that belong together though they are called differently; again for each pair",
     )
-    level = typed(values.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1))
+    level = typed(values.Range(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1))
     parser.add_argument("--confidence", metavar="LEVEL", type=level, default=0.95, help="of the bounds (0.95)")
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="also write the later run's report with the comparison"

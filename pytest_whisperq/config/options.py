@@ -161,7 +161,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="confidence",
         metavar="LEVEL",
-        parse=values.number(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),
+        parse=values.Range(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),
         default="0.95",
         help="one-sided confidence of every bound",
     ),

@@ -41,10 +41,12 @@ class Option(NamedTuple):  # a third of the time that making a dataclass takes, 
         return self.name.replace("-", "_")
 
 
-def number(low: float, high: float, what: str, *, never: float | None = None) -> Callable[[str], float]:
-    """Return a parser of numbers from ``low`` to ``high`` but not ``never``, a limit that no bound can clear.
+class Range:
+    """Numbers from ``low`` to ``high`` but not ``never``, a limit that no bound can clear.
 
-    >>> rate = number(0, 1, "a rate from 0 up to, not including, 1", never=1)
+    It parses what is typed, and checks what a marker is given: both allow the same. ``what`` completes "must be …".
+
+    >>> rate = Range(0, 1, "a rate from 0 up to, not including, 1", never=1)
     >>> rate("0.25")
     0.25
     >>> rate("1")
@@ -53,16 +55,30 @@ def number(low: float, high: float, what: str, *, never: float | None = None) ->
     ValueError: a rate from 0 up to, not including, 1
     """
 
-    def parse(text: str) -> float:
+    def __init__(self, low: float, high: float, what: str, *, never: float | None = None) -> None:
+        self.low = low
+        self.high = high
+        self.what = what
+        self.never = never
+
+    def __call__(self, text: str) -> float:
+        """Return the number that was typed, or raise ValueError that completes "must be …"."""
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(what) from None
-        if not low <= value <= high or value == never:  # NaN is not
-            raise ValueError(what)
+            raise ValueError(self.what) from None
+        if problem := self.problem(value):
+            raise ValueError(problem)
         return value
 
-    return parse
+    def problem(self, value: Any) -> str:
+        """Return what a value must be, or "" if it is; NaN is not, neither is a truth value nor a text.
+
+        >>> Range(0, 10, "a ratio above 0, up to 10", never=0).problem(50)
+        'a ratio above 0, up to 10'
+        """
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number and self.low <= value <= self.high and value != self.never else self.what
 
 
 def whole(low: int, what: str) -> Callable[[str], int]:
@@ -113,7 +129,7 @@ def one_of(*names: str) -> Callable[[str], str]:
 def two_alphas(text: str) -> tuple[float, float]:
     """Parse two SmoothQuant strengths."""
     problem = "two numbers from 0 to 1, such as 0.50,0.95"
-    alpha = number(0, 1, problem)
+    alpha = Range(0, 1, problem)
     parts = text.split(",")
     if len(parts) != 2:
         raise ValueError(problem)

@@ -8,7 +8,7 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
 from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.evidence import worst_utterances
-from pytest_whisperq.gates.keywords import METRIC, Keyword, between, one_of
+from pytest_whisperq.gates.keywords import METRIC, Keyword, between, limit, one_of
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
@@ -53,9 +53,11 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 
 
 def _refuse(given: Mapping[str, Any]) -> str:
-    if given.get("drop_type", "absolute") != "absolute" and given.get("max_drop") is None:
-        return f"drop_type={given['drop_type']!r} needs its own max_drop, in per cent"
-    return ""
+    kind, most = given.get("drop_type") or "absolute", given.get("max_drop")
+    if kind != "absolute":
+        return f"drop_type={kind!r} needs its own max_drop, in per cent" if most is None else ""
+    problem = "" if most is None else limit("max_drop").check(most)  # points end at 100, per cent do not
+    return f"max_drop must be {problem} (got {most!r})" if problem else ""
 
 
 GATE = Gate(

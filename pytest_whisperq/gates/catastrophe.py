@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.early_stop import EarlyStopping
-from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.keywords import limit
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.judging.verdict import Check, Verdict
@@ -38,7 +38,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 GATE = Gate(
     name="catastrophe",
     summary="few utterances are newly catastrophic (empty, loop, cut off ...), non-speech included",
-    keywords={"max_rate": Keyword(between(0, 1, never=0), option="max_catastrophes")},
+    keywords={"max_rate": limit("max_catastrophes")},
     run=run,
     hears_speech=True,
     extendable=True,

@@ -1,10 +1,13 @@
 """What the keywords of a gate may be: checks of values, each of which returns what the value must be, or "" if it is.
 
-Loaded by every pytest run that has the plugin installed, so it imports nothing but the standard library.
+Loaded by every pytest run that has the plugin installed, so it imports nothing heavy.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from pytest_whisperq.config.limits import LIMITS
+from pytest_whisperq.config.values import Range
 
 ValueCheck = Callable[[Any], str]
 
@@ -30,13 +33,20 @@ def between(low: float, high: float, *, never: float | None = None) -> ValueChec
     >>> rate(0)
     'a number from 0 to 1, but not 0, which no bound can clear'
     """
+    but = "" if never is None else f", but not {never:g}, which no bound can clear"
+    return Range(low, high, f"a number from {low:g} to {high:g}{but}", never=never).problem
 
-    def check(value: Any) -> str:
-        good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-        but = "" if never is None else f", but not {never:g}, which no bound can clear"
-        return "" if good and value != never else f"a number from {low:g} to {high:g}{but}"
 
-    return check
+_RANGES = {option.field: option.parse for option in LIMITS if isinstance(option.parse, Range)}
+
+
+def limit(option: str, default: Any = None) -> Keyword:
+    """Return the keyword of a limit that is an option too: a test may say what may be typed, and no more.
+
+    >>> limit("max_size_ratio").check(50)
+    "a ratio above 0, up to 10: 0.5 is half the baseline's size"
+    """
+    return Keyword(_RANGES[option].problem, option=option, default=default)
 
 
 def whole(low: int, high: int) -> ValueCheck:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.early_stop import EarlyStopping
-from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.keywords import limit
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import WORST, Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.measuring.language import measure_language
@@ -50,7 +50,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 GATE = Gate(
     name="language",
     summary="the candidate detects the languages that the baseline detects",
-    keywords={"min_agreement": Keyword(between(0, 1, never=1), option="min_language_agreement")},
+    keywords={"min_agreement": limit("min_language_agreement")},
     run=run,
     hears_speech=True,
     extendable=True,

@@ -7,7 +7,7 @@ from typing import Any
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.accuracy import judge_accuracy
 from pytest_whisperq.gates.baselines import unquantized
-from pytest_whisperq.gates.keywords import METRIC, Keyword, between
+from pytest_whisperq.gates.keywords import METRIC, Keyword, limit
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.measuring.metric import choose_metric
@@ -38,7 +38,7 @@ GATE = Gate(
     name="longform",
     summary="on recordings of minutes the accuracy drop stays below max_drop points",
     keywords={
-        "max_drop": Keyword(between(-100, 1000), option="max_drop"),
+        "max_drop": limit("max_drop"),
         "metric": Keyword(METRIC, option="metric"),
     },
     run=run,

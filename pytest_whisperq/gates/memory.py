@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.keywords import limit
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_of
 from pytest_whisperq.measuring.intervals import Interval
@@ -52,7 +52,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 GATE = Gate(
     name="memory",
     summary="loading and decoding take less than max_ratio of the baseline's peak memory",
-    keywords={"max_ratio": Keyword(between(0, 100, never=0), option="max_memory_ratio")},
+    keywords={"max_ratio": limit("max_memory_ratio")},
     run=run,
 )
 

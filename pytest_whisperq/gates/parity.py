@@ -8,7 +8,7 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.evidence import worst_utterances
-from pytest_whisperq.gates.keywords import METRIC, Keyword, between
+from pytest_whisperq.gates.keywords import METRIC, Keyword, limit
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on
 from pytest_whisperq.measuring.pairs import PairedTexts
@@ -34,8 +34,8 @@ GATE = Gate(
     name="parity",
     summary="the candidate says what the baseline says, within both limits",
     keywords={
-        "min_exact_match": Keyword(between(0, 1, never=1), option="min_exact_match"),
-        "max_divergence": Keyword(between(0, 1, never=0), option="max_divergence"),
+        "min_exact_match": limit("min_exact_match"),
+        "max_divergence": limit("max_divergence"),
         "metric": Keyword(METRIC, option="metric"),
     },
     run=run,

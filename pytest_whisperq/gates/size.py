@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.keywords import limit
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Outcome, exactly, judge, judgement_of
 from pytest_whisperq.models.store import Artifact
@@ -36,7 +36,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 GATE = Gate(
     name="size",
     summary="the candidate's files take less than max_ratio of the baseline's bytes",
-    keywords={"max_ratio": Keyword(between(0, 100, never=0), option="max_size_ratio")},
+    keywords={"max_ratio": limit("max_size_ratio")},
     run=run,
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate, explicit_candidate
 from pytest_whisperq.gates.baselines import at_float32
-from pytest_whisperq.gates.keywords import Keyword, between, one_of, pair
+from pytest_whisperq.gates.keywords import Keyword, limit, one_of, pair
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.judging.rule import Outcome, baseline_name, judge, judgement_of
@@ -80,7 +80,7 @@ GATE = Gate(
     name="speedup",
     summary="the candidate is more than min_ratio times as fast as its baseline, in one stage or in all",
     keywords={
-        "min_ratio": Keyword(between(0, 1000, never=0), option="min_speedup", default=1.0),
+        "min_ratio": limit("min_speedup", default=1.0),
         "stage": Keyword(one_of("encoder", "decoder", "pipeline"), default="pipeline"),
         "baseline": Keyword(pair),
     },

@@ -11,7 +11,7 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.gates.baselines import unquantized
 from pytest_whisperq.gates.evidence import worst_utterances
-from pytest_whisperq.gates.keywords import Keyword, between, whole
+from pytest_whisperq.gates.keywords import Keyword, between, limit, whole
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.gates.stream_figures import StreamedWords, how_streamed, measure, timelines
 from pytest_whisperq.gates.streams import Streams
@@ -73,8 +73,8 @@ GATE = Gate(
     name="streaming",
     summary="streaming costs less than max_wer_gap points, words are final in max_commit_lag s, and stay",
     keywords={
-        "max_wer_gap": Keyword(between(-100, 1000), option="max_wer_gap"),
-        "max_commit_lag": Keyword(between(0, 3600, never=0), option="max_commit_lag"),
+        "max_wer_gap": limit("max_wer_gap"),
+        "max_commit_lag": limit("max_commit_lag"),
         "max_retractions": Keyword(whole(0, 10**6), default=0),
         "max_rtf": Keyword(between(0, 1000, never=0)),
     },

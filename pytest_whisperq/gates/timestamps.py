@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_whisperq.backends import TimedText
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.gates.keywords import Keyword, between
+from pytest_whisperq.gates.keywords import limit
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import WORST, Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.judging.verdict import Check
@@ -38,7 +38,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 GATE = Gate(
     name="timestamps",
     summary="95 of 100 segment and word times are within max_shift seconds of the baseline's",
-    keywords={"max_shift": Keyword(between(0, 30, never=0), option="max_shift")},
+    keywords={"max_shift": limit("max_shift")},
     run=run,
     hears_speech=True,
     extendable=True,

@@ -143,7 +143,7 @@ def test_what_is_only_reported_has_figures_and_no_verdict(project: Project) -> N
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ("min_ratio=0", "min_ratio must be a number from 0 to 1000, but not 0"),
+        ("min_ratio=0", "min_ratio must be a ratio above 0, up to 1000"),
         ("stage='all'", "stage must be one of 'encoder', 'decoder', 'pipeline' (got 'all')"),
         ("baseline='transformers'", "baseline must be a pair such as 'transformers:float32'"),
         ("ratio=2", "unknown keyword 'ratio' (did you mean 'min_ratio'?); valid: baseline, min_ratio, stage"),
