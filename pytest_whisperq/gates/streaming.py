@@ -18,7 +18,7 @@ from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.judging.verdict import Check, Figure, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import RATE, SHARE, Interval, bound_ratio
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.scores import COUNTED, ErrorCount
 from pytest_whisperq.measuring.streaming import percentile
@@ -164,6 +164,7 @@ def _lag_check(words: StreamedWords, limit: float, confidence: float) -> Check:
         worse=(average / 2, average),
         better=(0.0, average),
         confidence=confidence,
+        within=SHARE,
     )
     check = judge("late words", late, TOLERATED, keep="below", unit="of words", utterances=len(words.texts.pairs))
     if not every:
@@ -199,6 +200,7 @@ def _real_time_factor(costs: Mapping[str, Sequence[tuple[float, float]]], confid
         worse=(2 * took, sound),
         better=(0.0, sound),
         confidence=confidence,
+        within=RATE,
     )
 
 

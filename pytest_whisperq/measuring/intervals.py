@@ -31,6 +31,12 @@ MIN_CLUSTERS = 5
 Between = tuple[float | None, float | None]
 """Lower and upper bound of a ratio; None where there is none."""
 
+SHARE: Between = (0.0, 1.0)
+"""What the share of some among all can be."""
+
+RATE: Between = (0.0, None)
+"""What an error rate can be: words that are added have no end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -57,6 +63,7 @@ def bound_ratio(
     confidence: float,
     lower_confidence: float | None = None,
     test: "Callable[[NDArray[np.float64], float], Between] | None" = None,
+    within: Between = (None, None),
 ) -> Interval:
     """Bound the first column sum of ``columns``, shape (utterances, 2), over the second.
 
@@ -65,7 +72,7 @@ def bound_ratio(
     lower with the second, at ``lower_confidence`` where that is another one. A bound is None with fewer than
     `MIN_CLUSTERS` groups, or where the second sum is not clearly above zero: a ratio over next to nothing may be
     anything. ``test`` takes the sums of each group, the pseudo-clip's last, and a confidence, and returns both bounds;
-    None: Fieller's.
+    None: Fieller's. ``within`` are the least and the most that the ratio can be: no bound lies beyond them.
 
     >>> import numpy as np
     >>> errors_and_words = np.array([(0.0, 10.0)] * 90 + [(1.0, 10.0)] * 10)
@@ -86,10 +93,11 @@ def bound_ratio(
     size = columns.shape[0] / count
     lower, _ = test(np.vstack([groups, np.asarray(better, np.float64) * size]), lower_confidence or confidence)
     _, upper = test(np.vstack([groups, np.asarray(worse, np.float64) * size]), confidence)
+    least, most = within
     return Interval(
         value=value,
-        lower=None if lower is None else min(lower, value),
-        upper=None if upper is None else max(upper, value),
+        lower=None if lower is None else min(lower if least is None else max(lower, least), value),
+        upper=None if upper is None else max(upper if most is None else min(upper, most), value),
         confidence=confidence,
         clusters=count,
     )

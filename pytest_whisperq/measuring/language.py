@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import SHARE, Interval, bound_ratio
 from pytest_whisperq.measuring.pairs import PairedTexts
 
 
@@ -27,7 +27,9 @@ def measure_language(texts: PairedTexts, *, confidence: float) -> LanguageMeasur
     ).reshape(-1, 2)
     labelled = [pair for pair in texts.pairs if pair.utterance.language]
     return LanguageMeasurement(
-        agreement=bound_ratio(same, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence),
+        agreement=bound_ratio(
+            same, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence, within=SHARE
+        ),
         baseline_right=_share([pair.baseline_language == pair.utterance.language for pair in labelled]),
         candidate_right=_share([pair.candidate_language == pair.utterance.language for pair in labelled]),
     )

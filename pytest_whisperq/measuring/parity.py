@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import RATE, SHARE, Interval, bound_ratio
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.scores import ErrorCount, count_errors
 
@@ -27,13 +27,16 @@ def measure_parity(texts: PairedTexts, *, metric: Metric, confidence: float) -> 
     edits = np.array([(count.errors, count.length) for count in counts], np.float64).reshape(-1, 2)
     length = edits[:, 1].mean() if len(edits) else 0.0
     return ParityMeasurement(
-        exact_match=bound_ratio(matches, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence),
+        exact_match=bound_ratio(
+            matches, texts.clusters, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=confidence, within=SHARE
+        ),
         divergence=bound_ratio(
             edits,
             texts.clusters,
             worse=(length / 2, length),
             better=(0.0, length),
             confidence=confidence,
+            within=RATE,
         ),
         counts=counts,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pytest_whisperq.backends import Segment, TimedText, TimedWord
-from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import SHARE, Interval, bound_ratio
 from pytest_whisperq.measuring.streaming import percentile
 
 _NEVER = float("inf")  # the shift of a time that has no counterpart
@@ -84,6 +84,7 @@ def measure_drift(
             worse=(average, average),
             better=(0.0, average),
             confidence=confidence,
+            within=SHARE,
         ),
         median=percentile(every, 0.5),
         percentile95=percentile(every, 0.95),

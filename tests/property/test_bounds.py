@@ -71,3 +71,16 @@ def test_twice_as_much_of_the_same_evidence_narrows_the_bounds(clips: list[tuple
     if one.upper is not None:
         assert other.upper <= one.upper + 1e-12
         assert other.lower >= one.lower - 1e-12
+
+
+@given(
+    hits=st.lists(st.tuples(st.booleans(), st.sampled_from(["", "k", "l"])), max_size=30), level=st.floats(0.5, 0.99)
+)
+def test_no_bound_of_a_share_lies_outside_of_all_and_none(hits: list[tuple[bool, str]], level: float) -> None:
+    columns = np.array([(hit, 1.0) for hit, _ in hits], float).reshape(-1, 2)
+    names = [name for _, name in hits]
+    found = bound_ratio(columns, names, worse=(1.0, 1.0), better=(0.0, 1.0), confidence=level, within=intervals.SHARE)
+    if found.lower is not None:
+        assert 0.0 <= found.lower <= found.value
+    if found.upper is not None:
+        assert found.value <= found.upper <= 1.0

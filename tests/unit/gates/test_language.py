@@ -18,5 +18,6 @@ def test_a_language_that_flips_is_found(flips: int, expected: Verdict, make_pair
     assert outcome.judgement.verdict is expected
     assert outcome.judgement.checks[0].value == 1 - flips / 200
     assert len(outcome.worst) == min(flips, 5)
+    assert 0 <= outcome.judgement.checks[0].lower <= outcome.judgement.checks[0].upper <= 1
     for found in outcome.worst:
         assert ("candidate", "fr") in found.rows

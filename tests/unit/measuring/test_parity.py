@@ -40,6 +40,20 @@ def test_planted_disagreement_is_found(make_pairs: Pairs) -> None:
     assert [count.errors for count in found.counts[:11]] == [1] + [0] * 9 + [1]
 
 
+@pytest.mark.parametrize("wrong", [1, 3, 97, 99])
+def test_no_bound_of_a_share_or_rate_lies_where_neither_can_be(make_pairs: Pairs, wrong: int) -> None:
+    references = ["a b"] * 100
+    found = measured(make_pairs(references, references, ["a x"] * wrong + references[wrong:]))
+    assert 0.0 <= found.exact_match.lower <= found.exact_match.upper <= 1.0
+    assert found.divergence.lower >= 0.0
+
+
+def test_a_rate_may_be_more_than_all_of_the_baselines_words(make_pairs: Pairs) -> None:
+    found = measured(make_pairs(["a"] * 10, ["a"] * 10, ["a b c"] * 10))
+    assert found.divergence.value == 2.0
+    assert found.divergence.upper >= 2.0
+
+
 def test_two_silent_models_agree_but_have_no_word_to_diverge_from(make_pairs: Pairs) -> None:
     found = measured(make_pairs(["a b"] * 10, [""] * 10, [""] * 10))
     assert found.exact_match.value == 1.0

@@ -101,3 +101,9 @@ def test_a_planted_share_of_late_times_is_found_and_bounded() -> None:
         covered += late.upper >= 0.1
         assert late.lower <= 0.1 + 0.06
     assert covered >= 54  # 57 expected
+
+
+@pytest.mark.parametrize("late", [1, 3, 97, 99])
+def test_no_bound_of_a_share_of_times_lies_outside_of_all_and_none(late: int) -> None:
+    found = drift([[1.0, 0.0]] * late + [[0.0, 0.0]] * (100 - late)).late
+    assert 0.0 <= found.lower <= found.upper <= 1.0
