@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from pytest_whisperq.backends import Clip, _whisper, get_backend
 from pytest_whisperq.backends.registry import in_file, source_of
 from pytest_whisperq.models.store import Artifact
-from pytest_whisperq.system.errors import DecodeError
+from pytest_whisperq.system.errors import DecodeError, StoreError
 from pytest_whisperq.system.machine import peak_memory
 
 
@@ -30,14 +31,10 @@ def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repe
     """Return what executed, and the peak resident memory of fresh processes that load a model and decode one batch.
 
     Interpreter and libraries count: a smaller model behind a bigger runtime is no gain. Raises `DecodeError` when a
-    process fails, or when the system does not tell its peak.
+    process fails, or when the system does not tell its peak; `StoreError` when the clips cannot be handed to it.
     """
-    import numpy as np
-
     backend = get_backend(artifact.spec.backend)
-    with tempfile.TemporaryDirectory() as folder:
-        arrays = {f"clip{number}": clip.samples for number, clip in enumerate(clips)}
-        np.savez(Path(folder) / "clips.npz", allow_pickle=False, **arrays)
+    with _written(clips) as path:
         request = {
             "backend": artifact.spec.backend,
             "source": str(source_of(backend)),
@@ -46,11 +43,31 @@ def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repe
             "precision": artifact.spec.precision,
             "directory": str(artifact.directory),
             "threads": threads,
-            "clips": str(Path(folder) / "clips.npz"),
+            "clips": str(path),
             "languages": [clip.language for clip in clips],
         }
         runs = [_in_fresh_process(artifact, request) for _ in range(repeats)]
     return MemoryMeasurement(compute_type=runs[0][0], peaks=tuple(peak for _, peak in runs))
+
+
+@contextmanager
+def _written(clips: Sequence[Clip]) -> Iterator[Path]:
+    """Give the file of the clips' samples; it is gone when the block ends."""
+    import numpy as np
+
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))) / "clips.npz"
+            np.savez(path, allow_pickle=False, **{f"clip{number}": clip.samples for number, clip in enumerate(clips)})
+        except OSError as error:
+            size = sum(clip.samples.nbytes for clip in clips) / 1e6
+            raise StoreError(
+                f"the recordings whose decoding is measured, {size:.1f} MB, cannot be written: "
+                f"{error.strerror or error}",
+                where="TMPDIR",
+                remedy="let it name a folder with more room",
+            ) from error
+        yield path
 
 
 def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> tuple[str, int]:

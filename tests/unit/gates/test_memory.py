@@ -1,9 +1,11 @@
 """The memory gate: peaks of fresh processes, and what a process that dies says."""
 
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pytest_whisperq import load_corpus
@@ -13,7 +15,7 @@ from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech import audio
-from pytest_whisperq.system.errors import DecodeError
+from pytest_whisperq.system.errors import DecodeError, StoreError
 
 Artifacts = Callable[..., Artifact]
 
@@ -62,3 +64,20 @@ def test_a_process_that_is_killed_says_by_what(artifact: Artifacts, monkeypatch:
     monkeypatch.setattr("pytest_whisperq.measuring.memory.subprocess.run", lambda *_, **__: killed)
     with pytest.raises(DecodeError, match="ended by SIGKILL, probably because memory ran out"):
         measure_memory(artifact("int8"), [], threads=1, repeats=1)
+
+
+def test_a_folder_for_temporary_files_without_room_is_one_message(
+    artifact: Artifacts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clips = [Clip(samples=np.zeros(16_000, np.float32), language=None)]
+
+    def full(path: Path, **arrays: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(StoreError, match=r"^TMPDIR: the recordings .*, 0\.1 MB, cannot be written: No space left"):
+            measure_memory(artifact("float32"), clips, threads=1, repeats=1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(StoreError, match=r"^TMPDIR: .*: No such file or directory; let it name a folder"):
+        measure_memory(artifact("float32"), clips, threads=1, repeats=1)
