@@ -209,16 +209,17 @@ def _readable(path: Path, what: str, files: str) -> Iterator[None]:
 def generation_config(directory: Path) -> dict[str, Any]:
     """Return a checkpoint's ``generation_config.json``; empty for one that has none.
 
-    Raises `BuildError` for one that is no JSON object.
+    Raises `BuildError` for one that is no JSON object, or whose ``lang_to_id`` is none.
     """
     path = directory / "generation_config.json"
     if not path.is_file():
         return {}
     with _readable(path, "it", "the file"):
         loaded = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(loaded, dict):
+    is_object = isinstance(loaded, dict)
+    if not is_object or not isinstance(loaded.get("lang_to_id") or {}, dict):
         raise BuildError(
-            "it is no JSON object",
+            f"{'lang_to_id' if is_object else 'it'} must be a JSON object",
             where=str(path),
             remedy="take the file from the checkpoint that these weights were made of",
         )

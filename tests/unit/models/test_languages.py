@@ -9,7 +9,7 @@ from pytest_whisperq.models.languages import hearable, is_multilingual
 from pytest_whisperq.models.source import SourceModel
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.errors import BuildError, CorpusError
 
 
 def corpus(*languages: str | None) -> Corpus:
@@ -44,3 +44,22 @@ def test_of_an_english_only_model_the_english_part_is_heard(tmp_path: Path) -> N
     assert not is_multilingual(english)
     assert is_multilingual(both)
     assert [item.language for item in hearable(corpus("en", "es", None), [both, english]).utterances] == ["en", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", ""),
+        ("", ""),
+        ("\udcff", ""),
+        ("[" * 100_000, ""),
+        ("[]", ".*JSON object"),
+        ('{"lang_to_id": ["en"]}', "lang_to_id must be a JSON object"),
+    ],
+    ids=["cut", "empty", "bytes", "deep", "list", "languages"],
+)
+def test_a_generation_config_that_is_none_is_named(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "generation_config.json"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(BuildError, match=f"^{path}: {told}.*; "):
+        hearable(corpus("en"), [SourceModel(name="small", directory=tmp_path, identity="")])
