@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_whisperq.commands import cache, chunking, compare, corpus, doctor, stream, sweep, verify
 from pytest_whisperq.system.errors import WhisperqError
+from pytest_whisperq.system.files import system_error
 from pytest_whisperq.system.redaction import without_tokens
 
 
@@ -14,8 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except WhisperqError as error:
-        print(f"error: {without_tokens(str(error))}", file=sys.stderr)
+    except (WhisperqError, OSError) as error:
+        known = system_error(error) if isinstance(error, OSError) else error
+        print(f"error: {without_tokens(str(known))}", file=sys.stderr)
         return 2
     return code
 

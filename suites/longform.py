@@ -7,7 +7,8 @@ and is skipped as one of all.
 
 import pytest
 
-from pytest_whisperq.plugin.gating import GateFixture, plain_errors
+from pytest_whisperq.plugin.errors import plain_errors
+from pytest_whisperq.plugin.gating import GateFixture
 from pytest_whisperq.session import Model
 
 

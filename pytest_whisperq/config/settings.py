@@ -9,6 +9,7 @@ from typing import Any
 from pytest_whisperq.config.candidates import Candidate, baseline_of, candidates_of
 from pytest_whisperq.config.choices import Bounds, Metric
 from pytest_whisperq.config.options import OPTIONS
+from pytest_whisperq.config.values import whole
 from pytest_whisperq.speech.normalizers import NORMALIZERS
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import user_path
@@ -148,7 +149,12 @@ def _default_threads(workers: int) -> int:
 
     A process that was started by a worker does not know how many there are but from its environment.
     """
-    around = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") or "1")
+    name, rule = "PYTEST_XDIST_WORKER_COUNT", "a whole number, 1 or more"
+    told = os.environ.get(name) or "1"
+    try:
+        around = whole(1, rule)(told)
+    except ValueError:
+        raise ConfigError(f"must be {rule} (got {told!r})", where=name, remedy="unset it") from None
     return max(1, cpu_quota() // max(workers, around))
 
 

@@ -8,6 +8,7 @@ import pytest
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.gates import registry
 from pytest_whisperq.plugin import hookspecs, spelling
+from pytest_whisperq.plugin.errors import plain_errors, usage_errors
 from pytest_whisperq.plugin.fixtures import (
     whisperq_baseline,
     whisperq_build,
@@ -17,7 +18,6 @@ from pytest_whisperq.plugin.fixtures import (
     whisperq_gate,
 )
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT, candidate_of, gate_markers, is_gated
-from pytest_whisperq.system.errors import WhisperqError
 
 if TYPE_CHECKING:
     from pytest_whisperq.config.candidates import Candidate
@@ -50,14 +50,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and refuse bad options before anything is collected."""
-    try:
+    with usage_errors():
         spelling.refuse_ini_keys(config)
         config.add_cleanup(registry.register(config.hook.pytest_whisperq_gates()))  # pytest may run within pytest
         names = registry.names()
         # What they take is told where it is asked for: until a test has one, no gate is imported.
         usages = [gate.usage for gate in registry.all_gates()] if config.getoption("markers") else []
-    except WhisperqError as error:
-        raise pytest.UsageError(str(error)) from error
     for usage in usages or [f"{registry.PREFIX}{name}: a gate; pytest --markers says what it takes" for name in names]:
         config.addinivalue_line("markers", usage)
     summary = "a streaming merge keeps every invariant up to its level (docs/own-merge.md)"
@@ -121,13 +119,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Refuse markers that are no gates and keywords that do not exist: a limit that is misspelt does not hold."""
     if hasattr(config, "workerinput"):  # a worker cannot end the run; each test reports it there
         return
-    try:
+    with usage_errors():
         spelling.refuse_markers(config, items)
         for item in items:
             if is_gated(item):
                 gate_markers(item)
-    except WhisperqError as error:
-        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -163,10 +159,8 @@ def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin a test of a candidate anew; it may be a rerun. In a worker, fail one whose marker is misspelt."""
     if hasattr(item.config, "workerinput"):
-        try:
+        with plain_errors():
             spelling.refuse_markers(item.config, [item])
-        except WhisperqError as error:
-            pytest.fail(f"whisperq: {error}", pytrace=False)
     if _may_gate(item):
         from pytest_whisperq.plugin import gating
 

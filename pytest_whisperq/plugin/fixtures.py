@@ -24,9 +24,10 @@ def whisperq_config(pytestconfig: pytest.Config) -> "GateConfig":
 @pytest.fixture(scope="session")
 def whisperq_corpus(pytestconfig: pytest.Config) -> "Corpus":
     """The evaluation corpus: utterances with reference and slices."""
-    from pytest_whisperq.plugin import gating, state
+    from pytest_whisperq.plugin import state
+    from pytest_whisperq.plugin.errors import plain_errors
 
-    with gating.plain_errors(redact=state.gate_config(pytestconfig).redact):
+    with plain_errors(redact=state.gate_config(pytestconfig).redact):
         return state.session(pytestconfig).corpus
 
 
@@ -53,10 +54,11 @@ def whisperq_candidate(request: pytest.FixtureRequest) -> "Model":
 @pytest.fixture(scope="session")
 def whisperq_build(pytestconfig: pytest.Config) -> "Callable[[str, str], Artifact]":
     """A function (backend, precision) → built model, from the cache if it was built before."""
-    from pytest_whisperq.plugin import gating, state
+    from pytest_whisperq.plugin import state
+    from pytest_whisperq.plugin.errors import plain_errors
 
     def build(backend: str, precision: str) -> "Artifact":
-        with gating.plain_errors(redact=state.gate_config(pytestconfig).redact):
+        with plain_errors(redact=state.gate_config(pytestconfig).redact):
             return state.session(pytestconfig).build(backend, precision)
 
     return build

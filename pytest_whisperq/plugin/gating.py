@@ -3,8 +3,7 @@
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, cast
@@ -19,13 +18,14 @@ from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.judging.waivers import Waiver, covering
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.ending import Ending, because
+from pytest_whisperq.plugin.errors import plain_errors
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.plugin.reporting import EARLIER, PROPERTY
 from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.reporting.terminal import doubt, explain
 from pytest_whisperq.session import Model
-from pytest_whisperq.system.errors import WhisperqError, unknown
-from pytest_whisperq.system.redaction import shareable, unquoted
+from pytest_whisperq.system.errors import unknown
+from pytest_whisperq.system.redaction import shareable
 
 _WAIVED = pytest.StashKey[dict[str, str]]()
 """What is excused in a test: one line a gate, and all that the gate has to say."""
@@ -43,20 +43,6 @@ _EARLIER = pytest.StashKey[list[str]]()
 
 _OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
 """Options of which nothing is left when one gate is run again: it would replace the run's report by its own."""
-
-
-@contextmanager
-def plain_errors(*, redact: bool = False) -> Iterator[None]:
-    """Turn an error of ours into a test failure that is its message, without a stack of other people's frames.
-
-    To ``redact`` leaves out what it quotes.
-    """
-    try:
-        yield
-    except WhisperqError as error:
-        text = unquoted(str(error)) if redact else str(error)
-        failure = pytest.fail.Exception(f"whisperq: {shareable(text)}", pytrace=False)
-        raise because(Ending.ERROR, failure) from None
 
 
 class GateFixture:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_whisperq.plugin import state
+from pytest_whisperq.plugin.errors import usage_errors
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT
 from pytest_whisperq.system.errors import ConfigError, WhisperqError, unknown
 
@@ -28,13 +29,14 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
     place, mark = next(metafunc.definition.iter_markers_with_node(MERGE_CONTRACT))
     try:
-        if sum(one.name == MERGE_CONTRACT for one in place.own_markers) > 1:
-            raise ConfigError(
-                f"has two markers {MERGE_CONTRACT}", where=place.nodeid, remedy="give each merge a test of its own"
-            )
-        subject = _subject(mark, metafunc.definition.nodeid, state.gate_config(metafunc.config).merge_profile)
-        cases = merge_cases(subject)
-    except (WhisperqError, ContractError) as error:
+        with usage_errors():
+            if sum(one.name == MERGE_CONTRACT for one in place.own_markers) > 1:
+                raise ConfigError(
+                    f"has two markers {MERGE_CONTRACT}", where=place.nodeid, remedy="give each merge a test of its own"
+                )
+            subject = _subject(mark, metafunc.definition.nodeid, state.gate_config(metafunc.config).merge_profile)
+            cases = merge_cases(subject)
+    except ContractError as error:
         raise pytest.UsageError(str(error)) from None
     if PARAMETER not in metafunc.fixturenames:
         metafunc.fixturenames.append(PARAMETER)

@@ -17,10 +17,11 @@ from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.judging.waivers import refuse_expired, today
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
+from pytest_whisperq.plugin.errors import usage_errors
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.system.errors import CorpusError, WhisperqError
 from pytest_whisperq.system.files import refuse_special
-from pytest_whisperq.system.redaction import shareable, unquoted, without_tokens
+from pytest_whisperq.system.redaction import shareable
 
 NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
 """Marks of tests whose failure, or whose verdict at all, is not certain to show."""
@@ -35,16 +36,13 @@ def check(config: pytest.Config) -> None:
     """
     refuse_passed_over(config)
     session = state.session(config)
-    try:
+    redacted = (CorpusError,) if session.config.redact else ()  # others quote what was typed
+    with usage_errors(*redacted):
         if session.config.save:
             refuse_special(session.config.save, "--whisperq-save")
         refuse_expired(state.waivers(config), today())
         session.read()
         session.once(SavedRuns)  # read when they are made
-    except WhisperqError as error:
-        is_quoting = session.config.redact and isinstance(error, CorpusError)  # others quote what was typed
-        text = unquoted(str(error)) if is_quoting else str(error)
-        raise pytest.UsageError(without_tokens(text)) from None
 
 
 def refuse_passed_over(config: pytest.Config) -> None:
@@ -104,7 +102,7 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
             continue
         if any(waiver.covers(f"accuracy/{candidate}", item.nodeid) for waiver in waivers):
             continue
-        with contextlib.suppress(WhisperqError):  # unusable markers: the gate itself reports them
+        with contextlib.suppress(WhisperqError, OSError):  # told by `check`, or by the gate itself
             for name, keywords in gate_markers(item):
                 if name == "accuracy":
                     runner.declare_accuracy(candidate, **keywords)

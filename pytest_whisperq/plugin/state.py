@@ -14,10 +14,10 @@ from pytest_whisperq.config.values import Option
 from pytest_whisperq.gates import registry
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.waivers import Waiver, read_waivers
+from pytest_whisperq.plugin.errors import usage_errors
 from pytest_whisperq.plugin.reporting import progress_for
 from pytest_whisperq.session import Session
-from pytest_whisperq.system.errors import WhisperqError
-from pytest_whisperq.system.redaction import scrubber, shareable, without_tokens
+from pytest_whisperq.system.redaction import scrubber, shareable
 
 _CONFIG = pytest.StashKey[GateConfig]()
 _RUNNER = pytest.StashKey[GateRunner]()
@@ -32,11 +32,9 @@ def typed_options(config: pytest.Config) -> dict[str, str | None]:
 def gate_config(config: pytest.Config) -> GateConfig:
     """Resolve the options once; unusable ones are a usage error (exit code 4)."""
     if _CONFIG not in config.stash:
-        try:
+        with usage_errors():
             config.add_cleanup(register(config.hook.pytest_whisperq_backends()))  # pytest may run within pytest
             config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config), workers=workers_of(config))
-        except WhisperqError as error:
-            raise pytest.UsageError(without_tokens(str(error))) from error
     return config.stash[_CONFIG]
 
 
@@ -82,10 +80,8 @@ def waivers(config: pytest.Config) -> tuple[Waiver, ...]:
     """Read the waivers once; a file that is not one is a usage error. ``--runxfail`` asks for a run without any."""
     if _WAIVERS not in config.stash:
         path = gate_config(config).waivers
-        try:
+        with usage_errors():
             entries = read_waivers(path, set(registry.names())) if path else ()
-        except WhisperqError as error:
-            raise pytest.UsageError(without_tokens(str(error))) from error
         config.stash[_WAIVERS] = () if config.getoption("runxfail", False) else entries
     return config.stash[_WAIVERS]
 

@@ -29,13 +29,19 @@ def to_disk(path: Path) -> None:
 
 
 def user_path(text: str, option: str) -> Path:
-    """Return the path a user typed, ``~`` expanded; raise `ConfigError` naming ``option`` for a home that is not."""
+    """Return the path a user typed, ``~`` expanded; raise `ConfigError` naming ``option`` for one that cannot be."""
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        path.exists()
     except RuntimeError as error:
         raise ConfigError(
             f"{text!r} names the home of a user who does not exist", where=option, remedy="write the path in full"
         ) from error
+    except OSError as error:  # a name that is too long, or a folder that one may not enter
+        raise ConfigError(
+            f"{text!r} cannot be looked at: {error.strerror or error}", where=option, remedy="name another place"
+        ) from error
+    return path
 
 
 def first_line(error: BaseException) -> str:
@@ -126,6 +132,16 @@ def output_error(path: Path, option: str, error: OSError) -> StoreError:
     """Return the one message for a file or folder that ``option`` names and that cannot be written."""
     return StoreError(
         f"cannot write {path}: {error.strerror or error}", where=option, remedy="free some space or name another place"
+    )
+
+
+def system_error(error: OSError) -> StoreError:
+    """Return the message for a file that the system refuses, where nobody knows what it was to be used for."""
+    advice = "check the name, the permissions of the file and its folders, and the room on its disk"
+    return StoreError(
+        error.strerror or f"{type(error).__name__}: {error}",
+        where=str(error.filename or ""),
+        remedy=advice if error.errno else "",  # else it is no file's, such as a TimeoutError
     )
 
 

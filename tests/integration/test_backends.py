@@ -415,7 +415,7 @@ def test_an_english_only_front_end_beside_multilingual_weights_is_refused(
             r"the tokenizer lacks <\|startoftranscript\|>.*: it is blank, .*; take tokenizer\.json",
         ),
         ("generation_config.json", "{", r"generation_config\.json: it cannot be read .*; take the file"),
-        ("generation_config.json", "[]", r"generation_config\.json: it is no JSON object; take the file"),
+        ("generation_config.json", "[]", r"generation_config\.json: it must be a JSON object; take the file"),
         ("preprocessor_config.json", "{", r"preprocessor_config\.json: .* cannot be read .*; take the file"),
         ("preprocessor_config.json", '{"feature_size": 128}', r"preprocessor_config\.json: .*feature_size 128 for 80"),
     ],

@@ -37,7 +37,7 @@ def test_a_run_without_gates_loads_only_the_hooks_and_their_tables(tmp_path: Pat
     output = run("-m", "pytest", "-q", "-s", "-p", "no:hypothesispytest", "-p", "no:xdist", cwd=tmp_path)
     expected = ["config", "config.limits", "config.options", "config.outputs", "config.values"]
     expected += ["gates", "gates.keywords", "gates.registry"]
-    expected += ["plugin", "plugin.fixtures", "plugin.hookspecs", "plugin.markers", "plugin.spelling"]
+    expected += ["plugin", "plugin.errors", "plugin.fixtures", "plugin.hookspecs", "plugin.markers", "plugin.spelling"]
     expected += ["system", "system.errors", "system.extensions"]
     assert f"LOADED [] {[f'pytest_whisperq.{name}' for name in expected]}" in output
 

@@ -1,11 +1,15 @@
 """What a user gets for a slip: one message that names it, exit code 4, and never a green run."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from scripted_project import GATES, Project, same
+
+from pytest_whisperq.gates.early_stop import EarlyStopping
+from pytest_whisperq.models import source
 
 
 def with_gates(project: Project) -> Project:
@@ -275,3 +279,41 @@ def test_a_test_module_may_be_named_beside_its_folder(project: Project) -> None:
     kept.stdout.fnmatch_lines(["gates/slow.py*"])
     project.pytester.makeini("[pytest]\npython_files = gates/s*.py test_*.py\n")
     project.run("gates", "gates/slow.py", *options).assert_outcomes(passed=2, deselected=2)
+
+
+@pytest.mark.parametrize("option", ["corpus", "model", "cache-dir", "waivers", "compare", "report"])
+def test_a_name_that_no_file_can_have_is_one_message(gated: Project, option: str) -> None:
+    name = "x" * 300
+    assert_usage_error(gated.run(f"--whisperq-{option}={name}"), f"--whisperq-{option}: '{name}' cannot be looked at: ")
+
+
+def test_a_file_that_the_system_refuses_is_named(gated: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file without r permission, or in a folder without x, does to all but root, who runs this in containers."""
+
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(source, "sha256", refuse)
+    assert_usage_error(gated.run(), "model/scripted.json: Permission denied; check the name, the permissions")
+
+
+def test_it_is_named_inside_of_a_gate_too(gated: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied", "model/scripted.json")
+
+    monkeypatch.setattr(EarlyStopping, "failed", refuse)
+    result = gated.run("-k", "accuracy")
+    result.assert_outcomes(failed=1, deselected=1)
+    result.stdout.fnmatch_lines(["whisperq: model/scripted.json: Permission denied; check *"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*raise *")
+
+
+def test_a_generation_config_that_is_no_json_ends_the_run(gated_anywhere: Project) -> None:
+    (gated_anywhere.model / "generation_config.json").write_text("{")
+    assert_usage_error(gated_anywhere.run(), "model/generation_config.json: is not valid JSON")
+
+
+def test_a_number_of_workers_that_is_none_ends_the_run(gated: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "abc")
+    assert_usage_error(gated.run(), "PYTEST_XDIST_WORKER_COUNT: must be a whole number, 1 or more (got 'abc')")

@@ -181,6 +181,14 @@ def test_threads_are_shared_among_xdist_workers_unless_typed(monkeypatch: pytest
     assert settings.resolve({}, workers=4).threads == 2
 
 
+@pytest.mark.parametrize("told", ["abc", "-3", "2.5"])
+def test_a_number_of_workers_that_is_none_is_blamed_on_its_variable(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", told)
+    with pytest.raises(ConfigError, match=f"^PYTEST_XDIST_WORKER_COUNT: must be a whole number.*got '{told}'"):
+        resolve({})
+    assert resolve({"whisperq_threads": "2"}).threads == 2  # nothing has to be shared out
+
+
 def test_the_cache_directory_is_absolute_and_knows_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

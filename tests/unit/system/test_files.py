@@ -189,3 +189,15 @@ def test_a_folder_that_cannot_take_its_place_brings_the_old_one_back(
         fill(aside, "new")
     assert (target / "part" / "file.txt").read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_the_system_refuses_is_told_with_the_file_if_there_is_one() -> None:
+    told = str(files.system_error(PermissionError(13, "Permission denied", "model/config.json")))
+    assert told.startswith("model/config.json: Permission denied; check the name, the permissions of the file")
+    assert str(files.system_error(TimeoutError("too slow"))) == "TimeoutError: too slow"
+
+
+@pytest.mark.skipif(not hasattr(files.os, "geteuid"), reason="names of any length")
+def test_a_name_that_no_file_can_have_is_blamed_on_its_option() -> None:
+    with pytest.raises(ConfigError, match=r"^--whisperq-corpus: 'x+' cannot be looked at: .*; name another place$"):
+        files.user_path("x" * 300, "--whisperq-corpus")
