@@ -14,6 +14,7 @@ from pytest_whisperq.plugin.reporting import earlier_attempts, is_repeated, judg
 from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
 from pytest_whisperq.reporting.write_outputs import Publisher
 from pytest_whisperq.system.errors import WhisperqError
+from pytest_whisperq.system.files import system_error
 
 _PREFIX = re.compile(r"^([\w.]+\.)?(Failed|Skipped|XFailed): ")
 """What pytest puts before a reason."""
@@ -28,6 +29,7 @@ class Publishing:
         self._broken: dict[str, Broken] = {}
         self._reruns: dict[str, list[str]] = {}
         self._uncollected: list[Broken] = []
+        self._running: dict[str, Broken] = {}
         self._lines: list[str] = []
         self._errors: list[str] = []
 
@@ -36,6 +38,16 @@ class Publishing:
         if report.failed:
             broken = Broken(test=report.nodeid, candidate="", outcome="not collected", message="see the terminal")
             self._uncollected.append(broken)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Remember what runs: of a test in which the run is stopped no report comes."""
+        if candidate := self._candidate(nodeid):
+            message = "the run was stopped in it"
+            self._running[nodeid] = Broken(test=nodeid, candidate=candidate, outcome="interrupted", message=message)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Note that a test is over."""
+        self._running.pop(nodeid, None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what was judged. Only the last attempt at a test counts."""
@@ -99,19 +111,19 @@ class Publishing:
         if hasattr(config, "workerinput") or is_over or config.getoption("collectonly"):
             return
         gated = [one for gates in self._gated.values() for one in gates]
-        if not gated and not self._uncollected and all(one.outcome == "skipped" for one in self._broken.values()):
+        broken = [*self._uncollected, *{**self._running, **self._broken}.values()]  # a worker may have crashed in one
+        if not gated and all(one.outcome == "skipped" for one in broken):
             # Nothing was judged, and nothing broke off: what an earlier run left behind stays.
             self._lines = ["nothing is written or compared: every gate was skipped"] if self._broken else []
             return
         try:
             runner = state.runner(config)
             is_stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail
-            broken = [*self._uncollected, *self._broken.values()]
             is_cut = bool(is_stopped or self._uncollected)
             collector = Collector(runner, gated, broken, is_cut=is_cut, reruns=self._reruns)
             self._lines, self._errors = Publisher(collector).publish()
-        except WhisperqError as error:
-            self._errors = [str(error)]
+        except (WhisperqError, OSError) as error:
+            self._errors = [str(system_error(error) if isinstance(error, OSError) else error)]
         if self._errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -156,6 +156,36 @@ def test_a_run_that_was_cut_short_did_not_pass(project: Project) -> None:
     assert "cut short" in (project.pytester.path / "out" / "summary.md").read_text()
 
 
+INTERRUPTED = """
+import os, signal, time
+import pytest
+
+@pytest.mark.whisperq_parity
+def test_first():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+
+@pytest.mark.whisperq_parity
+def test_second(): pass
+"""
+
+
+def test_an_interrupt_in_the_first_gate_leaves_a_report_that_names_it(project: Project) -> None:
+    project.record(30, int8=same)
+    project.pytester.makepyfile(INTERRUPTED)
+    project.pytester.runpytest_subprocess(
+        *("--whisperq-backend=scripted", "--whisperq-baseline=scripted", "--whisperq-model=model"),
+        *("--whisperq-corpus=calls", "--whisperq-cache-dir=cache", "--whisperq-report=out", "-p", "no:xdist"),
+    )
+    found = report(project)
+    assert (found["cut_short"], found["verdict"], found["gates"]) == (True, "INCONCLUSIVE", [])
+    (broken,) = found["broken"]
+    assert broken["test"].endswith("::test_first[scripted-int8]")
+    assert (broken["outcome"], broken["message"]) == ("interrupted", "the run was stopped in it")
+    for name in ("summary.md", "report.html"):
+        assert "interrupted: the run was stopped in it" in (project.pytester.path / "out" / name).read_text()
+
+
 def test_a_file_that_cannot_be_collected_may_hold_gates_that_fail(any_project: Project) -> None:
     any_project.record(int8=same)
     any_project.pytester.makepyfile(test_accuracy=GATES, test_parity="import nothing_of_that_name")
