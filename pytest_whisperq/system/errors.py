@@ -81,6 +81,7 @@ class StreamError(WhisperqError):
 def unknown(kind: str, value: str, valid: Iterable[str], *, where: str = "") -> ConfigError:
     """Return the error for a value outside a fixed set, with the nearest valid one; ``kind`` opens the sentence."""
     names = sorted(valid)
-    near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    by_likeness = {name.casefold(): name for name in names}  # INT8 is nothing like int8, letter by letter
+    near = difflib.get_close_matches(value.casefold(), by_likeness, n=1, cutoff=0.5)
+    hint = f" (did you mean {by_likeness[near[0]]!r}?)" if near else ""
     return ConfigError(f"{kind} {value!r}{hint}", where=where, remedy=f"valid: {', '.join(names) or 'none'}")
