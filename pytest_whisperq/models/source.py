@@ -9,9 +9,14 @@ from pytest_whisperq.backends import get_backend
 from pytest_whisperq.system import optional_imports, package_data
 from pytest_whisperq.system.errors import BuildError
 from pytest_whisperq.system.files import first_line, sha256, user_path
+from pytest_whisperq.system.hub import hub_remedy
 
 RANDOM = "random:"
 """What the name of a checkpoint with random weights begins with."""
+
+
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+"""Files of which a tokenizer can be read, either way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,10 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
     path = user_path(name, option)
     if path.is_dir():
         return source_in(path, name)
+    if path.exists():
+        raise BuildError(
+            f"{name!r} is a file, and a checkpoint is a directory", where=option, remedy=f"name {str(path.parent)!r}"
+        )
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _from_hub(name, option)
     raise BuildError(
@@ -87,9 +96,7 @@ def _from_hub(name: str, option: str) -> SourceModel:
         raise BuildError(
             f"no directory {name!r}, and the hub could not provide it: {first_line(error).rstrip('.')}",
             where=option,
-            remedy=(
-                "check the spelling, the connection, and that HF_HUB_OFFLINE is not set, or give a local directory"
-            ),
+            remedy=hub_remedy(error, repository),
         ) from error
     directory = Path(folder)
     if not any(directory.glob("*.safetensors")):
@@ -98,7 +105,16 @@ def _from_hub(name: str, option: str) -> SourceModel:
             where=option,
             remedy="convert them first (pickled weights are refused)",
         )
+    _refuse_without_tokenizer(directory, repr(name))
     return SourceModel(name=name, directory=directory, identity=f"{repository}@{directory.name}")
+
+
+def _refuse_without_tokenizer(directory: Path, name: str) -> None:
+    if not any(all((directory / file).is_file() for file in files) for files in _TOKENIZERS):
+        raise BuildError(
+            f"{name} has no tokenizer: neither {' nor '.join(' and '.join(files) for files in _TOKENIZERS)}",
+            remedy="copy the files from the checkpoint that it was trained from",
+        )
 
 
 def _content_digest(directory: Path) -> str:
@@ -114,5 +130,6 @@ def _content_digest(directory: Path) -> str:
             raise BuildError(
                 f"{directory} has no safetensors weights", remedy="convert them first (pickled weights are refused)"
             )
+        _refuse_without_tokenizer(directory, str(directory))
     listing = [(p.name, sha256(p)) for p in files]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -11,6 +11,7 @@ from pytest_whisperq.speech.corpus.types import Utterance
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import first_line
+from pytest_whisperq.system.hub import hub_remedy
 
 _DATASET_MARKS = ("dataset_dict.json", "state.json")
 _SHARD = re.compile(r"(.+?)-\d+-of-\d+(?:-[0-9a-f]{16})?|(train|validation|valid|val|dev|test|eval)(?:[-._ ]?\d+)?")
@@ -88,7 +89,7 @@ def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
         raise CorpusError(
             f"no file or directory {name!r}, and the hub could not provide it ({first_line(error)})",
             where=option,
-            remedy="check the spelling and the connection, or give a local directory",
+            remedy=hub_remedy(error, f"datasets/{repository}"),
         ) from error
     # The hub's loader points into its own cache; nothing outside it is read.
     return _dataset_rows(datasets, _split(data, split, name), name, Path(datasets.config.HF_CACHE_HOME))

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from httpx import Request, Response
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 from pytest_whisperq.models.source import ModelSpec, SourceModel, resolve_source
 from pytest_whisperq.system import package_data
@@ -19,6 +21,7 @@ def checkpoint(tmp_path: Path) -> Path:
     directory.mkdir()
     (directory / "config.json").write_text("{}", encoding="utf-8")
     (directory / "model.safetensors").write_bytes(b"weights")
+    (directory / "tokenizer.json").write_text("{}", encoding="utf-8")
     return directory
 
 
@@ -50,6 +53,34 @@ def test_weights_that_would_not_count_in_the_identity_are_refused(checkpoint: Pa
 def test_a_directory_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=f"{tmp_path} is not a model directory: it has no config.json"):
         resolve_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("files", [(), ("vocab.json",), ("tokenizer_config.json", "added_tokens.json")])
+def test_a_checkpoint_without_a_tokenizer_is_refused_by_the_names_of_its_files(
+    checkpoint: Path, files: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkpoint / "tokenizer.json").unlink()
+    for name in files:
+        (checkpoint / name).write_text("{}", encoding="utf-8")
+    told = r"has no tokenizer: neither tokenizer\.json nor vocab\.json and merges\.txt; copy the files from"
+    with pytest.raises(BuildError, match=f"{checkpoint} {told}"):
+        resolve_source(str(checkpoint))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", Hub(checkpoint))
+    with pytest.raises(BuildError, match=f"'openai/whisper-tiny' {told}"):
+        resolve_source("openai/whisper-tiny")
+    for name in ("vocab.json", "merges.txt"):
+        (checkpoint / name).write_text("{}", encoding="utf-8")
+    assert resolve_source(str(checkpoint)).directory == checkpoint
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "checkpoint/model.safetensors", "./checkpoint/config.json"])
+def test_a_file_is_no_hub_id_but_lies_in_the_directory_to_name(
+    checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkpoint.parent if "/" in name else checkpoint)
+    folder = str(Path(name).parent)
+    with pytest.raises(BuildError, match=f"^--whisperq-model: '{name}' is a file, .*; name '{folder}'$"):
+        resolve_source(name)
 
 
 @pytest.mark.parametrize("name", ["./missing", "missing", "a/b/c", "/missing/model", "~/missing"])
@@ -103,6 +134,23 @@ def test_a_hub_that_cannot_provide_is_one_line_with_what_to_check(
     assert "Request ID" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (GatedRepoError, "it is gated: ask for access at https://huggingface.co/meta/whisper, and set HF_TOKEN"),
+        (RepositoryNotFoundError, "check the spelling; if it is private, set HF_TOKEN to an access token of yours"),
+    ],
+)
+def test_who_may_not_read_a_repository_is_told_of_tokens(
+    kind: type[HfHubHTTPError], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = Response(403, request=Request("GET", "https://huggingface.co/meta/whisper"))
+    error = kind("403 Client Error. (Request ID: 1)\n\nCannot access gated repo", response=response)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", Hub(tmp_path, error))
+    with pytest.raises(BuildError, match=f"403 Client Error.*; {told}"):
+        resolve_source("meta/whisper@main")
+
+
 def test_the_real_hub_library_refuses_in_our_words_when_it_may_not_download() -> None:
     """In a fresh interpreter: huggingface_hub loads its parts late, and some not at all until they are imported."""
     code = (
@@ -138,5 +186,7 @@ def test_an_unknown_name_gets_a_hint_only_when_one_is_near() -> None:
     assert str(unknown("unknown gate", "partiy", ["parity", "accuracy"])) == (
         "unknown gate 'partiy' (did you mean 'parity'?); valid: accuracy, parity"
     )
+    assert "did you mean 'int8-float16'?" in str(unknown("unknown precision", "INT8_FLOAT16", ["int8-float16", "fp8"]))
+    assert "did you mean 'int8'?" in str(unknown("unknown precision", "INT8", ["int8", "int4-sym"]))
     assert str(unknown("unknown gate", "xyz", ["parity"])) == "unknown gate 'xyz'; valid: parity"
     assert str(unknown("unknown gate", "xyz", [])) == "unknown gate 'xyz'; valid: none"

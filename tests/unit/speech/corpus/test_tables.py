@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from httpx import Request, Response
+from huggingface_hub.errors import GatedRepoError
 
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Utterance, load_corpus
@@ -167,3 +169,17 @@ def test_a_damaged_datasets_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{", encoding="utf-8")
     with pytest.raises(CorpusError, match=f"^{tmp_path}: cannot be loaded as a datasets directory"):
         load_corpus(tmp_path)
+
+
+def test_a_gated_data_set_is_told_with_what_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Datasets wraps the hub's own error in one of its own."""
+    datasets = pytest.importorskip("datasets")
+    response = Response(403, request=Request("GET", "https://huggingface.co"))
+
+    def refuse(*arguments: object) -> None:
+        raise FileNotFoundError("'owner/calls' is a gated data set") from GatedRepoError("403", response=response)
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    told = "it is gated: ask for access at https://huggingface.co/datasets/owner/calls, and set HF_TOKEN"
+    with pytest.raises(CorpusError, match=f"^--whisperq-corpus: .*gated data set.; {told}"):
+        load_corpus("owner/calls")
