@@ -10,6 +10,7 @@ from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import Option
 from pytest_whisperq.session import Session
 from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.printing import printable
 
 _Value = TypeVar("_Value")
 
@@ -43,10 +44,15 @@ def refuse_directory(path: Path, option: str, example: str) -> None:
         raise ConfigError(f"{path} is a directory", where=option, remedy=f"name a file in it, such as {example}")
 
 
+def say(line: str) -> None:
+    """Print a line that may hold texts of others."""
+    print(printable(line), flush=True)
+
+
 def tell_repairs(session: Session) -> None:
     """Say on stderr what of the cache was damaged and has been made again."""
     for repair in session.repairs:
-        print(f"note: {repair}", file=sys.stderr)
+        print(f"note: {printable(repair)}", file=sys.stderr)
 
 
 def typed(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:

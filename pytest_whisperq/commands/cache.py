@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add, typed
+from pytest_whisperq.commands import add, say, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.config.settings import cache_directory
 from pytest_whisperq.models import cache
@@ -53,8 +53,8 @@ def _list(options: argparse.Namespace) -> int:
     root = _root(options)
     entries = list(cache.entries(root))
     for entry in entries:
-        print(_line(entry))
-    print(f"{len(entries)} entries, {sum(entry.size for entry in entries) / _MEGABYTE:.1f} MB in {root}")
+        say(_line(entry))
+    say(f"{len(entries)} entries, {sum(entry.size for entry in entries) / _MEGABYTE:.1f} MB in {root}")
     return 0
 
 
@@ -63,9 +63,9 @@ def _verify(options: argparse.Namespace) -> int:
     entries = list(cache.entries(root, verify=True))
     bad = [entry for entry in entries if entry.problem]
     for entry in bad:
-        print(_line(entry))
+        say(_line(entry))
     advice = "; run: whisperq cache prune" if bad else ""
-    print(f"{len(entries) - len(bad)} of {len(entries)} entries in {root} are sound and usable{advice}")
+    say(f"{len(entries) - len(bad)} of {len(entries)} entries in {root} are sound and usable{advice}")
     return 1 if any(entry.is_damaged for entry in bad) else 0
 
 
@@ -73,8 +73,8 @@ def _prune(options: argparse.Namespace) -> int:
     root = _root(options)
     removed = list(cache.prune(root, older_than=options.older_than))
     for entry in removed:
-        print(_line(entry))
-    print(f"removed {len(removed)} entries, {sum(entry.size for entry in removed) / _MEGABYTE:.1f} MB, from {root}")
+        say(_line(entry))
+    say(f"removed {len(removed)} entries, {sum(entry.size for entry in removed) / _MEGABYTE:.1f} MB, from {root}")
     return 0
 
 

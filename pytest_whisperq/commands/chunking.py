@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_whisperq.backends import _whisper
-from pytest_whisperq.commands import add, add_options, given, named, tell_repairs, typed
+from pytest_whisperq.commands import add, add_options, given, named, say, tell_repairs, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
@@ -19,6 +19,7 @@ from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus.longform import whole
 from pytest_whisperq.speech.corpus.spacing import without_spaces
+from pytest_whisperq.system.printing import printable
 
 MODEL = "transformers:float32"
 MODES = ("chunked", "sequential")
@@ -41,7 +42,7 @@ def register(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     asked = given(options, _OPTIONS)
-    report(list(compare(asked, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size)), print)
+    report(list(compare(asked, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size)), say)
     return 0
 
 
@@ -109,14 +110,13 @@ def compare(
 
 def report(comparisons: Sequence[Comparison], write: Callable[[str], object]) -> None:
     """Write the comparisons as a table, and what they come to together."""
-    width = max(len("recording"), *(len(one.recording) for one in comparisons))
+    width = max(len("recording"), *(len(printable(one.recording)) for one in comparisons))
     write(f"{'recording':{width}}  seconds  mode        {comparisons[0].metric.upper()}, %    RTFx")
     for one in comparisons:
         for mode, count, seconds in zip(MODES, one.counts, one.seconds, strict=True):
             rate = 100 * (error_rate([count]) or 0.0)
-            write(
-                f"{one.recording:{width}}  {one.duration:7.1f}  {mode:10}  {rate:6.2f}  {one.duration / seconds:6.1f}"
-            )
+            name = printable(one.recording)
+            write(f"{name:{width}}  {one.duration:7.1f}  {mode:10}  {rate:6.2f}  {one.duration / seconds:6.1f}")
     chunked, sequential = (sum(one.seconds[mode] for one in comparisons) for mode in (0, 1))
     apart, units = error_rate([one.apart for one in comparisons]), COUNTED[comparisons[0].metric]
     differ = (

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add, refuse_directory, typed
+from pytest_whisperq.commands import add, refuse_directory, say, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.history.comparison import compare
 from pytest_whisperq.history.document import read_all
@@ -46,8 +46,9 @@ def _run(options: argparse.Namespace) -> int:
         refuse_directory(options.html, "--html", "comparison.html")
     old, new = read_all([options.old, options.new], "compare")
     comparison = compare(old, new, pairs=dict(options.pair), confidence=options.confidence)
-    print(comparison_text(comparison))
+    for line in comparison_text(comparison).splitlines():
+        say(line)
     if options.html:
         replace_text(options.html, render({**new.document, "compared": [comparison.to_dict()]}), "--html")
-        print(f"written to {options.html}")
+        say(f"written to {options.html}")
     return 2 if comparison.refused else 0

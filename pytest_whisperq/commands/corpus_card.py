@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, locate, named, refuse_directory, tell_repairs
+from pytest_whisperq.commands import add, add_options, given, locate, named, refuse_directory, say, tell_repairs
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.history.document import corpus_digest
 from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.reporting.markdown import markdown_table
+from pytest_whisperq.reporting.markdown import escape, markdown_table
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import ClipFacts
@@ -39,9 +39,9 @@ def _run(options: argparse.Namespace) -> int:
     tell_repairs(session)
     if options.output:
         replace_text(options.output, text, "--output")
-        print(f"written to {options.output}")
+        say(f"written to {options.output}")
     else:
-        print(text, end="")
+        print(text, end="")  # noqa: T201 - Markdown, escaped as such
     return 0
 
 
@@ -68,11 +68,11 @@ def card(session: Session) -> str:
         ("certifies", "; ".join(forecast(power, [session.config.max_drop]))),
         ("digest", corpus_digest(corpus, facts)[:16]),
     ]
-    lines = [f"# {Path(corpus.name).name}", "", *markdown_table(("", ""), rows)]
+    lines = [f"# {escape(Path(corpus.name).name)}", "", *markdown_table(("", ""), rows)]
     for column in sorted(categories(corpus.utterances)):
         lines += [
             "",
-            f"## By {column}",
+            f"## By {escape(column)}",
             "",
             *markdown_table((column, "utterances", "minutes"), _by(column, corpus, facts)),
         ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.backends import check_installed, get_backend
-from pytest_whisperq.commands import add
+from pytest_whisperq.commands import add, say
 from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES, read_text, recordings_in
 from pytest_whisperq.system.errors import CorpusError, MissingDependency
 from pytest_whisperq.system.files import replace_text
@@ -44,7 +44,7 @@ def register(actions: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     for line in start(options.directory):
-        print(line)
+        say(line)
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.commands import add, add_options, given, locate, named
+from pytest_whisperq.commands import add, add_options, given, locate, named, say
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.intervals import independent
@@ -56,13 +56,14 @@ def _run(options: argparse.Namespace) -> int:
     config = resolve({**given(options, _OPTIONS), "whisperq_corpus": options.corpus})
     findings = lint(config, _count if sys.stderr.isatty() else silent)
     for finding in findings:
-        print(finding)
-    print(f"{len(findings)} finding{'' if len(findings) == 1 else 's'} in {options.corpus}")
+        say(str(finding))
+    say(f"{len(findings)} finding{'' if len(findings) == 1 else 's'} in {options.corpus}")
     return 1 if findings else 0
 
 
 def _count(done: int, total: int) -> None:
-    print(f"\rchecked {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+    line = f"\rchecked {done}/{total}"
+    print(line, end="\n" if done == total else "", file=sys.stderr, flush=True)  # noqa: T201 - two numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

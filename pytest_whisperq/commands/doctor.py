@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.backends import Backend, check_installed, get_backend, names
-from pytest_whisperq.commands import add
+from pytest_whisperq.commands import add, say
 from pytest_whisperq.config.settings import cache_directory
 from pytest_whisperq.measuring.contention import ProcessorState, unseen
 from pytest_whisperq.system import machine, optional_imports, package_data
@@ -43,10 +43,10 @@ def _run(options: argparse.Namespace) -> int:
         is_broken = bool(symptom.fix) and not symptom.is_optional
         broken += is_broken
         mark = "broken" if is_broken else "absent" if symptom.fix else "ok"
-        print(f"{mark:6}  {symptom.name}: {symptom.state}", flush=True)
+        say(f"{mark:6}  {symptom.name}: {symptom.state}")
         if symptom.fix:
-            print(f"        {symptom.fix}")
-    print(f"{broken} broken" if broken else "nothing is broken")
+            say(f"        {symptom.fix}")
+    say(f"{broken} broken" if broken else "nothing is broken")
     return 1 if broken else 0
 
 
@@ -162,7 +162,7 @@ def try_to_load(modules: tuple[str, ...], extra: str) -> None:
     try:
         load(modules, extra)
     except MissingDependency as error:
-        print(json.dumps([error.what, error.remedy]), flush=True)
+        print(json.dumps([error.what, error.remedy]), flush=True)  # noqa: T201 - read by this command
         os._exit(_UNLOADABLE)  # nothing that a half-imported module has registered gets to write below it
 
 

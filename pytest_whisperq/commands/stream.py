@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, refuse_directory
+from pytest_whisperq.commands import add, add_options, given, named, refuse_directory, say
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.baselines import unquantized
@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     asked = given(options, _OPTIONS)
     if not asked["whisperq_candidate"]:
         raise ConfigError("which model? For example --candidate ctranslate2:int8", where="--candidate")
-    show(asked, print, profile_to=options.save_profile, plots=options.plot)
+    show(asked, say, profile_to=options.save_profile, plots=options.plot)
     return 0
 
 
@@ -78,7 +78,8 @@ def show(
         outcome = runner.judge(
             "streaming", candidate
         )  # after the profile, which is the way out if windows are too short
-        write(summary_table([outcome.judgement.reported()], width=100, colour=False))
+        for line in summary_table([outcome.judgement.reported()], width=100, colour=False).splitlines():
+            write(line)
         if plots:
             streamed = streams.streamed(spec, streams.profile(baseline))
             for number, (recording, events) in enumerate(zip(streams.recordings, streamed.events, strict=True)):

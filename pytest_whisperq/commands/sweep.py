@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, tell_repairs, typed
+from pytest_whisperq.commands import add, add_options, given, named, say, tell_repairs, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
@@ -53,8 +53,8 @@ def _run(options: argparse.Namespace) -> int:
     trials = []
     for trial in sweep(given(options, _OPTIONS), options.samples, options.smooth_quant or _ALPHAS):
         trials.append(trial)
-        print(f"tried {trial.setting}", file=sys.stderr)
-    report(trials, print)
+        print(f"tried {trial.setting}", file=sys.stderr)  # noqa: T201 - of numbers
+    report(trials, say)
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add
+from pytest_whisperq.commands import add, say
 from pytest_whisperq.reporting.export import exported, verify
 
 
@@ -21,9 +21,9 @@ def _run(options: argparse.Namespace) -> int:
         name, wrong, differs = verify(folder)
         code = max(code, 1 if wrong else 0)
         for problem in wrong:
-            print(f"{folder}: {name}: {problem}")
+            say(f"{folder}: {name}: {problem}")
         if not wrong:
-            print(f"{folder}: {name}: sound, as it was gated")
+            say(f"{folder}: {name}: sound, as it was gated")
         for difference in differs:
-            print(f"{folder}: {name}: differs: {difference}")
+            say(f"{folder}: {name}: differs: {difference}")
     return code

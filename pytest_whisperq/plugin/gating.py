@@ -25,6 +25,7 @@ from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.reporting.terminal import doubt, explain
 from pytest_whisperq.session import Model
 from pytest_whisperq.system.errors import unknown
+from pytest_whisperq.system.printing import printable
 from pytest_whisperq.system.redaction import shareable
 
 _WAIVED = pytest.StashKey[dict[str, str]]()
@@ -132,7 +133,7 @@ class GateFixture:
         excused = self._item.stash.setdefault(_WAIVED, {})
         for (one, waiver), text in zip(bad, texts, strict=True):
             if waiver:
-                excused[waiver.excuse(one.judgement)] = text
+                excused[printable(waiver.excuse(one.judgement))] = text
         return outcomes
 
     def _redacted(self, outcome: Outcome) -> Outcome:

@@ -19,6 +19,7 @@ from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.errors import usage_errors
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
+from pytest_whisperq.plugin.reporting import say
 from pytest_whisperq.system.errors import CorpusError, WhisperqError
 from pytest_whisperq.system.files import refuse_special
 from pytest_whisperq.system.redaction import shareable
@@ -133,7 +134,7 @@ def _show_basis(config: pytest.Config) -> None:
         return
     session = state.session(config)
     for line in (*session.doubts, *calibration_lines(session), *session.repairs):
-        reporter.write_line(f"whisperq: {shareable(line, config.invocation_params.dir)}")
+        say(reporter, f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 
 def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLimit]]) -> None:
@@ -149,4 +150,4 @@ def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLim
     for lines, names in alike.items():
         of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         for line in lines:
-            reporter.write_line(f"whisperq{of}: {line}")
+            say(reporter, f"whisperq{of}: {line}")

@@ -10,7 +10,7 @@ from pytest_whisperq.judging.verdict import Judgement
 from pytest_whisperq.judging.waivers import covering
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.ending import Ending, ending_of
-from pytest_whisperq.plugin.reporting import earlier_attempts, is_repeated, judgements_of
+from pytest_whisperq.plugin.reporting import earlier_attempts, is_repeated, judgements_of, say
 from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
 from pytest_whisperq.reporting.write_outputs import Publisher
 from pytest_whisperq.system.errors import WhisperqError
@@ -131,6 +131,6 @@ class Publishing:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was written where."""
         for error in self._errors:
-            terminalreporter.write_line(f"whisperq: {error}", red=True)
+            say(terminalreporter, f"whisperq: {error}", red=True)
         for line in self._lines:
-            terminalreporter.write_line(f"whisperq: {line}")
+            say(terminalreporter, f"whisperq: {line}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_whisperq.system.printing import printable
+
 if TYPE_CHECKING:
     from pytest_whisperq.decoding.decoder import Progress
     from pytest_whisperq.judging.verdict import Judgement
@@ -41,11 +43,17 @@ def progress_for(config: pytest.Config) -> "Progress":
         # Gates work inside tests, whose output pytest captures.
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             reporter.ensure_newline()
-            reporter.rewrite("" if finished else f"whisperq: {stage} {f'{done}/{total}' if total else '…'}", erase=True)
+            line = printable(f"whisperq: {stage} {f'{done}/{total}' if total else '…'}")
+            reporter.rewrite("" if finished else line, erase=True)
             if finished:
                 reporter.write("\r")
 
     return show
+
+
+def say(reporter: pytest.TerminalReporter, line: str, **markup: bool) -> None:
+    """Print a line that may hold texts of others; all that the plugin prints but its tables goes through here."""
+    reporter.write_line(printable(line), **markup)
 
 
 def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers: "Sequence[Waiver]") -> None:
@@ -55,9 +63,7 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
     if not judged:
         if any(config.getoption(name) for name in ("whisperq_backend", "whisperq_candidate")):
             reporter.section("whisperq gates", yellow=True)
-            reporter.write_line(
-                "no gate reached a verdict: none was collected, or every one was skipped or broke off above"
-            )
+            say(reporter, "no gate reached a verdict: none was collected, or every one was skipped or broke off above")
             _write_reruns(reporter)
         return
     from pytest_whisperq.judging.verdict import Verdict
@@ -82,16 +88,16 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
     )
     for first in compared[:1]:
         basis = f"; corpus {first.corpus}, {first.counted}; {first.normalizer}" if first.normalizer else ""
-        reporter.write_line(f"against {first.baseline}{basis}")
+        say(reporter, f"against {first.baseline}{basis}")
     # Lines of the summary and not Python warnings: they come from xdist's workers too, and -W error fails no test.
     named = ((f"{one.gate} gate of {one.candidate}", dependence(one)) for one in judgements)
     for line in dict.fromkeys(f"warning: {gate}: {note}" for gate, note in named if note):
-        reporter.write_line(line, yellow=True)
+        say(reporter, line, yellow=True)
     _write_reruns(reporter)
     for (report, judgement), waiver in zip(judged, excuses, strict=True):
         is_skipped = report.skipped and not hasattr(report, "wasxfail")
         if is_skipped and judgement.checks and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
-            reporter.write_line(f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
+            say(reporter, f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
 
 
 def _write_reruns(reporter: pytest.TerminalReporter) -> None:
@@ -101,7 +107,7 @@ def _write_reruns(reporter: pytest.TerminalReporter) -> None:
         from pytest_whisperq.reporting.overview import rerun_line
 
         for test, earlier in reruns.items():
-            reporter.write_line(rerun_line(test, earlier), yellow=True)
+            say(reporter, rerun_line(test, earlier), yellow=True)
 
 
 def is_repeated(report: pytest.TestReport) -> bool:

@@ -17,6 +17,7 @@ from pytest_whisperq.judging.waivers import Waiver, read_waivers
 from pytest_whisperq.plugin.errors import usage_errors
 from pytest_whisperq.plugin.reporting import progress_for
 from pytest_whisperq.session import Session
+from pytest_whisperq.system.printing import printable
 from pytest_whisperq.system.redaction import scrubber, shareable
 
 _CONFIG = pytest.StashKey[GateConfig]()
@@ -125,4 +126,4 @@ def header(config: pytest.Config) -> list[str]:
     lines = [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
     if known := waivers(config):
         lines.append(f"whisperq: waivers {resolved.waivers}: {', '.join(waiver.id for waiver in known)}")
-    return [shareable(line, config.invocation_params.dir) for line in lines]
+    return [printable(shareable(line, config.invocation_params.dir)) for line in lines]

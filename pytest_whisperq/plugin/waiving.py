@@ -7,7 +7,7 @@ import pytest
 from pytest_whisperq.judging.verdict import Judgement
 from pytest_whisperq.judging.waivers import Settlement, settle
 from pytest_whisperq.plugin import state
-from pytest_whisperq.plugin.reporting import judgements_of
+from pytest_whisperq.plugin.reporting import judgements_of, say
 
 _PARTIAL = "whisperq_partial"
 """What an xdist worker, which alone sees deselected tests, tells the controller."""
@@ -65,6 +65,6 @@ class WaiverCheck:
             return
         terminalreporter.section("whisperq waivers", red=bool(settlement.errors), yellow=not settlement.errors)
         for line in (*settlement.used, *settlement.idle):
-            terminalreporter.write_line(line)
+            say(terminalreporter, line)
         for line in settlement.errors:
-            terminalreporter.write_line(f"ERROR {line}", red=True)
+            say(terminalreporter, f"ERROR {line}", red=True)

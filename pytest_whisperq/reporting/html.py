@@ -15,6 +15,7 @@ from pytest_whisperq.reporting import charts
 from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.reporting.overview import overview, rerun_line
 from pytest_whisperq.speech import normalizers
+from pytest_whisperq.system.printing import visible
 
 ROWS = 3000
 """Rows of the table of utterances at most: those that changed most stay."""
@@ -37,7 +38,9 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     candidates = [name for name, model in document["models"].items() if model["role"] == CANDIDATE]
     rows = utterance_table(document)
     script, style = _asset("report.js"), _asset("report.css")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=_shown
+    )
     environment.filters["interval"] = _interval
     metric = document["settings"]["metric"]
     trusted = environment.from_string(_asset("report.html.j2"))
@@ -62,6 +65,12 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
         script_hash=_hash(script),
         style_hash=_hash(style),
     )
+
+
+def _shown(value: Any) -> Any:
+    """Return what the page shows of a value: of a text, lines of which none is turned around."""
+    is_ours = not isinstance(value, str) or hasattr(value, "__html__")
+    return value if is_ours else "\n".join(map(visible, value.split("\n")))
 
 
 def utterance_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:

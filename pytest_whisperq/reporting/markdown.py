@@ -9,6 +9,7 @@ from typing import Any
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.reporting.numbers import bounds, limit, number, title
 from pytest_whisperq.reporting.overview import overview, rerun_line
+from pytest_whisperq.system.printing import visible
 
 LONGEST = 60_000
 """Characters; a comment on GitHub holds 65,536."""
@@ -73,7 +74,7 @@ def compared_lines(one: Mapping[str, Any]) -> list[str]:
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, in a table too."""
-    text = re.sub(r"([\\`*_\[\]#|~])", r"\\\1", " ".join(text.split()))
+    text = re.sub(r"([\\`*_\[\]#|~])", r"\\\1", visible(" ".join(text.split())))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace("@", "@\u200b")  # nobody is to be called by what a model said
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING
 
 from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Judgement
+from pytest_whisperq.system.printing import without_commands
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +36,11 @@ def console(file: IO[str], width: int, *, colour: bool) -> "Console":
         emoji=False,
         legacy_windows=False,
     )
+
+
+def finished(drawn: str) -> str:
+    """Return what was drawn on a `console` without what is empty at its ends; cells may begin lines once they fold."""
+    return without_commands("\n".join(line.rstrip() for line in drawn.strip("\n").split("\n")))
 
 
 def fitting(needed: Sequence[int], always: Sequence[int], first: Sequence[int], width: int) -> list[int]:

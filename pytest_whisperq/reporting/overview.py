@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Judgement, Verdict
-from pytest_whisperq.reporting.numbers import COLOURS, console, fitting, left_out, number, rates
+from pytest_whisperq.reporting.numbers import COLOURS, console, finished, fitting, left_out, number, rates
+from pytest_whisperq.system.printing import printable
 
 _FIRST = ("drop", "CER drop", "WER, %", "CER, %")
 """What a narrow terminal shows before anything else."""
@@ -107,16 +108,17 @@ def overview_table(table: Overview, *, width: int, colour: bool) -> str:
     text = io.StringIO()
     screen = console(text, width, colour=colour)
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    needed = [max(map(len, cells)) + _GAP for cells in zip(table.headings, *table.rows, strict=True)]
+    headings, *rows = (tuple(map(printable, row)) for row in (table.headings, *table.rows))
+    needed = [max(map(len, cells)) + _GAP for cells in zip(headings, *rows, strict=True)]
     last = len(needed) - 1
     first = [table.headings.index(heading) for heading in _FIRST if heading in table.headings]
     kept = fitting(needed, (0, last), first, screen.width)
     for column in kept:
-        shown.add_column(table.headings[column], overflow="fold", no_wrap=column == last)
-    for row in table.rows:
+        shown.add_column(headings[column], overflow="fold", no_wrap=column == last)
+    for row in rows:
         verdict = Text(row[-1], COLOURS.get(row[-1].partition(" ")[0], ""))
         shown.add_row(*(row[column] for column in kept[:-1]), verdict)
     screen.print(shown)
-    if missing := [heading for column, heading in enumerate(table.headings) if column not in kept]:
+    if missing := [heading for column, heading in enumerate(headings) if column not in kept]:
         screen.print(left_out(missing))
-    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
+    return finished(text.getvalue())

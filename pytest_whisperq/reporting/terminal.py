@@ -16,6 +16,7 @@ from pytest_whisperq.reporting.numbers import (
     bounds,
     console,
     figure_cells,
+    finished,
     fitting,
     left_out,
     limit,
@@ -24,6 +25,7 @@ from pytest_whisperq.reporting.numbers import (
     scale,
     title,
 )
+from pytest_whisperq.system.printing import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,7 +75,7 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
         lines.append(f"    {evidence.utterance.id}  {evidence.weight:+d}  ({evidence.utterance.where})")
         lines += [f"      {label:9}  {row}" for label, row in evidence.rows]
     lines.append(f"  {waived}" if waived else f'  a waiver would name id = "{judgement.id}"')
-    return "\n".join([*lines, f"  replay: {replay}"])
+    return "\n".join(map(printable, [*lines, f"  replay: {replay}"]))
 
 
 def dependence(judgement: Judgement) -> str:
@@ -97,7 +99,7 @@ def _score(score: Score, judgement: Judgement) -> str:
 def doubt(judgement: Judgement) -> str:
     """Return in a line why a gate could not tell."""
     reasons = [f"{c.name}: {c.reason}" for c in judgement.checks if c.verdict is Verdict.INCONCLUSIVE]
-    return f"whisperq {judgement.gate} gate of {judgement.candidate} INCONCLUSIVE: {'; '.join(reasons)}"
+    return printable(f"whisperq {judgement.gate} gate of {judgement.candidate} INCONCLUSIVE: {'; '.join(reasons)}")
 
 
 def summary_table(
@@ -124,19 +126,19 @@ def summary_table(
     missing: dict[str, None] = {}
     for name, named in by_candidate.items():
         of_candidate = [judgement for _, judgement, _ in named]
-        before, bold, after = _heading(of_candidate).partition(name)
+        before, bold, after = printable(_heading(of_candidate)).partition(printable(name))
         screen.print(Text.assemble(before, (bold, "bold"), after))
         for note in dict.fromkeys(note for judgement in of_candidate for note in judgement.built):
-            screen.print(Text(note))
+            screen.print(Text(printable(note)))
         table, lost = _table(of_candidate, _all_rows(named), screen.width)
         missing |= dict.fromkeys(lost)
         screen.print(table)
         for judgement in of_candidate:
             for note in judgement.notes:
-                screen.print(f"{judgement.gate}: {note}")
+                screen.print(printable(f"{judgement.gate}: {note}"))
     if missing:
         screen.print(left_out(missing))
-    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
+    return finished(text.getvalue())
 
 
 def _all_rows(named: Sequence[tuple[str, Judgement, str]]) -> Iterator[tuple[str, ...]]:
@@ -164,7 +166,7 @@ def _table(judgements: Sequence[Judgement], all_rows: Iterable[tuple[str, ...]],
     from rich.table import Table
     from rich.text import Text
 
-    rows = list(all_rows)
+    rows = [tuple(map(printable, row)) for row in all_rows]
     levels = {
         check.confidence for judgement in judgements for check in judgement.checks if check.confidence is not None
     }
@@ -237,7 +239,7 @@ def comparison_text(comparison: Comparison) -> str:
             f"  {'beyond the baseline':20} {'':7}  {'':7}   {_interval(one.change.quantized)}",
             *(f"  {words}" for words in one.words),
         ]
-    return "\n".join([*lines, *comparison.left_out, *comparison.speed, *comparison.provenance])
+    return "\n".join(map(printable, [*lines, *comparison.left_out, *comparison.speed, *comparison.provenance]))
 
 
 def _interval(interval: Interval) -> str:

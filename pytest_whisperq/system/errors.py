@@ -18,6 +18,8 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pytest_whisperq.system.printing import printable
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 class WhisperqError(Exception):
     """Base of everything this package raises on purpose: what was wrong, where, and what to do about it.
 
-    ``where`` is a file and line, an option, a marker or a model; the text is made of all three.
+    ``where`` is a file and line, an option, a marker or a model; the text is made of all three, and `printable`.
 
     >>> str(ConfigError("must be a rate (got '7')", where="--whisperq-max-divergence", remedy="write 0.05 for 5 %"))
     "--whisperq-max-divergence: must be a rate (got '7'); write 0.05 for 5 %"
@@ -47,7 +49,7 @@ class WhisperqError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return printable(f"{text}; {self.remedy}" if self.remedy else text)
 
 
 class ConfigError(WhisperqError):
