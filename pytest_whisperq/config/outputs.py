@@ -50,6 +50,7 @@ OUTPUTS: tuple[Option, ...] = (
         parse=values.switch,
         default="false",
         is_switch=True,
-        help="keep transcripts and recordings out of reports, saved runs and messages of gates; hashes and counts stay",
+        help="keep transcripts and recordings out of reports, saved runs, messages and tracebacks; names of files, "
+        "hashes and counts stay",
     ),
 )

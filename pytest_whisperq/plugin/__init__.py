@@ -61,10 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
     summary = "a streaming merge keeps every invariant up to its level (docs/own-merge.md)"
     config.addinivalue_line("markers", f"{MERGE_CONTRACT}(merger=, level=): {summary}")
     if _is_configured(config):
-        from pytest_whisperq.plugin import state
+        from pytest_whisperq.plugin import redacting, state
         from pytest_whisperq.plugin.attempts import Attempts
 
-        state.gate_config(config)
+        if state.gate_config(config).redact:
+            redacting.quieten(config)
         config.pluginmanager.register(Attempts(), "whisperq-attempts")
         if state.waivers(config):
             from pytest_whisperq.plugin.waiving import WaiverCheck
@@ -85,9 +86,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what will be gated, and which pairs were left out and why."""
     if not _is_configured(config):
         return []
-    from pytest_whisperq.plugin import state
+    from pytest_whisperq.plugin import redacting, state
 
-    return state.header(config)
+    return [*state.header(config), *redacting.header(config)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -193,13 +194,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say on a report why a gate ended the test, where one did."""
+    """Say on a report why a gate ended the test, where one did; redact it, where a run is to be."""
     report = yield
-    if call.excinfo and _may_gate(item):
-        from pytest_whisperq.plugin import ending
+    if call.excinfo and (_may_gate(item) or _has_fixture(item)):
+        from pytest_whisperq.plugin import ending, redacting, state
 
         ending.note(report, call)
+        if state.gate_config(item.config).redact:
+            redacting.redact(report, call, item.config.invocation_params.dir)
     return report
+
+
+def _has_fixture(item: pytest.Item) -> bool:
+    return any(name.startswith("whisperq_") for name in getattr(item, "fixturenames", ()))
 
 
 def pytest_terminal_summary(

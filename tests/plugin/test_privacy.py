@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_project import GATES, Project, catastrophic, same
+from scripted_project import GATES, WORDS, Project, catastrophic, same
 
 
 def test_a_few_commands_said_often_are_no_slices_of_redacted_runs(
@@ -110,3 +110,56 @@ def test_a_redacted_gate_says_by_which_columns_it_does_not_judge(project: Projec
     note = "accuracy: not judged by customer, left out by --whisperq-redact"
     project.run("--whisperq-redact").stdout.fnmatch_lines([note])
     project.run().stdout.no_fnmatch_line(note)
+
+
+SPOKEN = """
+import pytest
+
+@pytest.mark.whisperq_parity(min_exact_match=0.99)
+def test_gate(): pass
+
+def test_body(whisperq_corpus, whisperq_gate):
+    outcome = whisperq_gate.accuracy(max_drop=99)
+    texts = [item.reference for item in whisperq_corpus.utterances]
+    assert texts == outcome
+
+def test_error(whisperq_candidate):
+    said = whisperq_candidate.transcripts.texts[0]
+    raise ValueError(said)
+
+@pytest.fixture
+def first(whisperq_corpus):
+    item = whisperq_corpus.utterances[0]
+    raise ValueError(item.reference)
+
+def test_fixture(first): pass
+
+@pytest.mark.xfail
+def test_expected(whisperq_corpus):
+    assert whisperq_corpus.utterances[0].reference == ""
+
+def test_refused(whisperq_gate, whisperq_corpus):
+    whisperq_gate.accuracy(max_drop=whisperq_corpus.utterances[0].reference)
+"""
+TRACING = ("--full-trace", "--showlocals", "--tb=long", "--xfail-tb", "-rA", "-vv", "--junitxml=j.xml")
+
+
+def test_no_traceback_of_a_redacted_run_tells_what_was_said(any_project: Project) -> None:
+    any_project.record(40, int8=catastrophic)
+    any_project.pytester.makepyfile(test_it=SPOKEN)
+    path = any_project.pytester.path / "j.xml"
+    result = any_project.run(*TRACING)
+    assert any(word in result.stdout.str() for word in WORDS)
+    assert any(word in path.read_text() for word in WORDS)
+    result = any_project.run("--whisperq-redact", *TRACING)
+    told = result.stdout.str() + result.stderr.str() + path.read_text()
+    assert [word for word in WORDS if word in told] == []
+    result.stdout.fnmatch_lines_random(
+        [
+            "*--full-trace and --showlocals turned off by --whisperq-redact",
+            "whisperq parity gate: *",
+            "test_it.py:9: AssertionError: its values are left out by --whisperq-redact",
+            "test_it.py:13: ValueError: its values are left out by --whisperq-redact",
+            "whisperq: whisperq_gate.accuracy: max_drop must be *(got …)",
+        ]
+    )
