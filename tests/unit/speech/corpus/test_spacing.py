@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_whisperq.speech.corpus.spacing import UNSPACED, is_spaced, without_spaces
+from pytest_whisperq.speech.corpus.spacing import UNSPACED, is_spaced, without_spaces, words_and_characters
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,21 @@ def test_every_language_of_the_list_is_one() -> None:
 
 def test_every_kind_of_space_goes() -> None:
     assert without_spaces(" 你\u3000好\u200b吗 \n") == "你好吗"
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("hold the line", ["hold", "the", "line"]),
+        ("我用Google搜索", ["我", "用", "Google", "搜", "索"]),
+        ("我 用 Google 搜索", ["我", "用", "Google", "搜", "索"]),
+        ("テレビ 10", ["テ", "レ", "ビ", "10"]),
+        ("人々", ["人", "々"]),
+        ("ﾃﾚ", ["ﾃ", "ﾚ"]),
+        ("전화를 끊지", ["전화를", "끊지"]),
+        ("ดี\u200bok", ["ด", "ี", "ok"]),
+        ("", []),
+    ],
+)
+def test_words_and_characters_are_told_by_script(text: str, units: list[str]) -> None:
+    assert words_and_characters(text) == units
