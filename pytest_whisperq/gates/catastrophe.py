@@ -14,12 +14,12 @@ from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Evidence, Outcome, judge, judgement_on
 from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.measuring.catastrophe import (
-    KINDS,
     Catastrophe,
     CatastropheMeasurement,
     least,
     measure_catastrophes,
 )
+from pytest_whisperq.measuring.catastrophe_kinds import KINDS
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.scores import align
 from pytest_whisperq.session import Session

@@ -1,30 +1,15 @@
 """Catastrophic utterances, not merely worse ones, and how often they can happen to a model that passes."""
 
-import itertools
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor, log, log1p
 
 from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.measuring.catastrophe_kinds import LANGUAGE, NONSPEECH, catastrophe_kinds, new_kinds
 from pytest_whisperq.measuring.intervals import Interval, distinct, independent
-from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.speech.corpus import Utterance
-from pytest_whisperq.speech.corpus.spacing import without_spaces
-
-EMPTY, LOOP, LENGTH, TRUNCATED, LANGUAGE, NONSPEECH = KINDS = (
-    *("empty", "loop", "length", "truncated tail", "language flip", "text on non-speech"),
-)
-COMPRESSION = 2.4
-"""Above this ratio a text repeats itself; openai/whisper's ``compression_ratio_threshold``."""
-REPEATS = 3
-"""So many more times in a row than the reference does, a text says a run of up to `LONGEST` words when it loops."""
-LONGEST = 4
-MANY = 4
-"""Words by which a text is longer or shorter than the reference, and at least twice or half as long."""
-TAIL = 3
-"""Words missing at the end, and at least a quarter of all, when a text is cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,52 +41,6 @@ class CatastropheMeasurement:
     left_aside: int
 
 
-def catastrophe_kinds(reference: str, hypothesis: str, *, spaced: bool = True) -> tuple[str, ...]:
-    """Return of which kinds a normalized text is catastrophic, compared with its reference: of the first four `KINDS`.
-
-    Where a language is not ``spaced``, its characters are taken for words.
-    """
-    reference_words, words = (
-        text.split() if spaced else list(without_spaces(text)) for text in (reference, hypothesis)
-    )
-    if not words:
-        return (EMPTY,)
-    kinds = []
-    is_repeated = _repeats(words) >= _repeats(reference_words) + REPEATS
-    if is_repeated or _compression(reference) <= COMPRESSION < _compression(hypothesis):
-        kinds.append(LOOP)
-    if abs(len(words) - len(reference_words)) >= MANY and not 0.5 < len(words) / len(reference_words) < 2:
-        kinds.append(LENGTH)
-    if _lost_at_the_end(" ".join(reference_words), " ".join(words)) >= max(TAIL, len(reference_words) / 4):
-        kinds.append(TRUNCATED)
-    return tuple(kinds)
-
-
-def _repeats(words: Sequence[str]) -> int:
-    """Return how many times in a row the most repeated run of one to `LONGEST` words is said."""
-    most = 1
-    for size in range(1, LONGEST + 1):
-        same = [words[i : i + size] == words[i + size : i + 2 * size] for i in range(len(words) - size)]
-        longest = max((sum(1 for _ in run) for hit, run in itertools.groupby(same) if hit), default=0)
-        most = max(most, 1 + (longest + size - 1) // size)  # r times give size · (r - 2) + 1 hits in a row
-    return most
-
-
-def _compression(text: str) -> float:
-    raw = text.encode()
-    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
-
-
-def _lost_at_the_end(reference: str, hypothesis: str) -> int:
-    """Return how many words of the reference are missing behind a text that otherwise mostly follows it."""
-    import jiwer
-
-    output = jiwer.process_words(reference, hypothesis)
-    last = output.alignments[0][-1] if output.alignments[0] else None
-    cut = last is not None and last.type == "delete" and 2 * output.hits >= len(output.hypotheses[0])
-    return last.ref_end_idx - last.ref_start_idx if last and cut else 0
-
-
 def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> CatastropheMeasurement:
     """Find the new catastrophes and bound their rate (Clopper and Pearson, Biometrika 1934; `clustered`)."""
     catastrophes: list[Catastrophe] = []
@@ -109,14 +48,7 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
     at_risk: list[str] = []
     no_worse: list[str] = []
     for pair in texts.pairs:
-        spaced = pair.utterance.is_spaced
-        before, after = (
-            catastrophe_kinds(pair.reference, text, spaced=spaced) for text in (pair.baseline, pair.candidate)
-        )
-        # Told a language, a model writes in it, whatever it takes the sound for.
-        detected = None if pair.utterance.language else pair.baseline_language
-        if detected and pair.candidate_language not in (None, detected):
-            after = (*after, LANGUAGE)
+        before, after = kinds_of(pair)
         if not before:
             at_risk.append(pair.cluster)
         if after and not before:
@@ -130,7 +62,7 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
                     candidate=pair.candidate,
                 )
             )
-        metric: Metric = "wer" if spaced else "cer"
+        metric: Metric = "wer" if pair.utterance.is_spaced else "cer"
         reference, *hypotheses = pair.compared(metric)
         baseline_errors, candidate_errors = (count_errors(reference, text, metric).errors for text in hypotheses)
         if candidate_errors <= baseline_errors:
@@ -147,6 +79,18 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
         worth=int(independent(at_risk)),
         left_aside=len(texts.pairs) + len(silent) - len(at_risk),
     )
+
+
+def kinds_of(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return of which kinds the baseline's text is catastrophic, and of which the candidate's newly is."""
+    told, spaced = pair.utterance.language, pair.utterance.is_spaced
+    language = told or pair.baseline_language
+    before = catastrophe_kinds(pair.reference, pair.baseline, spaced=spaced, language=language)
+    after = new_kinds(pair.reference, pair.baseline, pair.candidate, spaced=spaced, language=language)
+    is_flipped = pair.candidate_language not in (None, language)
+    if not told and language and is_flipped and LANGUAGE not in after:  # told a language, a model detects none
+        after = (*after, LANGUAGE)
+    return before, after
 
 
 def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Catastrophe]]:

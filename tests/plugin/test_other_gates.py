@@ -1,9 +1,11 @@
 """Language, size, memory and determinism as users meet them."""
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripted_project import Project, same
+from scripted_project import WORDS, Project, same
 
 EVERY = """
 import pytest
@@ -193,6 +195,43 @@ def test_a_tenth_of_the_calls_cut_off_is_a_catastrophe_by_class_and_clip(project
         ]
     )
     result.stdout.fnmatch_lines(["*no worse (QoI), %*90.00*at least 86.*"])
+
+
+MADE_UP = "thank you for watching see you next time"
+
+
+@pytest.mark.parametrize(
+    ("heard", "kinds"),
+    [
+        (lambda text: MADE_UP, "10 unrelated"),
+        (lambda text: f"{text} {text}", "10 length, 10 repetition"),
+        (lambda text: "добрый день и до свидания", "10 other script, 10 unrelated"),
+        (lambda text: "das ist nicht der Anschluss den sie suchen", "10 other language, 10 unrelated"),
+    ],
+    ids=["made up", "said twice", "Russian letters", "German words"],
+)
+def test_ten_of_two_hundred_calls_made_up_fail(project: Project, heard: Callable[[str], str], kinds: str) -> None:
+    project.record(200, int8=lambda index, text: heard(text) if index % 20 == 0 else text)
+    project.pytester.makepyfile(CATASTROPHES)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"    FAIL: 10 of 200 utterances ({kinds})"])
+
+
+@pytest.mark.parametrize("normalizer", ["whisper-english", "whisper-basic", "identity"])
+def test_a_telephone_number_that_is_cut_is_found_under_every_normalizer(project: Project, normalizer: str) -> None:
+    """whisper-english makes one word of it, in which five lost digits are one wrong word."""
+    number = "five five five one two one two nine nine eight"
+    references = [f"{word} call me at {number} today" for word in itertools.islice(itertools.cycle(WORDS), 200)]
+    heard = [
+        text.replace(number, "five five five one two") if n % 20 == 0 else text for n, text in enumerate(references)
+    ]
+    project._make_corpus(project.corpus, references, {"language": ["en"] * 200})
+    project._make_script(project.model, project.corpus, {"float32": None, "int8": heard})
+    project.pytester.makepyfile(CATASTROPHES)
+    result = project.run(f"--whisperq-normalizer={normalizer}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["    FAIL: 10 of 200 utterances (10 lost number)"])
 
 
 def test_calls_that_stay_whole_pass_when_they_are_enough(project: Project) -> None:

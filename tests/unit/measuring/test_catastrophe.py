@@ -1,4 +1,4 @@
-"""Catastrophes: each kind on texts that are one and on texts that look like one, and the exact bound of their rate."""
+"""New catastrophes among the utterances at risk, and the exact bound of their rate."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.judging.verdict import Verdict
-from pytest_whisperq.measuring.catastrophe import binomial, catastrophe_kinds, clustered, measure_catastrophes
+from pytest_whisperq.measuring.catastrophe import binomial, clustered, measure_catastrophes
 from pytest_whisperq.measuring.intervals import independent
 from pytest_whisperq.measuring.pairs import PairedTexts
 
@@ -21,58 +21,9 @@ TEXT = "please hold the line until the next agent is free"
 
 
 @pytest.mark.parametrize(
-    ("hypothesis", "expected"),
-    [
-        (TEXT, ()),
-        ("", ("empty",)),
-        ("please hold the line", ("length", "truncated tail")),
-        ("please hold the line until the next", ("truncated tail",)),
-        ("please hold the line until the next agent", ()),
-        ("please hold hold hold hold the line until the next agent is free", ("loop",)),
-        ("please hold the line the line the line the line until the next agent is free", ("loop",)),
-        ("please please hold the line until the next agent is free", ()),
-        (f"{TEXT} and thank you for calling our friendly service team once more today", ("length",)),
-        ("seven nine two", ("length",)),
-        (" ".join(["so"] * 200), ("loop", "length")),
-    ],
-)
-def test_a_catastrophe_is_told_from_an_error(hypothesis: str, expected: tuple[str, ...]) -> None:
-    assert catastrophe_kinds(TEXT, hypothesis) == expected
-
-
-@pytest.mark.parametrize(
-    ("reference", "hypothesis"),
-    [
-        ("seven seven seven seven", "seven seven seven seven"),
-        ("seven seven seven seven", "seven seven seven seven seven"),
-        ("one two", "one two one two"),
-        ("yes", "yes i do"),
-        ("a b c", "a"),
-    ],
-)
-def test_what_people_say_and_small_slips_are_no_catastrophes(reference: str, hypothesis: str) -> None:
-    assert catastrophe_kinds(reference, hypothesis) == ()
-
-
-@pytest.mark.parametrize(
-    ("hypothesis", "expected"),
-    [
-        ("係員が出るまでそのままお待ちください", ()),
-        ("係員が 出るまで そのまま お待ちください", ()),
-        ("係員が出るまで", ("length", "truncated tail")),
-        ("係員が出るまでそのままそのままそのままそのままそのままお待ちください", ("loop",)),
-        ("はい", ("length",)),
-        ("", ("empty",)),
-    ],
-)
-def test_characters_stand_for_words_where_no_space_does(hypothesis: str, expected: tuple[str, ...]) -> None:
-    assert catastrophe_kinds("係員が出るまでそのままお待ちください", hypothesis, spaced=False) == expected
-
-
-@pytest.mark.parametrize(
     ("spoken", "heard_as", "baseline", "kinds"),
     [
-        (None, "fr", "en", ("language flip",)),
+        (None, "fr", "en", ("other language",)),
         (None, "en", "en", None),
         (None, None, "en", None),
         (None, "en", None, None),  # the baseline does not tell
@@ -94,11 +45,6 @@ def test_catastrophes_of_a_language_without_spaces_are_found(make_pairs: MakePai
     found = measure_catastrophes(make_pairs(said, None, cut, spoken=["ja"] * 20), confidence=0.95)
     assert len(found.catastrophes) == 3
     assert found.no_regression.value == 17 / 20
-
-
-@given(st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, max_size=40).map(" ".join))
-def test_saying_what_was_said_is_never_a_catastrophe(text: str) -> None:
-    assert catastrophe_kinds(text, text) == ()
 
 
 def test_only_new_catastrophes_count_and_silence_that_speaks_is_one(make_pairs: MakePairs) -> None:
