@@ -1,7 +1,8 @@
 """How often the gates err on candidates whose truth is known: ``python tests/benchmarks/self_gate.py [CORPORA]``.
 
 False alarms, misses and power of the accuracy gate at a limit of 1 point, and the false alarms of a whole matrix of
-candidates, gates and slices, on corpora drawn from recorded transcripts (planting.py). Seeded: the figures repeat.
+candidates, gates and slices, and of each kind of catastrophe, on corpora drawn from recorded transcripts (planting.py).
+Seeded: the figures repeat.
 """
 
 import sys
@@ -19,14 +20,17 @@ from pytest_whisperq.gates.accuracy import judge_accuracy
 from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.gates.parity import judge_parity
 from pytest_whisperq.gates.slices import judge_slices
-from pytest_whisperq.judging.rule import Outcome
+from pytest_whisperq.judging.rule import Outcome, judge
 from pytest_whisperq.judging.verdict import Verdict
+from pytest_whisperq.measuring.catastrophe import clustered, kinds_of
+from pytest_whisperq.measuring.catastrophe_kinds import KINDS, NONSPEECH
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit
 
 LIMIT = AccuracyLimit(1.0)
 CONFIDENCE = 0.95
 CANDIDATES = 6  # of the matrix
+MAX_RATE = 0.02  # of catastrophes
 JUST_OVER = 0.05  # points beyond the limit
 
 Plant = Callable[[Recorded, np.random.Generator], PairedTexts]
@@ -135,8 +139,34 @@ def _gates(texts: PairedTexts) -> dict[str, Verdict]:
         "accuracy": whole.judgement.verdict,
         "accuracy of the slices": Verdict.worst([check.verdict for check in checks]),
         "parity": judge_parity(texts, min_exact_match=0.8, max_divergence=0.05, **level).judgement.verdict,
-        "catastrophe": judge_catastrophe(texts, max_rate=0.02, **level).judgement.verdict,
+        "catastrophe": judge_catastrophe(texts, max_rate=MAX_RATE, **level).judgement.verdict,
     }
+
+
+def kinds(recorded: Recorded, corpora: int) -> dict[str, tuple[int, int]]:
+    """Per kind of catastrophe, in how many corpora one of `CANDIDATES` good candidates FAILs by that kind alone.
+
+    Then, in how many one is INCONCLUSIVE. The candidates are those of `matrix`.
+    """
+    seen: dict[str, list[set[Verdict]]] = {kind: [] for kind in KINDS if kind != NONSPEECH}
+    for seed in range(corpora):
+        random = np.random.default_rng((seed, corpora, 1))
+        drawn = [planting.no_drop(recorded, random) for _ in range(CANDIDATES)]
+        found = [[(pair.cluster, *kinds_of(pair)) for pair in texts.pairs] for texts in drawn]
+        for kind, verdicts in seen.items():
+            verdicts.append({_by_kind(rows, kind) for rows in found})
+    return {
+        kind: (sum(Verdict.FAIL in row for row in rows), sum(Verdict.INCONCLUSIVE in row for row in rows))
+        for kind, rows in seen.items()
+    }
+
+
+def _by_kind(rows: list[tuple[str, tuple[str, ...], tuple[str, ...]]], kind: str) -> Verdict:
+    """Judge a candidate by one kind of catastrophe; rows of cluster, kinds of the baseline and new kinds."""
+    at_risk = [(cluster, after) for cluster, before, after in rows if not before]
+    hit = [cluster for cluster, after in at_risk if kind in after]
+    rate = clustered(hit, [cluster for cluster, _ in at_risk], CONFIDENCE)
+    return judge(kind, rate, MAX_RATE, keep="below", unit="of utterances", utterances=len(at_risk)).verdict
 
 
 def early(recorded: Recorded, corpora: int) -> None:
@@ -185,6 +215,9 @@ def main(corpora: int) -> None:
     print(f"\n| gate | a FAIL among {CANDIDATES} good candidates | an INCONCLUSIVE |\n|---|---|---|")
     for gate, (failed, unknown) in matrix(recorded, corpora).items():
         print(f"| {gate} | {100 * failed:.1f} % | {100 * unknown:.1f} % |")
+    print(f"\n| kind of catastrophe | corpora with a FAIL among {CANDIDATES} | with an INCONCLUSIVE |\n|---|---|---|")
+    for kind, (failures, undecided) in kinds(recorded, corpora).items():
+        print(f"| `{kind}` | {failures} of {corpora} | {undecided} of {corpora} |")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ Seeded, so that nothing here depends on luck. All figures: ``python tests/benchm
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import planting
 import pytest
-from self_gate import JUST_OVER, LIMIT, Plant, clips_lost, nothing_lost, tally, words_lost
+from self_gate import JUST_OVER, LIMIT, MAX_RATE, Plant, clips_lost, kinds, nothing_lost, tally, words_lost
 
+from pytest_whisperq.gates.catastrophe import judge_catastrophe
 from pytest_whisperq.judging.verdict import Verdict
 
 CORPORA = 400
@@ -44,6 +46,34 @@ def test_two_points_over_the_limit_is_a_fail(recorded: planting.Recorded) -> Non
     found = tally(recorded, words_lost(LIMIT.max_drop + 2), CORPORA)
     assert found.drop == pytest.approx(3.0, abs=0.1)
     assert found.share(Verdict.FAIL) >= 0.9
+
+
+def test_no_kind_of_catastrophe_is_found_in_good_candidates(recorded: planting.Recorded) -> None:
+    """As the script does for 400 corpora: neither a FAIL nor an INCONCLUSIVE among six, whatever the kind."""
+    assert set(kinds(recorded, 10).values()) == {(0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda text: "thank you for watching see you next time", "unrelated"),
+        (lambda text: f"{text} {text}", "repetition"),
+        (lambda text: "спасибо за просмотр", "other script"),
+    ],
+    ids=["made up", "said twice", "in Russian"],
+)
+def test_a_tenth_of_the_texts_spoilt_is_a_fail(
+    spoil: Callable[[str], str], kind: str, recorded: planting.Recorded
+) -> None:
+    spoilt = set(list(recorded.clusters)[::10])
+    pairs = [
+        replace(pair, candidate=spoil(pair.baseline) if pair.cluster in spoilt else pair.baseline)
+        for pair in recorded.texts.pairs
+    ]
+    texts = replace(recorded.texts, pairs=tuple(pairs))
+    outcome = judge_catastrophe(texts, max_rate=MAX_RATE, confidence=0.95, seed=0)
+    assert outcome.judgement.verdict is Verdict.FAIL
+    assert kind in outcome.judgement.checks[0].reason
 
 
 def test_what_is_planted_is_what_was_asked_for(recorded: planting.Recorded) -> None:
