@@ -13,12 +13,11 @@ from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.measuring.metric import choose_metric
-from pytest_whisperq.measuring.scores import COUNTED, ErrorCount, count_errors, error_rate
+from pytest_whisperq.measuring.scores import COUNTED, ErrorCount, as_compared, count_errors, error_rate
 from pytest_whisperq.session import Session, silent
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus.longform import whole
-from pytest_whisperq.speech.corpus.spacing import without_spaces
 from pytest_whisperq.system.printing import printable
 
 MODEL = "transformers:float32"
@@ -93,8 +92,9 @@ def compare(
         reference = session.long_normalizer(
             " ".join(item.reference for item in recording.utterances), recording.language
         )
-        if metric == "cer" and not recording.utterances[0].is_spaced:
-            reference, texts = without_spaces(reference), {mode: without_spaces(text) for mode, text in texts.items()}
+        first = recording.utterances[0]
+        reference = as_compared(reference, first, metric)
+        texts = {mode: as_compared(text, first, metric) for mode, text in texts.items()}
         yield Comparison(
             recording=recording.audio.label,
             duration=len(samples) / audio.SAMPLE_RATE,

@@ -4,6 +4,7 @@ Loaded by every pytest run that has the plugin installed, so it imports nothing 
 """
 
 from pytest_whisperq.config import values
+from pytest_whisperq.config.choices import METRICS
 from pytest_whisperq.config.limits import LIMITS
 from pytest_whisperq.config.outputs import OUTPUTS
 from pytest_whisperq.config.values import Option
@@ -122,10 +123,10 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="metric",
         metavar="METRIC",
-        parse=values.one_of("wer", "cer"),
-        help="what accuracy, parity, longform and streaming count: wer, words, or cer, characters (default: cer when "
-        "every language of the corpus is written without spaces, as zh, ja and th are; wer when none is; a mixture "
-        "must say)",
+        parse=values.one_of(*METRICS),
+        help="what accuracy, parity, longform and streaming count: wer, words; cer, characters; or mer, words where "
+        "spaces part them and characters where none do (default: cer when every language of the corpus is written "
+        "without spaces, as zh, ja and th are; wer when none is; mer for a mixture)",
     ),
     *LIMITS,
     Option(

@@ -121,9 +121,10 @@ def judge_accuracy(
         )
         for paired, measurement, check in scored
     )
+    judgement = judgement_on("accuracy", texts, (check,), details, seed, metric)
     notes = () if bounds == "t" else (f"bounds by {bounds}",)
     return Outcome(
-        judgement=replace(judgement_on("accuracy", texts, (check,), details, seed, metric), scores=scores, notes=notes),
+        judgement=replace(judgement, scores=scores, notes=(*judgement.notes, *notes)),
         worst=worst_utterances(texts, weights, metric),
         counted=COUNTED[metric],
     )

@@ -48,7 +48,7 @@ class EarlyStopping:
             raise ConfigError(
                 f"mapsswe counts words in points, not drop_type={drop_type!r} of metric={metric!r}",
                 where="--whisperq-bounds",
-                remedy="use t or sign-flip for this gate",
+                remedy="use t or sign-flip, or count words with --whisperq-metric wer",
             )
         if config.bounds == "mapsswe" and limits["per"]:
             raise ConfigError(

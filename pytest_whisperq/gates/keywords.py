@@ -6,6 +6,7 @@ Loaded by every pytest run that has the plugin installed, so it imports nothing 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pytest_whisperq.config.choices import METRICS
 from pytest_whisperq.config.limits import LIMITS
 from pytest_whisperq.config.values import Range
 
@@ -82,4 +83,4 @@ def pair(value: Any) -> str:
     return "" if good else "a pair such as 'transformers:float32'"
 
 
-METRIC = one_of("wer", "cer")
+METRIC = one_of(*METRICS)

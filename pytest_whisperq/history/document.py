@@ -67,7 +67,7 @@ class StoredRun:
 
     @property
     def metric(self) -> str:
-        """What was counted: "wer" or "cer"."""
+        """What was counted: "wer", "cer" or "mer"."""
         return str(self.document["settings"]["metric"])
 
     def checkpoint(self, model: str) -> str:

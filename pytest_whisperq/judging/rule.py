@@ -11,6 +11,8 @@ from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.corpus import Utterance
 
+_MIXED = "MER is the mixed error rate: of words where spaces part them and of characters where none do"
+
 WORST = 5
 """How many utterances a failing gate shows."""
 
@@ -165,11 +167,12 @@ def judgement_on(
         corpus=texts.corpus.name,
         normalizer=str(texts.normalizer),
         utterances=len(texts.pairs),
-        words=sum(len(pair.reference.split()) for pair in texts.pairs),
+        words=sum(len(pair.compared("mer" if metric == "mer" else "wer")[0].split()) for pair in texts.pairs),
         metric=metric or "",
         characters=sum(len(pair.compared("cer")[0]) for pair in texts.pairs) if metric == "cer" else 0,
         seed=seed,
         checks=checks,
+        notes=(_MIXED,) if metric == "mer" else (),
         built=texts.candidate.artifact.notes,
         details=(*details, *footprint(texts.candidate.artifact)),
     )

@@ -98,8 +98,9 @@ class Judgement:
 
     ``compute_type`` is what executed, empty for a gate that runs nothing; ``fell_back`` says that it is not what the
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
-    that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is "wer" or "cer",
-    empty for a gate that has neither; ``words`` and, for cer, ``characters`` are those of the references. ``scores``
+    that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is "wer",
+    "cer" or "mer", empty for a gate that has none; ``words`` and, for cer, ``characters`` are those of the references;
+    for mer ``words`` are what of them it counts. ``scores``
     are the gate's figures under its own normalizer, first, and under others; ``figures`` what else it measured, and
     ``series`` what it measured again and again. ``notes`` are what a reader should know whatever the verdict is,
     ``built`` the same of the candidate's build. One without checks only reports: it demands nothing and has no verdict
@@ -145,7 +146,9 @@ class Judgement:
     @property
     def counted(self) -> str:
         """How much was said, for example ``1800 words``."""
-        return f"{self.characters} characters" if self.metric == "cer" else f"{self.words} words"
+        if self.metric == "cer":
+            return f"{self.characters} characters"
+        return f"{self.words} words and characters" if self.metric == "mer" else f"{self.words} words"
 
     @property
     def executed(self) -> str:

@@ -25,7 +25,8 @@ class Pair:
     def compared(self, metric: Metric) -> tuple[str, str, str]:
         """Return reference, baseline and candidate as ``metric`` counts them.
 
-        Of characters, spaces count where they part words and are left out where they do not.
+        Of characters, spaces count where they part words and are left out where they do not. Of words and characters,
+        by script, each stands alone.
         """
         texts = (self.reference, self.baseline, self.candidate)
         reference, baseline, candidate = (as_compared(text, self.utterance, metric) for text in texts)

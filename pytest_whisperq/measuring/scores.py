@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.speech.corpus import Utterance
-from pytest_whisperq.speech.corpus.spacing import without_spaces
+from pytest_whisperq.speech.corpus.spacing import without_spaces, words_and_characters
 from pytest_whisperq.speech.normalizers import Normalizer
 
-COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters"})
+COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters", "mer": "words and characters"})
 """What each metric counts."""
 
 _REMEMBERED = 2**16  # pairs of texts: those of some ten thousand utterances, for a few candidates
@@ -19,7 +19,7 @@ _REMEMBERED = 2**16  # pairs of texts: those of some ten thousand utterances, fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCount:
-    """Edits between a text and the text it is compared with, whose ``length`` is in words (or characters for CER)."""
+    """Edits between a text and the text it is compared with, whose ``length`` is in what is `COUNTED`."""
 
     substitutions: int
     deletions: int
@@ -36,6 +36,8 @@ class ErrorCount:
 def count_errors(reference: str, hypothesis: str, metric: Metric = "wer") -> ErrorCount:
     """Align two *normalized* texts (Levenshtein, unit costs) and count. Against an empty text all is insertion.
 
+    For "mer" the texts are those of `as_compared`, which parts all that is counted by spaces.
+
     Two texts are counted once, whoever asks: the accuracy gate and its slices, the early stop, the forecast, the
     catastrophe gate and the document of a run all do.
 
@@ -44,7 +46,7 @@ def count_errors(reference: str, hypothesis: str, metric: Metric = "wer") -> Err
     """
     import jiwer
 
-    process = {"wer": jiwer.process_words, "cer": jiwer.process_characters}[metric]
+    process = jiwer.process_characters if metric == "cer" else jiwer.process_words
     output = process(reference, hypothesis)
     return ErrorCount(
         substitutions=output.substitutions,
@@ -56,11 +58,13 @@ def count_errors(reference: str, hypothesis: str, metric: Metric = "wer") -> Err
 
 def as_compared(text: str, item: Utterance, metric: Metric) -> str:
     """Return a normalized text of an utterance as ``metric`` counts it: see `Pair.compared`."""
+    if metric == "mer":
+        return " ".join(words_and_characters(text))
     return text if metric == "wer" or item.is_spaced else without_spaces(text)
 
 
 def score(item: Utterance, text: str, normalizer: Normalizer, metric: Metric) -> ErrorCount:
-    """Return the errors of what a model said about an utterance, in words or characters of its reference."""
+    """Return the errors of what a model said about an utterance, in what ``metric`` counts of its reference."""
     reference, hypothesis = (
         as_compared(normalizer(one, item.language), item, metric) for one in (item.reference, text)
     )
@@ -68,7 +72,7 @@ def score(item: Utterance, text: str, normalizer: Normalizer, metric: Metric) ->
 
 
 def count_length(text: str, metric: Metric = "wer") -> int:
-    """Return how many words (or characters) of a *normalized* text are counted."""
+    """Return how many words or characters of a text, as `count_errors` takes it, are counted."""
     return count_errors(text, text, metric).length if text else 0
 
 

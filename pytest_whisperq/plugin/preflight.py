@@ -15,6 +15,7 @@ from pytest_whisperq.gates.forecast import calibration_lines, forecast, power_of
 from pytest_whisperq.gates.registry import get_gate
 from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.judging.waivers import refuse_expired, today
+from pytest_whisperq.measuring.metric import mixture
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.errors import usage_errors
@@ -44,6 +45,7 @@ def check(config: pytest.Config) -> None:
         refuse_expired(state.waivers(config), today())
         session.read()
         session.once(SavedRuns)  # read when they are made
+        session.once(EarlyStopping).limit(get_gate("accuracy").limits(session.config, {}))  # bounds may not suit it
 
 
 def refuse_passed_over(config: pytest.Config) -> None:
@@ -110,7 +112,7 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
 
 def forecast_gates(config: pytest.Config) -> None:
-    """Say what may be wrong with the corpus and what is calibrated on, and forecast the accuracy gates declared."""
+    """Say what the corpus is like and what is calibrated on, and forecast the accuracy gates that are declared."""
     _show_basis(config)
     _show(config, state.session(config).once(EarlyStopping).declared)
 
@@ -121,19 +123,22 @@ def forecast_limit(config: pytest.Config) -> None:
         return
     config.stash[_FORECAST] = True
     _show_basis(config)
-    with contextlib.suppress(WhisperqError):  # a mixture of languages: the gate itself reports it
-        limits = get_gate("accuracy").limits(state.gate_config(config), {})
-        limit = state.session(config).once(EarlyStopping).limit(limits)
-        _show(config, {one: [limit] for one in state.gate_config(config).candidates if not one.missing})
+    limits = get_gate("accuracy").limits(state.gate_config(config), {})
+    limit = state.session(config).once(EarlyStopping).limit(limits)
+    _show(config, {one: [limit] for one in state.gate_config(config).candidates if not one.missing})
 
 
 def _show_basis(config: pytest.Config) -> None:
-    """Say what may be wrong with the corpus, what is calibrated on, and what of the cache has been found damaged."""
+    """Say what a run stands on: how a mixture of languages is judged, what of corpus and cache is not as it should be.
+
+    And what is calibrated on.
+    """
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or reporter.verbosity < 0:
         return
     session = state.session(config)
-    for line in (*session.doubts, *calibration_lines(session), *session.repairs):
+    mixed = mixture(session.whole_corpus) if session.config.metric is None else ""
+    for line in (*filter(None, [mixed]), *session.doubts, *calibration_lines(session), *session.repairs):
         say(reporter, f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.gates.registry import get_gate
@@ -34,7 +33,6 @@ from pytest_whisperq.measuring.accuracy import bound_drop
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
-from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.redaction import scrubber
 
 _DISTRIBUTIONS = (
@@ -117,7 +115,7 @@ class Collector:
         """Return the document; paths of this machine and tokens are taken out of it."""
         session, config = self.session, self.session.config
         corpus, facts, aside = session.corpus, session.facts, session.set_aside
-        rows = utterance_rows(corpus, facts, session.normalizer, self._metric, self._known, redact=config.redact)
+        rows = utterance_rows(corpus, facts, session.normalizer, session.metric, self._known, redact=config.redact)
         document = {
             "schema": SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -136,7 +134,7 @@ class Collector:
                 "baseline": f"{config.baseline}@{config.baseline_model}",
                 "corpus": config.corpus,
                 "normalizer": str(session.normalizer),
-                "metric": self._metric,
+                "metric": session.metric,
                 "confidence": config.confidence,
                 "bounds": config.bounds,
                 "max_utterances": config.max_utterances,
@@ -185,15 +183,6 @@ class Collector:
         if self.is_cut:
             demanded.append(Verdict.INCONCLUSIVE)
         return Verdict.worst(demanded).value if demanded else REPORTED
-
-    @cached_property
-    def _metric(self) -> Metric:
-        """What is counted: of a mixture of languages, which has no metric of its own, what accuracy gates counted."""
-        try:
-            return self.session.metric
-        except WhisperqError:
-            counted = (one.judgement.metric for one in self._gated if one.judgement.gate == "accuracy")
-            return "cer" if next(counted, "wer") == "cer" else "wer"
 
     def _model(self, name: str, spec: ModelSpec) -> dict[str, Any]:
         built, known = self.session.store.built(spec), self._known[name]

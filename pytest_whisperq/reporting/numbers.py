@@ -62,7 +62,7 @@ def left_out(headings: Iterable[str]) -> str:
 
 def rates(judgement: Judgement) -> tuple[str, float, float] | None:
     """Return what a gate measured of each model by itself: its name, the baseline's and the candidate's per cent."""
-    for key, name in (("wer", "WER"), ("cer", "CER"), ("language", "language")):
+    for key, name in (("wer", "WER"), ("cer", "CER"), ("mer", "MER"), ("language", "language")):
         before, after = judgement.detail(f"baseline_{key}"), judgement.detail(f"candidate_{key}")
         if before is not None and after is not None:
             return name, 100 * before, 100 * after

@@ -10,7 +10,9 @@ from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Judgement, Ver
 from pytest_whisperq.reporting.numbers import COLOURS, console, finished, fitting, left_out, number, rates
 from pytest_whisperq.system.printing import printable
 
-_FIRST = ("drop", "CER drop", "WER, %", "CER, %")
+_RATES = ("WER, %", "CER, %", "MER, %")
+_DROPS = ("drop", "CER drop", "MER drop")
+_FIRST = (*_DROPS, *_RATES)
 """What a narrow terminal shows before anything else."""
 
 _GAP = 2  # between columns
@@ -52,7 +54,7 @@ def overview(judgements: Sequence[Judgement], waived: Sequence[str] | None = Non
         if size is not None:
             row.setdefault("MB", f"{size / 1e6:.1f}")
     columns = dict.fromkeys(heading for row in cells.values() for heading in row)
-    first = [heading for heading in ("runs", "WER, %", "CER, %", "drop", "CER drop") if heading in columns]
+    first = [heading for heading in ("runs", *_RATES, *_DROPS) if heading in columns]
     headings = [*first, *(heading for heading in columns if heading not in first)]
     rows = [
         (name, *(row.get(heading, "") for heading in headings), _verdict(demanded.get(name, []), name in excused))

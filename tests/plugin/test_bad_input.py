@@ -129,7 +129,7 @@ def test_an_unknown_keyword_fails_under_xdist_too(request: pytest.FixtureRequest
     [
         ("whisperq_accuracy(max_drop='1')", "max_drop must be a number from -100 to 1000 (got '1')"),
         ("whisperq_size(max_ratio=50)", "max_ratio must be a ratio above 0, up to 10: 0.5 is half the baseline's size"),
-        ("whisperq_accuracy(metric='ter')", "metric must be one of 'wer', 'cer' (got 'ter')"),
+        ("whisperq_accuracy(metric='ter')", "metric must be one of 'wer', 'cer', 'mer' (got 'ter')"),
         (
             "whisperq_parity(min_exact_match=80)",
             "min_exact_match must be a rate from 0 up to, not including, 1, such as 0.80 for 80 % (got 80)",

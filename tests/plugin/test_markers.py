@@ -61,7 +61,7 @@ def test_the_gate_fixture_checks_keywords_as_markers_do(project: Project) -> Non
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
-            "whisperq: whisperq_gate.accuracy: metric must be one of 'wer', 'cer' (got 'WER')",
+            "whisperq: whisperq_gate.accuracy: metric must be one of 'wer', 'cer', 'mer' (got 'WER')",
             "whisperq: whisperq_gate.parity: unknown keyword 'max_dorp' *; valid: max_divergence, metric, min_*",
         ]
     )

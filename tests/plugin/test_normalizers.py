@@ -141,15 +141,52 @@ def test_vowel_signs_are_heard(project: Project) -> None:
     )
 
 
-def test_a_mixture_is_refused_before_anything_is_decoded(project: Project) -> None:
-    forecast(project, ["en", "ja"] * 20, int8=["x"] * 40)
-    project.pytester.makepyfile(GATES)
-    result = project.run()
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(
-        ["whisperq: --whisperq-metric: calls mixes languages written with spaces (20 en) and without (20 ja): *"]
+def test_a_mixture_is_judged_by_words_and_characters_and_says_so_first(any_project: Project) -> None:
+    """One of 4 words per clip is wrong in English, one of 11 characters in Japanese: 200 + 200 of 200·5 + 200·11."""
+    spoilt = ["will a sun shine today", "今日は晴れるでしょうが。"] * 200
+    forecast(any_project, ["en", "ja"] * 200, int8=spoilt)
+    any_project.pytester.makepyfile(ACCURACY.replace("max_drop=3", "max_drop=20"))
+    result = any_project.run()
+    result.assert_outcomes(passed=1)
+    said = result.outlines.index(
+        "whisperq: calls mixes languages written with spaces (200 en) and without (200 ja): errors are counted in "
+        "words of those and in characters of these, the mixed error rate (MER); --whisperq-metric chooses another"
     )
-    assert not project.transcript_files()
+    assert said < next(number for number, line in enumerate(result.outlines) if "PASS" in line or "passed" in line)
+    result.stdout.fnmatch_lines(["*MER*", "*0.00 → 12.50*"])
+
+
+def test_a_failing_mixture_shows_its_figures_by_name(project: Project) -> None:
+    forecast(project, ["en", "ja"] * 100, int8=["will a sun shine today", "今日は晴れるでしょうが。"] * 100)
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run("--whisperq-report=out")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "  corpus calls: 200 utterances, 1600 words and characters",
+            "  MER 0.00 % → 12.50 %",
+            "  MER drop: +12.50 points*",
+            "  MER is the mixed error rate: of words where spaces part them and of characters where none do",
+        ]
+    )
+    document = json.loads((project.pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert document["settings"]["metric"] == "mer"
+    assert [row["length"] for row in document["utterances"][:2]] == [5, 11]
+
+
+def test_bounds_that_count_words_are_refused_for_a_mixture_before_any_gate(any_project: Project) -> None:
+    forecast(any_project, ["en", "ja"] * 20)
+    any_project.pytester.makepyfile(GATES)
+    result = any_project.run("--whisperq-bounds=mapsswe")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--whisperq-bounds: mapsswe counts words in points, * metric='mer'; use t *"])
+    assert not any_project.transcript_files()
+
+
+def test_a_mixture_whose_metric_is_chosen_says_nothing_of_it(project: Project) -> None:
+    forecast(project, ["en", "ja"] * 20)
+    project.pytester.makepyfile(ACCURACY)
+    project.run("--whisperq-metric=cer").stdout.no_fnmatch_line("*mixes languages*")
 
 
 @pytest.mark.parametrize("how", ["option", "ini", "marker"])
@@ -165,6 +202,6 @@ def test_a_mixture_that_says_what_to_count_is_gated(how: str, project: Project) 
 def test_another_metric_is_refused(project: Project) -> None:
     project.record(10, int8=same)
     project.pytester.makepyfile(ACCURACY)
-    result = project.run("--whisperq-metric=mer")
+    result = project.run("--whisperq-metric=ter")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--whisperq-metric: must be one of wer, cer (got 'mer')*"])
+    result.stderr.fnmatch_lines(["*--whisperq-metric: must be one of wer, cer, mer (got 'ter')*"])

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_whisperq.measuring.metric import choose_metric
+from pytest_whisperq.measuring.metric import choose_metric, mixture
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.system.errors import ConfigError
 
 Pairs = Callable[..., PairedTexts]
 
@@ -18,6 +17,7 @@ Pairs = Callable[..., PairedTexts]
         (["ja", "ja", "zh"], "cer"),
         (["th", "yue", "my"], "cer"),
         ([None, None, None], "wer"),
+        (["en", "ja", "zh"], "mer"),
     ],
 )
 def test_the_languages_decide(spoken: list[str | None], expected: str, make_pairs: Pairs) -> None:
@@ -28,14 +28,14 @@ def test_a_script_tells_where_no_language_is_stated(make_pairs: Pairs) -> None:
     assert choose_metric(make_pairs(["你好", "谢谢"]).corpus) == "cer"
 
 
-def test_a_mixture_is_refused_with_what_is_mixed_and_what_to_do(make_pairs: Pairs) -> None:
+def test_a_mixture_is_named_with_what_is_mixed_and_how_it_is_judged(make_pairs: Pairs) -> None:
     corpus = make_pairs(["a", "b", "你好", "谢谢"], spoken=["en", "en", "zh", None]).corpus
-    with pytest.raises(
-        ConfigError,
-        match=r"^--whisperq-metric: made mixes .* with spaces \(2 en\) and without \(1 no language stated, 1 zh\): .*"
-        r"say wer or cer, here or as metric= of the marker, or gate two corpora$",
-    ):
-        choose_metric(corpus)
+    assert choose_metric(corpus) == "mer"
+    assert mixture(corpus) == (
+        "made mixes languages written with spaces (2 en) and without (1 no language stated, 1 zh): errors are counted "
+        "in words of those and in characters of these, the mixed error rate (MER); --whisperq-metric chooses another"
+    )
+    assert mixture(make_pairs(["a", "b"]).corpus) == ""
 
 
 def test_nobody_speaking_is_no_mixture(make_pairs: Pairs) -> None:

@@ -1,8 +1,14 @@
 """Error counts, the corpus error rate, and texts aligned word under word."""
 
+from collections.abc import Callable
+
 import pytest
 
-from pytest_whisperq.measuring.scores import ErrorCount, align, count_errors, error_rate
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.scores import ErrorCount, align, count_errors, error_rate, score
+from pytest_whisperq.speech import normalizers
+
+MakePairs = Callable[..., PairedTexts]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +33,25 @@ def test_words_are_counted(reference: str, hypothesis: str, expected: tuple[int,
 def test_characters_are_counted_with_the_spaces_between_words() -> None:
     found = count_errors("ab cd", "abcd", "cer")
     assert (found.deletions, found.errors, found.length) == (1, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("language", "reference", "heard", "expected"),
+    [
+        ("en", "hold the line", "hold a line", (1, 3)),
+        ("zh", "请稍候", "请 稍后", (1, 3)),
+        ("zh", "我用 google 搜索", "我用 googol 搜索", (1, 5)),
+        ("zh", "我用 google 搜索", "我用 搜索", (1, 5)),
+        (None, "請 hold 線", "請hold線", (0, 3)),
+    ],
+)
+def test_words_and_characters_are_counted_each_where_it_is_written(
+    language: str | None, reference: str, heard: str, expected: tuple[int, int], make_pairs: MakePairs
+) -> None:
+    (pair,) = make_pairs([reference], [heard], spoken=[language]).pairs
+    found = score(pair.utterance, heard, normalizers.get("identity"), "mer")
+    assert (found.errors, found.length) == expected
+    assert count_errors(*pair.compared("mer")[:2], "mer") == found
 
 
 def test_the_corpus_rate_weighs_by_length_and_is_no_mean_of_rates() -> None:
