@@ -98,13 +98,12 @@ class Judgement:
 
     ``compute_type`` is what executed, empty for a gate that runs nothing; ``fell_back`` says that it is not what the
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
-    that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is "wer",
-    "cer" or "mer", empty for a gate that has none; ``words`` and, for cer, ``characters`` are those of the references;
-    for mer ``words`` are what of them it counts. ``scores``
-    are the gate's figures under its own normalizer, first, and under others; ``figures`` what else it measured, and
-    ``series`` what it measured again and again. ``notes`` are what a reader should know whatever the verdict is,
-    ``built`` the same of the candidate's build. One without checks only reports: it demands nothing and has no verdict
-    to speak of.
+    that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is that of
+    `config.choices`, empty for a gate that has none; ``words`` and, for cer, ``characters`` are those of the
+    references, and for mer ``words`` are words and characters. ``scores`` are the gate's figures under its own
+    normalizer, first, and under others; ``figures`` what else it measured, and ``series`` what it measured again and
+    again. ``notes`` are what a reader should know whatever the verdict is, ``built`` the same of the candidate's build.
+    One without checks only reports: it demands nothing and has no verdict to speak of.
     """
 
     gate: str
