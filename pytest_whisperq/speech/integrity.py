@@ -107,7 +107,7 @@ def check_frames(file: IO[bytes], label: str) -> tuple[frames.Frames | None, lis
 
 
 def check_pages(file: IO[bytes], label: str) -> list[Note]:
-    """Raise `CorpusError` for an Ogg file whose last page is cut, or in which a second recording follows."""
+    """Raise `CorpusError` for an Ogg file with a page that is cut, damaged or missing, or with a second recording."""
     held = ogg.pages(file)
     if held is None:
         return []
@@ -119,6 +119,8 @@ def check_pages(file: IO[bytes], label: str) -> list[Note]:
         )
     if held.is_cut:
         raise CorpusError("is cut off in the middle of a page", where=label, remedy=_COPY)
+    if held.is_torn or ogg.has_damaged_page(file):
+        raise CorpusError("is damaged: pages are missing, or are not what was written", where=label, remedy=_COPY)
     return [] if held.is_ended else [UNTOLD]
 
 

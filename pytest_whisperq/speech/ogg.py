@@ -5,11 +5,14 @@ Source: RFC 3533 (pages, their numbers, and the flag of the last one).
 
 import os
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import IO
 
 _HEAD = struct.Struct("<4sBBqIIIB")
 _BEGINS, _ENDS = 2, 4
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Each byte with its bits in the other order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +20,7 @@ class Pages:
     """What the pages of a file tell.
 
     ``is_cut``: the last page is not all there. ``is_ended``: one says that it is the last. ``is_chained``: another
-    recording follows the first. ``is_torn``: pages are missing, or bytes between them are none.
+    recording follows the first. ``is_torn``: pages are missing, or bytes between them are of none.
     """
 
     is_cut: bool
@@ -39,8 +42,10 @@ def pages(file: IO[bytes]) -> Pages | None:
 
 def has_damaged_page(file: IO[bytes]) -> bool:
     """Whether the checksum of any page is not that of its bytes."""
+    begin = file.tell()
     file.seek(0)
     data = file.read()
+    file.seek(begin)
     at = 0
     while (size := _size(data[at : at + _HEAD.size + 255])) is not None:
         page = bytearray(data[at : at + size])
@@ -49,7 +54,7 @@ def has_damaged_page(file: IO[bytes]) -> bool:
         if _checksum(page) != int.from_bytes(told, "little"):
             return True
         at += size
-    return at < len(data)
+    return False
 
 
 def _walk(file: IO[bytes], end: int) -> Pages:
@@ -61,7 +66,7 @@ def _walk(file: IO[bytes], end: int) -> Pages:
         size = _size(head)
         if size is None:
             is_cut = end - at < _HEAD.size + 255 and head[:4] == b"OggS"[: len(head)]
-            is_torn = not is_cut
+            is_torn = not (is_cut or is_ended)  # behind the end lies what is no sound, such as a tag
             break
         _, _, flags, _, serial, number, _, _ = _HEAD.unpack_from(head)
         is_chained |= is_ended and bool(flags & _BEGINS)
@@ -80,22 +85,7 @@ def _size(head: bytes) -> int | None:
     return _HEAD.size + len(lacing) + sum(lacing) if len(lacing) == head[26] else None
 
 
-def _table() -> tuple[int, ...]:
-    rows = []
-    for byte in range(256):
-        row = byte << 24
-        for _ in range(8):
-            row = row << 1 ^ (0x04C11DB7 if row & 0x80000000 else 0)
-        rows.append(row & 0xFFFFFFFF)
-    return tuple(rows)
-
-
-_TABLE = _table()
-
-
 def _checksum(page: bytes | bytearray) -> int:
-    """Return the CRC-32 of a page, with the polynomial of Ethernet, but the bits not mirrored as in zlib's."""
-    crc = 0
-    for byte in page:
-        crc = crc << 8 & 0xFFFFFF00 ^ _TABLE[crc >> 24 ^ byte]
-    return crc
+    """Return the CRC-32 of a page: zlib's, with all bits mirrored, from 0 on, and not inverted."""
+    crc = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2)

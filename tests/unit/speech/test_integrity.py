@@ -140,6 +140,21 @@ def test_one_bit_is_enough_where_there_are_checksums(name: str) -> None:
         read(bytes(data))
 
 
+@pytest.mark.parametrize("name", ["vorbis", "opus"])
+def test_a_bit_anywhere_behind_the_headers_of_an_ogg_file_is_found(name: str) -> None:
+    """libogg goes on with the next page, and the length that it tells is then too short as well."""
+    data = FILES[name]()
+    for place in range(len(data) // 4, len(data), len(data) // 40):
+        harmed = bytearray(data)
+        harmed[place] ^= 0x04
+        with pytest.raises(CorpusError, match=r"^call: (is damaged|is cut off)"):
+            read(bytes(harmed))
+
+
+def test_a_tag_behind_an_ogg_file_is_no_damage() -> None:
+    assert read(FILES["vorbis"]() + b"TAG" + bytes(125)).notes == ()
+
+
 def test_what_libsndfile_calls_damaged_is_not_left_to_a_decoder_that_leaves_it_out() -> None:
     data = bytearray(FILES["flac"]())
     data[len(data) // 2] ^= 0x40
