@@ -31,6 +31,7 @@ SCHEMA = 1
 BASELINE, CANDIDATE = "baseline", "candidate"
 """The roles of models."""
 
+_ANOTHER = "name a report.json"
 REPORTED = "REPORTED"
 """Stands for a verdict where nothing was demanded."""
 
@@ -190,11 +191,11 @@ def read(path: Path, option: str) -> StoredRun:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}", where=option) from error
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}", where=option, remedy=_ANOTHER) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not a report: {first_line(error)}", where=option) from error
+        raise ConfigError(f"{path} is not a report: {first_line(error)}", where=option, remedy=_ANOTHER) from error
     if not isinstance(data, dict) or "schema" not in data:
-        raise ConfigError(f"{path} is not a report of pytest-whisperq", where=option, remedy="name a report.json")
+        raise ConfigError(f"{path} is not a report of pytest-whisperq", where=option, remedy=_ANOTHER)
     if data["schema"] != SCHEMA:
         raise ConfigError(f"{path} is of version {data['schema']!r}, not {SCHEMA}", where=option, remedy=_SAVE_AGAIN)
     run = StoredRun(name=path.name, document=data)

@@ -105,7 +105,7 @@ def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path) -> AudioS
             )
         value = value.get("path")
     if not isinstance(value, str) or not value.strip():
-        raise CorpusError(f"names no audio file (got {value!r})", where=where)
+        raise CorpusError(f"names no audio file (got {value!r})", where=where, remedy="name one, or remove the row")
     path = _inside(value.strip(), where, root)
     return AudioSource(label=path.relative_to(root).as_posix(), path=path, offset=offset, seconds=seconds)
 
