@@ -9,6 +9,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from pytest_whisperq.system.errors import StreamError
+
+SHORTEST_WINDOW = 50
+"""No recognizer hears a word in a window of fewer ms, so that one with words is told in seconds."""
+
 
 class StreamWord(NamedTuple):
     """A word as it was heard, with where it begins and ends, in milliseconds since the stream began."""
@@ -24,6 +29,9 @@ class Chunk:
 
     `seq` counts the windows of a stream from 0; `start` and `end` are the window, in milliseconds; words are in the
     order in which they were said; `final` says that no sound comes after this window.
+
+    Raises `StreamError` for anything but whole milliseconds and a tuple of `StreamWord`. Words may reach out of their
+    window and end before they start: decoders do that, and merges have to bear it.
     """
 
     seq: int
@@ -33,8 +41,46 @@ class Chunk:
     final: bool = False
 
     def __post_init__(self) -> None:
+        where = f"chunk {self.seq!r}"
+        if type(self.seq) is not int or self.seq < 0:
+            raise StreamError(
+                f"seq is {self.seq!r}, a {type(self.seq).__name__}", where=where, remedy="count chunks: 0, 1, 2 …"
+            )
+        if type(self.final) is not bool:
+            raise StreamError(f"final is {self.final!r}", where=where, remedy="write True or False")
+        for name, value in (("start", self.start), ("end", self.end)):
+            _check_time(value, name, where)
         if self.end < self.start:
-            raise ValueError(f"chunk {self.seq} ends at {self.end} ms, before it starts at {self.start} ms")
+            raise StreamError(
+                f"ends at {self.end} ms, before it starts at {self.start} ms", where=where, remedy="check its window"
+            )
+        if type(self.words) is not tuple:
+            raise StreamError(
+                f"words are a {type(self.words).__name__}", where=where, remedy="give a tuple of StreamWord"
+            )
+        for word in self.words:
+            if not isinstance(word, StreamWord) or type(word.text) is not str:
+                raise StreamError(
+                    f"{word!r} is no word", where=where, remedy="give StreamWord(text, start, end), the text a str"
+                )
+            if type(word.start) is not int or type(word.end) is not int:
+                for name, value in (("start", word.start), ("end", word.end)):
+                    _check_time(value, f"the {name} of {word.text!r}", where)
+        if self.words and 0 < self.end - self.start < SHORTEST_WINDOW:
+            raise StreamError(
+                f"words in a window of {self.end - self.start} ms, {self.start} to {self.end}",
+                where=where,
+                remedy="if these are seconds, give milliseconds: round(1000 * seconds)",
+            )
+
+
+def _check_time(value: object, name: str, where: str) -> None:
+    if type(value) is not int:
+        raise StreamError(
+            f"{name} is {value!r}, a {type(value).__name__}, where whole milliseconds are needed",
+            where=where,
+            remedy="give an int; of seconds, round(1000 * seconds)",
+        )
 
 
 class Update(NamedTuple):

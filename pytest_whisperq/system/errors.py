@@ -9,7 +9,7 @@
     ├── BuildError          a model that could not be found, converted or quantized
     ├── StoreError          the cache directory: full, read-only, locked
     ├── DecodeError         a model that could not be run, or ran at another precision than it was asked to
-    └── StreamError         windows with which no merge can be right
+    └── StreamError         windows with which no merge can be right, or chunks that are none
 
 Every message names the file or option, says what was wrong, and what to do next.
 """
@@ -77,7 +77,7 @@ class DecodeError(WhisperqError):
 
 
 class StreamError(WhisperqError):
-    """Windows of a stream overlap too little, or times are too inexact, for a merge to be right."""
+    """Windows overlap too little, or times are too inexact, for a merge to be right; or a chunk is none."""
 
 
 def unknown(kind: str, value: str, valid: Iterable[str], *, where: str = "") -> ConfigError:

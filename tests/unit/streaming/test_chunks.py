@@ -25,8 +25,44 @@ def words(text: str, step: int = 300) -> tuple[StreamWord, ...]:
 
 
 def test_a_chunk_that_ends_before_it_starts_is_an_error() -> None:
-    with pytest.raises(ValueError, match="chunk 3 ends at 10 ms, before it starts at 20 ms"):
+    with pytest.raises(StreamError, match="chunk 3: ends at 10 ms, before it starts at 20 ms"):
         Chunk(3, 20, 10)
+
+
+NAN = float("nan")
+SO = StreamWord("so", 0, 250)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((0, 0.0, 6.0), "chunk 0: start is 0.0, a float, where whole milliseconds are needed; give an int; of seconds"),
+        ((0, 0, NAN), "end is nan, a float"),
+        ((0, 0, True), "end is True, a bool"),
+        ((0, 0, "6000"), "end is '6000', a str"),
+        ((0, 0, 6000, (SO._replace(start=0.25),)), "the start of 'so' is 0.25, a float"),
+        ((0, 0, 6000, (SO, SO._replace(end=NAN))), "the end of 'so' is nan, a float"),
+        ((0, 0, 6000, (SO._replace(end=None),)), "the end of 'so' is None, a NoneType"),
+        ((0, 0, 6000, [SO]), "words are a list; give a tuple of StreamWord"),
+        ((0, 0, 6000, "so it is"), "words are a str"),
+        ((0, 0, 6000, (("so", 0, 250),)), r"\('so', 0, 250\) is no word; give StreamWord"),
+        ((0, 0, 6000, (StreamWord(None, 0, 250),)), "is no word; .* the text a str"),
+        ((0, 0, 6, (StreamWord("so", 0, 1),)), "words in a window of 6 ms, 0 to 6; if these are seconds, give millis"),
+        ((0, 20, 50, (StreamWord("so", 21, 22),)), "words in a window of 30 ms, 20 to 50; if these are seconds"),
+        ((0.5, 0, 6000), "chunk 0.5: seq is 0.5, a float; count chunks"),
+        ((-1, 0, 6000), "chunk -1: seq is -1"),
+        ((0, 0, 6000, (), "yes"), "final is 'yes'; write True or False"),
+    ],
+)
+def test_what_is_no_chunk_in_milliseconds_is_refused_at_once(arguments: tuple[object, ...], told: str) -> None:
+    with pytest.raises(StreamError, match=told):
+        Chunk(*arguments)
+
+
+def test_what_decoders_do_to_words_is_left_to_the_merge() -> None:
+    reaching_out = (StreamWord("so", -20, 300), StreamWord("it", 900, 800), StreamWord("is", 1100, 1200))
+    assert Chunk(0, 0, 1000, reaching_out).words == reaching_out
+    assert Chunk(1, 1000, 1000, (StreamWord("x", 1000, 1000),)).end == 1000
 
 
 @pytest.mark.parametrize("same", ["Café,", "CAFÉ", " café.", unicodedata.normalize("NFD", "café"), "ｃａｆé"])
