@@ -78,7 +78,7 @@ class LocalAgreement:
             same = key(words[index].text) == key(last.text)
             if same and abs(words[index].start - last.start) < self._tolerance:
                 return words[index + 1 :]
-        return [word for word in words if word.start >= last.end - 2 * self.profile.jitter]
+        return [word for word in words if word.start >= self.profile.earliest_next(last.start, last.end)]
 
     def _commit(self, words: list[StreamWord], count: int) -> Update:
         done = []

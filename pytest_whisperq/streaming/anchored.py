@@ -72,6 +72,7 @@ class TimeAnchoredMerge:
         window = (chunk.start, chunk.end)
         digest = hash((chunk.words, chunk.final))
         is_known = digest in self._windows.get(window, ())
+        # Nothing where a window heard something before is a decoder that failed; nothing in new sound is silence.
         is_late = chunk.end <= self._floor() or (not chunk.words and chunk.end <= self._right)
         if chunk.seq == 0 and chunk.start < chunk.end:  # not before: it would make itself late
             self._origin = chunk.start
@@ -126,8 +127,8 @@ class TimeAnchoredMerge:
             words = _joined(words, self._numbers)
             if not chunk.final:
                 _open(words, inner[1] - self.profile.longest_word)
-        behind = last.end - 2 * self.profile.jitter if last else LONG_AGO
-        words = [word for word in words if word.start >= behind]  # what began earlier is committed, or too late
+        if last:
+            words = [word for word in words if not self._is_told(word, last)]
         places = pair(words, self._slots, self._closed, self._tolerance)
         new: list[tuple[int, Slot]] = []
         matched: set[int] = set()
@@ -146,18 +147,28 @@ class TimeAnchoredMerge:
         gone = [
             index
             for index in range(self._closed, len(self._slots))
-            if index not in matched and self._is_gone(self._slots[index], window, inner, empty=not chunk.words)
+            if index not in matched and self._is_gone(self._slots[index], window, inner)
         ]
         self._rebuild(new, gone)
 
-    def _is_gone(self, slot: Slot, window: Window, inner: Window, *, empty: bool) -> bool:
+    def _is_told(self, word: WindowWord, last: Slot) -> bool:
+        """Tell whether a word began so early that it is committed, or too late; `last` is what was committed last.
+
+        "five" where "25" ends is told too: a window that begins within a number hears the half of it.
+        """
+        twice = 2 * self.profile.jitter
+        may_be_half = self._numbers and word.start < last.end - twice and word.end <= last.end + twice
+        if may_be_half and any(mark.isdigit() for mark in last.key):
+            return True
+        return word.start < self.profile.earliest_next(last.start, last.end)
+
+    def _is_gone(self, slot: Slot, window: Window, inner: Window) -> bool:
         """Let a window that should have heard a word and did not vote against it; return whether that is its end."""
         if slot.start < inner[0] or slot.end > inner[1]:
             return False
         if not slot.secure:
             return True
-        if not empty:  # a decoder that says nothing at all has not listened
-            slot.miss(window)
+        slot.miss(window)
         return False
 
     def _rebuild(self, new: list[tuple[int, Slot]], gone: list[int]) -> None:

@@ -49,6 +49,13 @@ class StreamProfile:
         """How much of a window is heard again in the next one, at least."""
         return self.window - self.hop
 
+    def earliest_next(self, start: int, end: int) -> int:
+        """Return from when on a word may be heard that follows one heard from `start` to `end`, all in ms.
+
+        Words may overlap, so that its start counts, not its end; earlier than that it would be the same word.
+        """
+        return min(start + 2 * self.jitter + 1, end - 2 * self.jitter)
+
     def check(self) -> None:
         """Raise `StreamError` where no merge, or not ours, can be right, with what to change."""
         needed = required_overlap(self)

@@ -62,8 +62,8 @@ def test_of_equal_words_it_knows_the_one_again_that_it_committed_last() -> None:
 @pytest.mark.parametrize(("early", "said"), [(40, "so then"), (41, "so")])
 def test_behind_a_word_that_is_not_heard_again_the_next_may_begin_as_early_as_times_are_off(early, said) -> None:
     merge = LocalAgreement(replace(PROFILE, votes=1))
-    merge.push(Chunk(0, 0, 1000, (at(400, length=300),)))
-    merge.push(Chunk(1, 500, 2000, (at(700 - early, "then"),)))
+    merge.push(Chunk(0, 0, 1000, (at(400, length=70),)))
+    merge.push(Chunk(1, 450, 2000, (at(470 - early, "then"),)))
     assert join(merge.committed) == said
     assert merge.committed[-1].start >= 400
 

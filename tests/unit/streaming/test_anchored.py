@@ -1,10 +1,20 @@
 """`TimeAnchoredMerge`, one promise at a time; generated streams are in `property/test_merges.py`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord, TimeAnchoredMerge, join
+from pytest_whisperq.streaming import (
+    Chunk,
+    Level,
+    LocalAgreement,
+    Merger,
+    StreamProfile,
+    StreamWord,
+    TimeAnchoredMerge,
+    join,
+)
 
 PROFILE = StreamProfile(window=3000, hop=1000, edge=200, jitter=20, longest_word=500, repeat_spacing=300, votes=2)
 GUARD = PROFILE.edge + PROFILE.jitter
@@ -78,11 +88,19 @@ def test_a_word_that_most_windows_do_not_hear_is_dropped() -> None:
     assert join(one.committed) == "so"
 
 
-def test_a_window_that_says_nothing_at_all_has_not_listened() -> None:
+def test_what_one_window_hears_in_silence_is_outvoted_by_windows_that_hear_nothing() -> None:
+    one = merge()
+    for number, end in enumerate((3000, 4000, 5000, 6000, 7000, 8000)):
+        one.push(Chunk(number, end - 3000, end, (at(3600, "thanks"),) if end == 5000 else ()))
+    one.flush()
+    assert one.committed == ()
+
+
+def test_a_window_that_is_decoded_again_to_nothing_has_not_listened() -> None:
     one = merge()
     one.push(Chunk(0, 0, 2000, (at(500),)))
-    for number in (1, 2, 3):
-        one.push(Chunk(number, 0, 2000 + number))
+    for _ in range(3):
+        one.push(Chunk(0, 0, 2000))
     assert join(one.flush().committed) == "so"
 
 
@@ -163,12 +181,32 @@ def test_equal_words_as_close_as_they_may_be_are_two_words() -> None:
     assert one.push(Chunk(2, 1000, 3000, (at(1182, length=80),))).committed == (at(1182, length=80),)
 
 
-@pytest.mark.parametrize(("early", "said"), [(40, "so then"), (41, "so")])
-def test_a_word_may_begin_before_the_last_one_ends_by_as_much_as_times_are_off(early: int, said: str) -> None:
+@pytest.mark.parametrize(("behind", "said"), [(41, "so then"), (40, "so")])
+def test_a_word_may_begin_before_the_last_one_ends_if_times_tell_where_both_begin(behind: int, said: str) -> None:
     one = merge(votes=1)
     one.push(Chunk(0, 0, 1000, (at(400, length=300),)))
-    one.push(Chunk(1, 0, 2000, (at(400, length=300), at(700 - early, "then"))))
+    one.push(Chunk(1, 0, 2000, (at(400, length=300), at(400 + behind, "then", 350))))
     assert join(one.committed) == said
+
+
+@pytest.mark.parametrize(("early", "said"), [(40, "so then"), (41, "so")])
+def test_behind_a_word_too_short_for_that_the_next_begins_where_it_ends(early: int, said: str) -> None:
+    one = merge(votes=1)
+    one.push(Chunk(0, 0, 1000, (at(400, length=70),)))
+    one.push(Chunk(1, 0, 2000, (at(400, length=70), at(470 - early, "then"))))
+    assert join(one.committed) == said
+
+
+@pytest.mark.parametrize("votes", [1, 2])
+@pytest.mark.parametrize("make", [TimeAnchoredMerge, LocalAgreement])
+def test_words_that_overlap_are_all_said(make: Callable[[StreamProfile], Merger], votes: int) -> None:
+    said = (StreamWord("alpha", 0, 400), StreamWord("beta", 300, 800), StreamWord("gamma", 800, 1200))
+    one = make(replace(PROFILE, window=4000, votes=votes))
+    for number, end in enumerate(range(500, 6000, 250)):
+        start = max(0, end - 4000)
+        one.push(Chunk(number, start, end, tuple(word for word in said if start <= word.start and word.end <= end)))
+    one.flush()
+    assert one.committed == said
 
 
 def test_words_that_overlap_are_told_one_after_the_other() -> None:

@@ -66,6 +66,17 @@ def test_a_number_is_written_as_the_window_wrote_it_that_had_all_of_it_farthest_
     assert join(one.push(Chunk(2, 1000, 4000, (at(1300, "twenty"), at(1420, "five")))).committed) == "25"
 
 
+@pytest.mark.parametrize("digits", [True, False])
+def test_half_a_number_at_the_beginning_of_a_window_is_not_said_again(digits: bool) -> None:
+    """Found by the soak: without an edge zone the second half lies in the inside of a window."""
+    one = TimeAnchoredMerge(replace(PROFILE, edge=0, votes=1), numbers=english_tens)
+    whole = (at(1000, "25", 300),) if digits else (at(1000, "twenty"), at(1150, "five", 150))
+    one.push(Chunk(0, 0, 3000, whole))
+    one.push(Chunk(1, 1100, 4100, (at(1150, "five", 150), at(1200, "so", 400))))
+    one.flush()
+    assert join(one.committed) == ("25 so" if digits else "twenty five so")
+
+
 def test_a_number_that_was_heard_at_ends_alone_is_said_once() -> None:
     one = numbered()
     one.push(Chunk(0, 0, 2000, (at(1790, "room", 40), at(1850, "twenty", 40), at(1910, "five", 50))))
