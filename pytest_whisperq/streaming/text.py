@@ -25,6 +25,11 @@ class TextMerge:
         """Every word shown so far."""
         return self._words
 
+    @property
+    def state_size(self) -> int:
+        """How many words it keeps, besides those it has committed: none."""
+        return 0
+
     def push(self, chunk: Chunk) -> Update:
         """Hear one more chunk; raise `RuntimeError` after `flush`."""
         if self._over:
