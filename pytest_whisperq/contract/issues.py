@@ -66,7 +66,7 @@ def _number() -> Stream:
     chunks = [
         Chunk(seq, 0, end, words) for seq, (end, words) in enumerate(((600, spelled), (900, digits), (1200, spelled)))
     ]
-    return Stream(PROFILE, truth, (*chunks, Chunk(3, 0, 1500, spelled, final=True)), Level.SURFACE, True)
+    return Stream(PROFILE, truth, (*chunks, Chunk(3, 0, 1500, spelled, final=True)), Level.SURFACE)
 
 
 _VERY = _stream(Level.TIMED, "very very good idea")

@@ -1,13 +1,13 @@
 """Merges that people use and that break the contract, written from descriptions: the kit proves itself on them.
 
-None is meant for use. `BROKEN` says which invariant each breaks, at which level.
+None is meant for use. `BROKEN` says which invariant each breaks, at which level. All do the same with every profile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_whisperq.streaming import Chunk, Level, StreamWord, TextMerge, Update
+from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord, TextMerge, Update, key
 
 
 def _seed_tail(shown: Sequence[str], window_words: Sequence[str]) -> list[str]:
@@ -40,21 +40,21 @@ def _longest_common_sequence(shown: Sequence[str], window_words: Sequence[str]) 
 class SeedTail(TextMerge):
     """Book and demo code: cut the tail, append the new text. Its text cannot grow beyond ten windows."""
 
-    def __init__(self) -> None:
+    def __init__(self, _profile: StreamProfile | None = None) -> None:
         super().__init__(_seed_tail)
 
 
 class SuffixPrefix(TextMerge):
     """The textbook's: what the text ends with and the window begins with is the overlap."""
 
-    def __init__(self) -> None:
+    def __init__(self, _profile: StreamProfile | None = None) -> None:
         super().__init__(_suffix_prefix)
 
 
 class LongestCommonSequence(TextMerge):
     """Of chunked pipelines: the overlap is where the most words match; it can take words back."""
 
-    def __init__(self) -> None:
+    def __init__(self, _profile: StreamProfile | None = None) -> None:
         super().__init__(_longest_common_sequence)
 
 
@@ -63,7 +63,7 @@ class AgreementStrip:
 
     level = Level.TIMED
 
-    def __init__(self) -> None:
+    def __init__(self, _profile: StreamProfile | None = None) -> None:
         self._committed: list[StreamWord] = []
         self._before: list[StreamWord] = []
 
@@ -100,6 +100,38 @@ class AgreementStrip:
         return Update(done, ())
 
 
+class LastWindow:
+    """Shows the newest window, and commits the last one: right as long as that has heard all of the stream."""
+
+    level = Level.DISTURBED
+
+    def __init__(self, _profile: StreamProfile | None = None) -> None:
+        self.committed: tuple[StreamWord, ...] = ()
+        self._newest = Chunk(0, 0, 0)
+        self._over = False
+
+    @property
+    def state_size(self) -> int:
+        """How many words it keeps."""
+        return len(self._newest.words)
+
+    def push(self, chunk: Chunk) -> Update:
+        """Hear one more chunk; raise `RuntimeError` after `flush`."""
+        if self._over:
+            raise RuntimeError("the stream was flushed; begin a new one with a new merge")
+        is_again = (chunk.start, chunk.end) == (self._newest.start, self._newest.end) and not chunk.words
+        if chunk.end > chunk.start and chunk.end >= self._newest.end and not is_again:
+            self._newest = chunk
+        return Update((), tuple(word for word in self._newest.words if key(word.text)))
+
+    def flush(self) -> Update:
+        """Commit what the last window heard."""
+        done = tuple(word for word in self._newest.words if key(word.text))
+        self._newest, self._over = Chunk(0, 0, 0), True
+        self.committed += done
+        return Update(done)
+
+
 BROKEN = (
     (SeedTail, "exact_recovery", Level.TEXT),
     (SeedTail, "idempotence", Level.TEXT),
@@ -111,5 +143,7 @@ BROKEN = (
     (AgreementStrip, "repeats", Level.TIMED),
     (AgreementStrip, "idempotence", Level.TEXT),
     (AgreementStrip, "edge_robustness", Level.EDGES),
+    (LastWindow, "exact_recovery", Level.TEXT),
+    (LastWindow, "latency", Level.TEXT),
 )
 """Merge, check, and the level at which the kit finds it."""

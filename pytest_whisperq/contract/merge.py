@@ -5,6 +5,8 @@ Numbers are those of the documentation; each check takes a subject and a `Stream
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +29,19 @@ def check_monotone_commit(subject: MergeSubject, stream: Stream) -> None:
         before = after
 
 
+def check_shown_once(subject: MergeSubject, stream: Stream) -> None:
+    """I18: what is tentative does not say again what is committed: no word is shown more often than it was said."""
+    said = Counter(stream.expected)
+    outcome = run(subject, stream)
+    for update, committed in zip(outcome.updates, outcome.committed, strict=True):
+        shown = texts((*committed, *update.tentative))
+        if more := Counter(shown) - said:
+            word, count = next(iter(more.items()))
+            what = f"it shows {word!r} {said[word] + count} times, {' '.join(texts(tuple(update.tentative)))!r} of it "
+            what += "tentative"
+            raise MergeError(subject, stream, what, stream.expected, shown)
+
+
 def check_exact_recovery(subject: MergeSubject, stream: Stream) -> None:
     """I2: with windows that overlap enough, what is committed in the end is what was said."""
     committed = texts(run(subject, stream).words)
@@ -35,11 +50,21 @@ def check_exact_recovery(subject: MergeSubject, stream: Stream) -> None:
 
 
 def check_idempotence(subject: MergeSubject, stream: Stream) -> None:
-    """I3: a chunk that is pushed again, at once or later, changes nothing, also not what agrees with it."""
+    """I3: a chunk that is pushed again at once changes nothing, also not what agrees with it."""
+    _push_again(subject, stream, lambda number: stream.chunks[number : number + 1])
+
+
+def check_stale_chunks(subject: MergeSubject, stream: Stream) -> None:
+    """I3: a chunk that comes again when later ones have come changes nothing."""
+    _push_again(subject, stream, lambda number: (stream.chunks[number - 1], stream.chunks[0]) if number else ())
+
+
+def _push_again(subject: MergeSubject, stream: Stream, behind: Callable[[int], tuple[Chunk, ...]]) -> None:
+    """Push, behind each chunk, those that `behind` gives for its number; raise `MergeError` where they count."""
     merge, plain = subject.new(stream), run(subject, stream)
     for number, chunk in enumerate(stream.chunks):
         merge.push(chunk)
-        for again in (chunk, stream.chunks[number - 1], stream.chunks[0]) if number else (chunk,):
+        for again in behind(number):
             update = merge.push(again)
             expected = plain.committed[number]
             if tuple(merge.committed) != expected:
@@ -76,7 +101,15 @@ def check_no_loss_at_flush(subject: MergeSubject, stream: Stream) -> None:
 
 
 def check_times(subject: MergeSubject, stream: Stream) -> None:
-    """I6: starts do not fall, no word ends before it starts, all lie in the stream."""
+    """I6: starts do not fall, no word ends before it starts, all lie in the stream, and where windows heard them.
+
+    Where nothing but jitter is wrong with windows, that is as far as twice the jitter from where one heard the word.
+    """
+    heard: dict[str, list[StreamWord]] = {}
+    for chunk in stream.chunks:
+        for word in chunk.words:
+            heard.setdefault(key(word.text), []).append(word)
+    exact = 2 * stream.profile.jitter
     first, last = min(chunk.start for chunk in stream.chunks), max(chunk.end for chunk in stream.chunks)
     previous = first
     for word in run(subject, stream).words:
@@ -84,6 +117,11 @@ def check_times(subject: MergeSubject, stream: Stream) -> None:
             what = f"{word.text!r} is at {word.start}-{word.end} ms, after a word at {previous} ms"
             raise MergeError(subject, stream, what, [f"{previous} <= start <= end <= {last}"], [str(word)])
         previous = word.start
+        like = heard.get(key(word.text), [])
+        near = [abs(word.start - one.start) <= exact and abs(word.end - one.end) <= exact for one in like]
+        if stream.level <= Level.JITTER and not any(near):
+            what = f"no window heard {word.text!r} at {word.start}-{word.end} ms"
+            raise MergeError(subject, stream, what, [str(one) for one in dict.fromkeys(like)], [str(word)])
 
 
 def check_bounded_state(subject: MergeSubject, stream: Stream) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,7 @@ from pytest_whisperq.contract.subject import ContractError
 from pytest_whisperq.measuring.scores import ErrorCount, count_errors, error_rate
 from pytest_whisperq.streaming import Level, StreamProfile, key
 from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.errors import StreamError
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -25,6 +26,11 @@ EXAMPLES = 1000
 
 BATCH = 50
 """Streams that are drawn together."""
+
+LEAST_SLIDING = 0.1
+"""Share of a batch in which windows slide `SLIDES` times at least. About half are made so; were there none,
+a merge that forgets all but its last window would pass.
+"""
 
 STARTS = 3
 """Batches a counterexample is shortened from: how short it gets depends on where it starts."""
@@ -79,6 +85,7 @@ MERGE_CHECKS: tuple[MergeCheck, ...] = (
     MergeCheck(invariant="I1", function=merge.check_monotone_commit),
     _recovery(invariant="I2", highest=Level.JITTER, repeats=False),
     MergeCheck(invariant="I3", function=merge.check_idempotence),
+    MergeCheck(invariant="I3", function=merge.check_stale_chunks, lowest=Level.DISTURBED),
     _recovery(invariant="I4", lowest=Level.TIMED, highest=Level.JITTER, title="repeats"),
     MergeCheck(invariant="I5", function=merge.check_no_loss_at_flush, highest=Level.SURFACE),
     MergeCheck(invariant="I6", function=merge.check_times, lowest=Level.TIMED),
@@ -97,6 +104,7 @@ MERGE_CHECKS: tuple[MergeCheck, ...] = (
     MergeCheck(invariant="I15", function=merge.check_shift),
     MergeCheck(invariant="I16", function=merge.check_renaming, highest=Level.EDGES),
     MergeCheck(invariant="I17", function=merge.check_split_invariance, highest=Level.JITTER),
+    MergeCheck(invariant="I18", function=merge.check_shown_once, highest=Level.JITTER),
 )
 """Every check of the contract, in the order of the documentation."""
 
@@ -174,7 +182,21 @@ def _batch(kind: StreamKind, number: int) -> tuple[Stream, ...]:
         streams.append(stream)
 
     _search(kind, keep, number)
+    _check_that_they_slide(kind, streams)
     return tuple(streams)
+
+
+def _check_that_they_slide(kind: StreamKind, streams: Sequence[Stream]) -> None:
+    """Raise `StreamError` where windows of a batch hardly slide, so that merges could forget what left them."""
+    from pytest_whisperq.contract.streams import SLIDES
+
+    sliding = sum(stream.slides >= SLIDES for stream in streams)
+    if sliding < LEAST_SLIDING * len(streams):
+        raise StreamError(
+            f"only {sliding} of {len(streams)} streams of the level {kind.level.name} slide {SLIDES} times",
+            where=str(kind.profile or "profiles drawn"),
+            remedy="the check would prove nothing: report it, with this profile",
+        )
 
 
 def _shortened(kind: StreamKind, judge: Callable[[Stream], None], number: int) -> MergeError | None:
@@ -240,13 +262,14 @@ def _length(error: MergeError) -> tuple[int, int]:
 def told(check: MergeCheck, level: Level, error: MergeError) -> str:
     """Return a finding as it is shown: invariant, level, table of chunks, and a test to paste."""
     function = check.function.__name__
+    made = f"{error.subject.name}, level=Level.{error.subject.level.name}, profile=stream.profile"
     test = [
         f"from pytest_whisperq.contract import MergeSubject, Stream, {function}",
         "from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord",
         "",
         f"def test_{check.invariant.lower()}_{check.name}():",
         *(f"    {line}" for line in f"stream = {chr(10).join(error.checked.code())}".splitlines()),
-        f"    {function}(MergeSubject({error.subject.name}, level=Level.{error.subject.level.name}), stream)",
+        f"    {function}(MergeSubject({made}), stream)",
     ]
     return "\n".join(
         [f"{check.invariant} {check.name}, level {level.name}: {error}", "", "To keep it as a test:", "", *test]

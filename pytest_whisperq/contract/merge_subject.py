@@ -15,8 +15,10 @@ class MergeSubject:
     """A merge under test: what makes a new one, what it claims, and what it does not promise, with the reason.
 
     `make` is called with the profile of a stream, or with nothing if it takes nothing. `level` and `waivers` (from the
-    name of a check to a reason) are read off it where they are not given. With `profile` all streams have that one;
-    raises `StreamError` where no merge can be right with it.
+    name of a check to a reason) are read off it where they are not given. With `profile` all streams have that one.
+
+    Raises `StreamError` where no merge can be right with the profile, and `ContractError` for a merge that takes none
+    where none is named: it would be accused of what a profile asks that it was not made for.
     """
 
     def __init__(
@@ -38,6 +40,12 @@ class MergeSubject:
         self.profile = profile
         self.waivers = dict(waivers if waivers is not None else getattr(make, "waivers", {}))
         self.takes_profile = bool(signature(make).parameters)
+        if profile is None and not self.takes_profile:
+            raise ContractError(
+                f"{self.name} takes no StreamProfile, and none is named: streams may have fewer votes or shorter "
+                "windows than it is made for. Name those: profile=StreamProfile(window=…, hop=…, …), or "
+                "--whisperq-merge-profile for a marker"
+            )
 
     def new(self, stream: Stream) -> Merger:
         """Return a new merge for a stream."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject, texts
-from pytest_whisperq.contract.stream import Stream, whole
+from pytest_whisperq.contract.stream import Stream, before_growth, whole
 from pytest_whisperq.contract.streams import REPEATED, profiles
 from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord, key
 
@@ -39,10 +39,11 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
             """What has happened so far."""
             return Stream(self.profile, tuple(self.truth), tuple(self.sent), Level.TIMED)
 
-        @rule(text=st.sampled_from(REPEATED), pause=st.sampled_from((0, 100, 700)))
+        @rule(text=st.sampled_from(REPEATED), silence=st.sampled_from(("", "hop", "window")))
         @precondition(lambda self: len(self.truth) < 8)
-        def speak(self, text: str, pause: int) -> None:
+        def speak(self, text: str, silence: str) -> None:
             """Say one more word, after the last window and the last word, and not too soon after an equal one."""
+            pause = getattr(self.profile, silence) if silence else 0
             equal = [word.start + self.profile.repeat_spacing for word in self.truth if word.text == text]
             start = max([self.position, *equal, self.truth[-1].end if self.truth else 0]) + pause
             self.truth.append(StreamWord(text, start, start + self.profile.longest_word))
@@ -60,7 +61,7 @@ def merge_machine(subject: MergeSubject) -> type[RuleBasedStateMachine]:
         @rule(part=st.sampled_from((1, 2)))
         def listen(self, part: int) -> None:
             """Push the next window, a hop or half of one later."""
-            end = self.position + self.profile.hop // part
+            end = max(self.position, before_growth(self.profile)) + self.profile.hop // part
             start = max(0, end - self.profile.window)
             self._push(Chunk(self.windows, start, end, whole(tuple(self.truth), start, end)))
 

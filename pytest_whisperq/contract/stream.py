@@ -7,25 +7,31 @@ from dataclasses import dataclass, replace
 
 from pytest_whisperq.streaming import Chunk, Level, StreamProfile, StreamWord, key
 
+GROWING = 6
+"""So many hops the first windows grow before they slide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What a merge is judged by: it is pushed the chunks and should end with the words of the truth.
 
-    `level` is what the chunks contain, `sliding` whether windows move on (or start where they started, or move in
-    jumps). Times in milliseconds.
+    `level` is what the chunks contain. Times in milliseconds.
     """
 
     profile: StreamProfile
     truth: tuple[StreamWord, ...]
     chunks: tuple[Chunk, ...]
     level: Level = Level.TEXT
-    sliding: bool = False
 
     @property
     def expected(self) -> list[str]:
         """What was said, word by word, as `key` compares them."""
         return [key(word.text) for word in self.truth]
+
+    @property
+    def slides(self) -> int:
+        """How many times windows leave sound behind that earlier ones heard."""
+        return len({chunk.start for chunk in self.chunks if chunk.end > chunk.start}) - 1
 
     def shifted(self, by: int) -> Stream:
         """Return the same stream, so many milliseconds later."""
@@ -42,16 +48,16 @@ class Stream:
         return replace(self, truth=renamed(self.truth), chunks=chunks)
 
     def clean(self, hop: int) -> Stream:
-        """Return the same words, heard without error in windows that move on by `hop`."""
+        """Return the same words, heard without error in windows that move on by `hop`; the first ones grow."""
         end = max(chunk.end for chunk in self.chunks)
         origin = min(chunk.start for chunk in self.chunks)
-        ends = [*range(origin + hop, end, hop), end]
+        ends = [*range(origin + before_growth(self.profile) + hop, end, hop), end]
         windows = [(max(origin, last - self.profile.window), last) for last in ends]
         chunks = tuple(
             Chunk(seq, first, last, whole(self.truth, first, last), last == end)
             for seq, (first, last) in enumerate(windows)
         )
-        return replace(self, chunks=chunks, level=Level.TEXT, sliding=True)
+        return replace(self, chunks=chunks, level=Level.TEXT)
 
     def table(self) -> str:
         """Return the chunks as a table: what a merge was told, one line a window."""
@@ -72,9 +78,17 @@ class Stream:
             *(f"        {_chunk(chunk)}," for chunk in self.chunks),
             "    ),",
             f"    level=Level.{self.level.name},",
-            f"    sliding={self.sliding},",
             ")",
         ]
+
+
+def before_growth(profile: StreamProfile, hops: int = GROWING) -> int:
+    """Return how much sound, in ms, is there before the first hop: so much that windows grow by `hops` and then slide.
+
+    Windows of 30 s every second that grew from the first second on would be thirty before one slides. They grow for as
+    many hops as there are votes, and one more: else the first words would be in too few windows.
+    """
+    return max(0, profile.window - max(hops, profile.votes + 1) * profile.hop)
 
 
 def shifted(words: tuple[StreamWord, ...], by: int) -> tuple[StreamWord, ...]:

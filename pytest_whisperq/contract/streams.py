@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_whisperq.contract.delivery_faults import disturbed
 from pytest_whisperq.contract.draws import number, pick
-from pytest_whisperq.contract.stream import Stream
+from pytest_whisperq.contract.stream import Stream, before_growth, shifted
 from pytest_whisperq.contract.window_errors import window_chunks
 from pytest_whisperq.streaming import Level, StreamProfile, StreamWord, key, required_overlap
 from pytest_whisperq.system.errors import StreamError
@@ -24,6 +24,12 @@ ALIKE = ("operation", "operational", "cooperation", "the", "they", "an", "and")
 UNICODE = ("café", "Straße", "五", "日", "本", "バ", "👩\u200d🚀", "שלום", "ＡＢ", "don't")
 NUMBERS = ("twenty", "five")
 """Vocabularies: letters for short tables, few words for repeats, words that begin or end alike, and other scripts."""
+
+SLIDES = 3
+"""So many times, at least, windows slide in about half of the streams."""
+
+OVERLAPPING = -1
+"""In place of a pause: the word begins in the middle of the one before."""
 
 
 def _profile(draw: DrawFn, *, slack: bool, numbers: bool = False) -> StreamProfile:
@@ -60,7 +66,11 @@ def _with_window(profile: StreamProfile, window: int) -> StreamProfile:
 def _truth(
     draw: DrawFn, profile: StreamProfile, words: Sequence[str], *, most: int, distinct: bool
 ) -> tuple[StreamWord, ...]:
-    """What is said: words of 80 ms and more, pauses, runs of repeats; equal words start `repeat_spacing` apart."""
+    """What is said: words of 80 ms and more, pauses, runs of repeats, words that overlap.
+
+    Equal words start `repeat_spacing` apart, others as far as the shortest word is long. Ends are in order too:
+    a window that ends within a word would else hear a later one before it.
+    """
     count = number(draw, 1, most)
     texts: list[str] = []
     left = list(words)
@@ -73,15 +83,18 @@ def _truth(
     del texts[2 * most :]
     spoken_words: list[StreamWord] = []
     latest: dict[str, int] = {}
-    now = 0
+    now, shortest = 0, _shortest(profile)
     for text in texts:
-        now += pick(draw, (0, 0, 50, 300, 1500))
-        now = max(now, latest.get(key(text), -(10**9)) + profile.repeat_spacing)
-        length = pick(draw, (_shortest(profile), profile.longest_word))
-        length = min(length, profile.longest_word)
-        spoken_words.append(StreamWord(text, now, now + length))
-        latest[key(text)] = now
-        now += length
+        pause = pick(draw, (0, 0, 50, profile.hop // 3, 3 * profile.hop // 2, OVERLAPPING))
+        start = now + pause
+        if pause == OVERLAPPING:
+            before = spoken_words[-1] if spoken_words else StreamWord("", 0, 0)
+            start = min(now, before.start + max(shortest, (before.end - before.start) // 2))
+        start = max(start, latest.get(key(text), -(10**9)) + profile.repeat_spacing)
+        length = min(pick(draw, (shortest, profile.longest_word)), profile.longest_word)
+        latest[key(text)] = start
+        now = max(now, start + length)
+        spoken_words.append(StreamWord(text, start, now))
     return tuple(spoken_words)
 
 
@@ -108,11 +121,16 @@ def streams(
     truth = _truth(draw, profile, vocabulary, most=most, distinct=distinct)
     if numbers:
         truth = _numbered(truth, profile)
-    windows, sliding = _windows(draw, profile, truth)
+    mode = pick(draw, ("growing", "sliding", "sliding", "sliding", "cut"))
+    end = truth[-1].end
+    if mode != "growing":
+        hops = pick(draw, (1, *(4 * (SLIDES + 1,))))  # one more than they slide, as a window may be lost
+        truth, end = _stretched(draw, truth, profile.window + hops * profile.hop)
+    windows = _windows(draw, profile, end, mode)
     chunks = window_chunks(draw, truth, windows, profile, level, _surfaces(level), numbers=numbers)
     if level >= Level.DISTURBED:
         chunks = disturbed(draw, chunks, slack=profile.overlap - required_overlap(profile) >= profile.hop)
-    return Stream(profile, truth, chunks, level, sliding)
+    return Stream(profile, truth, chunks, level)
 
 
 def _numbered(truth: tuple[StreamWord, ...], profile: StreamProfile) -> tuple[StreamWord, ...]:
@@ -135,18 +153,30 @@ def _numbered(truth: tuple[StreamWord, ...], profile: StreamProfile) -> tuple[St
     return tuple(words)
 
 
-def _windows(draw: DrawFn, profile: StreamProfile, truth: tuple[StreamWord, ...]) -> tuple[list[tuple[int, int]], bool]:
-    """Windows to the end of what is said: sliding, growing, or growing and cut when they are twice too long."""
-    mode = pick(draw, ("sliding", "growing", "cut"))
-    end = truth[-1].end + pick(draw, (0, 200, 2000))
-    first, last = 0, 0
-    windows = []
-    while last < end:
+def _stretched(draw: DrawFn, truth: tuple[StreamWord, ...], length: int) -> tuple[tuple[StreamWord, ...], int]:
+    """Make speech last so long, by a silence somewhere, at its end too; return it and where it ends, in ms.
+
+    However long windows are, a few of them slide then, and words lie before and behind where they do.
+    """
+    silence = max(0, length - truth[-1].end)
+    at = len(truth) - number(draw, 0, len(truth))
+    return (*truth[:at], *shifted(truth[at:], silence)), truth[-1].end + silence
+
+
+def _windows(draw: DrawFn, profile: StreamProfile, end: int, mode: str) -> list[tuple[int, int]]:
+    """Windows to the end of what is said, and behind it: sliding, growing, or growing and cut when they are too long.
+
+    The first one is there after as much sound as lets them grow for many hops, or for as few as may be.
+    """
+    end += pick(draw, (0, 200, 2 * profile.hop))
+    first, last = 0, pick(draw, (before_growth(profile), before_growth(profile, 0)))
+    windows: list[tuple[int, int]] = []
+    while last < end or not windows:
         last = min(end, last + pick(draw, (profile.hop, profile.hop // 2)))
-        if mode == "sliding" or (mode == "cut" and last - first > 2 * profile.window):
+        if mode == "sliding" or (mode == "cut" and last - first > profile.window + 2 * profile.hop):
             first = max(first, last - profile.window)
         windows.append((first, last))
-    return windows, mode == "sliding"
+    return windows
 
 
 SURFACES: tuple[Callable[[str], str], ...] = (

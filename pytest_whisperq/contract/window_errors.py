@@ -15,8 +15,8 @@ Surfaces = Sequence[Callable[[str], str]]
 
 GARBAGE = ("thanks", "you", "x")
 MISHEARD = "zq"
-"""What is heard in place of a word, or behind it, in the inside of a window at the level INTERIOR: told apart from all
-that is said, so that such errors can be counted."""
+"""What is heard in place of a word, behind it, or in silence, in the inside of a window at the level INTERIOR: told
+apart from all that is said, so that such errors can be counted."""
 
 
 def window_chunks(
@@ -42,6 +42,8 @@ def window_chunks(
                 words += _misheard(draw, inside) if level >= Level.INTERIOR else [inside]
             elif edge and word.end > first and word.start < last:
                 words += _at_an_end(draw, word, (first, last), inner, truth)
+        if level >= Level.INTERIOR and not words:
+            words += _hallucinated(draw, (first, last))
         if numbers:  # before anything is inserted, which would make a number with a word of the inside
             words = _digits(draw, _in_order(words))
         if edge:
@@ -67,6 +69,12 @@ def _misheard(draw: DrawFn, word: StreamWord) -> list[StreamWord]:
     if how in (38, 39):
         return [word._replace(text=MISHEARD)]
     return [word, StreamWord(MISHEARD, word.end, word.end)] if how == 37 else [word]
+
+
+def _hallucinated(draw: DrawFn, window: tuple[int, int]) -> list[StreamWord]:
+    """Hear a word in the middle of one silent window in twenty."""
+    middle = (window[0] + window[1]) // 2
+    return [StreamWord(MISHEARD, middle, middle)] if number(draw, 0, 19) == 19 else []
 
 
 def _at_an_end(

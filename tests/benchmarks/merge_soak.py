@@ -1,5 +1,7 @@
 """Many generated streams, every check on each: ``python tests/benchmarks/merge_soak.py --streams 100000``.
 
+``--window 30000`` has windows of 30 s in all streams; without it each stream has a profile of its own.
+
 Resumable: it notes each block of streams it has done in a file and goes on behind the last. A block has its own seed:
 ``--block N`` repeats one. The first counterexample is printed and ends it with 1.
 """
@@ -26,10 +28,7 @@ def anchored(profile: StreamProfile) -> TimeAnchoredMerge:
     return TimeAnchoredMerge(profile, numbers=english_tens)
 
 
-SUBJECTS = {
-    "anchored": MergeSubject(anchored, level=TimeAnchoredMerge.level),
-    "agreement": MergeSubject(LocalAgreement),
-}
+MERGES = {"anchored": (anchored, TimeAnchoredMerge.level), "agreement": (LocalAgreement, LocalAgreement.level)}
 
 
 def block(subject: MergeSubject, number: int) -> int:
@@ -64,24 +63,28 @@ def judge(subject: MergeSubject, level: Level, seed: int, count: int, *, numbers
 def main() -> None:
     """Go on where the file of results ends."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--merge", choices=SUBJECTS, default="anchored")
+    parser.add_argument("--merge", choices=MERGES, default="anchored")
+    parser.add_argument("--window", type=int, help="ms (default: drawn, with all else of the profile)")
     parser.add_argument("--streams", type=int, default=100_000)
     parser.add_argument("--results", type=Path, default=Path("merge_soak.txt"))
     parser.add_argument("--block", type=int, help="repeat this block alone")
     args = parser.parse_args()
-    subject = SUBJECTS[args.merge]
+    make, level = MERGES[args.merge]
+    profile = StreamProfile(window=args.window) if args.window else None
+    subject = MergeSubject(make, level=level, profile=profile)
+    name = f"{args.merge} {args.window} ms" if args.window else args.merge
     if args.block is not None:
         print(block(subject, args.block), "checks")
         return
     done = args.results.read_text().splitlines() if args.results.exists() else []
-    mine = [line for line in done if line.startswith(f"{args.merge} ")]
+    mine = [line for line in done if line.startswith(f"{name} block ")]
     start = time.perf_counter()
     for number in tqdm(range(len(mine), args.streams // BLOCK), unit="block", disable=not sys.stderr.isatty()):
         checks = block(subject, number)
         with args.results.open("a") as out:
-            out.write(f"{args.merge} block {number}: {BLOCK} streams, {checks} checks, none broken\n")
+            out.write(f"{name} block {number}: {BLOCK} streams, {checks} checks, none broken\n")
     took = time.perf_counter() - start
-    print(f"{args.merge}: {args.streams} streams, none broken; {took:.0f} s for those of this run")
+    print(f"{name}: {args.streams} streams, none broken; {took:.0f} s for those of this run")
 
 
 if __name__ == "__main__":

@@ -26,12 +26,12 @@ def run(pytester: pytest.Pytester):
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["plain", "n2"])
 def test_a_merge_that_keeps_it_passes(run, workers: tuple[str, ...]) -> None:
     chosen = ("-k", "I1- or I14", *workers)  # all of them are run in property/test_merges.py
-    run("merger=LocalAgreement, level='text'", *chosen).assert_outcomes(passed=2, deselected=0 if workers else 9)
+    run("merger=LocalAgreement, level='text'", *chosen).assert_outcomes(passed=2, deselected=0 if workers else 10)
 
 
 def test_a_failure_is_the_shortest_counterexample_and_nothing_else(run) -> None:
     result = run("merger=AgreementStrip", "-k", "I4")
-    result.assert_outcomes(failed=1, deselected=12)
+    result.assert_outcomes(failed=1, deselected=13)
     told = ["I4 repeats, level TIMED: AgreementStrip: it does not say what was said", "*expected: *", "*found: *"]
     result.stdout.fnmatch_lines([*told, "*seq   window (ms)*", "*0-*"])
     call = "*check_exact_recovery(MergeSubject(AgreementStrip, level=Level.TIMED), stream)"
@@ -43,13 +43,13 @@ def test_the_highest_level_has_a_test_of_its_own(run, monkeypatch: pytest.Monkey
     rates = merge_kit.interior_error_rates
     monkeypatch.setattr(merge_kit, "interior_error_rates", lambda subject, examples: rates(subject, examples=100))
     result = run("merger=SuffixPrefix, level='interior'", "-k", "interior")
-    result.assert_outcomes(failed=1, deselected=19)
+    result.assert_outcomes(failed=1, deselected=21)
     result.stdout.fnmatch_lines(["*SuffixPrefix, level INTERIOR: * % of its words are wrong, where windows mishear *"])
 
 
 def test_a_merge_can_be_named(run) -> None:
     result = run("merger='pytest_whisperq.streaming:LocalAgreement', level='text'", "-k", "I1-")
-    result.assert_outcomes(passed=1, deselected=10)
+    result.assert_outcomes(passed=1, deselected=11)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,7 @@ def test_a_merge_can_be_named(run) -> None:
         ("merger='nowhere:Merge'", "*merger 'nowhere:Merge' cannot be imported*"),
         ("merger=SuffixPrefix, max_lag=3", "*unknown keyword 'max_lag'*; valid: level, merger*"),
         ("level='text'", "*needs merger=, a class or 'module:Class' of a merge (got None)*"),
+        ("merger=lambda: None, level='text'", "*takes no StreamProfile, and none is named: *--whisperq-merge-profile*"),
         ("merger=dict", "*dict claims no level: give level=, or the class an attribute `level`*"),
     ],
 )
@@ -72,7 +73,7 @@ def test_what_cannot_be_meant_is_an_error(run, keywords: str, told: str) -> None
 def test_a_profile_of_a_model_is_what_streams_are_made_of(run, pytester: pytest.Pytester) -> None:
     (pytester.path / "profile.json").write_text('{"window": 7777, "edge": 300}')
     result = run("merger=AgreementStrip", "-k", "I4", "--whisperq-merge-profile=profile.json")
-    result.assert_outcomes(failed=1, deselected=12)
+    result.assert_outcomes(failed=1, deselected=13)
     (pytester.path / "profile.json").write_text('{"window": 1000}')
     broken = run("merger=AgreementStrip", "-k", "I4", "--whisperq-merge-profile=profile.json")
     assert broken.ret != pytest.ExitCode.OK
@@ -93,7 +94,7 @@ def test_the_profile_reaches_the_streams(run, pytester: pytest.Pytester) -> None
     pytester.syspathinsert()
     keywords = "merger='own:Own', level='text'"
     run(keywords, "-p", "own", "-k", "I1-", "--whisperq-merge-profile=profile.json").assert_outcomes(
-        passed=1, deselected=10
+        passed=1, deselected=11
     )
 
 
@@ -119,7 +120,7 @@ def test_two_merges_on_one_test_are_refused(pytester: pytest.Pytester) -> None:
 def test_a_marker_nearer_to_the_test_is_the_one_that_is_meant(pytester: pytest.Pytester) -> None:
     inner = "    @contract(merger=LocalAgreement, level='text')\n    def test_merge(self): ...\n"
     pytester.makepyfile(f"{TWO}\n@contract(merger=SuffixPrefix)\nclass TestMerge:\n{inner}")
-    pytester.runpytest("-p", "no:cacheprovider", "-k", "I1-").assert_outcomes(passed=1, deselected=10)
+    pytester.runpytest("-p", "no:cacheprovider", "-k", "I1-").assert_outcomes(passed=1, deselected=11)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_the_documented_test_checks_a_merge(pytester: pytest.Pytester) -> None:
         test_marked=f"import pytest\nfrom our_product import OurMerge\n{marked}",
     )
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "I9")
-    result.assert_outcomes(passed=2, deselected=26)
+    result.assert_outcomes(passed=2, deselected=28)
 
 
 def test_the_documented_table_names_every_invariant() -> None:

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
 
+from pytest_whisperq.contract import streams
 from pytest_whisperq.contract.known_bad import BROKEN, AgreementStrip, SuffixPrefix
 from pytest_whisperq.contract.merge_kit import (
     BATCH,
     MERGE_CHECKS,
     MergeCheck,
+    StreamKind,
     applicable,
     check_merge,
     drawn,
     merge_cases,
+    parametrize_merge_checks,
 )
 from pytest_whisperq.contract.merge_subject import MergeError, MergeSubject
 from pytest_whisperq.contract.stream import Stream
@@ -108,6 +112,20 @@ class TimesOfTheWindow(Sound):
 
     def _spoil(self, word: StreamWord) -> StreamWord:
         return word._replace(start=word.start - max(self._left, 0), end=word.end - max(self._left, 0))
+
+
+class ForgetsWhen(Sound):
+    """Lets every word begin where the stream does."""
+
+    def _spoil(self, word: StreamWord) -> StreamWord:
+        return word._replace(start=0)
+
+
+class ShowsAgain(Sound):
+    """Shows the word it has committed last once more, as if it might still change."""
+
+    def _told(self, update: Update) -> Update:
+        return Update(update.committed, (*self.committed[-1:], *update.tentative))
 
 
 class KeepsAll(Sound):
@@ -211,11 +229,13 @@ class ForgetsResends(Sound):
 SPOILED: tuple[tuple[str, Callable[..., TimeAnchoredMerge]], ...] = (
     ("monotone_commit", TakesBack),
     ("monotone_commit", TellsNothing),
-    ("idempotence", ForgetsResends),
+    ("stale_chunks", ForgetsResends),
     ("no_loss_at_flush", LosesTheRest),
     ("no_loss_at_flush", FlushesTwice),
     ("no_loss_at_flush", NeverOver),
     ("times", TimesOfTheWindow),
+    ("times", ForgetsWhen),
+    ("shown_once", ShowsAgain),
     ("bounded_state", KeepsAll),
     ("latency", WaitsForTheEnd),
     ("chunk_tolerance", StartsAnewWhenEmpty),
@@ -233,7 +253,7 @@ SPOILED: tuple[tuple[str, Callable[..., TimeAnchoredMerge]], ...] = (
 def broken(subject: MergeSubject, check: MergeCheck) -> MergeError:
     """Return the first counterexample, as it is drawn: the shortest takes a hundred times as long."""
     for level in check.levels(subject.level):
-        for _, stream in drawn(check.kind(level), 300):
+        for _, stream in drawn(check.kind(level, subject.profile), 300):
             try:
                 check.function(subject, stream)
             except MergeError as error:
@@ -244,6 +264,55 @@ def broken(subject: MergeSubject, check: MergeCheck) -> MergeError:
 @pytest.mark.parametrize(("name", "make"), SPOILED, ids=[f"{name}-{make.__name__}" for name, make in SPOILED])
 def test_a_check_finds_the_merge_that_breaks_it(name: str, make: Callable[..., TimeAnchoredMerge]) -> None:
     assert broken(MergeSubject(make), CHECKS[name]).subject.name == make.__name__
+
+
+LONG = [StreamProfile(window=window) for window in (8000, 15_000, 30_000)]
+
+
+@pytest.mark.parametrize("profile", LONG, ids=lambda profile: f"{profile.window}")
+@pytest.mark.parametrize(("merge", "name", "lowest"), BROKEN, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_merges_that_people_use_are_found_however_long_windows_are(
+    profile: StreamProfile, merge: type, name: str, lowest: Level
+) -> None:
+    broken(MergeSubject(merge, level=lowest, profile=profile), CHECKS[name])
+
+
+@pytest.mark.parametrize("profile", LONG, ids=lambda profile: f"{profile.window}")
+@pytest.mark.parametrize("level", Level)
+def test_windows_slide_however_long_they_are(level: Level, profile: StreamProfile) -> None:
+    batch = [stream for _, stream in drawn(StreamKind(level, profile), BATCH)]
+    behind = [stream for stream in batch if stream.truth[0].end < stream.chunks[-1].start < stream.truth[-1].start]
+    assert behind, "words are said before windows slide and after it"
+
+
+def test_streams_that_do_not_slide_are_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_stretched", lambda draw, truth, length: (truth, truth[-1].end))
+    kind = StreamKind(Level.TIMED, StreamProfile(window=15_001))
+    with pytest.raises(StreamError, match=r"only 0 of 50 streams of the level TIMED slide 3 times; the check would"):
+        next(drawn(kind, 1))
+
+
+def test_words_overlap_in_streams_by_more_than_times_are_off() -> None:
+    for level in (Level.TEXT, Level.JITTER, Level.EDGES):
+        found = [stream for _, stream in drawn(StreamKind(level), 2 * BATCH)]
+        pairs = [(stream.profile, *pair) for stream in found for pair in pairwise(stream.truth)]
+        assert any(right.start < left.end - 2 * profile.jitter for profile, left, right in pairs), level
+        assert all(left.end <= right.end for _, left, right in pairs)
+
+
+def test_a_merge_without_profile_is_not_accused_of_what_another_profile_asks() -> None:
+    def made_for_two_votes() -> TimeAnchoredMerge:
+        return TimeAnchoredMerge(StreamProfile())
+
+    with pytest.raises(ContractError, match="made_for_two_votes takes no StreamProfile, and none is named"):
+        MergeSubject(made_for_two_votes, level=Level.TIMED)
+    subject = MergeSubject(made_for_two_votes, level=Level.TIMED, profile=StreamProfile())
+    check_merge(subject, CHECKS["repeats"], examples=60)
+
+
+@parametrize_merge_checks(SuffixPrefix, level=Level.TEXT, examples=100)
+def test_a_merge_of_texts_keeps_all_that_texts_can_promise(check: Callable[[], None]) -> None:
+    check()
 
 
 class Seer(MergeSubject):
