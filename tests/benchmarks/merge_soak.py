@@ -9,6 +9,7 @@ Resumable: it notes each block of streams it has done in a file and goes on behi
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -18,7 +19,7 @@ from pytest_whisperq.contract.merge_kit import MERGE_CHECKS
 from pytest_whisperq.contract.merge_subject import MergeSubject
 from pytest_whisperq.contract.stream import Stream
 from pytest_whisperq.contract.streams import streams
-from pytest_whisperq.streaming import Level, LocalAgreement, StreamProfile, TimeAnchoredMerge, english_tens
+from pytest_whisperq.streaming import Level, LocalAgreement, Merger, StreamProfile, TimeAnchoredMerge, english_tens
 
 BLOCK = 1000
 
@@ -28,7 +29,10 @@ def anchored(profile: StreamProfile) -> TimeAnchoredMerge:
     return TimeAnchoredMerge(profile, numbers=english_tens)
 
 
-MERGES = {"anchored": (anchored, TimeAnchoredMerge.level), "agreement": (LocalAgreement, LocalAgreement.level)}
+MERGES: dict[str, tuple[Callable[[StreamProfile], Merger], Level]] = {
+    "anchored": (anchored, TimeAnchoredMerge.level),
+    "agreement": (LocalAgreement, LocalAgreement.level),
+}
 
 
 def block(subject: MergeSubject, number: int) -> int:

@@ -34,7 +34,7 @@ def test_a_failure_is_the_shortest_counterexample_and_nothing_else(run) -> None:
     result.assert_outcomes(failed=1, deselected=13)
     told = ["I4 repeats, level TIMED: AgreementStrip: it does not say what was said", "*expected: *", "*found: *"]
     result.stdout.fnmatch_lines([*told, "*seq   window (ms)*", "*0-*"])
-    call = "*check_exact_recovery(MergeSubject(AgreementStrip, level=Level.TIMED), stream)"
+    call = "*check_exact_recovery(MergeSubject(AgreementStrip, level=Level.TIMED, profile=stream.profile), stream)"
     result.stdout.fnmatch_lines(["def test_i4_repeats():", call])
     result.stdout.no_fnmatch_line("*merge_kit.py*")
 
