@@ -142,7 +142,7 @@ def test_one_bit_is_enough_where_there_are_checksums(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["vorbis", "opus"])
 def test_a_bit_anywhere_behind_the_headers_of_an_ogg_file_is_found(name: str) -> None:
-    """libogg goes on with the next page, and the length that it tells is then too short as well."""
+    """Libogg goes on with the next page, and the length that it tells is then too short as well."""
     data = FILES[name]()
     for place in range(len(data) // 4, len(data), len(data) // 40):
         harmed = bytearray(data)
