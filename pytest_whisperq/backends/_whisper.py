@@ -215,7 +215,7 @@ def generation_config(directory: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     with _readable(path, "it", "the file"):
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     is_object = isinstance(loaded, dict)
     if not is_object or not isinstance(loaded.get("lang_to_id") or {}, dict):
         raise BuildError(

@@ -4,7 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def cases(folder: Path, chance: random.Random) -> Iterator[Case]:
         shutil.rmtree(folder / "model", ignore_errors=True)
         shutil.copytree(package_data.model_directory(), folder / "model")
         what = _harmed(folder / "model", chance)
-        yield Case(what, lambda number=number: _said(folder / "model", folder / f"cache{number}", expected))
+        yield Case(what, partial(_said, folder / "model", folder / f"cache{number}", expected))
 
 
 def _harmed(model: Path, chance: random.Random) -> str:

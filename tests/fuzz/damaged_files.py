@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from world import Case, End, Ending, Figures, World, damaged, fresh, right_if
@@ -24,8 +25,8 @@ def scripts(folder: Path, chance: random.Random) -> Iterator[Case]:
         path = world.model / "scripted.json"
         what, data = damaged(path.read_bytes(), chance)
         path.write_bytes(data)
-        expected = _read_again(world, data)
-        yield Case(f"scripted.json: {what}", lambda w=world, e=expected: w.gate(e, ["scripted", "model"]))
+        run = partial(world.gate, _read_again(world, data), ["scripted", "model"])
+        yield Case(f"scripted.json: {what}", run)
 
 
 def _read_again(world: World, data: bytes) -> Figures | None:
@@ -52,16 +53,16 @@ def caches(folder: Path, chance: random.Random) -> Iterator[Case]:
         what, data = damaged((cache / name).read_bytes(), chance)
         (cache / name).write_bytes(data)
 
-        def run(cache: Path = cache) -> Ending:
-            names = [str(cache), "scripted"]
-            first = template.gate(template.figures(), names, cache_dir=str(cache))
-            # What was refused as damaged heals: to run again is what the error says.
-            again = template.gate(template.figures(), names, cache_dir=str(cache))
-            if first.end is End.REFUSED and again.end is not End.RIGHT:
-                return Ending(End.UNCLEAR, f"it does not heal: {again}")
-            return first
+        yield Case(f"{name.parts[0]} … {name.name}: {what}", partial(_twice, template, cache))
 
-        yield Case(f"{name.parts[0]} … {name.name}: {what}", run)
+
+def _twice(world: World, cache: Path) -> Ending:
+    """Run on a cache, and again: what was refused as damaged heals, as the error says."""
+    names = [str(cache), "scripted"]
+    first, again = (world.gate(world.figures(), names, cache_dir=str(cache)) for _ in range(2))
+    if first.end is End.REFUSED and again.end is not End.RIGHT:
+        return Ending(End.UNCLEAR, f"it does not heal: {again}")
+    return first
 
 
 GATE = """
@@ -82,7 +83,7 @@ def exports(folder: Path, chance: random.Random) -> Iterator[Case]:
         shutil.copytree(sound, model)
         what = _tampered(model, folder, chance)
         is_same = _holds_the_same(model, sound)  # a record is laid out for people: a space more is no other record
-        yield Case(what, lambda model=model, is_same=is_same: _verified(model, is_same))
+        yield Case(what, partial(_verified, model, is_same))
 
 
 def _exported(world: World) -> Path:

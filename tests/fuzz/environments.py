@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from world import Case, End, Ending, Figures, World, fresh, right_if, same
@@ -37,7 +38,7 @@ def cases(folder: Path, chance: random.Random) -> Iterator[Case]:
     (world.folder / "test_it.py").write_text(GATE, encoding="utf-8")
     while True:
         odd = dict(chance.sample(VARIABLES, 2))
-        yield Case(", ".join(f"{name}={value!r}" for name, value in odd.items()), lambda odd=odd: _run(world, odd))
+        yield Case(", ".join(f"{name}={value!r}" for name, value in odd.items()), partial(_run, world, odd))
 
 
 def _run(world: World, odd: dict[str, str]) -> Ending:

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def typed(folder: Path, chance: random.Random) -> Iterator[Case]:
     while True:
         option, value = chance.choice(OPTIONS), chance.choice(TYPED)
         world = fresh(folder)
-        yield Case(f"{option.flag}={value[:20]!r}", lambda o=option, v=value, w=world: _typed(w, o, v))
+        yield Case(f"{option.flag}={value[:20]!r}", partial(_typed, world, option, value))
 
 
 def _typed(world: World, option: Any, value: str) -> Ending:
@@ -92,7 +93,7 @@ def given(folder: Path, chance: random.Random) -> Iterator[Case]:
         gate, value = chance.choice(all_gates()), chance.choice(GIVEN)
         keyword = chance.choice([*gate.keywords, "max_dorp", "limit", ""])
         what = f"{gate.marker}({keyword}={str(value)[:20]!r})"
-        yield Case(what, lambda g=gate, k=keyword, v=value: _given(runner, g, k, v))
+        yield Case(what, partial(_given, runner, gate, keyword, value))
 
 
 def _given(runner: GateRunner, gate: Any, keyword: str, value: Any) -> Ending:

@@ -3,7 +3,7 @@
 import io
 import random
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ def cases(folder: Path, chance: random.Random) -> Iterator[Case]:
             what, data = damaged(sound, chance)
         path = folder / f"call.{kind.lower()}"
         path.write_bytes(data)
-        yield Case(f"{kind} {subtype}: {what}", lambda path=path: ending(lambda: _read(path), [path.name]))
+        yield Case(f"{kind} {subtype}: {what}", partial(ending, partial(_read, path), [path.name]))
 
 
 def _read(path: Path) -> Ending:
