@@ -26,7 +26,7 @@ NUMBERS = ("twenty", "five")
 """Vocabularies: letters for short tables, few words for repeats, words that begin or end alike, and other scripts."""
 
 SLIDES = 3
-"""So many times, at least, windows slide in about half of the streams."""
+"""So many times, at least, windows slide in streams that are asked to."""
 
 OVERLAPPING = -1
 """In place of a pause: the word begins in the middle of the one before."""
@@ -107,10 +107,12 @@ def streams(
     repeats: bool = True,
     numbers: bool = False,
     most: int = 8,
+    slides: bool = False,
 ) -> Stream:
     """Streams of this level and what lower levels contain; without `repeats` no word is said twice.
 
-    With `numbers` there are some, which windows write as digits or as words. `most` words, about, are said.
+    With `numbers` there are some, which windows write as digits or as words. `most` words, about, are said. With
+    `slides` windows do so several times; else they slide, grow, or grow and are cut.
     """
     slack = level >= Level.DISTURBED
     profile = profile or _profile(draw, slack=slack, numbers=numbers)
@@ -121,10 +123,10 @@ def streams(
     truth = _truth(draw, profile, vocabulary, most=most, distinct=distinct)
     if numbers:
         truth = _numbered(truth, profile)
-    mode = pick(draw, ("growing", "sliding", "sliding", "sliding", "cut"))
+    mode = "sliding" if slides else pick(draw, ("growing", "sliding", "cut"))
     end = truth[-1].end
     if mode != "growing":
-        hops = pick(draw, (1, *(4 * (SLIDES + 1,))))  # one more than they slide, as a window may be lost
+        hops = SLIDES + 1 if slides else pick(draw, (1, SLIDES + 1))  # one more, as a window may be lost
         truth, end = _stretched(draw, truth, profile.window + hops * profile.hop)
     windows = _windows(draw, profile, end, mode)
     chunks = window_chunks(draw, truth, windows, profile, level, _surfaces(level), numbers=numbers)
@@ -160,6 +162,8 @@ def _stretched(draw: DrawFn, truth: tuple[StreamWord, ...], length: int) -> tupl
     """
     silence = max(0, length - truth[-1].end)
     at = len(truth) - number(draw, 0, len(truth))
+    if tuple(word.text for word in truth[at - 1 : at + 1]) == NUMBERS:  # no silence within a number
+        at -= 1
     return (*truth[:at], *shifted(truth[at:], silence)), truth[-1].end + silence
 
 

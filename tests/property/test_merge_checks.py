@@ -288,7 +288,9 @@ def test_windows_slide_however_long_they_are(level: Level, profile: StreamProfil
 def test_streams_that_do_not_slide_are_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "_stretched", lambda draw, truth, length: (truth, truth[-1].end))
     kind = StreamKind(Level.TIMED, StreamProfile(window=15_001))
-    with pytest.raises(StreamError, match=r"only 0 of 50 streams of the level TIMED slide 3 times; the check would"):
+    with pytest.raises(
+        StreamError, match=rf"only 0 of {BATCH} streams of the level TIMED slide 3 times; the check would"
+    ):
         next(drawn(kind, 1))
 
 
