@@ -49,8 +49,10 @@ def test_two_points_over_the_limit_is_a_fail(recorded: planting.Recorded) -> Non
 
 
 def test_no_kind_of_catastrophe_is_found_in_good_candidates(recorded: planting.Recorded) -> None:
-    """As the script does for 400 corpora: neither a FAIL nor an INCONCLUSIVE among six, whatever the kind."""
-    assert set(kinds(recorded, 10).values()) == {(0, 0)}
+    """As the script does for 400 corpora, of which none has a FAIL among six, and one an INCONCLUSIVE."""
+    failed, undecided = zip(*kinds(recorded, 40).values(), strict=True)
+    assert sum(failed) == 0
+    assert sum(undecided) <= 1
 
 
 @pytest.mark.parametrize(

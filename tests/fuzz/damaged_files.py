@@ -49,7 +49,7 @@ def caches(folder: Path, chance: random.Random) -> Iterator[Case]:
         cache = folder / "damaged"
         shutil.rmtree(cache, ignore_errors=True)
         shutil.copytree(template.cache, cache)
-        name = chance.choice(files)
+        name = chance.choice([*files, *4 * [name for name in files if name.parts[0] == "transcripts"]])
         what, data = damaged((cache / name).read_bytes(), chance)
         (cache / name).write_bytes(data)
 

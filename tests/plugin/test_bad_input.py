@@ -311,7 +311,7 @@ def test_it_is_named_inside_of_a_gate_too(gated: Project, monkeypatch: pytest.Mo
 
 def test_a_generation_config_that_is_no_json_ends_the_run(gated_anywhere: Project) -> None:
     (gated_anywhere.model / "generation_config.json").write_text("{")
-    assert_usage_error(gated_anywhere.run(), "model/generation_config.json: is not valid JSON")
+    assert_usage_error(gated_anywhere.run(), "model/generation_config.json: it cannot be read (JSONDecodeError")
 
 
 def test_a_number_of_workers_that_is_none_ends_the_run(gated: Project, monkeypatch: pytest.MonkeyPatch) -> None:
