@@ -26,8 +26,8 @@ from pytest_whisperq.contract.streams import streams
 from pytest_whisperq.measuring.scores import count_errors, error_rate
 from pytest_whisperq.streaming import Level, LocalAgreement, StreamProfile, TimeAnchoredMerge, english_tens
 
-UNIT = Path(__file__).parents[1] / "unit"
-MERGES = ("agreement", "anchored", "slots", "streaming", "stream_profile")
+UNIT = Path(__file__).parents[1] / "unit" / "streaming"
+MERGES = ("agreement", "anchored", "slots")
 """Whose unit tests need no fixture of conftest.py."""
 TESTS = sorted(str(path) for name in MERGES for path in UNIT.glob(f"test_{name}*.py"))
 STREAMS = 120
