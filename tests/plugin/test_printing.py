@@ -11,7 +11,7 @@ from scripted_project import GATES, Project
 
 from pytest_whisperq import plugin
 from pytest_whisperq.__main__ import main
-from pytest_whisperq.reporting.export import SCHEMA
+from pytest_whisperq.reporting.export import SCHEMA, with_digest
 
 HOSTILE = "::error file=a.py::##[error]\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\n::error::"
 TEXT = "alpha \x1b[31m\u202e bravo ##[error] charlie"
@@ -86,7 +86,7 @@ def test_neither_is_a_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[
         "model": {"versions": {HOSTILE: HOSTILE}},
         "environment": {"cpu": HOSTILE},
     }
-    (tmp_path / "whisperq-gate.json").write_text(json.dumps(certificate))
+    (tmp_path / "whisperq-gate.json").write_text(json.dumps(with_digest(certificate)))
     assert main(["verify", str(tmp_path)]) == 1
     shown = capsys.readouterr().out
     assert shown.count("\n") == 3
