@@ -45,7 +45,7 @@ def test_a_damaged_cache_is_said_and_is_no_part_of_the_card(
     assert main(arguments) == 0
     card, told = capsys.readouterr()
     index = tmp_path / "cache" / "audio-index.jsonl"
-    index.write_bytes(index.read_bytes().replace(b"0.1", b"0.3", 1))
+    index.write_bytes(index.read_bytes().replace(b"1.5", b"3.5", 1))
     assert main(arguments) == 0
     note = "note: audio index in the cache: 1 of 2 lines damaged; the recordings are read again\n"
     assert capsys.readouterr() == (card, told + note)

@@ -170,7 +170,7 @@ def test_a_flipped_bit_in_a_transcript_is_damage(decoded_root: Path, capsys: pyt
 
 def test_a_flipped_bit_in_the_audio_index_is_damage(decoded_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = decoded_root / "audio-index.jsonl"
-    path.write_bytes(path.read_bytes().replace(b'"seconds": 0.1', b'"seconds": 0.3', 1))
+    path.write_bytes(path.read_bytes().replace(b'"seconds": 1.5', b'"seconds": 3.5', 1))
     assert main(["cache", "verify", "--cache-dir", str(decoded_root)]) == 1
     assert "audio index  (damaged: 1 of 5 lines; the next run reads" in capsys.readouterr().out
     path.write_text("{}\n")
