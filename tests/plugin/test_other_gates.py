@@ -168,7 +168,7 @@ def test_a_shift_of_nothing_cannot_be_asked_for(project: Project) -> None:
     project.pytester.makepyfile(TIMES)
     result = project.run("--whisperq-max-shift=0")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--whisperq-max-shift: must be a number of seconds above 0, up to 30, such as 0.2 (got '0')*"])
+    result.stderr.fnmatch_lines(["*--whisperq-max-shift: must be a number of seconds above 0, up to 30, * (got '0')*"])
 
 
 CATASTROPHES = """

@@ -105,7 +105,7 @@ def test_a_generation_config_of_another_model_is_refused(fields: dict[str, Any],
 @pytest.mark.parametrize("text", ["{", "[]", "", "\x00"])
 def test_a_generation_config_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "generation_config.json").write_text(text)
-    with pytest.raises(BuildError, match=r"generation_config\.json: it (cannot be read \(|must be a JSON object).*; take "):
+    with pytest.raises(BuildError, match=r"_config\.json: it (cannot be read \(|must be a JSON object).*; take "):
         generation_config(tmp_path)
 
 

@@ -19,7 +19,7 @@ def test_a_card_says_what_there_is_and_what_nobody_knows(
     text = capsys.readouterr().out
     assert text.startswith("# calls\n")
     assert "| utterances | 6, 1 without speech |" in text
-    assert "| samples a second | 16000: 6 |" in text
+    assert "| samples a second | 8000: 6 |" in text
     assert "## By line\n\n| line | utterances | minutes |\n| --- | --- | --- |\n| desk | 3 |" in text
     assert "| (none) | 1 |" in text
     for heading in ("## Origin", "## Consent and licence", "## Not covered"):
