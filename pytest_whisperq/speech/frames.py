@@ -16,6 +16,8 @@ _BITRATES = {  # kbit/s by (MPEG-1 or not, layer); 0 is the free format, of whic
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _MPEG_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_APE_FOOTER = 32
+"""Bytes of the header and of the footer of an APE tag, which has one of them at least."""
 _ADTS_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 
 
@@ -110,8 +112,8 @@ def _behind_tags(data: bytes, at: int) -> int:
         elif head[:3] == b"TAG":
             at += 128
         elif head[:8] == b"APETAGEX":
-            footer = 32 if data[at + 23 : at + 24] and data[at + 23] & 0x20 else 0
-            at += footer + int.from_bytes(data[at + 12 : at + 16], "little")
+            footer = _APE_FOOTER if data[at + 23 : at + 24] and data[at + 23] & 0x20 else 0
+            at += max(_APE_FOOTER, footer + int.from_bytes(data[at + 12 : at + 16], "little"))
         elif head[:8] == b"LYRICSBE" and (end := data.find(b"LYRICS", at + 8)) >= 0:
             at = end + 9
         else:

@@ -238,6 +238,12 @@ def test_tags_around_and_between_the_frames_are_no_damage() -> None:
     assert twice == replace(held, holds=2 * held.holds, samples=2 * held.samples)
 
 
+def test_a_tag_that_says_it_has_no_size_ends_all_the_same() -> None:
+    data = FILES["mp3 of lame"]()
+    held = frames.frames(data + b"APETAGEX" + struct.pack("<IIII", 2000, 0, 0, 0) + bytes(8))
+    assert held == frames.frames(data)
+
+
 def test_an_ogg_file_without_its_last_page_is_read_for_what_is_there() -> None:
     """As of a recorder that crashed, or of a stream."""
     recording = read(unended(FILES["opus of ffmpeg"]()))
