@@ -65,7 +65,8 @@ LIMITS: tuple[Option, ...] = (
         metavar="SECONDS",
         parse=values.Range(0, 3600, "a number of seconds above 0, up to 3600, such as 20", never=0),
         default="20",
-        help="speedup: how long a stage may be timed until its verdict is clear, in seconds",
+        help="speedup: how long a stage may be timed until its verdict is clear, in seconds; up to four times as long "
+        "until it has as many rounds as any verdict needs",
     ),
     Option(
         name="max-shift",

@@ -11,7 +11,19 @@ from pytest_whisperq.backends import Clip, Staged
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.errors import decode_errors
-from pytest_whisperq.measuring.timing import SHORTEST, Round, Timing, Work, error_at, first_kept, looks, measure, rounds
+from pytest_whisperq.measuring.timing import (
+    PER_CLIP,
+    SHORTEST,
+    Round,
+    Timing,
+    Work,
+    enough,
+    error_at,
+    first_kept,
+    looks,
+    measure,
+    rounds,
+)
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Corpus, Utterance, subset
@@ -32,6 +44,15 @@ REPLAYED = 32
 
 REPORTED = 20
 """Undisturbed rounds up to which a stage is timed that is not gated but reported."""
+
+ROUNDS_PER_CLIP = 2 * PER_CLIP
+"""Rounds that a budget should have for each clip: twice what bounds anything, for some are disturbed."""
+
+FEWEST_CLIPS = 2
+"""Clips that take turns however few rounds a budget has: a candidate may gain on one and lose on another."""
+
+PATIENCE = 4
+"""How many times its budget a gated stage may take until it has as many rounds as bound anything."""
 
 LOADED = 3
 """Models kept in memory: a candidate and the two baselines it may be compared with."""
@@ -75,6 +96,7 @@ class Stopwatch:
         self._done: dict[tuple[ModelSpec, ModelSpec, Stage], list[Round]] = {}
         self._spent: dict[tuple[ModelSpec, ModelSpec, Stage], float] = {}
         self._running: dict[tuple[ModelSpec, ModelSpec, Stage], Iterator[Round]] = {}
+        self._clips: dict[tuple[ModelSpec, ModelSpec, Stage], int] = {}
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Load a model that can be timed, or return it from before."""
@@ -158,15 +180,21 @@ class Stopwatch:
     ) -> Timing:
         """Run rounds until the verdict on their speedup ``is_clear`` or the budget is spent; without it, for a report.
 
-        Every look may err, so that each is at a confidence that leaves the error of all together where it should be.
+        Where rounds take long, fewer clips take turns, and a gate has as many rounds as bound anything though they take
+        up to `PATIENCE` budgets. Every look may err, so that each is at a confidence that leaves the error of all
+        together where it should be.
         """
         pair = (baseline, candidate, stage)
         done, config = self._done.setdefault(pair, []), self._config
         budget = config.timing_budget if is_clear else config.timing_budget / 4
         error = 1 - config.confidence
-        for number, size in enumerate(looks(self._clips(baseline, stage)), 1):
+        if pair not in self._clips:
+            self._running[pair] = self._start(*pair)
+        clips = self._clips[pair]
+        needed = clips * enough(clips) if is_clear else 1
+        for number, size in enumerate(looks(clips), 1):
             # A report takes all that a gate has timed, and asks for little more by itself.
-            self._advance(pair, size if is_clear or size <= REPORTED else 0, budget)
+            self._advance(pair, size if is_clear or size <= REPORTED else 0, budget, needed)
             # Not those beyond, which another gate may have asked for because it liked or disliked what it saw.
             timing = measure(first_kept(done, size), confidence=1 - error_at(number, error))
             is_over = self._spent[pair] >= budget and len(first_kept(done, size)) == len(done)
@@ -175,13 +203,16 @@ class Stopwatch:
                 break
         return replace(timing, speedup=replace(timing.speedup, confidence=config.confidence))
 
-    def _advance(self, pair: tuple[ModelSpec, ModelSpec, Stage], size: int, budget: float) -> None:
-        """Run rounds until ``size`` of them were left undisturbed, or ``budget`` seconds are spent; one at least."""
+    def _advance(self, pair: tuple[ModelSpec, ModelSpec, Stage], size: int, budget: float, needed: int) -> None:
+        """Run rounds until ``size`` of them were left undisturbed, or ``budget`` seconds are spent; one at least.
+
+        Of undisturbed ones ``needed`` at least, though they take `PATIENCE` budgets.
+        """
         done = self._done[pair]
         kept = sum(not one.disturbed for one in done)
         self._spent.setdefault(pair, 0.0)
         with _naming(pair[0], pair[1]):
-            while kept < size and (self._spent[pair] < budget or not done):
+            while kept < size and (self._spent[pair] < budget * (PATIENCE if kept < needed else 1) or not done):
                 if pair not in self._running:
                     self._running[pair] = self._start(*pair)
                 start = time.perf_counter()
@@ -195,21 +226,26 @@ class Stopwatch:
                 self._decoder.progress(f"{pair[1]} is timed against {pair[0]}, {pair[2]}", kept, 0)
 
     def _start(self, baseline: ModelSpec, candidate: ModelSpec, stage: Stage) -> Iterator[Round]:
-        """Warm both up: what a runtime compiles at first, or caches by the length of a text, is there then."""
+        """Warm both up: what a runtime compiles at first, or caches by the length of a text, is there then.
+
+        How long that takes says how many clips a budget is enough for.
+        """
         clips = self.replay_clips(baseline)
         with _naming(baseline, candidate):
             first, second = (self.work(spec, clips, stage) for spec in (baseline, candidate))
             calls = range(len(clips)) if stage in ("decoder", "pipeline") else range(2)
+            last = 0.0, 0.0
             for work in (second, first):
                 for number in calls:
                     start = time.perf_counter()
                     work(number % len(clips))
-        last = time.perf_counter() - start
-        repeats = max(1, round(SHORTEST / max(last, 1e-4)))
-        return rounds(first, second, clips=self._clips(baseline, stage), seed=self._config.seed, repeats=repeats)
-
-    def _clips(self, baseline: ModelSpec, stage: Stage) -> int:
-        return 1 if stage == "encoder" else len(self.replay_clips(baseline))
+                last = last[1], max(time.perf_counter() - start, 1e-4)
+        repeats = max(1, round(SHORTEST / last[1]))
+        pair = (baseline, candidate, stage)
+        if pair not in self._clips:
+            affordable = int(self._config.timing_budget / (2 * repeats * sum(last) * ROUNDS_PER_CLIP))
+            self._clips[pair] = 1 if stage == "encoder" else min(len(clips), max(FEWEST_CLIPS, affordable))
+        return rounds(first, second, clips=self._clips[pair], seed=self._config.seed, repeats=repeats)
 
     def work(self, spec: ModelSpec, clips: Sequence[ReplayClip], stage: Stage) -> Work:
         """Return what a model does in a round of a stage."""

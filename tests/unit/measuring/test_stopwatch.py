@@ -304,6 +304,23 @@ def test_the_first_look_at_four_clips_has_all_that_a_first_look_may_spend(
     assert len(run.session.once(stopwatch_of).time(*pair, "decoder").rounds) == 20  # for a report
 
 
+def test_a_pipeline_whose_rounds_take_seconds_is_judged_on_fewer_clips(
+    timed: Callable[..., None], start_run: StartRun, tmp_path: Path
+) -> None:
+    """A round of OpenAI's tiny.en takes three seconds: four clips with four rounds each are more than the default."""
+    timed(encoder=2.0, decoder=2.0)
+    script = json.loads((tmp_path / "model/scripted.json").read_text())
+    for precision, seconds in (("float32", 0.8), ("int8", 0.4)):
+        script[precision]["seconds"] = {"encoder": seconds, "token": seconds / 10}
+    (tmp_path / "model/scripted.json").write_text(json.dumps(script))
+    judgement = speedup(start_run(), stage="pipeline", min_ratio=1.2).judgement
+    (check,) = judgement.checks
+    assert check.verdict is Verdict.PASS
+    assert check.value == pytest.approx(2.0, rel=0.01)
+    # Four rounds of each of two clips, which take more than the 20 seconds of the default.
+    assert judgement.notes[0].endswith(": 8 rounds")
+
+
 @pytest.mark.parametrize(
     ("encoder", "decoder", "pipeline", "plausible"),
     [
