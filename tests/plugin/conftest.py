@@ -1,6 +1,7 @@
 """A user's project, run without xdist and with it."""
 
 import importlib
+from functools import lru_cache
 
 import pytest
 
@@ -18,6 +19,33 @@ for name in (
     importlib.import_module(name)
 
 from scripted_project import Project  # noqa: E402 - after the loop above
+
+from pytest_whisperq.speech import audio  # noqa: E402
+
+
+@lru_cache(maxsize=1024)
+def _recording(data: bytes, offset: float, seconds: float | None, longest: float | None) -> audio.Recording:
+    source = audio.AudioSource(label="recording", data=data, offset=offset, seconds=seconds)
+    recording = READ(source, longest)
+    recording.samples.setflags(write=False)
+    return recording
+
+
+READ = audio.read
+
+
+def _read_once(source: audio.AudioSource, longest: float | None = None) -> audio.Recording:
+    try:
+        with source.open() as file:
+            return _recording(file.read(), source.offset, source.seconds, longest)
+    except audio.CorpusError:
+        return READ(source, longest)  # which names the file
+
+
+@pytest.fixture(autouse=True)
+def recordings_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remember the few hundred noises that projects are made of: decoding them was half of every run."""
+    monkeypatch.setattr(audio, "read", _read_once)
 
 
 @pytest.fixture(params=[(), ("-n2",)], ids=["plain", "n2"])
