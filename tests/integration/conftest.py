@@ -11,7 +11,7 @@ import pytest
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
 
-DEFAULTS = {"whisperq_max_utterances": "60", "whisperq_calibration_samples": "4", "whisperq_threads": "1"}
+DEFAULTS = {"whisperq_max_utterances": "36", "whisperq_calibration_samples": "4", "whisperq_threads": "1"}
 """One thread: a second one spins on the core that another worker's tests need."""
 
 
@@ -32,7 +32,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gate_run(cache_dir: Path) -> Callable[..., GateRunner]:
-    """Return a function from options (``candidate="openvino:int8"``) to a run on 60 clips of the embedded corpus."""
+    """Return a function from options (``candidate="openvino:int8"``) to a run on 36 clips of the embedded corpus."""
 
     def make(**options: str) -> GateRunner:
         typed = {**DEFAULTS, "whisperq_cache_dir": str(cache_dir), **_prefixed(options)}

@@ -80,7 +80,7 @@ def test_the_suites_gate_both_backends_and_a_warm_run_imports_no_runtime(cache_d
         "--whisperq-max-catastrophes=0.2",
     )
     options = [
-        *("-s", "-p", "watch", "-p", "no:hypothesispytest", "--whisperq-max-utterances=60", *lenient),
+        *("-s", "-p", "watch", "-p", "no:hypothesispytest", "--whisperq-max-utterances=36", *lenient),
         *("--whisperq-backend=openvino,ctranslate2", "--whisperq-precision=int8", f"--whisperq-cache-dir={cache_dir}"),
     ]
     first = run_pytest(str(ROOT / "suites"), *options, cwd=tmp_path)
@@ -120,7 +120,7 @@ def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_pat
 
 def test_two_real_backends_leave_four_sound_files_behind(cache_dir: Path, tmp_path: Path) -> None:
     options = [
-        *("-p", "no:hypothesispytest", "-k", "accuracy", "--whisperq-max-utterances=60", "--whisperq-max-drop=20"),
+        *("-p", "no:hypothesispytest", "-k", "accuracy", "--whisperq-max-utterances=36", "--whisperq-max-drop=20"),
         *("--whisperq-backend=openvino,ctranslate2", "--whisperq-precision=int8", f"--whisperq-cache-dir={cache_dir}"),
         *("--whisperq-report=out", "--junitxml=out/junit.xml"),
     ]
@@ -141,7 +141,7 @@ def test_two_real_backends_leave_four_sound_files_behind(cache_dir: Path, tmp_pa
     for name in candidates:
         assert f"| {name} |" in text
         assert f"<td>{name}</td>" in page
-    assert page.count("<tr data-candidate") == 2 * len(run.document["utterances"]) == 120
+    assert page.count("<tr data-candidate") == 2 * len(run.document["utterances"]) == 72
     assert page.count("</svg>") == 2  # slices of both
     assert page.rstrip().endswith("</html>")
     for private in (str(tmp_path), str(cache_dir), str(ROOT)):

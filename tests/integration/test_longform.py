@@ -122,7 +122,7 @@ def test_the_batched_pipeline_hears_the_whole_recording(
 )
 def test_runtimes_agree_on_when_things_are_said(gate_run: Callable[..., GateRunner], pair: str, checks: int) -> None:
     """Words that both runtimes find by attention are within a tenth of a second, however each computes it."""
-    run = gate_run(candidate=pair, max_utterances="12")
+    run = gate_run(candidate=pair, max_utterances="8")
     judgement = run.judge("timestamps", run.config.candidates[0]).judgement
     assert [check.name for check in judgement.checks] == ["moved segments", "moved words"][:checks]
     assert judgement.detail("segment_shift") == pytest.approx(0.0, abs=0.1)
