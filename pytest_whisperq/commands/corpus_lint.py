@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_whisperq.commands import add, add_options, given, locate, named, say
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
-from pytest_whisperq.measuring.intervals import independent
 from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.measuring.recording import clipped, doubts, fingerprint
 from pytest_whisperq.models.calibration import load_calibration_set
@@ -204,7 +203,7 @@ def _too_small(
             f"max_drop={config.max_drop:g} ({f'at least {needed} are needed' if needed else 'no corpus can'})"
         )
     clean = catastrophe.least(config.max_catastrophes, config.confidence)
-    if independent([_cluster(sound) for sound in sounds]) < clean:
+    if len({_cluster(sound) for sound in sounds}) < clean:
         beyond.append(f"max_catastrophes={config.max_catastrophes:g} (at least {clean} independent ones are needed)")
     if beyond:
         size = f"{len(sounds)} utterances, {len(spoken)} of speech,"

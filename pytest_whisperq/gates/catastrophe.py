@@ -77,13 +77,9 @@ def _check(measurement: CatastropheMeasurement, max_rate: float, confidence: flo
     if aside:
         reason += f", {aside} left aside, catastrophic already as the baseline says them"
     if check.verdict is Verdict.INCONCLUSIVE:
-        worth = (
-            f", which share clusters and are worth {measurement.worth} independent ones,"
-            if measurement.worth < count
-            else ""
-        )
-        needed = ceil(least(max_rate, confidence) * count / measurement.worth)
-        reason += f"; {count} utterances{worth} without a catastrophe certify {100 * measurement.best:.2f} % at best"
+        within = f" in {measurement.clusters} clusters" if measurement.clusters < count else ""
+        needed = ceil(least(max_rate, confidence) * count / measurement.clusters)
+        reason += f"; {count} utterances{within} without a catastrophe certify {100 * measurement.best:.2f} % at best"
         reason += f"; {needed} without one would certify the limit"
     return replace(check, reason=reason)
 

@@ -1,12 +1,13 @@
 """Catastrophic utterances, not merely worse ones, and how often they can happen to a model that passes."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, floor, log, log1p
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.measuring.catastrophe_kinds import LANGUAGE, NONSPEECH, catastrophe_kinds, new_kinds
-from pytest_whisperq.measuring.intervals import Interval, distinct, independent
+from pytest_whisperq.measuring.intervals import Interval, distinct
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.speech.corpus import Utterance
@@ -37,22 +38,22 @@ class CatastropheMeasurement:
     no_regression: Interval
     best: float
     at_risk: int
-    worth: int
+    clusters: int
     left_aside: int
 
 
 def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> CatastropheMeasurement:
-    """Find the new catastrophes and bound their rate (Clopper and Pearson, Biometrika 1934; `clustered`)."""
+    """Find the new catastrophes and bound their rate (`clustered`)."""
     catastrophes: list[Catastrophe] = []
-    hit: list[str] = []
+    hit: list[bool] = []
     at_risk: list[str] = []
-    no_worse: list[str] = []
-    for pair in texts.pairs:
+    no_worse: list[bool] = []
+    for pair, cluster in zip(texts.pairs, texts.clusters, strict=True):
         before, after = kinds_of(pair)
         if not before:
-            at_risk.append(pair.cluster)
+            at_risk.append(cluster)
+            hit.append(bool(after))
         if after and not before:
-            hit.append(pair.cluster)
             catastrophes.append(
                 Catastrophe(
                     utterance=pair.utterance,
@@ -65,18 +66,20 @@ def measure_catastrophes(texts: PairedTexts, *, confidence: float) -> Catastroph
         metric: Metric = "wer" if pair.utterance.is_spaced else "cer"
         reference, *hypotheses = pair.compared(metric)
         baseline_errors, candidate_errors = (count_errors(reference, text, metric).errors for text in hypotheses)
-        if candidate_errors <= baseline_errors:
-            no_worse.append(pair.cluster)
+        no_worse.append(candidate_errors <= baseline_errors)
     silent = _on_non_speech(texts)
-    spoken_over = [(cluster, one) for cluster, one in silent if one.candidate and not one.baseline]
-    at_risk += [cluster for cluster, one in silent if not one.baseline]
+    for cluster, one in silent:
+        if not one.baseline:
+            at_risk.append(cluster)
+            hit.append(bool(one.candidate))
+    clusters = len(set(at_risk))
     return CatastropheMeasurement(
-        catastrophes=(*catastrophes, *(one for _, one in spoken_over)),
-        rate=clustered([*hit, *(cluster for cluster, _ in spoken_over)], at_risk, confidence),
+        catastrophes=(*catastrophes, *(one for _, one in silent if one.candidate and not one.baseline)),
+        rate=clustered(hit, at_risk, confidence),
         no_regression=clustered(no_worse, texts.clusters, confidence),
-        best=binomial(0, independent(at_risk), confidence).upper or 1.0,
+        best=clustered([False] * len(at_risk), at_risk, confidence).upper or 1.0,
         at_risk=len(at_risk),
-        worth=int(independent(at_risk)),
+        clusters=clusters,
         left_aside=len(texts.pairs) + len(silent) - len(at_risk),
     )
 
@@ -128,20 +131,41 @@ def binomial(hits: float, count: float, confidence: float) -> Interval:
     )
 
 
-def clustered(hit: Sequence[str], clusters: Sequence[str], confidence: float) -> Interval:
-    """Return the share of utterances that are ``hit`` (their clusters), of all (theirs), with one-sided bounds.
+def clustered(hit: Sequence[bool], clusters: Sequence[str], confidence: float) -> Interval:
+    """Return the share of utterances that are ``hit``, with one-sided bounds; an empty name is a cluster of its own.
 
-    Exact where each is its own cluster. Else they count for what they are worth together (`intervals.independent`), and
-    where clusters differ in size, a large one that is hit alone would look like many: the lower bound is no higher than
-    that of the clusters in which any is hit, each a trial (simulated: holds in 95 of 100 corpora and more).
+    The bounds are those of Clopper and Pearson (Biometrika 1934) for so many independent trials as the utterances are
+    worth: their number over an estimated design effect, the scatter of the hits of clusters over that of as many
+    independent utterances (Korn & Graubard, Survey Methodology 1998). On few hits an estimate tells little, so that
+    it counts one cluster of average size besides in which all are hit. Hence no hit at all is as good as one trial a
+    cluster, and the trials are never fewer than the clusters nor more than the utterances.
+
+    Where clusters differ in size, whatever their correlation, the mean over clusters of the share that is hit
+    estimates the same rate. The upper bound takes the larger of both shares and the lower the smaller. How often
+    bounds hold: ``python tests/benchmarks/rate_coverage.py``.
+
+    >>> one_in_350 = clustered([True] + [False] * 349, [""] * 250 + ["a", "b", "c", "d", "e"] * 20, 0.95)
+    >>> f"{one_in_350.value:.4f}, below {one_in_350.upper:.4f}"
+    '0.0029, below 0.0164'
     """
-    worth, groups = independent(clusters), len(set(distinct(clusters)))
-    share = len(hit) / len(clusters) if clusters else 0.0
-    interval = binomial(worth * share, worth, confidence)
-    whole = binomial(len(set(distinct(hit))), groups, confidence)
-    if interval.lower is None or whole.lower is None:
-        return interval
-    return replace(interval, lower=min(interval.lower, whole.lower), clusters=groups)
+    count, names = len(clusters), distinct(clusters)
+    if not count:
+        return binomial(0, 0, confidence)
+    sizes, hits = Counter(names), Counter(name for name, is_hit in zip(names, hit, strict=True) if is_hit)
+    share = hits.total() / count
+    by_cluster = sum(number / sizes[name] for name, number in hits.items()) / len(sizes)
+    average = count / len(sizes)
+    scatter = sum((hits[name] - share * size) ** 2 for name, size in sizes.items())
+    effect = (scatter + average**2) / (hits.total() * (1 - share) + average)
+    trials = min(max(count / effect, len(sizes)), count)
+    least_hit, most_hit = sorted((share * trials, by_cluster * trials))
+    return Interval(
+        value=share,
+        lower=binomial(least_hit, trials, confidence).lower,
+        upper=binomial(most_hit, trials, confidence).upper,
+        confidence=confidence,
+        clusters=len(sizes),
+    )
 
 
 def least(limit: float, confidence: float) -> int:

@@ -15,7 +15,6 @@ clusters of ten would pass for 300 clips. What the bounds then cover is measured
 and stands in docs/statistics.md.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -139,16 +138,3 @@ def sum_by_cluster(columns: "NDArray[np.float64]", clusters: Sequence[str]) -> "
 def distinct(clusters: Sequence[str]) -> list[str]:
     """Return a name for the group of each utterance: an empty name becomes one of its own."""
     return [name or f"\0{index}" for index, name in enumerate(clusters)]
-
-
-def independent(clusters: Sequence[str]) -> float:
-    """Return how many independent utterances those in ``clusters`` are worth, if all of a cluster do alike.
-
-    (Σm)² / Σm² for clusters of m utterances (the design effect of Kish, Survey Sampling 1965, with a correlation of 1
-    within clusters); as many as there are where each is its own. An empty name is a cluster of its own.
-
-    >>> independent(["anna", "anna", "ben", ""])  # the last is a cluster of its own
-    2.6666666666666665
-    """
-    sizes = Counter(distinct(clusters)).values()
-    return sum(sizes) ** 2 / sum(size**2 for size in sizes) if sizes else 0.0

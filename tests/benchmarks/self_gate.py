@@ -164,7 +164,7 @@ def kinds(recorded: Recorded, corpora: int) -> dict[str, tuple[int, int]]:
 def _by_kind(rows: list[tuple[str, tuple[str, ...], tuple[str, ...]]], kind: str) -> Verdict:
     """Judge a candidate by one kind of catastrophe; rows of cluster, kinds of the baseline and new kinds."""
     at_risk = [(cluster, after) for cluster, before, after in rows if not before]
-    hit = [cluster for cluster, after in at_risk if kind in after]
+    hit = [kind in after for _, after in at_risk]
     rate = clustered(hit, [cluster for cluster, _ in at_risk], CONFIDENCE)
     return judge(kind, rate, MAX_RATE, keep="below", unit="of utterances", utterances=len(at_risk)).verdict
 
