@@ -17,6 +17,7 @@ from pytest_whisperq.decoding.transcript_cache import (
     TranscriptSet,
     uncached_transcripts,
 )
+from pytest_whisperq.measuring.intervals import judged_by, only_these
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, refuse_wordless
@@ -200,12 +201,30 @@ class Session:
 
     @cached_property
     def doubts(self) -> list[str]:
-        """What may be wrong with recordings of the corpus, and their texts, a line for each kind."""
-        return doubt_lines(self.corpus.utterances, self.facts)
+        """What may be wrong with recordings and texts of the corpus, a line for each kind; first `only_these`."""
+        return [*self.only_these, *doubt_lines(self.corpus.utterances, self.facts)]
+
+    @property
+    def only_these(self) -> list[str]:
+        """Of whom alone bounds speak, in a line, where the corpus has too few clusters for others; else none."""
+        _, few = self._judged_by
+        return [only_these(few)] if few else []
+
+    @cached_property
+    def _judged_by(self) -> tuple[dict[str, str], int]:
+        speech = self.corpus.speech
+        sounds = [self.facts[item.id].digest for item in speech]
+        clusters = [item.cluster or sound for item, sound in zip(speech, sounds, strict=True)]
+        groups, few = judged_by(clusters, sounds)
+        return {item.id: group for item, group in zip(speech, groups, strict=True)}, few
 
     def cluster(self, item: Utterance) -> str:
-        """Return the group of an utterance of the corpus: its own, or that of clips with the very same sound."""
-        return item.cluster or self.facts[item.id].digest
+        """Return the group of an utterance of the corpus by which bounds are drawn (`intervals.judged_by`).
+
+        Without a cluster of its own it is in that of clips with the very same sound.
+        """
+        groups, _ = self._judged_by
+        return groups.get(item.id) or item.cluster or self.facts[item.id].digest
 
     @cached_property
     def calibration_set(self) -> Corpus:

@@ -60,7 +60,7 @@ def card(session: Session) -> str:
         ("utterances", f"{len(corpus.utterances)}, {len(corpus.utterances) - len(speech)} without speech"),
         ("length", f"{sum(seconds) / 60:.1f} minutes; {_spread(seconds)} s each"),
         ("words", f"{sum(words)} ({session.normalizer})"),
-        ("independent groups", f"{power.clusters}"),
+        ("independent groups", "; ".join([f"{power.clusters}", *session.only_these])),
         (
             "samples a second",
             ", ".join(f"{rate or 'other'}: {count}" for rate, count in sorted(rates.items(), key=str)),

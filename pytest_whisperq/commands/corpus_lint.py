@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_whisperq.commands import add, add_options, given, locate, named, say
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
+from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.measuring.recording import clipped, doubts, fingerprint
 from pytest_whisperq.models.calibration import load_calibration_set
@@ -195,7 +196,8 @@ def _too_small(
     """Say that no candidate could pass, however good: counted on the rows that a run could use."""
     spoken = [sound for sound in sounds if sound.item.is_speech]
     lengths = [len(normalizer(sound.item.reference, sound.item.language).split()) for sound in spoken]
-    power = plan(lengths, [_cluster(sound) for sound in spoken], confidence=config.confidence)
+    groups, few = judged_by([_cluster(sound) for sound in spoken], [sound.digest for sound in spoken])
+    power = plan(lengths, groups, confidence=config.confidence)
     beyond = []
     if config.max_drop <= power.at_best:
         needed = power.needed(config.max_drop, best=True)
@@ -203,7 +205,8 @@ def _too_small(
             f"max_drop={config.max_drop:g} ({f'at least {needed} are needed' if needed else 'no corpus can'})"
         )
     clean = catastrophe.least(config.max_catastrophes, config.confidence)
-    if len({_cluster(sound) for sound in sounds}) < clean:
+    silent = [sound.digest if few else _cluster(sound) for sound in sounds if not sound.item.is_speech]
+    if len({*groups, *silent}) < clean:
         beyond.append(f"max_catastrophes={config.max_catastrophes:g} (at least {clean} independent ones are needed)")
     if beyond:
         size = f"{len(sounds)} utterances, {len(spoken)} of speech,"

@@ -137,9 +137,8 @@ def _check(
 
     before, after, (then, candidate) = stored.utterances, now.utterances, candidates
     counts = [(before[key].errors[then], after[key].errors[candidate], after[key].length) for key in after]
-    drop = bound_drop(
-        np.array(counts, np.float64).reshape(-1, 3), [one.cluster for one in after.values()], confidence=confidence
-    )
+    clusters, _ = now.judged_by
+    drop = bound_drop(np.array(counts, np.float64).reshape(-1, 3), clusters, confidence=confidence)
     return judge(name, drop, max_drop, keep="below", unit=DROP_UNITS["absolute"], utterances=len(after))
 
 

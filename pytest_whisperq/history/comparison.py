@@ -10,7 +10,7 @@ from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
 from pytest_whisperq.history.provenance import causes, provenance_of
 from pytest_whisperq.judging.verdict import Figure
 from pytest_whisperq.measuring.change import Change, measure_change, moved
-from pytest_whisperq.measuring.intervals import Interval
+from pytest_whisperq.measuring.intervals import Interval, only_these
 from pytest_whisperq.system.errors import ConfigError
 
 _SHOWN = 3
@@ -148,9 +148,8 @@ def _changed(old: StoredRun, new: StoredRun, then: str, now: str, confidence: fl
         np.array([[run.utterances[key].errors[name] for name in names] for key in keys], np.float64)
         for run, names in ((old, (baselines[0], then)), (new, (baselines[1], now)))
     ]
-    change = measure_change(
-        tables[0], tables[1], lengths, [new.utterances[key].cluster for key in keys], confidence=confidence
-    )
+    clusters, few = new.judged_by
+    change = measure_change(tables[0], tables[1], lengths, clusters, confidence=confidence)
     rates = 100 * np.stack([table.sum(axis=0) for table in tables]) / max(sum(lengths), 1)
     reasons = causes(old.document, new.document, baselines), causes(old.document, new.document, (then, now))
     return CandidateChange(
@@ -159,7 +158,7 @@ def _changed(old: StoredRun, new: StoredRun, then: str, now: str, confidence: fl
         baselines=baselines,
         rates=((float(rates[0, 0]), float(rates[1, 0])), (float(rates[0, 1]), float(rates[1, 1]))),
         change=change,
-        words=tuple(_in_words(change, reasons)),
+        words=(*_in_words(change, reasons), *([f"It is {only_these(few)}."] if few else [])),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.judging.verdict import Judgement
+from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.scores import as_compared, count_length, score
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
@@ -98,6 +99,12 @@ class StoredRun:
                 errors=row["errors"],
             )
         return utterances
+
+    @cached_property
+    def judged_by(self) -> tuple[tuple[str, ...], int]:
+        """The group of each of its utterances by which bounds are drawn, and of how many clusters alone they speak."""
+        rows = self.utterances.values()
+        return judged_by([one.cluster for one in rows], [one.clip for one in rows])
 
     def named(self, role: str) -> list[str]:
         """Return the names of the models in a role."""

@@ -5,7 +5,7 @@ from math import ceil
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
-from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval, only_these
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
@@ -157,6 +157,7 @@ def judgement_on(
 ) -> Judgement:
     """Return the judgement of a gate on what two models say about a corpus; ``metric`` is None for one without."""
     name = baseline_name(texts.baseline.spec, texts.candidate.spec)
+    alone = (only_these(texts.few_clusters),) if texts.few_clusters else ()
     return Judgement(
         gate=gate,
         candidate=str(texts.candidate.spec),
@@ -171,8 +172,8 @@ def judgement_on(
         metric=metric or "",
         characters=sum(len(pair.compared("cer")[0]) for pair in texts.pairs) if metric == "cer" else 0,
         seed=seed,
-        checks=checks,
-        notes=(_MIXED,) if metric == "mer" else (),
+        checks=tuple(replace(check, reason="; ".join((check.reason, *alone))) for check in checks),
+        notes=(*alone, *([_MIXED] if metric == "mer" else [])),
         built=texts.candidate.artifact.notes,
         details=(*details, *footprint(texts.candidate.artifact)),
     )

@@ -101,7 +101,7 @@ def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Catastrophe]]:
     columns = (texts.baseline.clips, texts.baseline.texts, texts.candidate.texts)
     return [
         (
-            item.cluster or clip,
+            clip if texts.few_clusters else item.cluster or clip,
             Catastrophe(
                 utterance=item,
                 kinds=(NONSPEECH,),

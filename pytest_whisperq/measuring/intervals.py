@@ -138,3 +138,25 @@ def sum_by_cluster(columns: "NDArray[np.float64]", clusters: Sequence[str]) -> "
 def distinct(clusters: Sequence[str]) -> list[str]:
     """Return a name for the group of each utterance: an empty name becomes one of its own."""
     return [name or f"\0{index}" for index, name in enumerate(clusters)]
+
+
+def judged_by(clusters: Sequence[str], clips: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """Return the groups of utterances by which bounds are drawn, and of how many clusters alone they then speak.
+
+    Groups are ``clusters``, and the bounds speak of all clusters like them: 0. Fewer than `MIN_CLUSTERS` bound nothing.
+    Of such a corpus each sound is a group, named in ``clips``, and the bounds speak of these clusters alone.
+
+    >>> judged_by(["anna"] * 6, ["1", "2", "3", "4", "5", "5"])  # one sound is there twice
+    (('1', '2', '3', '4', '5', '5'), 1)
+    >>> judged_by(["anna"] * 3, ["1", "2", "3"])
+    (('anna', 'anna', 'anna'), 0)
+    """
+    few = len(set(clusters))
+    is_divisible = few < MIN_CLUSTERS <= len(set(clips))
+    return (tuple(clips), few) if is_divisible else (tuple(clusters), 0)
+
+
+def only_these(few: int) -> str:
+    """Return in words that bounds speak of a ``few`` clusters alone, and why."""
+    these = "this 1 cluster" if few == 1 else f"these {few} clusters"
+    return f"judged utterance by utterance, for {these} alone: fewer than {MIN_CLUSTERS} tell nothing of others"

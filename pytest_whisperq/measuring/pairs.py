@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
+from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.scores import as_compared
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer
@@ -12,10 +13,14 @@ from pytest_whisperq.system.errors import CorpusError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One utterance with three normalized texts, and the languages that the models detect."""
+    """One utterance with three normalized texts, and the languages that the models detect.
+
+    ``clip`` names its sound, ``cluster`` what it shares with others that are therefore not independent of it.
+    """
 
     utterance: Utterance
     cluster: str
+    clip: str
     reference: str
     baseline: str
     candidate: str
@@ -45,8 +50,17 @@ class PairedTexts:
 
     @property
     def clusters(self) -> tuple[str, ...]:
-        """The group of each pair: utterances of one group are not independent."""
-        return tuple(pair.cluster for pair in self.pairs)
+        """The group of each pair by which bounds are drawn: its cluster, or its sound where clusters are too few."""
+        return self._judged_by[0]
+
+    @property
+    def few_clusters(self) -> int:
+        """Of how many clusters alone the bounds speak, where these are too few to speak of others; else 0."""
+        return self._judged_by[1]
+
+    @property
+    def _judged_by(self) -> tuple[tuple[str, ...], int]:
+        return judged_by([pair.cluster for pair in self.pairs], [pair.clip for pair in self.pairs])
 
     def under(self, normalizer: Normalizer) -> "PairedTexts":
         """Return the same transcripts under another normalizer, less the references of which that leaves nothing."""
@@ -82,6 +96,7 @@ def pair_texts(
             Pair(
                 utterance=item,
                 cluster=item.cluster or clip,
+                clip=clip,
                 reference=reference,
                 baseline=base if is_normalized else normalizer(base, item.language),
                 candidate=cand if is_normalized else normalizer(cand, item.language),

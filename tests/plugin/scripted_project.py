@@ -34,11 +34,17 @@ class Project:
         self._make_script = request.getfixturevalue("make_script")
         self._arguments = arguments
 
-    def record(self, count: int = 300, **precisions: Change) -> None:
-        """Make ``count`` recordings of six words; each precision says what its function makes of the reference."""
+    def record(self, count: int = 300, speakers: int = 0, **precisions: Change) -> None:
+        """Make ``count`` recordings of six words; each precision says what its function makes of the reference.
+
+        They are shared out among so many ``speakers``, or have none.
+        """
         random = np.random.default_rng(0)
         references = [" ".join(random.choice(WORDS, 6)) for _ in range(count)]
-        self._make_corpus(self.corpus, references, {"language": ["en"] * count})
+        columns = {"language": ["en"] * count}
+        if speakers:
+            columns["cluster"] = [f"speaker{number % speakers}" for number in range(count)]
+        self._make_corpus(self.corpus, references, columns)
         said = {
             name.replace("_", "-"): [change(index, text) for index, text in enumerate(references)]
             for name, change in precisions.items()

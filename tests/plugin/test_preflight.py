@@ -125,3 +125,24 @@ def test_a_corpus_that_is_honest_is_not_doubted(project: Project) -> None:
     result = project.run("--whisperq-report=out")
     result.stdout.no_fnmatch_line("whisperq: clip*")
     assert json.loads(Path("out/report.json").read_text(encoding="utf-8"))["corpus"]["notes"] == []
+
+
+def test_few_speakers_are_judged_by_utterances_which_is_said_before_decoding_and_after(project: Project) -> None:
+    """Two speakers bounded nothing, which was said once all of them had been decoded."""
+    project.record(count=40, speakers=2, int8=lambda _, text: " ".join(text.split()[:3]))
+    project.pytester.makepyfile(LIMITS)
+    result = project.run("-k", "loose", "--whisperq-early-stop=false", "--whisperq-save=run.json")
+    alone = "judged utterance by utterance, for these 2 clusters alone: fewer than 5 tell nothing of others"
+    result.stdout.fnmatch_lines([f"whisperq: {alone}", "test_*", "*FAIL: even the more favourable bound*", f"*{alone}"])
+    result.assert_outcomes(failed=1)
+    saved = json.loads((project.pytester.path / "run.json").read_text(encoding="utf-8"))
+    assert alone in saved["corpus"]["notes"]
+    assert alone in saved["gates"][0]["judgement"]["notes"]
+
+
+def test_few_speakers_of_whom_nothing_is_lost_pass_for_them(project: Project) -> None:
+    project.record(count=300, speakers=1, int8=same)
+    project.pytester.makepyfile(LIMITS)
+    result = project.run("-k", "loose")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*accuracy: judged utterance by utterance, for this 1 cluster alone*"])

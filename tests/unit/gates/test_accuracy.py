@@ -80,9 +80,34 @@ def test_clips_of_one_recording_cannot_certify_what_independent_ones_can(make_pa
     assert accuracy(make_pairs(references)).judgement.verdict is Verdict.PASS
     clustered = make_pairs(references, clusters=[f"k{n // 30}" for n in range(300)])
     assert accuracy(clustered).judgement.verdict is Verdict.INCONCLUSIVE
-    one = accuracy(make_pairs(references, clusters=["k"] * 300)).judgement.checks[0]
-    assert one.verdict is Verdict.INCONCLUSIVE
-    assert "1 independent utterances or clusters; at least 5" in one.reason
+
+
+@pytest.mark.parametrize(
+    ("speakers", "named"), [(1, "this 1 cluster"), (2, "these 2 clusters"), (4, "these 4 clusters")]
+)
+def test_few_speakers_are_judged_by_utterances_and_the_verdict_says_for_whom(
+    make_pairs: Pairs, speakers: int, named: str
+) -> None:
+    """40 clips of two speakers that lose 43 points ended INCONCLUSIVE once all of them had been decoded."""
+    references = [" ".join(TEN)] * 40
+    clusters = [f"speaker{n % speakers}" for n in range(40)]
+    lost = [" ".join(TEN[: 5 + n % 2]) for n in range(40)]
+    outcome = accuracy(make_pairs(references, None, lost, clusters=clusters))
+    assert outcome.judgement.verdict is Verdict.FAIL
+    alone = f"judged utterance by utterance, for {named} alone: fewer than 5 tell nothing of others"
+    assert outcome.judgement.checks[0].reason.endswith(alone)
+    assert alone in outcome.judgement.notes
+    many = [f"speaker{n % 5}" for n in range(40)]
+    assert "alone" not in accuracy(make_pairs(references, None, lost, clusters=many)).judgement.checks[0].reason
+
+
+def test_copies_of_a_few_sounds_of_one_speaker_are_no_more_than_those_sounds(make_pairs: Pairs) -> None:
+    references = [" ".join(TEN)] * 300
+    copies = [f"sound{n % 6}" for n in range(300)]
+    check = accuracy(make_pairs(references, clusters=["k"] * 300, clips=copies)).judgement.checks[0]
+    assert check.verdict is Verdict.INCONCLUSIVE
+    alike = accuracy(make_pairs(references, clusters=["k"] * 300, clips=["one", "two"] * 150)).judgement.checks[0]
+    assert "2 independent utterances or clusters; at least 5" in alike.reason or "1 independent" in alike.reason
 
 
 def test_a_corpus_without_speech_is_never_a_pass(make_pairs: Pairs) -> None:

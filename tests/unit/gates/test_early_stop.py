@@ -46,6 +46,21 @@ def test_a_broken_candidate_is_failed_on_a_part_that_is_named(
     assert sum(decoded) - COUNT <= judgement.utterances + 3  # to the end of the batch
 
 
+def test_of_two_speakers_the_utterances_come_in_random_order(
+    tmp_path: Path, make_corpus: Any, make_script: Any, start_run: StartRun, decoded: list[int]
+) -> None:
+    """Speaker by speaker there were two steps, and five are needed: all of the corpus was decoded."""
+    texts = [f"grey number {n} here" for n in range(COUNT)]
+    speakers = [f"speaker{n % 2}" for n in range(COUNT)]
+    corpus = make_corpus(tmp_path / "corpus", texts, {"language": ["en"] * COUNT, "cluster": speakers})
+    half = [text.replace("grey number", "some nonsense") for text in texts]
+    make_script(tmp_path / "model", corpus, {"float32": None, "int8": half, "int4-sym": None})
+    judgement = accuracy(start_run(decode_batch="4")).judgement
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.utterances < 12
+    assert any("for these 2 clusters alone" in note for note in judgement.notes)
+
+
 def test_what_is_cached_does_not_matter(world: Path, start_run: StartRun, decoded: list[int]) -> None:
     cold = accuracy(start_run(decode_batch="4"))
     count = sum(decoded)
