@@ -15,8 +15,8 @@ LIMITS: tuple[Option, ...] = (
         name="min-exact-match",
         metavar="RATE",
         parse=values.Range(0, 1, "a rate from 0 up to, not including, 1, such as 0.80 for 80 %", never=1),
-        default="0.80",
-        help="parity: smallest tolerated share of utterances with the baseline's very text",
+        help="parity: smallest tolerated share of utterances with the baseline's very text (default: none, it is only "
+        "reported; the longer utterances are, the fewer keep it)",
     ),
     Option(
         name="max-divergence",

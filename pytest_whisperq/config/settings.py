@@ -35,7 +35,7 @@ class GateConfig:
     normalizer: str | None
     metric: Metric | None
     max_drop: float
-    min_exact_match: float
+    min_exact_match: float | None
     max_divergence: float
     max_catastrophes: float
     min_language_agreement: float

@@ -20,7 +20,6 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     values = parse_options({}, {})
     assert set(values) == set(BY_NAME)
     assert values["max-drop"] == 1.0
-    assert values["min-exact-match"] == 0.8
     assert values["max-divergence"] == 0.05
     assert values["confidence"] == 0.95
     assert values["decode-batch"] == 16
@@ -31,6 +30,7 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     assert values["baseline"] == "transformers:float32"
     assert {name for name, value in values.items() if value is None} == {
         *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers", "max-size-ratio"),
+        "min-exact-match",  # no limit fits three words and thirty
         *("threads", "cache-dir", "calibration", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
     }
 

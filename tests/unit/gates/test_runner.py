@@ -64,7 +64,7 @@ def test_a_gate_s_own_limit_beats_the_configured_one_even_when_it_is_zero(wide: 
     (candidate,) = run.config.candidates
     assert run.judge("accuracy", candidate).judgement.checks[0].limit == 5.0
     assert run.judge("accuracy", candidate, max_drop=0.0).judgement.checks[0].limit == 0.0
-    assert [check.limit for check in run.judge("parity", candidate, max_divergence=0.0).judgement.checks] == [0.8, 0.0]
+    assert [check.limit for check in run.judge("parity", candidate, max_divergence=0.0).judgement.checks] == [0.0]
 
 
 def test_a_subset_gates_on_as_many_utterances(wide: Path, start_run: StartRun, decoded: list[int]) -> None:
