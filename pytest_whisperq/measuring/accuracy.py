@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
-from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio, pseudo_loss
 from pytest_whisperq.measuring.mapsswe import bound_segments, segments
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.scores import ErrorCount, count_errors, error_rate
@@ -110,12 +110,12 @@ def bound_drop(
     import numpy as np
 
     length = float(counts[:, 2].mean()) if len(counts) else 0.0
-    half = length / 2
+    lost = length * pseudo_loss(counts[:, 1] - counts[:, 0], counts[:, 2], clusters)
     return bound_ratio(
         _contrast(counts, drop_type),
         clusters,
-        worse=_contrast(np.array([(0.0, half, length)]), drop_type)[0],
-        better=_contrast(np.array([(half, 0.0, length)]), drop_type)[0],
+        worse=_contrast(np.array([(0.0, lost, length)]), drop_type)[0],
+        better=_contrast(np.array([(lost, 0.0, length)]), drop_type)[0],
         confidence=confidence,
         lower_confidence=lower_confidence,
         test=test,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import Interval, bound_ratio, pseudo_loss
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def measure_change(
     def bound(difference: "NDArray[np.float64]", level: float) -> Interval:
         length = float(size.mean()) if len(size) else 0.0
         rows = np.column_stack([100.0 * difference, size])
-        pseudo = 50.0 * length
+        pseudo = 100.0 * length * pseudo_loss(difference, size, clusters)
         return bound_ratio(
             rows, clusters, worse=(pseudo, length), better=(-pseudo, length), confidence=1 - (1 - level) / 2
         )

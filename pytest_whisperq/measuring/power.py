@@ -4,17 +4,18 @@ A limit M on the accuracy drop is certified when the upper bound of the drop sta
 worse than the baseline, whose drop scatters with σ (words, standard deviation of the errors gained by one cluster), the
 bound of `intervals.bound_ratio` lies with a chance of 90 % below
 
-    M(G) = s + t·√(σ²/(L²·G) + s²) + z·σ/(L·√G),   s = 0.5 / (G + 1)
+    M(G) = s + t·√(σ²/(L²·G) + s²) + z·σ/(L·√G),   s = w(G) / (G + 1)
 
 with G clusters of L words, t the quantile of G − 1 degrees of freedom, z that of the normal distribution at 90 %, and
-s the share that the pseudo-clip of the bound adds (see there). With σ = 0, no text changed at all, none can do better.
+s what the pseudo-clip of the bound adds. The share w of its words that it loses shrinks with the changes that are seen
+(`intervals.pseudo_loss`). Where no text changes at all, σ is 0 and w a half, and none can do better.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import expm1, sqrt
 
-from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, distinct, sum_by_cluster
+from pytest_whisperq.measuring.intervals import IMAGINED, MIN_CLUSTERS, distinct, sum_by_cluster
 
 CHANCE = 0.9
 """How surely a candidate that is no worse than the baseline is to pass."""
@@ -31,42 +32,53 @@ class Power:
     """The size of a corpus and how much its candidate is assumed to scatter.
 
     ``utterances`` and ``words`` are counts of speech, ``clusters`` of independent groups among it; ``scatter`` is σ, in
-    words a cluster. ``pilot`` says from how many utterances of a pilot σ is known, 0 where it is `CHANGED`.
+    words a cluster. ``changed`` is the share of clusters whose errors change, and ``change`` by how many words they do
+    on average. ``pilot`` says from how many utterances of a pilot all this is known, 0 where it is `CHANGED`.
     """
 
     utterances: int
     words: int
     clusters: int
     scatter: float
+    changed: float
+    change: float
     confidence: float
     pilot: int = 0
 
     @property
     def at_best(self) -> float:
         """The smallest limit, in points, that is certified when not one text changes; infinite for too few clusters."""
-        return _certified(self.clusters, 0.0, self.confidence)
+        return self._certified(self.clusters, best=True)
 
     @property
     def likely(self) -> float:
         """The smallest limit, in points, that a candidate no worse than the baseline passes in 90 of 100 runs."""
-        return _certified(self.clusters, self._relative, self.confidence)
+        return self._certified(self.clusters)
 
     def needed(self, limit: float, *, best: bool = False) -> int | None:
         """Return how many utterances like these certify ``limit``, in points: likely, or at best. None: never."""
         if limit <= 0:
             return None
-        relative = 0.0 if best else self._relative
         low, high = MIN_CLUSTERS - 1, MANY
-        if _certified(high, relative, self.confidence) >= limit:
+        if self._certified(high, best=best) >= limit:
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if _certified(middle, relative, self.confidence) >= limit else (low, middle)
+            low, high = (middle, high) if self._certified(middle, best=best) >= limit else (low, middle)
         return -(-high * self.utterances // max(self.clusters, 1))
 
-    @property
-    def _relative(self) -> float:
-        return self.scatter * self.clusters / max(self.words, 1)
+    def _certified(self, clusters: int, *, best: bool = False) -> float:
+        """Return M(G) in points for so many clusters; ``best``: if no text changes."""
+        if clusters < MIN_CLUSTERS:
+            return float("inf")
+        from scipy.special import ndtri, stdtrit
+
+        length = max(self.words, 1) / max(self.clusters, 1)
+        changed = 0.0 if best else self.changed * clusters
+        loss = (IMAGINED / 2 + changed * self.change / length) / (IMAGINED + changed)
+        pseudo, scatter = loss / (clusters + 1), 0.0 if best else self.scatter / length / sqrt(clusters)
+        t = float(stdtrit(clusters - 1, self.confidence))
+        return 100 * (pseudo + t * sqrt(scatter**2 + pseudo**2) + float(ndtri(CHANCE)) * scatter)
 
 
 def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float) -> Power:
@@ -79,17 +91,21 @@ def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float) 
     '0.50 points, if no text changes'
     """
     groups = len(set(distinct(clusters)))
+    words = CHANGED * len(lengths) / max(groups, 1)  # that change in a cluster
+    changed = -expm1(-words)
     return Power(
         utterances=len(lengths),
         words=sum(lengths),
         clusters=groups,
-        scatter=sqrt(CHANGED * len(lengths) / max(groups, 1)),
+        scatter=sqrt(words),
+        changed=changed,
+        change=words / changed if changed else 0.0,
         confidence=confidence,
     )
 
 
 def learn(power: Power, gained: Sequence[int], lengths: Sequence[int], clusters: Sequence[str]) -> Power:
-    """Return ``power`` with the scatter of a pilot: errors ``gained`` and words of each utterance decoded already.
+    """Return ``power`` with what a pilot tells: errors ``gained`` and words of each utterance decoded already.
 
     One utterance more is taken to have changed by a word: that none of a few did proves little.
     """
@@ -99,15 +115,11 @@ def learn(power: Power, gained: Sequence[int], lengths: Sequence[int], clusters:
     drop = sums[:, 0].sum() / sums[:, 1].sum()
     squares = float(((sums[:, 0] - drop * sums[:, 1]) ** 2).sum())
     each = (squares + 1) / (len(lengths) + 1)
-    return replace(power, scatter=sqrt(each * power.utterances / max(power.clusters, 1)), pilot=len(lengths))
-
-
-def _certified(clusters: int, relative: float, confidence: float) -> float:
-    """Return M(G) in points for a scatter of ``relative`` times the words of a cluster."""
-    if clusters < MIN_CLUSTERS:
-        return float("inf")
-    from scipy.special import ndtri, stdtrit
-
-    pseudo, scatter = 0.5 / (clusters + 1), relative / sqrt(clusters)
-    t = float(stdtrit(clusters - 1, confidence))
-    return 100 * (pseudo + t * sqrt(scatter**2 + pseudo**2) + float(ndtri(CHANCE)) * scatter)
+    changes = np.append(np.abs(sums[sums[:, 0] != 0, 0]), 1.0)
+    return replace(
+        power,
+        scatter=sqrt(each * power.utterances / max(power.clusters, 1)),
+        changed=len(changes) / (len(sums) + 1),
+        change=float(changes.mean()),
+        pilot=len(lengths),
+    )

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from pytest_whisperq.config.choices import Bounds, DropType
-from pytest_whisperq.measuring.accuracy import DROP_UNITS, AccuracyMeasurement, measure_accuracy
+from pytest_whisperq.measuring.accuracy import DROP_UNITS, AccuracyMeasurement, bound_drop, measure_accuracy
 from pytest_whisperq.measuring.pairs import PairedTexts
 
 Pairs = Callable[..., PairedTexts]
@@ -137,3 +138,16 @@ def test_too_few_clips_are_the_reason_whatever_the_test(make_pairs: Pairs) -> No
     assert (few.upper, few.unbounded) == (None, "")
     assert many.upper is None
     assert many.unbounded.endswith("for a sign-flip bound at this confidence; use --whisperq-bounds t")
+
+
+def test_a_pseudo_clip_of_many_small_changes_is_small_and_of_none_is_half_a_clip() -> None:
+    """At 300 clips a drop that scatters little is bounded little wider than by t alone, one of nothing as before."""
+    counts = np.zeros((300, 3))
+    counts[:, 2] = 28
+    nothing = bound_drop(counts, [""] * 300, confidence=0.95)
+    assert nothing.upper == pytest.approx(100 * 0.5 / 301 * (1 + 1.65), abs=0.01)
+    counts[:60, 1], counts[60:120, 0] = 1, 1  # a word lost, and a word gained
+    changed = bound_drop(counts, [""] * 300, confidence=0.95)
+    alone = 1.65 * 100 * np.sqrt(120) / (300 * 28)
+    assert alone < changed.upper < alone + 0.05
+    assert changed.lower == pytest.approx(-changed.upper)

@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from pytest_whisperq.measuring.intervals import bound_ratio
+from pytest_whisperq.measuring.accuracy import bound_drop
 from pytest_whisperq.measuring.power import CHANCE, Power, learn, plan
 
 
@@ -14,9 +14,8 @@ def planned(count: int, words: int = 6, clusters: list[str] | None = None) -> Po
 
 
 def upper(gained: np.ndarray, words: int = 6) -> float:
-    columns = np.column_stack([100.0 * gained, np.full(len(gained), float(words))])
-    pseudo = (100.0 * words / 2, float(words))
-    found = bound_ratio(columns, [""] * len(gained), worse=pseudo, better=(-pseudo[0], pseudo[1]), confidence=0.95)
+    counts = np.column_stack([np.zeros(len(gained)), gained, np.full(len(gained), float(words))])
+    found = bound_drop(counts, [""] * len(gained), confidence=0.95)
     assert found.upper is not None
     return found.upper
 
@@ -63,3 +62,12 @@ def test_a_pilot_replaces_the_assumption() -> None:
     assert wild.likely > 2 * power.likely
     calm = learn(power, [0] * 60, [6] * 60, [""] * 60)
     assert power.at_best < calm.likely < power.likely  # none of sixty is not none at all
+
+
+def test_many_small_changes_of_a_pilot_make_the_pseudo_clip_small_and_few_large_ones_do_not() -> None:
+    """As the bound will: of the same scatter, what is spread over many clips certifies more."""
+    power = planned(400)
+    spread = learn(power, [1, -1] * 30 + [0] * 40, [6] * 100, [""] * 100)
+    lumped = learn(power, [5, -5, 3, 1] + [0] * 96, [6] * 100, [""] * 100)
+    assert spread.scatter == pytest.approx(lumped.scatter, rel=0.02)
+    assert spread.likely < lumped.likely - 0.05
