@@ -87,11 +87,13 @@ def judge_accuracy(
     confidence: float,
     fail_confidence: float | None = None,
     seed: int,
+    by_piece: bool = False,
 ) -> Outcome:
     """Pass when the upper bound of the accuracy drop is below ``max_drop`` (unit: `measuring.accuracy.DROP_UNITS`).
 
     ``others`` are normalizers under which the same transcripts are scored too; the verdict is that of ``texts`` alone.
-    ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measuring.sequential`).
+    ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measuring.sequential`),
+    ``by_piece`` says that clusters are pieces of long recordings (`measuring.accuracy.bound_drop`).
     """
     scored = []
     for paired in (texts, *map(texts.under, others)):
@@ -103,6 +105,7 @@ def judge_accuracy(
             lower_confidence=fail_confidence,
             bounds=bounds,
             seed=seed,
+            by_piece=by_piece,
         )
         scored.append((paired, measurement, _drop_check(measurement, metric, max_drop, len(paired.pairs))))
     _, measurement, check = scored[0]

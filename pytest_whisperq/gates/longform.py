@@ -30,6 +30,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
         metric=limits["metric"] or choose_metric(session.long_form),
         confidence=session.config.confidence,
         seed=session.config.seed,
+        by_piece=True,
     )
     return replace(outcome, judgement=replace(outcome.judgement, gate="longform"))
 

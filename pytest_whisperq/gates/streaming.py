@@ -18,7 +18,7 @@ from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, unless_lost
 from pytest_whisperq.judging.verdict import Check, Figure, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
-from pytest_whisperq.measuring.intervals import RATE, SHARE, Interval, bound_ratio
+from pytest_whisperq.measuring.intervals import RATE, SHARE, Interval, bound_ratio, pseudo_loss
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.scores import COUNTED, ErrorCount
 from pytest_whisperq.measuring.streaming import percentile
@@ -99,7 +99,7 @@ def judge_streaming(
     the difference of the gaps of candidate and baseline: reported with its interval.
     """
     measurement, base = (
-        measure_accuracy(one.texts, metric=metric, drop_type="absolute", confidence=confidence)
+        measure_accuracy(one.texts, metric=metric, drop_type="absolute", confidence=confidence, by_piece=True)
         for one in (candidate, baseline)
     )
     gap = judge(
@@ -153,11 +153,14 @@ def judge_streaming(
 
 
 def _lag_check(words: StreamedWords, limit: float, confidence: float) -> Check:
-    """Bound the share of words committed later than ``limit`` s; a word never committed is an error, and has no lag."""
+    """Bound the share of words committed later than ``limit`` s; a word never committed is an error, and has no lag.
+
+    The pseudo-clip is an utterance of which half the words are late, as it is where words are lost.
+    """
     known = [[lag for lag in lags if lag is not None] for lags in words.lags.values()]
     every = [lag / 1000 for lags in known for lag in lags]
     count = sum(map(len, words.lags.values()))
-    average = len(every) / max(len(known), 1)
+    average = len(every) / max(len(words.texts.pairs), 1)
     late = bound_ratio(
         _rows([(sum(lag >= 1000 * limit for lag in lags), len(lags)) for lags in known]),
         list(words.lags),
@@ -165,6 +168,7 @@ def _lag_check(words: StreamedWords, limit: float, confidence: float) -> Check:
         better=(0.0, average),
         confidence=confidence,
         within=SHARE,
+        by_piece=True,
     )
     check = judge("late words", late, TOLERATED, keep="below", unit="of words", utterances=len(words.texts.pairs))
     if not every:
@@ -219,8 +223,10 @@ def _interaction(
         streamed, offline, base_streamed, base_offline = (count.errors for count in counts)
         rows.append((100.0 * (streamed - offline - base_streamed + base_offline), float(counts[0].length)))
     length = fmean(row[1] for row in rows)
+    columns = _rows(rows)
+    lost = 100 * length * pseudo_loss(columns[:, 0] / 100, columns[:, 1], [""] * len(columns))
     return bound_ratio(
-        _rows(rows), clusters, worse=(50 * length, length), better=(-50 * length, length), confidence=confidence
+        columns, clusters, worse=(lost, length), better=(-lost, length), confidence=confidence, by_piece=True
     )
 
 

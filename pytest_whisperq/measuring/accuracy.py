@@ -54,13 +54,15 @@ def measure_accuracy(
     lower_confidence: float | None = None,
     bounds: Bounds = "t",
     seed: int = 0,
+    by_piece: bool = False,
 ) -> AccuracyMeasurement:
     """Measure the drop over the corpus, paired by utterance.
 
     All three types are a difference of error sums over another sum: Δ = Σ(q − r) / Σd with r, q the errors of baseline
     and candidate, N the reference length, and d = N (absolute), r (relative) or N − r (accuracy ratio). The lower
     bound is that of ``lower_confidence`` where one is given. ``bounds`` names the test behind both; ``seed`` is that of
-    the sign-flips. Raises ValueError for MAPSSWE of anything but the words of an absolute drop.
+    the sign-flips, ``by_piece`` as in `bound_drop`. Raises ValueError for MAPSSWE of anything but the words of an
+    absolute drop.
     """
     import numpy as np
 
@@ -83,6 +85,7 @@ def measure_accuracy(
             confidence=confidence,
             lower_confidence=lower_confidence,
             test=partial(flip_signs, seed=seed) if bounds == "sign-flip" else None,
+            by_piece=by_piece,
         )
         if bounds == "sign-flip" and drop.clusters >= MIN_CLUSTERS and None in (drop.lower, drop.upper):
             drop = replace(drop, unbounded=_UNFLIPPED)
@@ -105,12 +108,18 @@ def bound_drop(
     confidence: float,
     lower_confidence: float | None = None,
     test: "Callable[[NDArray[np.float64], float], Between] | None" = None,
+    by_piece: bool = False,
 ) -> Interval:
-    """Bound the drop in the unit of ``drop_type``: rows (r, q, N), shape (utterances, 3), as in `measure_accuracy`."""
+    """Bound the drop in the unit of ``drop_type``: rows (r, q, N), shape (utterances, 3), as in `measure_accuracy`.
+
+    ``by_piece``: clusters are pieces of long recordings, such as their windows. What is imagined to be lost besides is
+    then of one utterance. Of a whole piece it would be several points of ten minutes of speech.
+    """
     import numpy as np
 
     length = float(counts[:, 2].mean()) if len(counts) else 0.0
-    lost = length * pseudo_loss(counts[:, 1] - counts[:, 0], counts[:, 2], clusters)
+    units = [""] * len(counts) if by_piece else clusters
+    lost = length * pseudo_loss(counts[:, 1] - counts[:, 0], counts[:, 2], units)
     return bound_ratio(
         _contrast(counts, drop_type),
         clusters,
@@ -119,6 +128,7 @@ def bound_drop(
         confidence=confidence,
         lower_confidence=lower_confidence,
         test=test,
+        by_piece=by_piece,
     )
 
 

@@ -66,6 +66,7 @@ def bound_ratio(
     lower_confidence: float | None = None,
     test: "Callable[[NDArray[np.float64], float], Between] | None" = None,
     within: Between = (None, None),
+    by_piece: bool = False,
 ) -> Interval:
     """Bound the first column sum of ``columns``, shape (utterances, 2), over the second.
 
@@ -75,6 +76,7 @@ def bound_ratio(
     `MIN_CLUSTERS` groups, or where the second sum is not clearly above zero: a ratio over next to nothing may be
     anything. ``test`` takes the sums of each group, the pseudo-clip's last, and a confidence, and returns both bounds;
     None: Fieller's. ``within`` are the least and the most that the ratio can be: no bound lies beyond them.
+    ``by_piece``: clusters are pieces of long recordings, and the pseudo-clip is one utterance instead of a cluster.
 
     >>> import numpy as np
     >>> errors_and_words = np.array([(0.0, 10.0)] * 90 + [(1.0, 10.0)] * 10)
@@ -92,7 +94,7 @@ def bound_ratio(
     value = float(over / under) if under > 0 else None
     if value is None or count < MIN_CLUSTERS:
         return Interval(value=value, lower=None, upper=None, confidence=confidence, clusters=count)
-    size = columns.shape[0] / count
+    size = 1.0 if by_piece else columns.shape[0] / count
     lower, _ = test(np.vstack([groups, np.asarray(better, np.float64) * size]), lower_confidence or confidence)
     _, upper = test(np.vstack([groups, np.asarray(worse, np.float64) * size]), confidence)
     least, most = within
