@@ -35,7 +35,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 
 GATE = Gate(
     name="parity",
-    summary="the candidate says what the baseline says, within both limits",
+    summary="the candidate says what the baseline says, within its limits",
     keywords={
         "min_exact_match": limit("min_exact_match"),
         "max_divergence": limit("max_divergence"),
