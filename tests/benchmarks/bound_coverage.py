@@ -3,7 +3,8 @@
 Corpora of n utterances (or clusters) with the lengths, clusters and disagreements of the recorded transcripts
 (planting.py), and errors of a model whose true drop is known. For each method of drawing a 95 % bound: in how many
 trials the upper bound is at least the true drop, and its mean distance from the value, in points. Upper bounds are what
-a PASS rests on. Then the same for rates of catastrophes in utterances that share clusters. Seeded: the figures repeat.
+a PASS rests on. Then the same for long recordings, and for rates of catastrophes in utterances that share clusters.
+Seeded: the figures repeat.
 """
 
 import os
@@ -23,6 +24,7 @@ from pytest_whisperq.measuring.sign_flip import flip_signs
 
 CONFIDENCE = 0.95
 SIZES = (50, 100, 260)
+SMALL = 100
 DRAWS = 1_000  # of a bootstrap
 
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1)
@@ -74,7 +76,7 @@ def without_pseudo_clip(rows: Rows, test: Callable[[Rows, float], Between]) -> I
 
 
 SLOW = 5
-"""Of the last two methods one trial in so many is drawn: they take forty times as long."""
+"""Of the last two methods one trial in so many is drawn, and none beyond `SMALL`: they take forty times as long."""
 
 METHODS: dict[str, Method] = {
     "t (ours)": ours,
@@ -147,12 +149,12 @@ def covers(sample: Sample, true: float, size: int, trials: int) -> dict[str, tup
     for trial in range(trials):
         rows = sample(np.random.default_rng((trial, size)), size)
         for number, (name, method) in enumerate(METHODS.items()):
-            if number > 1 and trial % SLOW:
+            if number > 1 and (size > SMALL or trial % SLOW):
                 continue
             found = method(rows)
             if found.upper is not None and found.value is not None:
                 seen[name].append((found.upper >= 100 * true - 1e-9, found.upper - found.value))
-    means = {name: np.mean(rows, axis=0) for name, rows in seen.items()}
+    means = {name: np.mean(rows, axis=0) for name, rows in seen.items() if rows}
     return {name: (float(mean[0]), float(mean[1])) for name, mean in means.items()}
 
 
@@ -161,8 +163,62 @@ def cells(job: tuple[str, int, int]) -> str:
     name, size, trials = job
     sample, true, is_clustered = models(planting.load())[name]
     found = covers(sample, true, size, trials)
-    shares = " | ".join(f"{100 * share:.1f} % ({width:.2f})" for share, width in found.values())
+    each = (found.get(name) for name in METHODS)
+    shares = " | ".join(f"{100 * one[0]:.1f} % ({one[1]:.2f})" if one else "–" for one in each)
     return f"| {name} | {100 * true:+.2f} | {size}{' clusters' if is_clustered else ''} | {shares} |"
+
+
+def recordings(trials: int) -> None:
+    """Print how often upper bounds of the drop hold on long recordings of made-up speech."""
+    print(f"\n95 % upper bounds on long recordings, {trials} trials a cell: share that held (mean width in points)\n")
+    methods = "an utterance imagined (ours) | a window imagined | t, no pseudo-clip"
+    print(f"| error model | true drop | minutes | {methods} |\n|---|---|---|---|---|---|")
+    for name, damage in DAMAGE.items():
+        true = 100 * np.divide(*_windows(np.random.default_rng(0), 50_000, damage).reshape(-1, 2).sum(axis=0))
+        for minutes in (10, 20):
+            seen = [
+                _long_bounds(_windows(np.random.default_rng((trial, minutes)), 2 * minutes, damage), true)
+                for trial in range(trials)
+            ]
+            means = np.mean(seen, axis=0)
+            shares = " | ".join(f"{100 * held:.1f} % ({width:.2f})" for held, width in means)
+            print(f"| {name} | {true:+.2f} | {minutes} | {shares} |", flush=True)
+
+
+Damage = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+DAMAGE: dict[str, Damage] = {
+    "3 words in 100 change, half for the better": lambda random, words: np.zeros(words.shape),
+    "as many again, mostly in a few windows": lambda random, words: _changes(
+        random, words, random.gamma(0.5, 2, len(words))
+    ),
+    "1 word in 100 lost besides": lambda random, words: random.binomial(words, 0.01),
+    "1 utterance in 50 loses half": lambda random, words: (random.random(words.shape) < 0.02) * np.round(words / 2),
+    "1 utterance in 20 loses half": lambda random, words: (random.random(words.shape) < 0.05) * np.round(words / 2),
+    "1 window in 20 loses 40 %": lambda random, words: (random.random((len(words), 1)) < 0.05) * np.round(0.4 * words),
+}
+
+
+def _changes(random: np.random.Generator, words: np.ndarray, often: np.ndarray) -> np.ndarray:
+    expected = 0.015 * words * often[:, None]
+    return (random.poisson(expected) - random.poisson(expected)).astype(float)
+
+
+def _windows(random: np.random.Generator, count: int, damage: Damage) -> np.ndarray:
+    """Return (errors gained, words) of three utterances in each 30 s window, shape (windows, 3, 2)."""
+    words = np.clip(np.round(random.lognormal(3.1, 0.4, (count, 3))), 3, 60).astype(int)
+    gained = _changes(random, words, np.ones(count)) + damage(random, words)
+    return np.stack([gained, words], axis=-1).astype(float)
+
+
+def _long_bounds(windows: np.ndarray, true: float) -> list[tuple[bool, float]]:
+    rows = windows.reshape(-1, 2)
+    counts, names = np.column_stack([np.zeros(len(rows)), rows]), [str(number // 3) for number in range(len(rows))]
+    found = [
+        bound_drop(counts, names, confidence=CONFIDENCE, by_piece=True),
+        bound_drop(counts, names, confidence=CONFIDENCE),
+        without_pseudo_clip(windows.sum(axis=1), plain_t),
+    ]
+    return [((one.upper or 0.0) >= true - 1e-9, (one.upper or 0.0) - (one.value or 0.0)) for one in found]
 
 
 def rates(trials: int) -> None:
@@ -210,6 +266,7 @@ def main(trials: int) -> None:
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for line in pool.map(cells, jobs):
             print(line, flush=True)
+    recordings(trials)
     rates(trials)
 
 
