@@ -200,7 +200,8 @@ DAMAGE: dict[str, Damage] = {
 
 def _changes(random: np.random.Generator, words: np.ndarray, often: np.ndarray) -> np.ndarray:
     expected = 0.015 * words * often[:, None]
-    return (random.poisson(expected) - random.poisson(expected)).astype(float)
+    changes: np.ndarray = random.poisson(expected) - random.poisson(expected)
+    return changes.astype(float)
 
 
 def _windows(random: np.random.Generator, count: int, damage: Damage) -> np.ndarray:
