@@ -1,10 +1,11 @@
 """Word and character errors of what was said about an utterance, counted once: through jiwer."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import TypeVar
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.speech.corpus import Utterance
@@ -15,6 +16,11 @@ COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "charac
 """What each metric counts."""
 
 _REMEMBERED = 2**16  # pairs of texts: those of some ten thousand utterances, for a few candidates
+
+_OFTEN = 4  # times in a row: from here on, what is said is shown once
+_PHRASE = 10  # words of the longest phrase of which that is noticed
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +95,13 @@ def error_rate(counts: Sequence[ErrorCount]) -> float | None:
 def align(reference: str, *hypotheses: str) -> tuple[str, ...]:
     """Return normalized texts word under word, reference first, gaps as ``*``, for showing where they part.
 
-    >>> for row in align("please hold the line", "please hold line", "peas hold the line now"):
+    What is said four times in a row or more, up to ten words, is shown once and followed by how often.
+
+    >>> for row in align("please hold the line", "please hold line", "peas hold the line now now now now"):
     ...     print(row)
-    please hold the line ***
-    please hold *** line ***
-    peas   hold the line now
+    please hold the line *** **
+    please hold *** line *** **
+    peas   hold the line now ×4
     """
     import jiwer
 
@@ -119,9 +127,54 @@ def align(reference: str, *hypotheses: str) -> tuple[str, ...]:
         columns += [("", *inserted) for inserted in insertions]
         if slot < len(words):
             columns.append((words[slot], *(row[slot] for row in under)))
+    columns = [column for block, times in _runs(columns) for column in _once(block, times)]
     widths = [max(len(word) for word in column) for column in columns]
     rows = zip(*columns, strict=True) if columns else [()] * (len(hypotheses) + 1)
     return tuple(
         " ".join((word or "*" * width).ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def shorten_loops(text: str) -> str:
+    """Return a text in which what is said four times in a row or more is written once and followed by how often.
+
+    >>> shorten_loops("I would would would would would say")
+    'I would ×5 say'
+    >>> shorten_loops("谢谢谢谢谢谢谢谢")
+    '谢×8'
+    """
+    words = (" ".join(block) + (f" ×{times}" if times > 1 else "") for block, times in _runs(text.split(" ")))
+    return " ".join(map(_shorten_word, " ".join(words).split(" ")))
+
+
+def _shorten_word(word: str) -> str:
+    """Do the same to characters that stand alone, in a language without spaces."""
+    units = words_and_characters(word)
+    if len(units) < _OFTEN or "".join(units) != word:
+        return word
+    return "".join("".join(block) + (f"×{times}" if times > 1 else "") for block, times in _runs(units))
+
+
+def _once(block: Sequence[tuple[str, ...]], times: int) -> list[tuple[str, ...]]:
+    """Return the columns of a phrase and, where it is said again and again, a column of how often by whom."""
+    if times > 1:
+        counts = tuple(f"×{times}" if any(row) else "" for row in zip(*block, strict=True))
+        block = [*block, counts]
+    return [tuple(map(_shorten_word, column)) for column in block]
+
+
+def _runs(items: Sequence[T]) -> Iterator[tuple[Sequence[T], int]]:
+    """Yield the items in blocks, each with how many times in a row it comes: once, or `_OFTEN` times and more."""
+    start = 0
+    while start < len(items):
+        size = times = 1
+        for length in range(1, _PHRASE + 1):
+            block, count = items[start : start + length], 1
+            while items[start + count * length : start + (count + 1) * length] == block:
+                count += 1
+            if count >= _OFTEN:
+                size, times = length, count
+                break
+        yield items[start : start + size], times
+        start += size * times

@@ -21,7 +21,7 @@ ROWS = 3000
 """Rows of the table of utterances at most: those that changed most stay."""
 
 LONGEST = 600
-"""Characters of a line of aligned texts; what a model says in a loop is cut there."""
+"""Characters of a line of aligned texts, which is cut there."""
 
 
 def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None, audio_note: str = "") -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.measuring.scores import ErrorCount, align, count_errors, error_rate, score
+from pytest_whisperq.measuring.scores import ErrorCount, align, count_errors, error_rate, score, shorten_loops
 from pytest_whisperq.speech import normalizers
 
 MakePairs = Callable[..., PairedTexts]
@@ -91,3 +91,46 @@ def test_words_are_what_the_error_count_takes_for_words() -> None:
     """Python splits at a no-break space, jiwer does not: columns would slip."""
     assert align("10\xa0euros gone", "10\xa0euros gone") == ("10\xa0euros gone", "10\xa0euros gone")
     assert align("a\xa0b c", "x c") == ("a\xa0b c", "x   c")
+
+
+def test_a_loop_takes_two_columns_and_says_how_long_it_is() -> None:
+    rows = align("i would say", "i would say", " ".join(["i", *["would"] * 86, "say"]))
+    assert rows == (
+        "i would ***** *** say",
+        "i would ***** *** say",
+        "i would would ×85 say",
+    )
+
+
+def test_a_phrase_that_loops_is_shown_once_and_who_does_not_say_it_has_gaps() -> None:
+    loop = " ".join(["thank you for watching"] * 6)
+    rows = align("bye", f"bye {loop}", f"bye {loop} {loop}")
+    assert rows[0] == "bye ***** *** *** ******** ** ***** *** *** ******** **"
+    assert rows[1] == "bye thank you for watching ×6 ***** *** *** ******** **"
+    assert rows[2] == "bye thank you for watching ×6 thank you for watching ×6"
+
+
+def test_what_is_said_three_times_stays_as_it_is_said() -> None:
+    """Nothing is shorter by it, and a telephone number is full of it."""
+    assert align("no no no", "no no no") == ("no no no", "no no no")
+    assert align("no no no no", "no no no no") == ("no ×4", "no ×4")
+    assert align("five", "five 5555 aaaa")[1] == "five 5555 aaaa"
+
+
+def test_a_loop_without_spaces_is_shortened_too() -> None:
+    assert align("今日は", "今日は" + "ありがとう" * 20) == ("今日は", "今日はありがとう×20")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("i would would would would would say", "i would ×5 say"),
+        ("a b a b a b a b a", "a b ×4 a"),
+        ("no no yes no no yes no no yes no no yes", "no no yes ×4"),
+        ("请稍候请稍候请稍候请稍候。", "请稍候×4。"),
+        ("5555 aaaa", "5555 aaaa"),
+    ],
+)
+def test_a_text_is_written_without_its_loops(text: str, expected: str) -> None:
+    assert shorten_loops(text) == expected

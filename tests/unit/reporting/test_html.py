@@ -202,8 +202,14 @@ def test_recordings_are_played_from_the_page(document: Callable[..., Any]) -> No
     assert audio["aria-label"] == "clip0003.wav"
 
 
-def test_what_a_model_says_in_a_loop_is_cut(document: Callable[..., Any]) -> None:
+def test_what_a_model_says_in_a_loop_is_shown_once(document: Callable[..., Any]) -> None:
     texts = dict(utterance_table(document("so " * 900))[0]["texts"])
+    assert "so ×" in texts["candidate"]
+    assert max(map(len, texts.values())) < 60
+
+
+def test_a_text_without_end_is_cut(document: Callable[..., Any]) -> None:
+    texts = dict(utterance_table(document(" ".join(map(str, range(900)))))[0]["texts"])
     assert texts["candidate"].endswith(" …")
     assert len(texts["candidate"]) < 700
 
