@@ -7,6 +7,9 @@ from typing import Any
 TIMES = "times"
 """The unit of a speedup."""
 
+LEAST = 0.5
+"""What has to be left of a baseline's accuracy under another normalizer, for a verdict there to mean something."""
+
 
 class Verdict(Enum):
     """What a gate concludes. Only `PASS` is a pass."""
@@ -138,9 +141,20 @@ class Judgement:
         return f"{self.gate}/{self.candidate}"
 
     @property
+    def broken(self) -> tuple[Score, ...]:
+        """The scores under normalizers that leave the baseline less than `LEAST` of its accuracy: no verdict is theirs.
+
+        Most of what the baseline has right is wrong there by its spelling, such as capital letters under ``identity``.
+        A candidate cannot lose it, so that a drop is hidden or is one of spelling.
+        """
+        right = [0.0 if one.baseline_rate is None else max(0.0, 1 - one.baseline_rate) for one in self.scores]
+        return tuple(score for score, share in zip(self.scores, right, strict=True) if share < LEAST * right[0])
+
+    @property
     def contradictions(self) -> tuple[Score, ...]:
-        """The scores under normalizers that would have ended in another verdict."""
-        return tuple(score for score in self.scores if score.check.verdict is not self.scores[0].check.verdict)
+        """The scores under normalizers that would have ended in another verdict, without those that are `broken`."""
+        other = (score for score in self.scores if score.check.verdict is not self.scores[0].check.verdict)
+        return tuple(score for score in other if score not in self.broken)
 
     @property
     def counted(self) -> str:

@@ -93,7 +93,9 @@ def _score(score: Score, judgement: Judgement) -> str:
     check, left = score.check, judgement.utterances - score.utterances
     empty = f"; {left} of {judgement.utterances} utterances left out, it leaves nothing of them" if left else ""
     figures = f"{judgement.metric.upper()} {' → '.join(shown)}, drop {number(check, check.value)}, {bounds(check)}"
-    return f"{score.normalizer}: {figures}: {check.verdict.value}{empty}"
+    is_broken = score in judgement.broken
+    verdict = "no verdict, less than half of the baseline's accuracy is left" if is_broken else check.verdict.value
+    return f"{score.normalizer}: {figures}: {verdict}{empty}"
 
 
 def doubt(judgement: Judgement) -> str:

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from scripted_project import GATES, Project, same
+from scripted_project import GATES, WORDS, Project, same
 
 
 @pytest.fixture
@@ -74,6 +74,20 @@ def test_a_failure_that_depends_on_the_normalizer_lists_every_score(project: Pro
             f"{WARNING}FAIL under identity (1), PASS under *",
         ]
     )
+
+
+def test_transcripts_in_capital_letters_are_no_reason_to_warn(project: Project) -> None:
+    """Under identity both models get every word wrong, so that a drop of a tenth of the words would pass there."""
+    references = [f"HOLD THE LINE {word.upper()}" for word in WORDS * 40]
+    project._make_corpus(project.corpus, references, {"language": ["en"] * len(references)})
+    heard = [text.lower() for text in references]
+    dropped = [text.replace("hold", "old") if n % 2 else text for n, text in enumerate(heard)]
+    project._make_script(project.model, project.corpus, {"float32": heard, "int8": dropped})
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["    identity (1): WER 100.00 % → 100.00 %, *: no verdict, less than half of the *"])
+    result.stdout.no_fnmatch_line("*depends on the normalizer*")
 
 
 @pytest.mark.parametrize("change", [same, lambda index, text: "something else entirely"], ids=["pass", "fail"])

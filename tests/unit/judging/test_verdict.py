@@ -75,6 +75,30 @@ def test_scores_of_another_verdict_contradict() -> None:
     assert judgement(F).contradictions == judgement(P).contradictions  # whatever else failed
 
 
+@pytest.mark.parametrize(
+    ("own", "other", "contradicts"),
+    [
+        (0.0759, 0.99, False),  # capital letters in the transcripts, scored as they are
+        (0.0759, 0.60, False),
+        (0.0759, 0.40, True),
+        (0.60, 0.79, True),
+        (0.60, 0.81, False),
+        (0.99, 0.0759, True),  # what breaks the baseline is the gate's own, and that is worth knowing
+        (0.25, None, False),  # nothing is left of any reference
+        (1.4, 1.2, True),
+    ],
+)
+def test_a_normalizer_that_breaks_the_baseline_contradicts_nobody(
+    own: float, other: float | None, contradicts: bool
+) -> None:
+    """It has to leave half of what the baseline has right under the gate's own."""
+    first, second = score("whisper-english (1)", P), score("identity (1)", U)
+    scores = (replace(first, baseline_rate=own), replace(second, baseline_rate=other))
+    found = replace(judgement(P), scores=scores)
+    assert found.contradictions == (scores[1:] if contradicts else ())
+    assert found.broken == (() if contradicts else scores[1:])
+
+
 def test_what_is_counted_goes_by_the_metric() -> None:
     assert judgement(P).counted == "9 words"
     assert replace(judgement(P), metric="cer", characters=40).counted == "40 characters"

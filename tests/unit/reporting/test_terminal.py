@@ -73,6 +73,31 @@ def test_a_failing_gate_lists_other_normalizers_and_says_if_they_disagree(make_p
     assert dependent.startswith("  the verdict depends on the normalizer: FAIL under identity (1), PASS under whisper")
 
 
+def test_a_normalizer_under_which_the_baseline_is_broken_is_no_witness(make_pairs: Pairs) -> None:
+    """Transcripts in capital letters, as LibriSpeech's: as they are, both models get every word wrong."""
+    raw = make_pairs(["A BB C D"] * 400, ["a bb c d"] * 400, ["a x c d" if n % 2 else "a bb c d" for n in range(400)])
+    texts = raw.under(normalizers.get("whisper-basic"))
+    outcome = accuracy(texts, others=normalizers.compared(texts.normalizer))
+    assert outcome.judgement.verdict.value == "FAIL"
+    assert {one.check.verdict.value for one in outcome.judgement.scores} == {"FAIL", "INCONCLUSIVE"}
+    assert dependence(outcome.judgement) == ""
+    (identity,) = [line for line in explain(outcome, "x").splitlines() if line.startswith("    identity (1): WER")]
+    assert identity.startswith("    identity (1): WER 100.00 % → 100.00 %, drop ")
+    assert identity.endswith(": no verdict, less than half of the baseline's accuracy is left")
+
+
+def test_a_loop_is_explained_in_a_few_columns(make_pairs: Pairs) -> None:
+    texts = make_pairs(
+        ["a bb c d"] * 40, None, ["a bb c d " + "would " * 200 if n == 7 else "a bb c d" for n in range(40)]
+    )
+    lines = explain(accuracy(texts), "x").splitlines()
+    assert [line.strip() for line in lines if line.startswith("      ")][-3:] == [
+        "reference  a bb c d ***** ****",
+        "baseline   a bb c d ***** ****",
+        "candidate  a bb c d would ×200",
+    ]
+
+
 def test_agreement_is_not_worth_a_warning(texts: PairedTexts) -> None:
     outcome = accuracy(texts, others=normalizers.compared(texts.normalizer))
     assert dependence(outcome.judgement) == ""
