@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from pytest_whisperq.backends import (
     TimedWord,
     _checkpoint,
     _whisper,
+    _windows,
     check_precision,
 )
 from pytest_whisperq.system import optional_imports
@@ -138,19 +140,36 @@ class CTranslate2Transcriber:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
-        sequences, detected = self._decode(self._encode(clips), clips, timestamps=False)
-        return self._front_end.hypotheses(sequences, detected)
+        results, detected = self._decode(self._encode(clips), clips, timestamps=False)
+        return self._front_end.hypotheses([result.sequences_ids[0] for result in results], detected)
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode a batch with timestamps; see `Transcriber`. Word times are faster-whisper's, on the same files."""
-        sequences, _ = self._decode(self._encode(clips), clips, timestamps=True)
-        return [TimedText(segments=self._front_end.segments(ids)) for ids in sequences]
+        results, _ = self._decode(self._encode(clips), clips, timestamps=True)
+        return [TimedText(segments=self._front_end.segments(result.sequences_ids[0])) for result in results]
+
+    def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+        """Decode a recording of any length window after window; its language is that of the first, if none is told."""
+        window = samples[: _windows.LENGTH]
+        told = language or self._detect(self._encode([Clip(samples=window, language=None)]), 1)[0]
+        decode = partial(self._window, language=told)
+        heard = _windows.hear_windows(samples, decode, self._front_end.timestamps)
+        segments = [segment for _, ids in heard for segment in self._front_end.segments(ids)]
+        return " ".join(segment.text for segment in segments)
+
+    def _window(self, samples: "NDArray[np.float32]", language: str | None) -> _windows.Heard:
+        clip = Clip(samples=samples, language=language)
+        (result,), _ = self._decode(self._encode([clip]), [clip], timestamps=True)
+        ids = result.sequences_ids[0]
+        # CTranslate2's score is the mean over the tokens alone.
+        mean = result.scores[0] * len(ids) / (len(ids) + 1)
+        return _windows.Heard(ids=ids, no_speech=result.no_speech_prob, log_probability=mean)
 
     def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
         """Decode one clip and align what was said with it; see `Transcriber`."""
         encoded = self._encode([clip])
-        (ids,), (detected,) = self._decode(encoded, [clip], timestamps=False)
-        return self._align(encoded, clip, clip.language or detected, ids)
+        (result,), (detected,) = self._decode(encoded, [clip], timestamps=False)
+        return self._align(encoded, clip, clip.language or detected, result.sequences_ids[0])
 
     def align(self, clip: Clip, transcript: str | Sequence[int]) -> tuple[TimedWord, ...]:
         """Return when the words of a text, or of tokens, are said in a clip (forced alignment).
@@ -194,10 +213,8 @@ class CTranslate2Transcriber:
         encoded = [self._model.encode(view.from_array(one[None])) for one in self._front_end.features(clips)]
         return view.from_array(np.concatenate([np.asarray(one) for one in encoded]))
 
-    def _decode(
-        self, encoded: Any, clips: Sequence[Clip], *, timestamps: bool
-    ) -> tuple[list[list[int]], list[str | None]]:
-        """Return what is said about each clip as ids, and the language detected.
+    def _decode(self, encoded: Any, clips: Sequence[Clip], *, timestamps: bool) -> tuple[list[Any], list[str | None]]:
+        """Return CTranslate2's result for each clip, one sequence of ids in each, and the language detected.
 
         Suppressed are the tokens of the checkpoint's generation config (-1 stands for them), and timestamps unless
         they are wanted.
@@ -210,8 +227,10 @@ class CTranslate2Transcriber:
             beam_size=1,
             suppress_tokens=[-1] if timestamps else [-1, *self._front_end.timestamps],
             max_length=2 * _whisper.MAX_NEW_TOKENS,  # CTranslate2 generates at most half of max_length
+            return_scores=True,
+            return_no_speech_prob=True,
         )
-        return [result.sequences_ids[0] for result in results], detected
+        return list(results), detected
 
     def _detect(self, encoded: Any, clips: int) -> list[str | None]:
         """Return the language heard in each of so many clips; an English-only model hears none."""
