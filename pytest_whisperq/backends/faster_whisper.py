@@ -8,7 +8,7 @@ vocabularies.
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -79,11 +79,23 @@ class LongHypothesis:
     segments: tuple[Segment, ...]
     language: str
     probability: float
+    tokens: tuple[int, ...]
 
     @property
     def text(self) -> str:
         """All segments as one text."""
         return " ".join(segment.text for segment in self.segments)
+
+
+def timed_text(decode: Callable[..., LongHypothesis], clip: Clip) -> TimedText:
+    """Return what a clip says and when, as ``decode`` (samples, language, word_timestamps) tells it.
+
+    Asked for words, faster-whisper moves the segments to where it finds them: it is asked twice.
+    """
+    plain = decode(clip.samples, clip.language)
+    worded = decode(clip.samples, clip.language or plain.language, word_timestamps=True)
+    words = tuple(word for segment in worded.segments for word in segment.words)
+    return TimedText(segments=plain.segments, words=words)
 
 
 class FasterWhisperTranscriber:
@@ -114,6 +126,7 @@ class FasterWhisperTranscriber:
         self._suppressed = list(generation.get("suppress_tokens") or [])
         self._timestamps = _whisper.timestamps_after(tokenizer.token_to_id("<|notimestamps|>"))
         self.compute_type = str(self._model.model.compute_type)
+        self.is_multilingual = bool(self._model.model.is_multilingual)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode clip by clip; see `Transcriber`."""
@@ -129,17 +142,8 @@ class FasterWhisperTranscriber:
         return limit
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
-        """Decode clip by clip with timestamps; see `Transcriber`.
-
-        Twice: asked for words, faster-whisper moves the segments to where it finds them.
-        """
-        texts = []
-        for clip in clips:
-            plain = self.long_audio(clip.samples, clip.language)
-            worded = self.long_audio(clip.samples, clip.language or plain.language, word_timestamps=True)
-            words = tuple(word for segment in worded.segments for word in segment.words)
-            texts.append(TimedText(segments=plain.segments, words=words))
-        return texts
+        """Decode clip by clip with timestamps; see `Transcriber`."""
+        return [timed_text(self.long_audio, clip) for clip in clips]
 
     def transcribe_words(self, clip: Clip) -> tuple[TimedWord, ...]:
         """Decode one clip, words with their times; see `Transcriber`."""
@@ -179,21 +183,25 @@ class FasterWhisperTranscriber:
         *,
         beam_size: int = 1,
         vad_filter: bool = False,
+        timestamps: bool = True,
         word_timestamps: bool = False,
         batch_size: int | None = None,
     ) -> LongHypothesis:
         """Decode a recording of any length, shape (n,), with faster-whisper's own features.
 
         ``batch_size`` runs its batched pipeline, which cuts at the pauses that its voice activity detection finds;
-        without it, windows follow each other. Times are in seconds from the start.
+        without it, windows follow each other by the ``timestamps``, and end where there are none. Times are in seconds
+        from the start.
         """
         options: dict[str, Any] = {
             **self._repeatable,
             "language": language,
             "beam_size": beam_size,
             "word_timestamps": word_timestamps,
-            "without_timestamps": False,
+            "without_timestamps": not timestamps,
         }
+        if not timestamps:
+            options["suppress_tokens"] = [*self._suppressed, *self._timestamps]
         with self._one_numeric_thread():
             if batch_size is None:
                 segments, info = self._model.transcribe(samples, vad_filter=vad_filter, **options)
@@ -212,7 +220,12 @@ class FasterWhisperTranscriber:
             )
             for segment in decoded
         )
-        return LongHypothesis(segments=timed_segments, language=info.language, probability=info.language_probability)
+        return LongHypothesis(
+            segments=timed_segments,
+            language=info.language,
+            probability=info.language_probability,
+            tokens=tuple(token for segment in decoded for token in segment.tokens),
+        )
 
     @property
     def _repeatable(self) -> dict[str, Any]:
@@ -246,11 +259,11 @@ class FasterWhisperTranscriber:
         """Decode one clip as its ``transcribe`` does, which would encode it once more to detect the language."""
         model = self._model
         features = model.feature_extractor(clip.samples)
-        encoded = model.encode(self._padded(features[..., :-1]))  # the last frame is none of the clip's
-        detected = model.model.detect_language(encoded)[0][0][0].strip("<|>") if model.model.is_multilingual else None
+        encoded = self._encoded(features)
+        detected = self._detect(encoded)
         tokenizer = self._library.tokenizer.Tokenizer(
             model.hf_tokenizer,
-            model.model.is_multilingual,
+            self.is_multilingual,
             task="transcribe",
             language=(clip.language or detected) if detected else "en",
         )
@@ -258,3 +271,16 @@ class FasterWhisperTranscriber:
         text = " ".join(segment.text.strip() for segment in segments)
         tokens = tuple(token for segment in segments for token in segment.tokens)
         return Hypothesis(text=text.strip(), tokens=tokens, language=detected)
+
+    def detect(self, samples: "NDArray[np.float32]") -> str | None:
+        """Return the language of the first window of a recording; an English-only model detects none."""
+        if not self.is_multilingual:
+            return None
+        with self._one_numeric_thread():
+            return self._detect(self._encoded(self._model.feature_extractor(samples)))
+
+    def _encoded(self, features: "NDArray[np.float32]") -> Any:
+        return self._model.encode(self._padded(features[..., :-1]))  # the last frame is none of the clip's
+
+    def _detect(self, encoded: Any) -> str | None:
+        return str(self._model.model.detect_language(encoded)[0][0][0]).strip("<|>") if self.is_multilingual else None

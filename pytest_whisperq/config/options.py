@@ -14,8 +14,9 @@ OPTIONS: tuple[Option, ...] = (
         name="backend",
         metavar="NAME[,NAME]",
         parse=values.names,
-        help="backends to gate: ctranslate2, faster-whisper, openvino, openvino-stateless, transformers, or all (those "
-        "that are installed, less openvino-stateless); without it (or candidate) no gate runs",
+        help="backends to gate: ctranslate2, faster-whisper, faster-whisper-batched, openvino, openvino-stateless, "
+        "transformers, or all (those that are installed, less faster-whisper-batched and openvino-stateless); without "
+        "it (or candidate) no gate runs",
     ),
     Option(
         name="precision",

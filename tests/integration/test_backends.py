@@ -27,7 +27,7 @@ EXECUTED = [
     for name in in_all()
     for precision in get_backend(name).precisions
     if precision not in get_backend(name).falls_back()
-] + ["openvino-stateless:float32", "openvino-stateless:int8"]
+] + ["faster-whisper-batched:int8", "openvino-stateless:float32", "openvino-stateless:int8"]
 FALLING_BACK = [f"{name}:{precision}" for name in in_all() for precision in get_backend(name).falls_back()]
 CATASTROPHIC = {"openvino:int2-sym"}
 """Two bits break a model this small: the damage a gate has to see."""

@@ -13,7 +13,8 @@ from pytest_whisperq.speech.corpus import load_corpus, subset
 CLIPS = [
     Clip(samples=audio.load(item.audio), language=item.language) for item in subset(load_corpus(), 3, seed=0).utterances
 ]
-SUBJECTS = [Subject(get_backend(name), clips=CLIPS) for name in (*in_all(), "openvino-stateless")]
+NAMES = (*in_all(), "faster-whisper-batched", "openvino-stateless")
+SUBJECTS = [Subject(get_backend(name), clips=CLIPS) for name in NAMES]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -35,7 +35,9 @@ def recording() -> "np.ndarray[Any, Any]":
     return samples[: 40 * SECOND]
 
 
-@pytest.mark.parametrize("pair", ["transformers:float32", "faster-whisper:float32", "ctranslate2:float32"])
+@pytest.mark.parametrize(
+    "pair", ["transformers:float32", "faster-whisper:float32", "faster-whisper-batched:float32", "ctranslate2:float32"]
+)
 def test_a_model_against_itself_loses_nothing_on_long_recordings(
     gate_run: Callable[..., GateRunner], pair: str
 ) -> None:
