@@ -117,7 +117,11 @@ def sequential(model: Any, front_end: _whisper.FrontEnd, samples: "NDArray[np.fl
         options["language"] = language
     del options["max_new_tokens"]  # of all windows together
     with torch.inference_mode():
-        ids = model.generate(features.input_features.to(model.dtype), attention_mask=features.attention_mask, **options)
+        ids = model.generate(
+            features.input_features.to(getattr(model, "dtype", torch.float32)),
+            attention_mask=features.attention_mask,
+            **options,
+        )
     text: str = front_end.tokenizer.decode(ids[0].tolist(), skip_special_tokens=True)
     return text.strip()
 

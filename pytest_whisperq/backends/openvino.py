@@ -149,8 +149,8 @@ class OpenVINOTranscriber(_generate.Stages):
         return _generate.timed(self._model, self._front_end, clips, words=False)
 
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
-        """Decode a recording of any length in overlapping chunks, with transformers' pipeline."""
-        return _generate.chunked(self._model, self._front_end, samples, language)
+        """Decode a recording of any length window after window, each from where the last segment ended."""
+        return _generate.sequential(self._model, self._front_end, samples, language)
 
 
 def _options(hint: str) -> dict[str, str]:

@@ -119,7 +119,11 @@ class TransformersTranscriber(_generate.Stages):
         """Decode one clip, words with their times; see `Transcriber`."""
         return _generate.timed(self._model, self._front_end, [clip], words=True)[0].words
 
-    def transcribe_long(
+    def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
+        """Decode a recording of any length window after window, each from where the last segment ended."""
+        return _generate.sequential(self._model, self._front_end, samples, language)
+
+    def transcribe_chunked(
         self,
         samples: "NDArray[np.float32]",
         language: str | None,
@@ -136,10 +140,6 @@ class TransformersTranscriber(_generate.Stages):
             chunk_seconds=chunk_seconds,
             batch_size=1 if self._dynamic else batch_size,
         )
-
-    def transcribe_sequential(self, samples: "NDArray[np.float32]", language: str | None) -> str:
-        """Decode a recording of any length window after window, each from where the last segment ended."""
-        return _generate.sequential(self._model, self._front_end, samples, language)
 
 
 def _compute_type(model: Any) -> str:

@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pytest_whisperq.backends import _whisper
@@ -72,8 +73,8 @@ def compare(
     transcriber: Any = session.decoder.load(session.store.intact(session.baseline_spec))
     tell_repairs(session)
     ways: dict[str, Callable[..., str]] = {
-        "chunked": lambda *clip: transcriber.transcribe_long(*clip, chunk_seconds=chunk_seconds, batch_size=batch_size),
-        "sequential": transcriber.transcribe_sequential,
+        "chunked": partial(transcriber.transcribe_chunked, chunk_seconds=chunk_seconds, batch_size=batch_size),
+        "sequential": transcriber.transcribe_long,
     }
     metric = session.config.metric or choose_metric(session.long_form)
     recordings = whole(session.long_form)
