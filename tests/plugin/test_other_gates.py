@@ -163,6 +163,21 @@ def test_words_that_come_late_fail_and_are_shown(project: Project) -> None:
     )
 
 
+def test_times_are_compared_with_the_same_backend_at_float32_whatever_the_baseline(project: Project) -> None:
+    """Another runtime finds words in another way, which is no loss of the candidate's."""
+    project.record(int8=same, int4_sym=late)
+    project.pytester.makepyfile(TIMES)
+    result = project.run("--whisperq-baseline=scripted:int4-sym")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*moved segments, %*0.00*< 5*PASS",
+            "*lost segments, %*0.00*",
+            "timestamps: times are compared with those of scripted:float32, where the words*",
+        ]
+    )
+
+
 def test_a_shift_of_nothing_cannot_be_asked_for(project: Project) -> None:
     project.record(int8=same)
     project.pytester.makepyfile(TIMES)

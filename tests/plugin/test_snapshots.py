@@ -166,11 +166,8 @@ QUALITY = suite_of(
     ("language", "min_agreement=0.7"),
     ("language", "min_agreement=0.99"),
     ("language", "min_agreement=0.9"),
-    ("timestamps", "max_shift=9"),
-    ("timestamps", "max_shift=0.2"),
-    ("timestamps", "max_shift=1.7"),
 )
-"""Every gate that hears the corpus: passed, failed, and where the limit lies within the bounds."""
+"""Every gate that hears the corpus, but that on times: passed, failed, and where the limit lies within the bounds."""
 
 
 @pytest.fixture
@@ -194,6 +191,18 @@ def calls(project: Project, make_corpus: Any, make_script: Any) -> Project:
 def test_every_gate_on_the_corpus_with_every_verdict(calls: Project, snapshot: Any) -> None:
     calls.pytester.makepyfile(test_calls=QUALITY)
     snapshot("quality", "--whisperq-early-stop=false")
+
+
+def test_the_gate_on_times_with_every_verdict(calls: Project, snapshot: Any) -> None:
+    """A candidate that says everything, and the last word of every fifth clip half a second or two seconds late."""
+    script = json.loads((calls.model / "scripted.json").read_text())
+    for number, (clip, text) in enumerate(script["float32"].items()):
+        late = f"{text}@{4.5 if number % 3 == 0 else 3}"
+        script["int8"][clip] = late if number % 5 == 1 and text else text
+    (calls.model / "scripted.json").write_text(json.dumps(script))
+    limits = [("timestamps", f"max_shift={limit}") for limit in (9, 0.2, 1.7)]
+    calls.pytester.makepyfile(test_times=suite_of(*limits))
+    snapshot("times")
 
 
 def test_two_candidates_of_which_one_is_broken(calls: Project, snapshot: Any) -> None:
