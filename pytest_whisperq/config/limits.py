@@ -87,8 +87,7 @@ LIMITS: tuple[Option, ...] = (
         name="max-commit-lag",
         metavar="SECONDS",
         parse=values.Range(0, 3600, "a number of seconds above 0, up to 3600, such as 5", never=0),
-        default="5",
         help="streaming: how soon 95 of 100 words that are committed must be so, in seconds after they were said, "
-        "computing included",
+        "computing included (default: a window and a hop, which is as long as the merge waits: 7)",
     ),
 )

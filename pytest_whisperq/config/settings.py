@@ -45,7 +45,7 @@ class GateConfig:
     timing_budget: float
     max_shift: float
     max_wer_gap: float
-    max_commit_lag: float
+    max_commit_lag: float | None
     merge_profile: Path | None
     on_inconclusive: str
     waivers: Path | None

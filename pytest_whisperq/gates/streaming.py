@@ -46,7 +46,8 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     """Judge what a candidate loses by streaming, how late it commits words, and whether it keeps up.
 
     Compared with itself offline; the same backend at float32 stands beside it, and what the merge counts on is measured
-    of that. Without ``max_rtf`` computing is only reported: it is this machine's.
+    of that. Without ``max_rtf`` computing is only reported: it is this machine's. Without ``max_commit_lag`` a word is
+    late when not the merge alone can have held it back, which waits for a window and a hop.
     """
     spec, streams = session.spec(candidate), session.once(Streams)
     baseline = unquantized(spec, "streaming")
@@ -57,7 +58,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
         words,
         StreamLimits(
             wer_gap=limits["max_wer_gap"],
-            commit_lag=limits["max_commit_lag"],
+            commit_lag=limits["max_commit_lag"] or (profile.window + profile.hop) / 1000,
             retractions=limits["max_retractions"],
             rtf=limits["max_rtf"],
         ),

@@ -113,6 +113,17 @@ def test_limits_come_from_options_and_from_the_marker(judged: Callable[..., Outc
     assert "late if committed 6.5 s or more" in late.reason
 
 
+def test_a_word_is_late_by_default_when_the_merge_alone_cannot_have_held_it_back(
+    judged: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    """The merge commits what windows disagree about after a window and the hop in which that falls."""
+    assert "late if committed 7 s or more" in judged().judgement.checks[1].reason
+    path = tmp_path / "profile.json"
+    path.write_text('{"window": 8000, "hop": 500, "edge": 250, "jitter": 40}')
+    late = judged(options={"merge_profile": str(path)}).judgement.checks[1]
+    assert "late if committed 8.5 s or more" in late.reason
+
+
 def test_what_the_merge_counts_on_is_measured_of_float32(judged: Callable[..., Outcome]) -> None:
     """A candidate that errs at its edges is not forgiven for them."""
     outcome = judged(deaf=1.0)
