@@ -72,8 +72,9 @@ LIMITS: tuple[Option, ...] = (
         name="max-shift",
         metavar="SECONDS",
         parse=values.Range(0, 30, "a number of seconds above 0, up to 30, such as 0.2", never=0),
-        default="0.2",
-        help="timestamps: what 95 of 100 segment and word times must stay within, in seconds from the baseline's",
+        default="0.5",
+        help="timestamps: what 95 of 100 segment and word times must stay within, in seconds from the same "
+        "backend's at float32",
     ),
     Option(
         name="max-wer-gap",

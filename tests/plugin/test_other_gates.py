@@ -154,7 +154,7 @@ def test_words_that_come_late_fail_and_are_shown(project: Project) -> None:
         [
             "whisperq timestamps gate: FAIL",
             "  moved segments: 25.00 % of segment times (must stay below 5); bounds at 95%: *",
-            "    FAIL: 600 times, moved if off by 0.2 s or more; median 0.00 s, 95th percentile 0.50 s; *",
+            "    FAIL: 600 times, moved if off by 0.5 s or more; median 0.00 s, 95th percentile 0.50 s; *",
             "  moved words: 8.33 % of word times (must stay below 5); *",
             "    clip0001.wav  +1  (*",
             "      baseline   0.00-3.00 *",
