@@ -1,9 +1,16 @@
-"""How far each layer of a quantized OpenVINO graph is from the one it was made from, and how far the whole is."""
+"""How much noise quantization adds to an OpenVINO graph: the SQNR of its layers alone, and of its blocks and outputs.
+
+The signal-to-quantization-noise ratio of a tensor is 10·log₁₀(Σ original² / Σ (quantized − original)²), in dB, over all
+samples (Lin, Talathi and Annapureddy, arXiv:1511.06393). At 20 dB the noise is a tenth of the signal, at 14 dB a fifth.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
@@ -12,12 +19,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Inputs: TypeAlias = Mapping[str, Any]
+"""What a graph is given in one call, by the names of its inputs, as NNCF takes them."""
+
 _WEIGHTED = ("MatMul", "Convolution")
 _FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+# The exporter names an operation by the module it is of: __module.layers.3.fc2/aten::linear/MatMul. A block adds what
+# its attention and its feed-forward layers say to what it is given: the last of these sums is its output.
+_MODULE = re.compile(r"^__module\.(model\.decoder\.)?")
+_SUM = re.compile(r"(layers\.\d+)/aten::add/Add(_\d+)?")
 
 
-class Differences:
-    """Relative errors ‖quantized − original‖ / ‖original‖ over all samples: of each layer alone, and of the outputs."""
+class Sqnr:
+    """Signal-to-quantization-noise ratios over all samples, by name, in the order in which tensors are computed."""
 
     def __init__(self) -> None:
         self._squares: dict[str, tuple[float, float]] = {}
@@ -26,42 +40,88 @@ class Differences:
         """Take one pair of tensors of the same shape into account."""
         import numpy as np
 
-        off, norm = self._squares.get(name, (0.0, 0.0))
-        off += float(np.square(quantized - original, dtype=np.float64).sum())
-        self._squares[name] = off, norm + float(np.square(original, dtype=np.float64).sum())
+        signal, noise = self._squares.get(name, (0.0, 0.0))
+        signal += float(np.square(original, dtype=np.float64).sum())
+        self._squares[name] = signal, noise + float(np.square(quantized - original, dtype=np.float64).sum())
 
-    def beyond(self, most: float) -> dict[str, float]:
-        """Return what is off by more than ``most``, or no number, by name."""
-        errors = {name: (off / norm) ** 0.5 if norm else off for name, (off, norm) in self._squares.items()}
-        return {name: error for name, error in errors.items() if not error <= most}
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Return the ratios in dB: infinite without noise, and no number where the quantized tensor holds none."""
+        return {name: _decibels(*squares) for name, squares in self._squares.items()}
+
+    def below(self, least: float) -> dict[str, float]:
+        """Return what is below ``least`` dB, or no number."""
+        return {name: ratio for name, ratio in self.ratios.items() if not ratio >= least}
 
 
-def compare(original: Any, quantized: Any, samples: Iterable[Mapping[str, Any]]) -> tuple[Differences, Differences]:
-    """Run two graphs on ``samples``, inputs as NNCF takes them; return the differences of layers, and of outputs.
+def _decibels(signal: float, noise: float) -> float:
+    if math.isnan(noise) or noise == math.inf:
+        return math.nan
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
 
-    A layer alone is given what the original layer is given, so that its error is its own and not what it inherits: the
-    quantized graph is cut in front of each layer with weights. Raises `BuildError` where that cannot be, for nothing
-    would show what broke.
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a quantized graph does to the compared samples.
+
+    Each layer alone, as it is given what the original's is given; the blocks and outputs as they come, with the noise
+    of everything before them. ``original`` and ``quantized`` are the first outputs, one of each sample, as kept.
     """
-    layers, ends = Differences(), Differences()
-    if not operations(original) or operations(original).keys() != operations(quantized).keys():
-        raise BuildError(
-            "the layers of this export have other names than those of a Whisper that optimum-intel exports, "
-            "so that int8-ptq cannot be checked",
-            remedy="install the tested versions (constraints.txt), or gate openvino:int8",
-        )
-    whole, told = _request(quantized.clone()), _Watched(original)
-    alone = _Apart(quantized, told.sources)
-    for sample in samples:
-        inputs = {name: value for name, value in sample.items() if name != "nncf_reset_state"}
-        told.run(inputs)
-        for layer, value in alone.run({name: told.value(name) for name in alone.input_names}):
-            layers.add(layer, told.value(layer), value)
-        whole.reset_state()
-        whole.infer(inputs)
-        for index, name in enumerate(told.ends):
-            ends.add(name, told.value(name), whole.get_output_tensor(index).data)
-    return layers, ends
+
+    layers: Sqnr = field(default_factory=Sqnr)
+    blocks: Sqnr = field(default_factory=Sqnr)
+    outputs: Sqnr = field(default_factory=Sqnr)
+    original: list[NDArray[Any]] = field(default_factory=list)
+    quantized: list[NDArray[Any]] = field(default_factory=list)
+
+
+class Comparison:
+    """A graph and samples on which quantized copies of it are compared with it.
+
+    Raises `BuildError` where its layers or blocks cannot be told apart, for nothing would show what broke.
+    """
+
+    def __init__(self, original: Any, samples: Sequence[Inputs], keep: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        """``keep`` returns what is to be kept of the first output of a sample; the runtime overwrites the tensor."""
+        if not operations(original) or not _blocks(original):
+            raise _unlike()
+        self._names = operations(original).keys(), _blocks(original).keys()
+        self._original = _Watched(original, _outputs, _blocks, _layers, _sources)
+        self._samples = samples
+        self._keep = keep
+
+    def against(self, quantized: Any, given: Sequence[Inputs] = ()) -> Compared:
+        """Return what ``quantized`` does; ``given`` is what it is given as a whole, where not what the original is.
+
+        A layer alone is given what the original layer is given, so that its noise is its own and not what it inherits:
+        the quantized graph is cut in front of each layer with weights.
+        """
+        if (operations(quantized).keys(), _blocks(quantized).keys()) != self._names:
+            raise _unlike()
+        compared, original = Compared(), self._original
+        whole, alone = _Watched(quantized, _outputs, _blocks), _Apart(quantized, original.ports(_sources))
+        first, *_ = whole.ports(_outputs)
+        for sample, other in zip(self._samples, given or self._samples, strict=True):
+            original.run(sample)
+            for layer, value in alone.run({name: original.value(name) for name in alone.input_names}):
+                compared.layers.add(layer, original.value(layer), value)
+            whole.run(other)
+            for ratios, chosen in ((compared.blocks, _blocks), (compared.outputs, _outputs)):
+                for name in whole.ports(chosen):
+                    ratios.add(name, original.value(name), whole.value(name))
+            compared.original.append(self._keep(original.value(first)))
+            compared.quantized.append(self._keep(whole.value(first)))
+        return compared
+
+
+def _unlike() -> BuildError:
+    return BuildError(
+        "the layers of this export have other names than those of a Whisper that optimum-intel exports, "
+        "so that int8-ptq cannot be checked",
+        remedy="install the tested versions (constraints.txt), or gate openvino:int8",
+    )
 
 
 def operations(model: Any) -> dict[str, str]:
@@ -69,34 +129,60 @@ def operations(model: Any) -> dict[str, str]:
     return {layer: str(operation.get_friendly_name()) for layer, operation in _weighted(model)}
 
 
+_Ports: TypeAlias = Callable[[Any], dict[str, Any]]
+"""Which ports of a graph are meant, by the names they are asked for by."""
+
+
+def _outputs(model: Any) -> dict[str, Any]:
+    return {f"output {port.any_name}": port.get_node().input_value(0) for port in model.outputs}
+
+
+def _blocks(model: Any) -> dict[str, Any]:
+    """Return the outputs of the blocks, layers.0 and so on."""
+    named = ((_MODULE.sub("", operation.get_friendly_name()), operation) for operation in model.get_ordered_ops())
+    sums = ((_SUM.fullmatch(name), operation) for name, operation in named)
+    return {f"block {match[1]}": operation.output(0) for match, operation in sums if match}
+
+
+def _layers(model: Any) -> dict[str, Any]:
+    return {layer: _biased(operation) for layer, operation in _weighted(model)}
+
+
+def _sources(model: Any) -> dict[str, Any]:
+    """Return what the layers are given."""
+    ports = (operation.input_value(0) for _, operation in _weighted(model))
+    return {_name(port): port for port in ports}
+
+
 class _Watched:
-    """A graph of which everything can be seen: what goes into its layers, what comes out, and its own outputs."""
+    """A copy of a graph of which chosen ports can be read."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *choices: _Ports) -> None:
         watched = model.clone()
-        layers = dict(_weighted(watched))
-        self.sources = {layer: operation.input_value(0) for layer, operation in layers.items()}
-        self.ends = [f"output {port.any_name}" for port in watched.outputs]
-        ports = [port.get_node().input_value(0) for port in watched.outputs]
-        names = dict(zip(self.ends, ports, strict=True))
-        names |= {layer: _biased(operation) for layer, operation in layers.items()}
-        names |= {_name(port): port for port in self.sources.values()}
+        self._ports = {choose: choose(watched) for choose in choices}
+        names = {name: port for ports in self._ports.values() for name, port in ports.items()}
+        seen = [port.get_node().input_value(0) for port in watched.outputs]
         for port in names.values():
-            if port not in ports and port.get_node().get_type_name() != "Parameter":
+            if port not in seen and port.get_node().get_type_name() != "Parameter":
                 watched.add_outputs([port])
-                ports.append(port)
-        self._inputs = {_name(port): port.any_name for port in self.sources.values() if port not in ports}
-        self._places = {name: ports.index(port) for name, port in names.items() if port in ports}
+                seen.append(port)
+        self._inputs = {name: port.any_name for name, port in names.items() if port not in seen}
+        self._places = {name: seen.index(port) for name, port in names.items() if port in seen}
         self._request = _request(watched)
-        self._given: Mapping[str, Any] = {}
+        self._given: Inputs = {}
 
-    def run(self, inputs: Mapping[str, Any]) -> None:
-        self._given = inputs
+    def ports(self, choose: _Ports) -> dict[str, Any]:
+        """Return the ports of one of the choices."""
+        return self._ports[choose]
+
+    def run(self, inputs: Inputs) -> None:
+        """Compute everything from its first state on."""
+        self._given = {name: value for name, value in inputs.items() if name != "nncf_reset_state"}
         self._request.reset_state()
-        self._request.infer(inputs)
+        self._request.infer(self._given)
 
     def value(self, name: str) -> NDArray[np.float32]:
-        """Return a tensor of the last run: an output, or what comes out of a layer or of the operation before one."""
+        """Return a tensor of the last run."""
         is_given = name in self._inputs
         tensor: NDArray[np.float32] = (
             self._given[self._inputs[name]] if is_given else self._request.get_output_tensor(self._places[name]).data
@@ -111,12 +197,9 @@ class _Apart:
         openvino = optional_imports.require("openvino", extra="openvino", purpose="compare OpenVINO models")
         cut = model.clone()
         by_name = {operation.get_friendly_name(): operation for operation in cut.get_ordered_ops()}
-        results = {layer: _biased(operation) for layer, operation in _weighted(cut)}
+        results = _layers(cut)
         parameters: dict[str, Any] = {}
-        for source in sources.values():
-            name = _name(source)
-            if name in parameters:
-                continue
+        for name, source in sources.items():
             port = by_name[source.get_node().get_friendly_name()].output(source.get_index())
             parameters[name] = openvino.opset13.parameter(port.get_partial_shape(), port.get_element_type())
             for target in port.get_target_inputs():
@@ -143,10 +226,9 @@ def _name(port: Any) -> str:
 def _weighted(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield the layers with weights, and the operation of each that multiplies, in the order they are computed."""
     for operation in model.get_ordered_ops():
-        # The exporter names an operation by the module it is of: __module.layers.3.fc2/aten::linear/MatMul.
         scope, _, kind = operation.get_friendly_name().partition("/")
         if operation.get_type_name() in _WEIGHTED and kind:
-            yield scope.removeprefix("__module."), operation
+            yield _MODULE.sub("", scope), operation
 
 
 def _biased(operation: Any) -> Any:

@@ -7,6 +7,7 @@
     ├── MissingDependency   a backend or reader whose packages are not installed, or are broken
     ├── CorpusError         a manifest, transcript or recording that cannot be used
     ├── BuildError          a model that could not be found, converted or quantized
+    │   └── QuantizationError   a model that was quantized, and does not do what it did
     ├── StoreError          the cache directory: full, read-only, locked
     ├── DecodeError         a model that could not be run, or ran at another precision than it was asked to
     └── StreamError         windows with which no merge can be right, or chunks that are none
@@ -66,6 +67,10 @@ class CorpusError(WhisperqError):
 
 class BuildError(WhisperqError):
     """A model that could not be found, converted or quantized."""
+
+
+class QuantizationError(BuildError):
+    """A model was quantized, and does not do what it did: another setting or calibration set may help."""
 
 
 class StoreError(WhisperqError):
