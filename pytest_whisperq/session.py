@@ -74,7 +74,7 @@ class Model:
     @property
     def artifact(self) -> Artifact:
         """The built model: directory, size, identity."""
-        return self.session.store.get(self.spec)
+        return self.session.built(self.spec)
 
     @property
     def transcripts(self) -> TranscriptSet:
@@ -117,6 +117,7 @@ class Session:
         )
         self._transcripts = TranscriptCache(config.cache_dir, self.decoder, self.repairs.append)
         self._decoded: dict[ModelSpec, TranscriptSet] = {}
+        self._unbuilt: dict[ModelSpec, WhisperqError] = {}
         self._failed: dict[ModelSpec, WhisperqError] = {}
         self._long: dict[ModelSpec, TranscriptSet] = {}
         self._timed: dict[ModelSpec, tuple[TranscriptSet, list[TimedText]]] = {}
@@ -326,6 +327,16 @@ class Session:
         """Build any pair of backend and precision from the run's checkpoint."""
         return self.store.get(self.spec(explicit_candidate(f"{backend}:{precision}", "whisperq_build")))
 
+    def built(self, spec: ModelSpec) -> Artifact:
+        """Return the built model; what failed fails again, for an hour of building is not repeated for each gate."""
+        if spec in self._unbuilt:
+            raise self._unbuilt[spec]
+        try:
+            return self.store.get(spec)
+        except WhisperqError as error:
+            self._unbuilt[spec] = error
+            raise
+
     def transcripts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says about the corpus, building and decoding at most once."""
         if spec not in self._decoded:
@@ -337,8 +348,9 @@ class Session:
         return self._transcribe(spec, corpus, enough)
 
     def _transcribe(self, spec: ModelSpec, corpus: Corpus, enough: Enough | None) -> TranscriptSet:
-        if spec in self._failed:  # an hour of building that failed fails again for the next gate
+        if spec in self._failed:
             raise self._failed[spec]
+        self.built(spec)
         try:
             return self._transcripts.transcribe(spec, corpus, self.facts, enough)
         except WhisperqError as error:
@@ -384,8 +396,9 @@ class Session:
         return self._timed[spec]
 
     def texts(self, candidate: Candidate) -> PairedTexts:
-        """Return baseline and candidate transcripts side by side."""
+        """Return baseline and candidate transcripts side by side; a candidate that cannot be built ends it at once."""
         if candidate not in self._paired:
+            self.built(self.spec(candidate))
             baseline, quantized = self.transcripts(self.baseline_spec), self.transcripts(self.spec(candidate))
             self._paired[candidate] = pair_texts(self.corpus, self.normalizer, baseline, quantized)
         return self._paired[candidate]

@@ -70,6 +70,7 @@ class EarlyStopping:
         key = candidate, limit
         if key not in self._failed:
             session, order = self._session, self._order
+            session.built(session.spec(candidate))  # one that quantization broke is told before the baseline is decoded
             utterances = tuple(session.corpus.utterances[index] for index in order)
             corpus = replace(session.corpus, utterances=utterances)
             baseline = _pick(session.transcripts(session.baseline_spec), order)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.backends import in_all, registry
+from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.forecast import power_of
 from pytest_whisperq.gates.runner import GateRunner, run_gates
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.reporting.build_document import Collector, Gated
-from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError, QuantizationError
 
 StartRun = Callable[..., GateRunner]
 
@@ -44,6 +45,28 @@ def test_a_good_candidate_passes_and_a_catastrophic_one_fails_both_gates(
     ]
     assert report.verdict is Verdict.FAIL
     assert sum(decoded) == 3 * 120
+
+
+@pytest.mark.parametrize("early_stop", ["true", "false"])
+def test_a_candidate_that_quantization_broke_is_told_before_anything_is_decoded_and_built_once(
+    wide: Path, start_run: StartRun, decoded: list[int], monkeypatch: pytest.MonkeyPatch, early_stop: str
+) -> None:
+    built = []
+    build = ScriptedBackend.build
+
+    def breaks(self: ScriptedBackend, precision: str, source: Path, directory: Path, calibration: Any) -> Any:
+        built.append(precision)
+        if precision == "int8":
+            raise QuantizationError("the SQNR of block layers.3 is 2.1 dB")
+        return build(self, precision, source, directory, calibration)
+
+    monkeypatch.setattr(ScriptedBackend, "build", breaks)
+    run = start_run(early_stop=early_stop)
+    for gate in ("parity", "accuracy", "catastrophe", "size"):
+        with pytest.raises(QuantizationError, match=r"the SQNR of block layers\.3 is 2\.1 dB"):
+            run.judge(gate, run.config.candidates[0])
+    assert decoded == []
+    assert built.count("int8") == 1
 
 
 def test_scoring_again_under_another_normalizer_decodes_nothing(
