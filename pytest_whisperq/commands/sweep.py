@@ -13,7 +13,7 @@ from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Check, Verdict
 from pytest_whisperq.session import silent
-from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.errors import ConfigError, QuantizationError
 
 CANDIDATE = "openvino:int8-ptq"
 
@@ -60,13 +60,23 @@ def _run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One setting and what it lost: the drop in points with its bounds; the candidate's error rate by ``metric``."""
+    """One setting and what it lost: the drop in points with its bounds; the candidate's error rate by ``metric``.
+
+    ``notes`` are what its build had to say. No drop where quantization broke the model, and ``broken`` says how.
+    """
 
     samples: int
     alphas: tuple[float, float]
-    drop: Check
+    drop: Check | None
     metric: str
-    error_rate: float | None
+    error_rate: float | None = None
+    notes: tuple[str, ...] = ()
+    broken: str = ""
+
+    @property
+    def lost(self) -> float | None:
+        """The drop in points; None where nothing was measured."""
+        return self.drop.value if self.drop else None
 
     @property
     def setting(self) -> str:
@@ -104,15 +114,26 @@ def sweep(
     for count in samples:
         for encoder, decoder in alphas:
             runner = _runner(options, count, (encoder, decoder), progress)
-            judgement = runner.judge("accuracy", runner.config.candidates[0]).judgement
+            yield _try(runner, count, (encoder, decoder))
             tell_repairs(runner.session)
-            yield Trial(
-                samples=count,
-                alphas=(encoder, decoder),
-                drop=judgement.checks[0],
-                metric=judgement.metric,
-                error_rate=judgement.detail(f"candidate_{judgement.metric}"),
-            )
+
+
+def _try(runner: GateRunner, samples: int, alphas: tuple[float, float]) -> Trial:
+    """Build and judge one setting. One that breaks the model is a finding, not the end of the sweep."""
+    candidate, session = runner.config.candidates[0], runner.session
+    try:
+        notes = session.model(candidate).artifact.notes
+    except QuantizationError as error:
+        return Trial(samples=samples, alphas=alphas, drop=None, metric=session.metric, broken=error.what)
+    judgement = runner.judge("accuracy", candidate).judgement
+    return Trial(
+        samples=samples,
+        alphas=alphas,
+        drop=judgement.checks[0],
+        metric=judgement.metric,
+        error_rate=judgement.detail(f"candidate_{judgement.metric}"),
+        notes=notes,
+    )
 
 
 def _runner(
@@ -128,25 +149,27 @@ def _runner(
 
 
 def report(trials: Sequence[Trial], write: Callable[[str], object]) -> None:
-    """Write the trials as a table, least loss first, and how far to trust the order.
+    """Write the trials as a table, least loss first, what their builds had to say, and how far to trust the order.
 
     Raises `ConfigError` where no trial measured a drop.
     """
-    ranked = sorted(trials, key=lambda trial: (trial.drop.value is None, trial.drop.value))
+    ranked = sorted(trials, key=lambda trial: (bool(trial.broken), trial.lost is None, trial.lost))
     write(f"samples  encoder α  decoder α  {ranked[0].metric.upper()}, %  drop, points  bounds")
     for trial in ranked:
-        encoder, decoder = trial.alphas
         rate = "none" if trial.error_rate is None else f"{100 * trial.error_rate:.2f}"
-        drop, lower, upper = (
-            "none" if value is None else f"{value:+.2f}"
-            for value in (trial.drop.value, trial.drop.lower, trial.drop.upper)
-        )
-        write(f"{trial.samples:7}  {encoder:9g}  {decoder:9g}  {rate:>6}  {drop:>12}  {lower} … {upper}")
+        measured = (trial.drop.value, trial.drop.lower, trial.drop.upper) if trial.drop else (None, None, None)
+        drop, lower, upper = ("none" if value is None else f"{value:+.2f}" for value in measured)
+        bounds = "broken" if trial.broken else f"{lower} … {upper}"
+        encoder, decoder = trial.alphas
+        write(f"{trial.samples:7}  {encoder:9g}  {decoder:9g}  {rate:>6}  {drop:>12}  {bounds}")
+    for trial in ranked:
+        for note in (*filter(None, [trial.broken]), *trial.notes):
+            write(f"{trial.samples} samples, {trial.alphas[0]:g} and {trial.alphas[1]:g}: {note}")
     best = ranked[0]
-    if best.drop.value is None:
-        raise ConfigError(f"nothing was measured: {best.drop.reason}")
+    if best.drop is None or best.drop.value is None:
+        raise ConfigError(f"nothing was measured: {best.drop.reason if best.drop else best.broken}")
     write(f"loses least: {best.setting}")
-    level = [trial for trial in ranked[1:] if _overlap(trial.drop, best.drop)]
+    level = [trial for trial in ranked[1:] if trial.drop and _overlap(trial.drop, best.drop)]
     if level:
         write(f"{len(level)} of the {len(ranked) - 1} others lie within its bounds: their order may be noise")
     if best.drop.verdict is Verdict.INCONCLUSIVE:

@@ -1,10 +1,13 @@
 """The sweep's table: least loss first, and how far its order can be trusted."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.commands.sweep import Trial, report
 from pytest_whisperq.judging.verdict import Check, Verdict
+from pytest_whisperq.system.errors import ConfigError
 
 
 def trial(samples: int, drop: float | None, lower: float | None, upper: float | None) -> Trial:
@@ -37,6 +40,26 @@ def test_a_trial_without_a_figure_comes_last() -> None:
     report([trial(8, None, None, None), trial(16, 3.0, None, None)], lines.append)
     assert lines[1].split()[0] == "16"
     assert "none" in lines[2]
+
+
+def test_a_setting_that_breaks_the_model_is_the_last_row_and_says_how() -> None:
+    lines: list[str] = []
+    broken = Trial(samples=8, alphas=(0.5, 0.5), drop=None, metric="wer", broken="int8-ptq broke the decoder: …")
+    left = replace(trial(16, 0.5, 0.1, 0.9), notes=("decoder layers.1.fc2 is left in float32: …",))
+    report([broken, trial(32, None, None, None), left], lines.append)
+    assert [line.split()[0] for line in lines[1:4]] == ["16", "32", "8"]
+    assert lines[3].split() == ["8", "0.5", "0.5", "none", "none", "broken"]
+    assert lines[4:6] == [
+        "16 samples, 0.5 and 0.95: decoder layers.1.fc2 is left in float32: …",
+        "8 samples, 0.5 and 0.5: int8-ptq broke the decoder: …",
+    ]
+    assert lines[6].startswith("loses least: --whisperq-calibration-samples=16")
+
+
+def test_where_every_setting_breaks_the_model_the_first_says_how() -> None:
+    broken = Trial(samples=8, alphas=(0.5, 0.5), drop=None, metric="wer", broken="int8-ptq broke the decoder: …")
+    with pytest.raises(ConfigError, match="nothing was measured: int8-ptq broke the decoder: …"):
+        report([broken], list[str]().append)
 
 
 @pytest.mark.parametrize(
