@@ -28,6 +28,9 @@ def calibration_lines(session: Session) -> list[str]:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         spare = len(aside.utterances) - len(names) + len(session.copies)
         rest = f", and {spare} of the same clusters or sounds are neither" if spare else ""
+        heard = {item.cluster for item in session.whole_corpus.utterances}
+        if both := {item.cluster for item in chosen.utterances if item.cluster} & heard:
+            rest += f", of {len(both)} {'clusters that are' if len(both) > 1 else 'cluster that is'} evaluated on too"
         if silent := session.whole_corpus.languages - chosen.languages:
             rest += f" (none in {', '.join(sorted(one or 'no stated language' for one in silent))})"
         lines.append(
@@ -61,11 +64,15 @@ def power_of(session: Session, candidate: Candidate) -> Power:
     return learn(power, gained, [lengths[name] for name in both], [clusters[name] for name in both])
 
 
-def forecast(power: Power, limits: Sequence[float]) -> list[str]:
-    """Return the lines that say what a corpus is good for, and which of the ``limits``, in points, are beyond it."""
+def forecast(power: Power, limits: Sequence[float], aside: int = 0) -> list[str]:
+    """Return the lines that say what a corpus is good for, and which of the ``limits``, in points, are beyond it.
+
+    ``aside`` counts the utterances that it lacks because they are set aside.
+    """
     if isinf(power.at_best):
         return [f"{power.utterances} utterances in {power.clusters} independent groups certify no drop at all"]
-    size = f"{power.utterances} utterances / {power.words} words"
+    less = f" (less {aside} set aside to calibrate on)" if aside else ""
+    size = f"{power.utterances} utterances / {power.words} words{less}"
     source = f"a pilot of {power.pilot}" if power.pilot else f"{CHANGED:.0%} of the texts changing by a word"
     figures = f"{power.likely:.1f} points (judged by {source}; {power.at_best:.1f} if no text changes)"
     lines = [f"{size} certify a drop below {figures}"]

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
+from itertools import zip_longest
+from typing import TypeAlias
 
 from pytest_whisperq.backends import Calibration, Clip
 from pytest_whisperq.models.source import SourceModel
@@ -13,6 +14,9 @@ from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, shuffled
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError, CorpusError
+
+CLUSTERS_LEFT = 5
+"""Clusters that are left to evaluate on where whole ones are set aside: with fewer, none can be spared."""
 
 _SHOWN = 10
 
@@ -45,69 +49,95 @@ def takes_embedded(source: SourceModel) -> bool:
 
 
 def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:
-    """Return the clusters of a corpus to calibrate on instead of evaluating on them: ``size`` utterances of speech.
+    """Return the part of a corpus to calibrate on instead of evaluating on it: ``size`` utterances of speech.
 
-    Whole clusters, for one that is calibrated on and evaluated flatters. Seeded, and each language in its proportion,
-    as far as it can spare whole clusters and keep half of its speech. More utterances than ``size`` where clusters do
-    not add up to it. Raises `ConfigError`, before anything is built, where the corpus cannot spare so many.
+    Seeded, and each language in its proportion, as far as it can keep half of its speech. Whole clusters, and then more
+    utterances than ``size`` where clusters do not add up to it. A language with too few clusters gives single
+    utterances of theirs, and so do all where fewer than `CLUSTERS_LEFT` would be left to evaluate on. Raises
+    `ConfigError`, before anything is built, where the corpus cannot spare so many.
     """
     clusters = _clusters(corpus, seed)
-    sizes: dict[str, dict[str, int]] = defaultdict(dict)
-    for name, items in clusters.items():
-        spoken = [item for item in items if item.is_speech]
-        sizes[spoken[0].language or ""][name] = len(spoken)
-    taken, count, total = list[str](), 0, 0
-    # What one lacks the larger ones make up for.
-    for group in sorted(sizes.values(), key=lambda group: sum(group.values())):
-        total += sum(group.values())
-        wanted = round(size * total / len(corpus.speech)) - count
-        chosen = _adding_up(group, wanted, sum(group.values()) // 2)
-        taken += chosen
-        count += sum(group[name] for name in chosen)
-    if count < size:
+    taken = _chosen(clusters, size)
+    if sum(not taken.issuperset(items) for items in clusters) < CLUSTERS_LEFT:
+        taken = _chosen(_single(clusters), size)
+    if (count := sum(item.is_speech for item in taken)) < size:
         ask = f" Or ask for {count} of them: --whisperq-calibration-samples={count}." if count else ""
         raise ConfigError(
-            f"{corpus.name} has {len(corpus.speech)} utterances of speech in {len(clusters)} clusters: too few to set "
-            f"{size} aside, in whole clusters, and to evaluate on at least half",
+            f"{corpus.name} has {len(corpus.speech)} utterances of speech: too few to set {size} aside and to evaluate "
+            "on at least half",
             where="--whisperq-calibration",
             remedy=(
                 f"name recordings to calibrate on.{ask} --whisperq-calibration={EMBEDDED} takes the embedded prompts, "
                 "which may suit neither language nor sound; weight-only precisions, such as openvino:int8, need none"
             ),
         )
-    kept = {item.id for name in taken for item in clusters[name]}
-    chosen_items = tuple(item for item in corpus.utterances if item.id in kept)
-    return replace(corpus, name=f"{corpus.name}, set aside", utterances=chosen_items)
+    chosen = tuple(item for item in corpus.utterances if item in taken)
+    return replace(corpus, name=f"{corpus.name}, set aside", utterances=chosen)
 
 
-def _clusters(corpus: Corpus, seed: int) -> dict[str, list[Utterance]]:
-    """Return the utterances by cluster, in a seeded order; each without one is its own."""
+_Clusters: TypeAlias = list[list[Utterance]]
+"""Utterances that belong together, in a seeded order."""
+
+
+def _chosen(clusters: _Clusters, size: int) -> set[Utterance]:
+    """Return clusters with ``size`` utterances of speech, each language in its proportion, as far as that goes."""
+    groups: dict[str, _Clusters] = defaultdict(list)
+    for items in clusters:
+        groups[next(item.language or "" for item in items if item.is_speech)].append(items)
+    speech, total, count = _spoken(clusters), 0, 0
+    taken = set[Utterance]()
+    # What one lacks the larger ones make up for.
+    for group in sorted(groups.values(), key=_spoken):
+        total += _spoken(group)
+        wanted = round(size * total / speech) - count
+        chosen = _adding_up(group, wanted, _spoken(group) // 2)
+        if _spoken(chosen) < wanted:
+            chosen = _adding_up(_single(group), wanted, _spoken(group) // 2)
+        taken |= {item for items in chosen for item in items}
+        count += _spoken(chosen)
+    return taken
+
+
+def _spoken(clusters: _Clusters) -> int:
+    return sum(item.is_speech for items in clusters for item in items)
+
+
+def _single(clusters: _Clusters) -> _Clusters:
+    """Return each utterance of speech as a cluster: the first of every cluster, then the second of every one."""
+    spoken = ([item for item in items if item.is_speech] for items in clusters)
+    return [[item] for turn in zip_longest(*spoken) for item in turn if item]
+
+
+def _clusters(corpus: Corpus, seed: int) -> _Clusters:
+    """Return the clusters in which somebody speaks; an utterance without one is its own."""
     by_id = {item.id: item for item in corpus.utterances}
     clusters: dict[str, list[Utterance]] = defaultdict(list)
     for name in shuffled(corpus, seed):
         item = by_id[name]
         clusters[f"cluster {item.cluster}" if item.cluster else f"clip {item.id}"].append(item)
-    return {name: items for name, items in clusters.items() if any(item.is_speech for item in items)}
+    return [items for items in clusters.values() if any(item.is_speech for item in items)]
 
 
-def _adding_up(sizes: Mapping[str, int], wanted: int, most: int) -> list[str]:
+def _adding_up(clusters: _Clusters, wanted: int, most: int) -> _Clusters:
     """Return clusters that hold ``wanted`` utterances, or as few more as can be, up to ``most``; else what comes next.
 
     The first that fit, in their order; where those do not add up, any that do.
     """
-    taken, room = list[str](), min(wanted, most)
-    for name, size in sizes.items():
+    taken: _Clusters = []
+    room = min(wanted, most)
+    sizes = [_spoken([items]) for items in clusters]
+    for items, size in zip(clusters, sizes, strict=True):
         if size <= room:
-            taken.append(name)
+            taken.append(items)
             room -= size
-    if sum(sizes[name] for name in taken) == wanted or wanted <= 0:
+    if _spoken(taken) == wanted or wanted <= 0:
         return taken
-    reached: dict[int, list[str]] = {0: []}
-    highest = min(most, wanted + max(sizes.values()))
-    for name, size in sizes.items():
+    reached: dict[int, _Clusters] = {0: []}
+    highest = min(most, wanted + max(sizes))
+    for items, size in zip(clusters, sizes, strict=True):
         for total in sorted(reached, reverse=True):
             if total + size <= highest and total + size not in reached:
-                reached[total + size] = [*reached[total], name]
+                reached[total + size] = [*reached[total], items]
         if wanted in reached:
             break
     enough = [total for total in reached if total >= wanted]

@@ -147,11 +147,12 @@ def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLim
     if reporter is None or reporter.verbosity < 0:
         return
     session = state.session(config)
+    aside = len(session.set_aside.speech) if session.set_aside else 0
     alike: dict[tuple[str, ...], list[str]] = {}
     for candidate, asked in limits.items():
         drops = [limit.max_drop for limit in asked if (limit.drop_type, limit.metric) == ("absolute", "wer")]
         if drops:
-            alike.setdefault(tuple(forecast(power_of(session, candidate), drops)), []).append(str(candidate))
+            alike.setdefault(tuple(forecast(power_of(session, candidate), drops, aside)), []).append(str(candidate))
     for lines, names in alike.items():
         of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         for line in lines:

@@ -54,6 +54,7 @@ def test_what_is_set_aside_is_named_in_header_table_and_report(any_calibrated: P
     result.stdout.fnmatch_lines(
         [
             f"whisperq: {ASIDE}: clip*.wav, clip*.wav, clip*.wav and 29 more (--whisperq-calibration names others)",
+            "whisperq: 168 utterances / * words (less 32 set aside to calibrate on) certify a drop below *",
             f"*{LEFT}",
             "*corpus calls less 32 set aside for calibration*",
         ]
@@ -88,6 +89,7 @@ def test_a_calibration_set_that_is_named_leaves_the_corpus_whole(calibrated: Pro
     result = calibrated.run("--whisperq-calibration=embedded")
     result.assert_outcomes(passed=2)
     result.stdout.no_fnmatch_line("*set aside*")
+    result.stdout.fnmatch_lines(["whisperq: 200 utterances / * words certify a drop below *"])
 
 
 def test_too_small_a_corpus_ends_the_run_before_anything_is_built(calibrated: Project) -> None:

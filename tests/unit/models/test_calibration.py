@@ -23,7 +23,7 @@ from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
-from pytest_whisperq.system.errors import BuildError, ConfigError, CorpusError, WhisperqError
+from pytest_whisperq.system.errors import BuildError, ConfigError, CorpusError, QuantizationError, WhisperqError
 
 ALPHAS = (0.5, 0.95)
 StartRun = Callable[..., GateRunner]
@@ -229,21 +229,37 @@ def test_languages_are_set_aside_in_their_proportions() -> None:
     assert Counter(item.language for item in aside.utterances) == {"en": 20, "fr": 10}
 
 
-@pytest.mark.parametrize(("sizes", "size", "expected"), [((25, 28, 39, 60), 32, 39), ((9, 9, 14, 90), 23, 23)])
+@pytest.mark.parametrize(("sizes", "size", "expected"), [((25, 28, 39), 32, 39), ((9, 9, 14), 23, 23)])
 def test_any_clusters_that_add_up_are_found_or_those_with_the_least_more(
     sizes: tuple[int, ...], size: int, expected: int
 ) -> None:
     """Where the first that fit do not add up: 9 and 9 are short of 23, 9 and 14 are not."""
-    corpus = spoken({f"speaker{number}": count for number, count in enumerate(sizes)})
+    corpus = spoken({f"speaker{number}": count for number, count in enumerate((*sizes, *[90] * 5))})
     assert {len(set_aside(corpus, size, seed).utterances) for seed in range(8)} == {expected}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_language_is_set_aside_as_a_whole(seed: int) -> None:
-    """One German speaker with just as many clips as are asked for is no calibration set."""
+    """One German speaker gives as many of her clips as is German's proportion; of the English, a whole one is taken."""
     sizes = {**{f"speaker{number}": 60 for number in range(10)}, "kerstin": 32}
     aside = set_aside(spoken(sizes, {"kerstin": "de"}), 32, seed)
-    assert {item.language for item in aside.utterances} == {"en"}
+    assert Counter(item.language for item in aside.utterances) == {"en": 60, "de": 2}
+
+
+@pytest.mark.parametrize("sizes", [{"kerstin": 60}, {"a": 30, "b": 30}, {"a": 12, "b": 12, "c": 12, "d": 12, "e": 12}])
+def test_few_speakers_all_stay_to_be_evaluated_on(sizes: dict[str, int]) -> None:
+    """None can be spared of one, two or five: each gives single clips."""
+    corpus = spoken(sizes)
+    aside = set_aside(corpus, 24, 0)
+    assert len(aside.utterances) == 24
+    assert clusters(without(corpus, aside)).keys() == sizes.keys()
+
+
+def test_six_speakers_give_one_and_five_are_left() -> None:
+    corpus = spoken({f"speaker{number}": 12 for number in range(6)})
+    aside = set_aside(corpus, 12, 0)
+    assert list(clusters(aside).values()) == [12]
+    assert len(clusters(without(corpus, aside))) == 5
 
 
 def test_a_language_of_several_speakers_keeps_half_of_its_speech() -> None:
@@ -257,10 +273,10 @@ def test_a_language_of_several_speakers_keeps_half_of_its_speech() -> None:
 @pytest.mark.parametrize(
     ("sizes", "size", "ask"),
     [
-        ({"kerstin": 60}, 32, ""),  # one speaker
+        ({"": 1}, 32, ""),
         ({"": 40}, 32, "Or ask for 20 of them: --whisperq-calibration-samples=20."),
-        ({"a": 7, "b": 7, "c": 7}, 8, "Or ask for 7 of them: --whisperq-calibration-samples=7."),
-        ({"a": 25, "b": 28, "c": 39}, 45, "Or ask for 39 of them: --whisperq-calibration-samples=39."),
+        ({"kerstin": 60}, 32, "Or ask for 30 of them: --whisperq-calibration-samples=30."),
+        ({"a": 7, "b": 7, "c": 7}, 11, "Or ask for 10 of them: --whisperq-calibration-samples=10."),
     ],
 )
 def test_a_corpus_that_cannot_spare_them_is_told_what_to_type(sizes: dict[str, int], size: int, ask: str) -> None:
@@ -383,20 +399,61 @@ def test_a_file_that_is_heard_as_a_whole_is_not_calibrated_on_in_parts(
         _ = start_run(long_form=str(listing), calibration=str(other)).session.long_form
 
 
-def test_a_sweep_wants_a_calibration_set_for_a_model_of_ones_own(
+@pytest.fixture
+def sweep_options(
     tmp_path: Path, make_corpus: Callable[..., Path], make_script: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> dict[str, str | None]:
+    """What a sweep over a scripted model is given; its corpus is its calibration set's neighbour."""
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     monkeypatch.setattr(sweeping, "CANDIDATE", "scripted:int8")
     corpus = make_corpus(tmp_path / "corpus", [f"text {number}" for number in range(20)])
-    options = {
+    return {
         "whisperq_model": str(make_script(tmp_path / "model", corpus, {"float32": None, "int8": None})),
         "whisperq_baseline": "scripted:float32",
         "whisperq_corpus": str(corpus),
         "whisperq_cache_dir": str(tmp_path / "cache"),
     }
+
+
+def test_a_sweep_wants_a_calibration_set_for_a_model_of_ones_own(sweep_options: dict[str, str | None]) -> None:
     with pytest.raises(ConfigError, match=r"^--calibration: name recordings to calibrate on"):
-        next(sweeping.sweep(options, [2, 4], [ALPHAS]))
+        next(sweeping.sweep(sweep_options, [2, 4], [ALPHAS]))
+
+
+def test_a_sweep_goes_on_behind_a_setting_that_breaks_the_model(
+    sweep_options: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it goes no further behind an error that is no matter of settings."""
+    build = ScriptedBackend.build
+
+    def breaks(
+        self: ScriptedBackend, precision: str, source: Path, directory: Path, calibration: Calibration | None
+    ) -> list[str]:
+        build(self, precision, source, directory, calibration)
+        if calibration and calibration.alphas[1] == 0.5:
+            raise QuantizationError("int8-ptq broke the decoder")
+        if calibration and calibration.alphas[1] == 0.1:
+            raise BuildError("the disk is on fire")
+        return ["decoder layers.1.fc2 is left in float32"] if calibration else []
+
+    monkeypatch.setattr(ScriptedBackend, "build", breaks)
+    options = {**sweep_options, "whisperq_calibration": "embedded"}
+    broken, sound = sweeping.sweep(options, [2], [(0.5, 0.5), ALPHAS])
+    assert (broken.broken, broken.lost, broken.notes) == ("int8-ptq broke the decoder", None, ())
+    assert (sound.broken, sound.lost, sound.notes) == ("", 0.0, ("decoder layers.1.fc2 is left in float32",))
+    with pytest.raises(BuildError, match="the disk is on fire"):
+        next(sweeping.sweep(options, [2], [(0.5, 0.1)]))
+
+
+def test_speakers_that_are_calibrated_on_and_evaluated_are_told(
+    tmp_path: Path, make_corpus: Callable[..., Path], start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
+    speakers = ["ann"] * 6 + ["ben"] * 6
+    make_corpus(tmp_path / "corpus", [f"text {number}" for number in range(12)], {"cluster": speakers})
+    session = start_run(calibration_samples="4").session
+    assert {item.cluster for item in session.corpus.utterances} == {"ann", "ben"}
+    assert "and not evaluated, of 2 clusters that are evaluated on too: " in calibration_lines(session)[0]
 
 
 def test_fewer_clips_than_asked_for_are_never_taken_without_a_word(
