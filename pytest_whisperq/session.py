@@ -23,6 +23,7 @@ from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, refuse_wordless
 from pytest_whisperq.measuring.recording import doubt_lines
 from pytest_whisperq.models.calibration import (
+    SAMPLES,
     load_calibration_set,
     make_calibration,
     refuse_overlap,
@@ -151,7 +152,13 @@ class Session:
         """What of the corpus is calibrated on, and never evaluated on; None where a calibration set serves."""
         if not self.needs_own_calibration:
             return None
-        return set_aside(self._corpus_given, self.config.calibration_samples, self.config.seed)
+        return set_aside(self._corpus_given, self._calibration_size, self.config.seed)
+
+    @property
+    def _calibration_size(self) -> int:
+        """How many utterances to calibrate on. A small corpus is wanted to evaluate on: a third of it at most."""
+        spare = max(1, len(self._corpus_given.speech) // 3) if self.needs_own_calibration else SAMPLES
+        return self.config.calibration_samples or min(SAMPLES, spare)
 
     @property
     def needs_own_calibration(self) -> bool:
@@ -229,7 +236,7 @@ class Session:
 
     @cached_property
     def calibration_set(self) -> Corpus:
-        """The recordings static quantization measures on, at most ``calibration_samples``.
+        """The recordings static quantization measures on, at most as many as are asked for.
 
         Raises `ConfigError` where they have to be named.
         """
@@ -244,7 +251,7 @@ class Session:
                 "no candidate of this run is calibrated",
                 where="--whisperq-calibration",
             )
-        return subset(chosen, config.calibration_samples, config.seed)
+        return subset(chosen, self._calibration_size, config.seed)
 
     def _hearable(self, corpus: Corpus) -> Corpus:
         return self._part_of(corpus) if self._part_of else hearable(corpus, (self.source, self.baseline_source))
@@ -258,7 +265,7 @@ class Session:
     @property
     def calibration_shortage(self) -> str:
         """How many clips were asked for, where the calibration set has fewer; "" where it has enough."""
-        asked, there = self.config.calibration_samples, len(self.calibration_set.utterances)
+        asked, there = self._calibration_size, len(self.calibration_set.utterances)
         return f"--whisperq-calibration-samples asks for {asked}, and it has no more" if there < asked else ""
 
     @property

@@ -97,8 +97,8 @@ OPTIONS: tuple[Option, ...] = (
         name="calibration-samples",
         metavar="N",
         parse=values.whole(1, "a whole number, 1 or more"),
-        default="32",
-        help="utterances of the calibration set that are used, a seeded, stratified subset",
+        help="utterances of the calibration set that are used, a seeded, stratified subset (default: 32; of a corpus "
+        "of which clips are set aside, a third at most)",
     ),
     Option(
         name="smooth-quant",

@@ -29,7 +29,7 @@ class GateConfig:
     corpus: str
     long_form: str
     calibration: str | None
-    calibration_samples: int
+    calibration_samples: int | None
     smooth_quant: tuple[float, float]
     max_utterances: int | None
     normalizer: str | None

@@ -15,6 +15,9 @@ from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corp
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError, CorpusError
 
+SAMPLES = 32
+"""Utterances that are calibrated on, unless told otherwise."""
+
 CLUSTERS_LEFT = 5
 """Clusters that are left to evaluate on where whole ones are set aside: with fewer, none can be spared."""
 

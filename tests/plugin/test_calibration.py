@@ -92,12 +92,24 @@ def test_a_calibration_set_that_is_named_leaves_the_corpus_whole(calibrated: Pro
     result.stdout.fnmatch_lines(["whisperq: 200 utterances / * words certify a drop below *"])
 
 
-def test_too_small_a_corpus_ends_the_run_before_anything_is_built(calibrated: Project) -> None:
-    rows = (calibrated.corpus / "metadata.csv").read_text().splitlines()
-    (calibrated.corpus / "metadata.csv").write_text("\n".join(rows[:41]) + "\n")
+def test_of_a_small_corpus_a_third_is_calibrated_on(calibrated: Project) -> None:
+    shrink(calibrated, 40)
     result = calibrated.run()
+    result.stdout.fnmatch_lines(["whisperq: calibrated on 13 utterances of the corpus, set aside by seed 0 and *"])
+    result.stdout.fnmatch_lines(["*27 utterances / * words (less 13 set aside to calibrate on) certify *"])
+
+
+def test_too_small_a_corpus_for_what_is_asked_ends_the_run_before_anything_is_built(calibrated: Project) -> None:
+    shrink(calibrated, 40)
+    result = calibrated.run("--whisperq-calibration-samples=32")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = result.stderr.str() + result.stdout.str()
     assert "--whisperq-calibration: calls has 40 utterances" in text
     assert "; name recordings to calibrate on. Or ask for 20 of them: --whisperq-calibration-samples=20." in text
     assert not (calibrated.pytester.path / "cache" / "artifacts").exists()
+
+
+def shrink(project: Project, size: int) -> None:
+    """Leave the first rows of the corpus."""
+    rows = (project.corpus / "metadata.csv").read_text().splitlines()
+    (project.corpus / "metadata.csv").write_text("\n".join(rows[: size + 1]) + "\n")

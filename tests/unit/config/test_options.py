@@ -32,6 +32,7 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
         *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers", "max-size-ratio"),
         "max-commit-lag",
         "min-exact-match",  # no limit fits three words and thirty
+        "calibration-samples",
         *("threads", "cache-dir", "calibration", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
     }
 
