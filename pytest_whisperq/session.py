@@ -260,7 +260,8 @@ class Session:
     def calibration(self) -> Calibration:
         """What static quantization measures on; raises `CorpusError` if any of it is evaluated on."""
         chosen = self.calibration_set
-        return make_calibration(chosen, self._probe(chosen), self.facts, self.config.smooth_quant)
+        probed, speaks = self._probe(chosen), not self.source.is_random
+        return make_calibration(chosen, probed, self.facts, self.config.smooth_quant, speaks=speaks)
 
     @property
     def calibration_shortage(self) -> str:

@@ -98,7 +98,7 @@ def quantize(model: Any, front_end: _whisper.FrontEnd, calibration: Calibration)
     model.replace_ov_model(model.decoder.model, decoder.model)
     same, total = agreement(decoder, checked)
     said = f"{same} of float32's {total} greedy tokens"
-    if surely_fewer(same, total):
+    if calibration.speaks and surely_fewer(same, total):
         raise QuantizationError(
             f"int8-ptq broke the model: on {len(checked)} calibration clips it says {said}, {LEAST_AGREEMENT:.0%} at "
             f"least are wanted; {_noisiest(encoder, decoder)}",

@@ -65,10 +65,12 @@ class Calibration:
 
     ``summary`` says it to people, ``identity`` digests clips and settings, ``clips`` decodes the audio when called.
     ``alphas`` are the SmoothQuant strengths of encoder and decoder: 0 leaves outliers in the activations, 1 moves them
-    into the weights (Xiao et al., arXiv:2211.10438).
+    into the weights (Xiao et al., arXiv:2211.10438). ``speaks`` is False for random weights, whose tokens are a draw
+    that any noise changes.
     """
 
     summary: str
     identity: str
     clips: Callable[[], list[Clip]]
     alphas: tuple[float, float]
+    speaks: bool = True

@@ -190,10 +190,13 @@ def make_calibration(
     facts: dict[str, ClipFacts],
     evaluated: dict[str, ClipFacts],
     alphas: tuple[float, float],
+    *,
+    speaks: bool = True,
 ) -> Calibration:
     """Return what a backend calibrates with; raise `CorpusError` listing the clips that are evaluated on too.
 
-    ``facts`` are those of the calibration set, ``evaluated`` those of the evaluation corpus.
+    ``facts`` are those of the calibration set, ``evaluated`` those of the evaluation corpus. ``speaks`` says whether
+    the model has learned to.
     """
     refuse_overlap(corpus, facts, evaluated)
     rows = [(facts[item.id].digest, item.language) for item in corpus.utterances]
@@ -205,4 +208,4 @@ def make_calibration(
     summary = (
         f"calibrated on {len(rows)} clips of {corpus.name} ({identity[:8]}), SmoothQuant {alphas[0]:g}/{alphas[1]:g}"
     )
-    return Calibration(summary=summary, identity=identity, clips=clips, alphas=alphas)
+    return Calibration(summary=summary, identity=identity, clips=clips, alphas=alphas, speaks=speaks)
