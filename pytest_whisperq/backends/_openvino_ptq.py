@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LEAST_OF_LAYER = 14.0
 """SQNR in dB below which a layer alone is left in float32: noise of a fifth of its output.
 
-Layers that serve have 23 to 40 dB, one whose small values are lost has 8.
+Layers that serve have 22 to 48 dB, and those whose small values are lost 9 to 12: docs/calibration.md.
 """
 
 LEAST_OF_PART = 8.0
