@@ -34,7 +34,8 @@ from pytest_whisperq.models.calibration import (
 )
 from pytest_whisperq.models.languages import hearable, is_multilingual
 from pytest_whisperq.models.random_weights import find_source
-from pytest_whisperq.models.source import ModelSpec, SourceModel
+from pytest_whisperq.models.ready_made import folder_of
+from pytest_whisperq.models.source import Folder, ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
@@ -46,7 +47,7 @@ from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqErro
 
 T = TypeVar("T")
 
-_READ = ("corpus", "source", "baseline_source", "normalizer", "facts")
+_READ = ("corpus", "source", "baseline_source", "normalizer", "facts", "ready_made")
 """What of a session may be refused, in the order in which it is read."""
 
 
@@ -277,7 +278,8 @@ class Session:
     @property
     def _calibrated_sources(self) -> list[SourceModel]:
         """The checkpoint of every model of the run that is built with a calibration set."""
-        models = [(candidate, self.source) for candidate in self.config.candidates if not candidate.missing]
+        built = [one for one in self.config.candidates if not (one.missing or one.location)]
+        models = [(candidate, self.source) for candidate in built]
         models.append((self.config.baseline, self.baseline_source))
         return [source for model, source in models if model.precision in get_backend(model.backend).calibrated]
 
@@ -318,9 +320,41 @@ class Session:
         name = self.config.baseline
         return ModelSpec(backend=name.backend, precision=name.precision, source=self.baseline_source)
 
+    @cached_property
+    def _folders(self) -> dict[Candidate, Folder]:
+        """Where the ready-made candidates lie."""
+        return {
+            one: folder_of(
+                get_backend(one.backend), one.precision, one.location, "--whisperq-candidate", is_asked=one.is_asked
+            )
+            for one in self.config.candidates
+            if one.location
+        }
+
+    @cached_property
+    def ready_made(self) -> dict[Candidate, Artifact]:
+        """The ready-made candidates, whose files are linked into the cache.
+
+        Raises `BuildError` or `DecodeError` for one that cannot be what the run is about, or cannot be loaded: nobody
+        has loaded it here, and an hour of decoding the baseline would come first.
+        """
+        artifacts = {candidate: self.store.get(self.spec(candidate)) for candidate in self._folders}
+        for artifact in artifacts.values():
+            known = self.known(artifact.spec)
+            if known.texts:
+                self.decoder.attest(artifact.spec, known.compute_type)
+            else:
+                self.decoder.load(artifact)
+        return artifacts
+
     def spec(self, candidate: Candidate) -> ModelSpec:
         """Return the model a candidate stands for."""
-        return ModelSpec(backend=candidate.backend, precision=candidate.precision, source=self.source)
+        return ModelSpec(
+            backend=candidate.backend,
+            precision=candidate.precision,
+            source=self.source,
+            folder=self._folders.get(candidate),
+        )
 
     @property
     def baseline(self) -> Model:

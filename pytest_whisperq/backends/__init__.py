@@ -6,14 +6,13 @@ or `load` runs, so that listing precisions costs nothing.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
-from pytest_whisperq.backends._ready_made import names_ready_made, ready_made_digest, take_ready_made
 from pytest_whisperq.backends.capabilities import (
     Aligns,
     HearsLong,
     MixesTypes,
+    RunsReadyMade,
     SharesProcessors,
     Staged,
     TellsTimes,
@@ -29,8 +28,17 @@ from pytest_whisperq.backends.registry import (
     in_all,
     names,
     register,
+    runners,
 )
-from pytest_whisperq.backends.values import Calibration, Clip, Hypothesis, Segment, TimedText, TimedWord
+from pytest_whisperq.backends.values import (
+    Calibration,
+    Clip,
+    Hypothesis,
+    ReadyMade,
+    Segment,
+    TimedText,
+    TimedWord,
+)
 
 __all__ = [
     "BUILT_IN",
@@ -41,6 +49,8 @@ __all__ = [
     "HearsLong",
     "Hypothesis",
     "MixesTypes",
+    "ReadyMade",
+    "RunsReadyMade",
     "Segment",
     "SharesProcessors",
     "Staged",
@@ -55,10 +65,8 @@ __all__ = [
     "get_backend",
     "in_all",
     "names",
-    "names_ready_made",
-    "ready_made_digest",
     "register",
-    "take_ready_made",
+    "runners",
 ]
 
 
@@ -80,9 +88,6 @@ class Backend(Protocol):
     """Distributions whose versions decide what is built and what is decoded."""
     calibrated: frozenset[str] = frozenset()
     """The precisions whose `build` needs a `Calibration`."""
-
-    ready_made: Mapping[str, Path] = MappingProxyType({})
-    """Precisions that were converted elsewhere → the folder of each, whose files are put over what `build` writes."""
 
     in_all: bool = True
     """Whether ``--whisperq-backend all`` means it too."""

@@ -21,7 +21,7 @@ _WEIGHTS = {
 """Element type of stored weights, 8 bits or less → what it is called."""
 _MATRIX = ("FullyConnected", "MatMul", "Convolution")
 """The layers that do the arithmetic of a Whisper; everything else moves, adds or normalizes."""
-_FEW = 1024
+FEW = 1024
 """Bytes below which a constant is a scale or a shape, not weights."""
 
 
@@ -128,13 +128,13 @@ def _stored_weights(model: Any) -> tuple[str, list[str]]:
     stored = Counter(
         _WEIGHTS.get(op.get_element_type().to_string(), "")
         for op in model.get_ops()
-        if op.get_type_name() == "Constant" and _is_matrix(op.shape) and op.get_byte_size() >= _FEW
+        if op.get_type_name() == "Constant" and is_matrix(op.shape) and op.get_byte_size() >= FEW
     )
     total = stored.total()
     shares = [f"{count} of {total} weight matrices in {name}" for name, count in stored.most_common() if name]
     return next((name for name, count in stored.items() if 2 * count > total), "mixed" if total else ""), shares
 
 
-def _is_matrix(shape: Sequence[int]) -> bool:
+def is_matrix(shape: Sequence[int]) -> bool:
     """Whether a constant of this shape is one: scales and zero points have one value a row, or a group, of one."""
     return len(shape) >= 2 and shape[-1] > 1 and sum(size > 1 for size in shape) >= 2

@@ -9,11 +9,13 @@ import io
 import json
 import logging
 import shutil
+import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedWord
@@ -37,6 +39,14 @@ _TOKENIZER_FILES = (
     *("added_tokens.json", "merges.txt", "normalizer.json", "preprocessor_config.json", "special_tokens_map.json"),
     *("tokenizer.json", "tokenizer_config.json", "vocab.json"),
 )
+_EXTRACTOR, _TOKENIZER, _GENERATION = "preprocessor_config.json", "tokenizer.json", "generation_config.json"
+_ALTERNATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {_EXTRACTOR: ("processor_config.json",), _TOKENIZER: ("vocab.json", "merges.txt")}
+)
+"""File of a front end → the files in which older or newer tools write the same."""
+
+FILES = frozenset({*_TOKENIZER_FILES, _GENERATION, "config.json", "processor_config.json"})
+"""Files that lie beside the weights of a Whisper and belong to it."""
 
 
 class FrontEnd:
@@ -240,6 +250,38 @@ def copy_front_end(source: Path, directory: Path) -> None:
         WhisperProcessor.from_pretrained(source).feature_extractor.save_pretrained(directory)
     if not (directory / "tokenizer.json").is_file():
         WhisperTokenizer.from_pretrained(source).save_pretrained(directory)
+
+
+def lacking(directory: Path) -> tuple[str, ...]:
+    """Return which files of a front end a folder lacks, each in any form: features, tokenizer, generation config."""
+    return tuple(
+        name
+        for name in (_EXTRACTOR, _TOKENIZER, _GENERATION)
+        if not (directory / name).is_file()
+        and not (name in _ALTERNATIVES and all((directory / other).is_file() for other in _ALTERNATIVES[name]))
+    )
+
+
+def lend_front_end(source: Path, directory: Path, lacks: Collection[str]) -> list[str]:
+    """Copy what a folder ``lacks`` of a front end from the checkpoint in ``source``; return the names of the files.
+
+    What belongs to one tokenizer is lent together.
+    """
+    if not lacks:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder)
+        copy_front_end(source, whole)
+        if (source / _GENERATION).is_file():
+            shutil.copyfile(source / _GENERATION, whole / _GENERATION)
+        lent = [
+            path
+            for path in sorted(whole.iterdir())
+            if (path.name if path.name in (_EXTRACTOR, _GENERATION) else _TOKENIZER) in lacks
+        ]
+        for path in lent:
+            shutil.copyfile(path, directory / path.name)
+        return [path.name for path in lent]
 
 
 def characters(word: TimedWord) -> list[TimedWord]:

@@ -1,13 +1,14 @@
 """What a loaded model can do: `Transcriber` is what every backend's models can, each other protocol one ability more.
 
 A gate that needs an ability asks ``isinstance(transcriber, TellsTimes)``: a backend has it by having the method. All of
-them decode greedily, like `Transcriber.transcribe`.
+them decode greedily, like `Transcriber.transcribe`. One ability is the backend's own: `RunsReadyMade`.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pytest_whisperq.backends.values import Clip, Hypothesis, TimedText, TimedWord
+from pytest_whisperq.backends.values import Clip, Hypothesis, ReadyMade, TimedText, TimedWord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,5 +101,19 @@ class Staged(Protocol):
 
         A runtime that takes no tokens from outside says as many of its own: a step costs the same for any token.
         Raises `DecodeError` if it said more or fewer.
+        """
+        ...
+
+
+@runtime_checkable
+class RunsReadyMade(Protocol):
+    """A backend that runs models as somebody else has converted them: what ``BACKEND@FOLDER`` needs."""
+
+    def look(self, directory: Path) -> ReadyMade | None:
+        """Return what lies in a folder, read from its files alone; None where it is no model of this backend.
+
+        `Backend.load` is given a folder with links to `ReadyMade.files` and the files that they lack. Where it is asked
+        for another precision than the stored one, it has the runtime convert while it loads. Raises `BuildError` for a
+        model that is damaged, or of which a part is missing.
         """
         ...

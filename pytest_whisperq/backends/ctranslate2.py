@@ -13,9 +13,11 @@ from pytest_whisperq.backends import (
     Calibration,
     Clip,
     Hypothesis,
+    ReadyMade,
     TimedText,
     TimedWord,
     _checkpoint,
+    _ctranslate2_file,
     _whisper,
     _windows,
     check_precision,
@@ -51,7 +53,7 @@ class CTranslate2Backend(Backend):
         }
     )
     recommended = "int8"
-    weights = ("model.bin",)
+    weights = (_ctranslate2_file.WEIGHTS,)
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime: a CPU stores the 16-bit types and silently computes in float32."""
@@ -81,10 +83,21 @@ class CTranslate2Backend(Backend):
         _whisper.copy_front_end(source, directory)
         (directory / "generation_config.json").write_bytes((source / "generation_config.json").read_bytes())
 
+    def look(self, directory: Path) -> ReadyMade | None:
+        """Return what a converter wrote into a folder; see `RunsReadyMade`. It can be loaded as any precision."""
+        needs = ("preprocessor_config.json", "tokenizer.json", "generation_config.json")
+        return _ctranslate2_file.look(directory, self.precisions, needs=needs)
+
     def load(self, precision: str, directory: Path, threads: int) -> "CTranslate2Transcriber":
-        """Load without conversion at load time: "default" runs what is stored, where the processor can."""
+        """Load what is stored as it is, or convert it while it is loaded, where another precision is stored."""
         check_precision(self, precision)
-        return CTranslate2Transcriber(directory, threads)
+        return CTranslate2Transcriber(directory, threads, compute_type(precision, self.look(directory)))
+
+
+def compute_type(precision: str, found: ReadyMade | None) -> str:
+    """Return the compute type to load what was found as: "default" runs what is stored, where the processor can."""
+    is_stored = found is None or found.precisions[precision] == found.precisions[found.stored]
+    return "default" if is_stored else precision.replace("-", "_")
 
 
 @contextmanager
@@ -126,13 +139,13 @@ class CTranslate2Transcriber:
 
     torch_threads = 1
 
-    def __init__(self, directory: Path, threads: int) -> None:
+    def __init__(self, directory: Path, threads: int, compute_type: str = "default") -> None:
         self._runtime = optional_imports.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
         self._front_end = front_end = _whisper.FrontEnd(directory)
         _checkpoint.check_converted(directory, front_end.vocabulary, front_end.generation)
         with quiet(self._runtime):
             self._model: Any = self._runtime.models.Whisper(
-                str(directory), device="cpu", compute_type="default", intra_threads=threads, inter_threads=1
+                str(directory), device="cpu", compute_type=compute_type, intra_threads=threads, inter_threads=1
             )
         extractor = front_end.extractor
         _checkpoint.check_features(directory, extractor, int(extractor.feature_size), self._model.n_mels)

@@ -20,14 +20,16 @@ from pytest_whisperq.backends import (
     Calibration,
     Clip,
     Hypothesis,
+    ReadyMade,
     Segment,
     TimedText,
     TimedWord,
     _checkpoint,
+    _ctranslate2_file,
     _whisper,
     check_precision,
 )
-from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, quiet, replay
+from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, compute_type, quiet, replay
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
 
@@ -66,10 +68,17 @@ class FasterWhisperBackend(Backend):
             except OSError:  # a file system without hard links
                 shutil.copyfile(path, directory / path.name)
 
+    def look(self, directory: Path) -> ReadyMade | None:
+        """Return what a converter wrote into a folder; see `RunsReadyMade`.
+
+        Without ``preprocessor_config.json`` faster-whisper makes the features of 80 bands that it has by default.
+        """
+        return _ctranslate2_file.look(directory, self.precisions, needs=("tokenizer.json", "generation_config.json"))
+
     def load(self, precision: str, directory: Path, threads: int) -> "FasterWhisperTranscriber":
-        """Load without conversion, as CTranslate2 itself does."""
+        """Load what is stored as it is, or have it converted, as CTranslate2 itself does."""
         check_precision(self, precision)
-        return FasterWhisperTranscriber(directory, threads)
+        return FasterWhisperTranscriber(directory, threads, compute_type(precision, self.look(directory)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +112,7 @@ class FasterWhisperTranscriber:
 
     torch_threads = 1
 
-    def __init__(self, directory: Path, threads: int) -> None:
+    def __init__(self, directory: Path, threads: int, compute_type: str = "default") -> None:
         self._library = library = optional_imports.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
         generation = _whisper.generation_config(directory)
         if not (directory / "tokenizer.json").is_file():  # it would fetch another model's
@@ -114,7 +123,7 @@ class FasterWhisperTranscriber:
             )
         with quiet(optional_imports.require("ctranslate2", extra="faster-whisper", purpose=_PURPOSE)):
             self._model: Any = library.WhisperModel(
-                str(directory), device="cpu", compute_type="default", cpu_threads=threads, num_workers=1
+                str(directory), device="cpu", compute_type=compute_type, cpu_threads=threads, num_workers=1
             )
         tokenizer = self._model.hf_tokenizer
         _checkpoint.check_converted(directory, tokenizer.get_vocab(), generation)

@@ -10,10 +10,12 @@ from pytest_whisperq.backends import (
     Calibration,
     Clip,
     Hypothesis,
+    ReadyMade,
     TimedText,
     _checkpoint,
     _generate,
     _openvino_graph,
+    _openvino_ir,
     _openvino_ptq,
     _whisper,
     check_precision,
@@ -105,9 +107,15 @@ class OpenVINOBackend(Backend):
         _whisper.copy_front_end(source, directory)
         return notes
 
+    def look(self, directory: Path) -> ReadyMade | None:
+        """Return which IR an exporter wrote into a folder, with a decoder of this kind; see `RunsReadyMade`."""
+        return _openvino_ir.look(directory, OpenVINOBackend.precisions, stateful=self.stateful)
+
     def load(self, precision: str, directory: Path, threads: int) -> "OpenVINOTranscriber":
-        """Load and compile with the pinned hints."""
-        check_precision(self, precision)
+        """Load and compile with the pinned hints. Other precisions than can be built may be ready made."""
+        found = None if precision in self.precisions else self.look(directory)
+        if found is None or precision not in found.precisions:
+            check_precision(self, precision)
         return OpenVINOTranscriber(directory, threads, _HINTS.get(precision, "f32"))
 
 

@@ -2,13 +2,15 @@
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module, util
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from pytest_whisperq.backends.capabilities import RunsReadyMade
+from pytest_whisperq.backends.values import ReadyMade
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 from pytest_whisperq.system.extensions import Extensions
@@ -37,8 +39,7 @@ BUILT_IN = tuple(_BUILT_IN)
 """The backends of this package."""
 
 _REQUIRED = (
-    *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "ready_made"),
-    "in_all",
+    *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "in_all"),
     *("falls_back", "base", "build", "load"),
 )
 _BACKENDS = Extensions("backend", GROUP, "pytest_whisperq_backends", _BUILT_IN, reserved=("all",))
@@ -55,6 +56,14 @@ def in_all() -> tuple[str, ...]:
 def get_backend(name: str, option: str = "backend") -> "Backend":
     """Return a backend by name; raise `ConfigError` naming ``option`` that lists the valid ones."""
     return _checked(name, _BACKENDS.find(name, option))
+
+
+def runners(directory: Path) -> Iterator[tuple[str, ReadyMade]]:
+    """Yield the backends that run what lies in a folder, and what each finds there; see `RunsReadyMade`."""
+    for name in names():
+        backend = get_backend(name)
+        if isinstance(backend, RunsReadyMade) and (found := backend.look(directory)):
+            yield name, found
 
 
 def in_file(name: str, source: Path, module: str, qualified: str) -> "Backend":

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Segment, TimedText, TimedWord
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, ReadyMade, Segment, TimedText, TimedWord
 from pytest_whisperq.speech.audio import pcm_digest
 from pytest_whisperq.system.errors import BuildError, DecodeError
 from pytest_whisperq.system.files import first_line
@@ -43,20 +43,31 @@ class ScriptedBackend(Backend):
             raise BuildError(
                 f"{source} has no scripted.json; the scripted backend plays back a script", remedy="add one"
             )
-        try:
-            precisions = json.loads(script.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise BuildError(f"is no JSON ({first_line(error)})", where=str(script), remedy="write it anew") from error
+        precisions = _read(script)
         if not isinstance(precisions, dict) or not isinstance(precisions.get(precision), dict):
             raise BuildError(
                 f"has no table of texts for precision {precision!r}", where=str(script), remedy="add it to the script"
             )
         shutil.copyfile(script, directory / "scripted.json")
 
+    def look(self, directory: Path) -> ReadyMade | None:
+        """Return the precisions that the script in a folder has texts of; see `RunsReadyMade`."""
+        path = directory / "scripted.json"
+        script = _read(path) if path.is_file() else None
+        known = {name: self.precisions[name] for name in script or () if name in self.precisions}
+        return ReadyMade(directory=directory, precisions=known, files=(path.name,)) if known else None
+
     def load(self, precision: str, directory: Path, threads: int) -> "ScriptedTranscriber":
         """Load the script of one precision."""
         script = json.loads((directory / "scripted.json").read_text(encoding="utf-8"))
         return ScriptedTranscriber(script[precision], self.precisions[precision])
+
+
+def _read(script: Path) -> Any:
+    try:
+        return json.loads(script.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BuildError(f"is no JSON ({first_line(error)})", where=str(script), remedy="write it anew") from error
 
 
 class ScriptedTranscriber:

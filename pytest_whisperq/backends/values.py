@@ -1,7 +1,8 @@
 """What goes into a transcriber and what comes out of one."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,3 +75,24 @@ class Calibration:
     clips: Callable[[], list[Clip]]
     alphas: tuple[float, float]
     speaks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyMade:
+    """What a folder holds that somebody else has converted a model into; see `RunsReadyMade`.
+
+    ``precisions`` has what it can be loaded as → the compute type that is expected to execute; the first is how it is
+    stored. ``files`` are the names of all that belongs to it, and ``lacks`` of what transcribing needs beside them.
+    ``sizes`` are those that the files tell, by their names in ``config.json`` (``d_model``, ``num_mel_bins`` …).
+    """
+
+    directory: Path
+    precisions: Mapping[str, str]
+    files: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> str:
+        """The precision that it is stored in."""
+        return next(iter(self.precisions))

@@ -1,29 +1,36 @@
 """Which pairs of backend and precision a run gates, and what they are judged against."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_all
 from pytest_whisperq.backends import names as backend_names
+from pytest_whisperq.models.ready_made import find, name_of
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A backend and precision by name. ``missing`` says what to install where ``all`` named a backend that is not."""
+    """A backend and precision by name. ``missing`` says what to install where ``all`` named a backend that is not.
+
+    ``location`` is the folder or hub id of a ready-made model, "" for one that is built. ``is_asked`` says that its
+    precision was asked for, and not read from the files.
+    """
 
     backend: str
     precision: str
     missing: str = ""
+    location: str = ""
+    is_asked: bool = field(default=True, compare=False)
 
     @property
     def id(self) -> str:
-        """The test id, for example ``openvino-int8``."""
-        return f"{self.backend}-{self.precision}"
+        """The test id, for example ``openvino-int8``, or ``openvino-int8-calls-v3`` of the folder ``calls-v3``."""
+        return "-".join(filter(None, (self.backend, self.precision, name_of(self.location) if self.location else "")))
 
     def __str__(self) -> str:
-        return f"{self.backend}:{self.precision}"
+        return f"{self.backend}:{self.precision}{f'@{name_of(self.location)}' if self.location else ''}"
 
 
 def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
@@ -38,12 +45,41 @@ def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tup
                 where="--whisperq-candidate",
                 remedy="drop either it or those",
             )
-        return tuple(explicit_candidate(pair, "--whisperq-candidate") for pair in values["candidate"]), ()
+        return _named(values["candidate"], "--whisperq-candidate"), ()
     if not values["backend"]:
         if values["precision"]:
             raise ConfigError("names no backend", where="--whisperq-precision", remedy="add --whisperq-backend")
         return (), ()
     return _cross_product(values["backend"], values["precision"], allow_fallback=values["allow-fallback"])
+
+
+def _named(texts: tuple[str, ...], option: str) -> tuple[Candidate, ...]:
+    """Read ``BACKEND:PRECISION`` and ``BACKEND[:PRECISION]@LOCATION``; no two may have one name."""
+    read = (_ready_made(one, option) if "@" in one else explicit_candidate(one, option) for one in texts)
+    named = tuple(dict.fromkeys(read))
+    for number, candidate in enumerate(named):
+        if str(candidate) in map(str, named[:number]):
+            raise ConfigError(
+                f"two candidates would be called {candidate}",
+                where=option,
+                remedy="rename one of the folders, or name a link to it",
+            )
+    return named
+
+
+def _ready_made(text: str, option: str) -> Candidate:
+    """Read ``BACKEND[:PRECISION]@LOCATION``; without a precision it is the one that the model there is stored in."""
+    pair, _, location = (part.strip() for part in text.partition("@"))
+    name, _, precision = (part.strip() for part in pair.partition(":"))
+    backend = get_backend(name, option)
+    if not location:
+        raise ConfigError(f"{text!r} names no folder after the @", where=option, remedy=f"write {name}@FOLDER")
+    check_installed(backend)
+    found = find(backend, location, option)
+    if precision and precision not in found.precisions:
+        what = f"{location} is stored in {found.stored}, and {name} cannot load it as"
+        raise unknown(what, precision, found.precisions, where=option)
+    return Candidate(backend=name, precision=precision or found.stored, location=location, is_asked=bool(precision))
 
 
 def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Candidate:

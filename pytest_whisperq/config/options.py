@@ -29,7 +29,10 @@ OPTIONS: tuple[Option, ...] = (
         name="candidate",
         metavar="BACKEND:PRECISION[,…]",
         parse=values.names,
-        help="explicit pairs to gate, instead of backend and precision",
+        is_path=True,
+        is_path_after_at=True,
+        help="explicit pairs to gate, instead of backend and precision; BACKEND[:PRECISION]@LOCATION is a model that "
+        "somebody else has converted, gated as it lies in a folder, or on the hub (OWNER/NAME)",
     ),
     Option(
         name="allow-fallback",

@@ -137,7 +137,8 @@ def paths_of(config: GateConfig) -> tuple[str, ...]:
     known = [name for name in names if name]
     whole = (name.rpartition("@")[0] for name in known if "@" in name)  # less the split of a corpus
     files = (config.cache_dir, config.merge_profile, config.waivers, *config.compare)
-    return (*known, *whole, *(str(path) for path in files if path))
+    folders = (candidate.location for candidate in config.candidates if candidate.location)
+    return (*known, *whole, *folders, *(str(path) for path in files if path))
 
 
 def _file(values: Mapping[str, Any], name: str) -> Path | None:

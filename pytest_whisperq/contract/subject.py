@@ -15,7 +15,6 @@ from pytest_whisperq.backends import (
     _whisper,
     check_installed,
     get_backend,
-    take_ready_made,
 )
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import load_corpus, subset
@@ -100,7 +99,6 @@ class Subject:
         calibrates = self.precision in self.backend.calibrated
         with _whisper.quiet_libraries():
             self.backend.build(self.precision, source, directory, self._calibration if calibrates else None)
-            take_ready_made(self.backend, self.precision, directory)
         return directory
 
     def folder(self, name: str) -> Path:
@@ -144,7 +142,6 @@ class Subject:
         directory = self.folder(f"base-{base[0]}-{its_precision}")
         with _whisper.quiet_libraries():
             other.build(its_precision, self._built(other, its_precision), directory, None)
-            take_ready_made(other, its_precision, directory)
         return directory
 
     @property

@@ -13,9 +13,9 @@ from pytest_whisperq.backends import (
     TimedText,
     Transcriber,
     get_backend,
-    names_ready_made,
 )
 from pytest_whisperq.decoding.errors import decode_errors
+from pytest_whisperq.models.ready_made import names_folder
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.speech import audio
@@ -46,7 +46,7 @@ class Decoder:
         """Load a built model; raise `DecodeError` when it cannot be, or executes what it should not."""
         spec = artifact.spec
         backend = get_backend(spec.backend)
-        with decode_errors(f"{spec} was built but cannot be loaded"), names_ready_made(backend, spec.precision):
+        with decode_errors(f"{spec} was built but cannot be loaded"), names_folder(spec.folder):
             transcriber = backend.load(spec.precision, artifact.directory, self._threads)
         self.settle(transcriber)
         self.attest(spec, transcriber.compute_type)
@@ -60,13 +60,19 @@ class Decoder:
             )
 
     def attest(self, spec: ModelSpec, compute_type: str) -> None:
-        """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed."""
-        if compute_type != spec.promised and not self._allow_fallback:
+        """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed.
+
+        A ready-made model of which no precision was asked for is gated as what the runtime makes of it.
+        """
+        is_free = self._allow_fallback or (spec.folder is not None and not spec.folder.is_asked)
+        if compute_type != spec.promised and not is_free:
+            other = "choose a precision this machine runs"
+            if spec.folder:
+                other = f"have it loaded as another precision (whisperq inspect {spec.folder.directory} lists them)"
             raise DecodeError(
                 f"{spec} was asked for but {compute_type!r} executes here, not {spec.promised!r}; "
                 "its figures would be those of another model",
-                remedy="choose a precision this machine runs, or gate what it falls back to with "
-                "--whisperq-allow-fallback",
+                remedy=f"{other}, or gate what it falls back to with --whisperq-allow-fallback",
             )
 
     def run(self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Hypothesis]:

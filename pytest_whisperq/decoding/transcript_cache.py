@@ -176,6 +176,7 @@ class TranscriptCache:
         code = code_digest(backend)
         model = [spec.backend, spec.source.identity, code, artifact.identity, spec.promised]
         model += [spec.precision] if code else []
+        model += [spec.folder.identity] if spec.folder else []  # its front end is its own
         recipe = [*model, DECODING, versions(backend.distributions), cpu_features()]
         key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
         return self._layout.transcript_file(key)

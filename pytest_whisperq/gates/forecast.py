@@ -40,9 +40,22 @@ def calibration_lines(session: Session) -> list[str]:
     if short := session.calibration_shortage:
         lines.append(f"calibrated on {len(chosen.utterances)} utterances of {chosen.name}: {short}")
     for candidate in session.config.candidates:
-        built = None if candidate.missing else session.store.built(session.spec(candidate))
+        built = None if candidate.missing or candidate.location else session.store.built(session.spec(candidate))
         lines += [f"{candidate}: {note}" for note in (built.notes if built else ())]
     return lines
+
+
+def ready_made_lines(session: Session) -> list[str]:
+    """Return the lines that say which candidates are gated as they lie, where, and what the checkpoint lends them."""
+    return [
+        line
+        for candidate, artifact in session.ready_made.items()
+        if artifact.spec.folder
+        for line in (
+            f"{candidate} is gated as it lies in {artifact.spec.folder.directory}",
+            *(f"{candidate}: {note}" for note in artifact.notes),
+        )
+    ]
 
 
 def power_of(session: Session, candidate: Candidate) -> Power:

@@ -123,8 +123,10 @@ def _waiver(where: str, table: Any, gates: Collection[str]) -> Waiver:
     test = table.get("test", "")
     if test and "::" not in test:
         raise ConfigError(f"test must be a node id, as pytest prints it: file::test (got {test!r})", where=where)
+    # Which precisions a ready-made model can have is known where its folder is, which need not be here.
+    candidate = pair if "@" in pair else explicit_candidate(pair, where, installed=False)
     return Waiver(
-        id=f"{gate}/{explicit_candidate(pair, where, installed=False)}",
+        id=f"{gate}/{candidate}",
         reason=" ".join(table["reason"].split()),
         expires=table["expires"],
         test=test.strip(),

@@ -106,10 +106,12 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
         else:
             state = _inspect_model(path)
             if verify and not state.problem and not is_sound(path):
+                is_linked = any(file.is_symlink() for file in (path / "model").iterdir())
+                moved = "the folder it links to has changed, or is gone"
                 damage = "damaged: a file does not have the digest it was published with"
-                state = state._replace(problem=damage, is_damaged=True)
+                state = state._replace(problem=moved if is_linked else damage, is_damaged=not is_linked)
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-        size = sum(file.stat().st_size for file in files)
+        size = sum(file.lstat().st_size for file in files)  # what a link leads to lies elsewhere
         return Entry(path=path, size=size, changed=path.stat().st_mtime, **state._asdict())
     except FileNotFoundError:
         return None
@@ -133,7 +135,8 @@ def _inspect_model(path: Path) -> _State:
     record = record_of(path)
     if record is None:
         return _State(_UNREADABLE, "damaged: its record cannot be read", is_damaged=True)
-    name = f"{record.get('backend')}:{record.get('precision')} of {record.get('source')}"
+    folder = f"@{record['folder']}" if record.get("folder") else ""
+    name = f"{record.get('backend')}:{record.get('precision')}{folder} of {record.get('source')}"
     if record.get("schema") != SCHEMA:
         return _State(name, "built by another version of pytest-whisperq")
     built_with = record["versions"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,20 +38,36 @@ class SourceModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """Where a ready-made model lies: the name people know it by, and what is expected to execute.
+
+    Where no precision was asked for (``is_asked``), the runtime decides what it makes of the stored one. ``identity``
+    is a digest over its files.
+    """
+
+    name: str
+    directory: Path
+    executes: str
+    is_asked: bool
+    identity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """One model to build and run: a source at a precision on a backend."""
+    """One model to run, at a precision on a backend: built of a source, or made of it before and found in a folder."""
 
     backend: str
     precision: str
     source: SourceModel
+    folder: Folder | None = None
 
     def __str__(self) -> str:
-        return f"{self.backend}:{self.precision}"
+        return f"{self.backend}:{self.precision}{f'@{self.folder.name}' if self.folder else ''}"
 
     @property
     def promised(self) -> str:
         """The compute type that its precision stands for."""
-        return get_backend(self.backend).precisions[self.precision]
+        return self.folder.executes if self.folder else get_backend(self.backend).precisions[self.precision]
 
 
 def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
@@ -68,7 +85,7 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
         raise BuildError(
             f"{name!r} is a file, and a checkpoint is a directory", where=option, remedy=f"name {str(path.parent)!r}"
         )
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    if is_hub_id(name):
         return _from_hub(name, option)
     raise BuildError(
         f"{name!r} is neither a directory, a hub id (OWNER/NAME) nor an embedded model "
@@ -79,40 +96,60 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
 
 
 def source_in(directory: Path, name: str) -> SourceModel:
-    """Return the checkpoint in a directory, under the name a user knows it by."""
+    """Return the checkpoint in a directory, under the name a user knows it by; raise `BuildError` where it is none."""
     directory = directory.resolve()  # optimum-intel takes a relative path for a hub id
+    _refuse_unusable(directory, str(directory))
     return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
 
 
-def _from_hub(name: str, option: str) -> SourceModel:
+def is_hub_id(name: str) -> bool:
+    """Whether a name may be one of the hub, ``OWNER/NAME``."""
+    return name.count("/") == 1 and not name.startswith((".", "/", "~"))
+
+
+def download(name: str, option: str, patterns: Sequence[str]) -> Path:
+    """Return the folder of a hub id, with its files of these patterns; raise `BuildError` naming ``option``."""
     purpose = "find a model on the hub"
     hub = optional_imports.require("huggingface_hub", extra="torch", purpose=purpose)
     repository, _, revision = name.partition("@")
     try:
-        # Not the variants beside them (model.fp16.safetensors …), which nothing here reads.
-        patterns = ["*.json", "*.txt", "model.safetensors", "model-*.safetensors"]
-        folder = hub.snapshot_download(repository, revision=revision or None, allow_patterns=patterns)
+        return Path(hub.snapshot_download(repository, revision=revision or None, allow_patterns=list(patterns)))
     except Exception as error:  # of the hub's library, or of what carries its requests, as a proxy that refuses them
         raise BuildError(
             f"no directory {name!r}, and the hub could not provide it: {first_line(error).rstrip('.')}",
             where=option,
             remedy=hub_remedy(error, repository),
         ) from error
-    directory = Path(folder)
-    if not any(directory.glob("*.safetensors")):
-        raise BuildError(
-            f"{name!r} has no safetensors weights",
-            where=option,
-            remedy="convert them first (pickled weights are refused)",
-        )
-    _refuse_without_tokenizer(directory, repr(name))
+
+
+def _from_hub(name: str, option: str) -> SourceModel:
+    # Not the variants beside them (model.fp16.safetensors …), which nothing here reads.
+    directory = download(name, option, ("*.json", "*.txt", "model.safetensors", "model-*.safetensors"))
+    repository = name.partition("@")[0]
+    _refuse_unusable(directory, repr(name), option)
     return SourceModel(name=name, directory=directory, identity=f"{repository}@{directory.name}")
 
 
-def _refuse_without_tokenizer(directory: Path, name: str) -> None:
+def _refuse_unusable(directory: Path, name: str, option: str = "") -> None:
+    """Raise `BuildError` for a folder from which nothing can be built, by what is missing or what it is instead."""
+    if (directory / "scripted.json").is_file():
+        return
+    if not (directory / "config.json").is_file():
+        raise BuildError(
+            f"{name} is not a model directory: it has no config.json",
+            where=option,
+            remedy="name one that holds a checkpoint",
+        )
+    if not any(directory.glob("*.safetensors")):  # other weights would not count in the digest
+        raise BuildError(
+            f"{name} has no safetensors weights",
+            where=option,
+            remedy="convert them first (pickled weights are refused)",
+        )
     if not any(all((directory / file).is_file() for file in files) for files in _TOKENIZERS):
         raise BuildError(
             f"{name} has no tokenizer: neither {' nor '.join(' and '.join(files) for files in _TOKENIZERS)}",
+            where=option,
             remedy="copy the files from the checkpoint that it was trained from",
         )
 
@@ -120,16 +157,5 @@ def _refuse_without_tokenizer(directory: Path, name: str) -> None:
 def _content_digest(directory: Path) -> str:
     """Return a digest of every file a conversion reads; a README or a licence does not change a model."""
     files = sorted(p for p in directory.iterdir() if p.is_file() and p.suffix in {".json", ".safetensors", ".txt"})
-    if not (directory / "scripted.json").is_file():
-        if not any(p.name == "config.json" for p in files):
-            raise BuildError(
-                f"{directory} is not a model directory: it has no config.json",
-                remedy="name one that holds a checkpoint",
-            )
-        if not any(p.suffix == ".safetensors" for p in files):  # other weights would not count in the digest
-            raise BuildError(
-                f"{directory} has no safetensors weights", remedy="convert them first (pickled weights are refused)"
-            )
-        _refuse_without_tokenizer(directory, str(directory))
     listing = [(p.name, sha256(p)) for p in files]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

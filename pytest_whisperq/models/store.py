@@ -1,7 +1,8 @@
 """The store of built models: content-addressed, built once, published whole or not at all.
 
 ``artifacts/KEY/model/`` holds the files, ``artifacts/KEY/artifact.json`` what they are, in one sealed line
-(`system.cache_layout`). A build that is killed at any moment leaves nothing that looks finished.
+(`system.cache_layout`). A build that is killed at any moment leaves nothing that looks finished. Of a ready-made model
+the entry holds links to the files in its folder.
 """
 
 import errno
@@ -21,9 +22,8 @@ from pytest_whisperq.backends import (
     check_installed,
     code_digest,
     get_backend,
-    ready_made_digest,
-    take_ready_made,
 )
+from pytest_whisperq.models.ready_made import take
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import BuildError, StoreError, WhisperqError
@@ -44,7 +44,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 class Artifact:
     """A built model. ``identity`` digests the weights, ``size`` counts all bytes, ``calibration`` says what it saw.
 
-    ``build_memory`` is the peak resident memory of the building process in bytes, None where the system hides it.
+    ``build_memory`` is the peak resident memory of the building process in bytes, None where the system hides it. A
+    ready-made model has neither that nor ``build_seconds``.
     ``notes`` are what its build and that of its base had to say, see `Backend.build`.
     """
 
@@ -53,7 +54,7 @@ class Artifact:
     directory: Path
     identity: str
     size: int
-    build_seconds: float
+    build_seconds: float | None
     build_memory: int | None = None
     calibration: str = ""
     notes: tuple[str, ...] = ()
@@ -94,7 +95,7 @@ class ArtifactStore:
             "versions": versions(backend.distributions),
             "cpu": cpu_features(),
             "code": code_digest(backend),
-            "ready_made": ready_made_digest(backend, spec.precision),
+            "ready_made": spec.folder.identity if spec.folder else "",
             "base": self.key(base) if base else None,
         }
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
@@ -141,11 +142,11 @@ class ArtifactStore:
         return True
 
     def _base(self, backend: Backend, spec: ModelSpec) -> ModelSpec | None:
-        base = backend.base(spec.precision)
+        base = None if spec.folder else backend.base(spec.precision)
         return ModelSpec(backend=base[0], precision=base[1], source=spec.source) if base else None
 
     def _calibration(self, backend: Backend, spec: ModelSpec) -> Calibration | None:
-        if spec.precision not in backend.calibrated:
+        if spec.folder or spec.precision not in backend.calibrated:
             return None
         if self._calibrate is None:
             raise BuildError("needs a calibration set", where=str(spec), remedy="name one with --whisperq-calibration")
@@ -175,7 +176,8 @@ class ArtifactStore:
         )
 
     def _build(self, backend: Backend, spec: ModelSpec, key: str, base: Artifact | None) -> Artifact:
-        self._on_build(spec)
+        if not spec.folder:
+            self._on_build(spec)
         entry = self._layout.artifacts / key
         if entry.exists():  # and could not be read
             self._on_repair(f"{spec} in the cache: its record or a file of it is damaged; built again")
@@ -186,8 +188,8 @@ class ArtifactStore:
             is_measured, begin = reset_peak_memory(), time.perf_counter()
             notes = self._run(backend, spec, source, aside / "model", calibration)
             figures = {
-                "build_seconds": round(time.perf_counter() - begin, 6),
-                "build_memory": peak_memory() if is_measured else None,
+                "build_seconds": None if spec.folder else round(time.perf_counter() - begin, 6),
+                "build_memory": peak_memory() if is_measured and not spec.folder else None,
                 "calibration": calibration.summary if calibration else "",
                 "notes": [*(base.notes if base else ()), *notes],
             }
@@ -205,8 +207,9 @@ class ArtifactStore:
     ) -> Sequence[str]:
         try:
             with _whisper.quiet_libraries():
+                if spec.folder:
+                    return take(spec, spec.folder, directory)
                 notes = backend.build(spec.precision, source, directory, calibration)
-                taken = take_ready_made(backend, spec.precision, directory)
         except WhisperqError:
             raise
         except Exception as error:
@@ -217,14 +220,14 @@ class ArtifactStore:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BuildError(f"building it from {spec.source.name} failed: {reason}", where=str(spec)) from error
         if notes is None:
-            return taken
+            return []
         if not isinstance(notes, list | tuple) or not all(isinstance(note, str) for note in notes):
             raise BuildError(
                 f"what build returns must be a list of sentences, or None (got {notes!r:.80})",
                 where=str(spec),
                 remedy=f"mend the backend {spec.backend!r}",
             )
-        return [*notes, *taken]
+        return notes
 
 
 def record_of(entry: Path) -> Mapping[str, Any] | None:
@@ -276,6 +279,7 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path) -> dict[str, Any
         "schema": SCHEMA,
         "backend": spec.backend,
         "precision": spec.precision,
+        "folder": spec.folder.name if spec.folder else "",
         "source": spec.source.name,
         "source_identity": spec.source.identity,
         "versions": versions(backend.distributions),

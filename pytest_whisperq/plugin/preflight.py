@@ -11,7 +11,7 @@ import pytest
 
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.early_stop import EarlyStopping
-from pytest_whisperq.gates.forecast import calibration_lines, forecast, power_of
+from pytest_whisperq.gates.forecast import calibration_lines, forecast, power_of, ready_made_lines
 from pytest_whisperq.gates.registry import get_gate
 from pytest_whisperq.gates.saved_runs import SavedRuns
 from pytest_whisperq.judging.waivers import refuse_expired, today
@@ -131,14 +131,15 @@ def forecast_limit(config: pytest.Config) -> None:
 def _show_basis(config: pytest.Config) -> None:
     """Say what a run stands on: how a mixture of languages is judged, what of corpus and cache is not as it should be.
 
-    And what is calibrated on.
+    And what is gated as it lies in a folder, and what is calibrated on.
     """
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None or reporter.verbosity < 0:
         return
     session = state.session(config)
     mixed = mixture(session.whole_corpus) if session.config.metric is None else ""
-    for line in (*filter(None, [mixed]), *session.doubts, *calibration_lines(session), *session.repairs):
+    lines = (*session.doubts, *ready_made_lines(session), *calibration_lines(session), *session.repairs)
+    for line in (*filter(None, [mixed]), *lines):
         say(reporter, f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 

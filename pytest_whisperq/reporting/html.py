@@ -131,12 +131,13 @@ def _card(
     pairs = [(gate, judgement) for gate, judgement in gates if judgement.candidate == name]
     model = document["models"].get(name)
     size = f"{model['size'] / 1e6:.1f} MB" if model and model["size"] is not None else ""
-    seconds = f"built in {model['build_seconds']:.1f} s" if size else ""
+    seconds = model["build_seconds"] if model else None
+    built = "converted elsewhere" if seconds is None else f"built in {seconds:.1f} s"
     first = next((judgement for _, judgement in pairs if judgement.compute_type), pairs[0][1])
     return {
         "name": name,
         "executed": first.executed,
-        "model": ", ".join(filter(None, (size, seconds))),
+        "model": f"{size}, {built}" if size else "",
         "gates": [
             {
                 "gate": judgement.gate,

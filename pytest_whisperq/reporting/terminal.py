@@ -195,10 +195,11 @@ def _heading(judgements: Sequence[Judgement]) -> str:
     """Say of a candidate what it runs as, and what building it took and left."""
     first = next((judgement for judgement in judgements if judgement.compute_type), judgements[0])
     size, seconds, memory = map(first.detail, ("size", "build_seconds", "build_memory"))
-    if size is None or seconds is None:
+    if size is None:
         return first.executed
     peak = "" if memory is None else f" with at most {memory / 1e6:.0f} MB"
-    return f"{first.executed}; {size / 1e6:.1f} MB, built in {seconds:.1f} s{peak}"
+    built = "converted elsewhere" if seconds is None else f"built in {seconds:.1f} s{peak}"
+    return f"{first.executed}; {size / 1e6:.1f} MB, {built}"
 
 
 def _rows(judgement: Judgement) -> list[tuple[str, ...]]:

@@ -28,6 +28,14 @@ def to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def link(source: Path, target: Path) -> None:
+    """Make ``target`` a link to the file ``source``, or a copy where the system allows no links."""
+    try:
+        target.symlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def user_path(text: str, option: str) -> Path:
     """Return the path a user typed, ``~`` expanded; raise `ConfigError` naming ``option`` for one that cannot be."""
     try:

@@ -1,18 +1,14 @@
 """A third party's backend on the embedded model, from the very lines of the documentation."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend
-from pytest_whisperq.system import package_data
-
 DOCS = Path(__file__).parents[2] / "docs" / "own-backend.md"
 BLOCKS = re.findall(r"^```(python|toml)\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-BACKEND, HOOK, ENTRY_POINT, CONVERTED, CONTRACT = (text for _, text in BLOCKS)
+BACKEND, HOOK, ENTRY_POINT, LOOK, CONTRACT = (text for _, text in BLOCKS)
 GATE = """
 import pytest
 
@@ -60,40 +56,19 @@ def test_an_entry_point_registers_a_backend_for_everyone(pytester: pytest.Pytest
     result.stdout.fnmatch_lines(["rounded:int4, runs float32 on int4 weights; *"])
 
 
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded model as CTranslate2 makes it, in ``int8`` and in ``float32``."""
-    folder = tmp_path_factory.mktemp("converted")
-    for precision in ("int8", "float32"):
-        CTranslate2Backend().build(precision, package_data.model_directory(), folder / precision, None)
-    return folder
-
-
-def test_a_model_that_was_converted_elsewhere_is_gated_as_it_is(
-    converted: Path, pytester: pytest.Pytester, options: tuple[str, ...], cache_dir: Path
+def test_the_documented_backend_takes_a_model_from_a_folder(
+    pytester: pytest.Pytester, options: tuple[str, ...], cache_dir: Path
 ) -> None:
-    folder = pytester.path / re.search(r'Path\("(.*?)"\)', CONVERTED)[1]  # type: ignore[index]
-    shutil.copytree(converted / "int8", folder)
-    (folder / "config.json").write_text((folder / "config.json").read_text() + "\n")
-    pytester.makeconftest(CONVERTED)
-    pytester.makepyfile(GATE)
-    deployed = ("--whisperq-backend=deployed", "--whisperq-precision=int8", *options)
-    result = pytester.runpytest_subprocess(*deployed, "--whisperq-report=out")
+    pytester.makepyfile(rounded_backend=f"{BACKEND}\n{LOOK}", test_release=GATE)
+    hook = HOOK.replace("rounded", "deployed-rounded").replace("RoundedBackend", "DeployedRoundedBackend")
+    pytester.makeconftest(f"from rounded_backend import DeployedRoundedBackend\n\n{hook}")
+    build = "def test_it(whisperq_build):\n    print('BUILT', whisperq_build('deployed-rounded', 'int6').directory)\n"
+    pytester.makepyfile(test_build=build)
+    result = pytester.runpytest_subprocess("-s", "test_build.py", *options)
+    built = Path(re.search("BUILT (.*)", result.stdout.str())[1])  # type: ignore[index]
+    folder = pytester.path / "calls"
+    shutil.copytree(built, folder)
+    (folder / "rounded-int6").touch()
+    result = pytester.runpytest_subprocess("--whisperq-candidate=deployed-rounded@calls", "test_release.py", *options)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["deployed:int8, runs int8_float32; *"])
-    (built,) = (
-        path.parent / "model"
-        for path in cache_dir.glob("artifacts/*/artifact.json")
-        if json.loads(path.read_text(encoding="utf-8"))["backend"] == "deployed"
-    )
-    for name in ("config.json", "model.bin"):
-        assert (built / name).read_bytes() == (folder / name).read_bytes()
-    document = json.loads((pytester.path / "out" / "report.json").read_text())
-    assert document["models"]["deployed:int8"]["notes"] == []
-    # Speed and streaming are compared with the backend's own float32, which is no copy of what is deployed.
-    result = pytester.runpytest_subprocess(*deployed, "--whisperq-baseline=deployed:float32")
-    result.assert_outcomes(passed=1)
-    shutil.copytree(converted / "float32", pytester.path / "other")  # which every processor executes
-    pytester.makeconftest(CONVERTED.replace(str(folder.relative_to(pytester.path)), "other"))
-    result = pytester.runpytest_subprocess(*deployed)
-    assert re.search("deployed:int8 was asked for but 'float32' executes here", result.stdout.str())
+    result.stdout.fnmatch_lines(["deployed-rounded:int6@calls, runs float32 on int6 weights; *, converted elsewhere"])

@@ -1,7 +1,5 @@
 """A third party's backend: its name, its memory, its module; on the embedded model in `tests/integration`."""
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -138,48 +136,6 @@ def test_memory_of_a_backend_that_needs_its_module_is_measured(project: Project,
     else:
         project.pytester.makeconftest(DATACLASS + SILENT_ABOUT_LANGUAGE)
     project.run("--whisperq-backend=mine", "--whisperq-baseline=mine").assert_outcomes(passed=1)
-
-
-READY_MADE = """
-from pathlib import Path
-
-from pytest_whisperq.backends.scripted import ScriptedBackend
-
-
-class Mine(ScriptedBackend):
-    name = "mine"
-    ready_made = {"int8": Path("deployed")}
-
-
-def pytest_whisperq_backends():
-    return {"mine": Mine}
-"""
-
-
-def test_what_a_ready_made_folder_holds_now_is_what_is_judged(project: Project) -> None:
-    """And never what was built of the checkpoint in its place, nor what the folder held before."""
-    project.record(60, int8=same)
-    project.pytester.makeconftest(READY_MADE)
-    project.pytester.makepyfile(
-        "import pytest\n\n@pytest.mark.whisperq_parity(min_exact_match=0.5, max_divergence=0.5)\ndef test_it(): pass\n"
-    )
-    options = ("--whisperq-backend=mine", "--whisperq-baseline=mine", "--whisperq-report=out")
-    folder = project.pytester.path / "deployed"
-    result = project.run(*options)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*mine:int8: there is no folder *deployed; correct ready_made of the backend; *"])
-    shutil.copytree(project.model, folder / "int8")
-    result = project.run(*options)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(
-        ["*deployed lacks scripted.json, and what was converted here would be judged instead; *"]
-    )
-    (folder / "int8" / "scripted.json").rename(folder / "scripted.json")
-    project.run(*options).assert_outcomes(passed=1)
-    script = json.loads((folder / "scripted.json").read_text())
-    script["int8"] = dict.fromkeys(script["int8"], "nothing of what was said")
-    (folder / "scripted.json").write_text(json.dumps(script))
-    project.run(*options).assert_outcomes(failed=1)
 
 
 def test_a_backend_is_looked_for_where_it_is_written_not_where_its_decorators_are(tmp_path: Path) -> None:

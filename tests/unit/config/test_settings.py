@@ -9,7 +9,7 @@ from pytest_whisperq.backends import Backend
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.config import candidates, settings
 from pytest_whisperq.config.settings import GateConfig, paths_of, resolve
-from pytest_whisperq.system.errors import ConfigError, MissingDependency
+from pytest_whisperq.system.errors import ConfigError, MissingDependency, WhisperqError
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +141,65 @@ def test_explicit_candidates_replace_backend_and_precision() -> None:
 def test_a_candidate_that_does_not_exist_is_an_error(pair: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         resolved(candidate=pair)
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ready-made models in ``calls-v3`` and ``new/calls-v3``, and a folder without any."""
+    for name in ("calls-v3", "new/calls-v3", "empty"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("calls-v3", "new/calls-v3"):
+        (tmp_path / name / "scripted.json").write_text('{"int8": {}, "float32": {}}')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("scripted@calls-v3", "scripted:int8@calls-v3"),
+        ("scripted:float32@new/calls-v3/", "scripted:float32@calls-v3"),
+        ("scripted@./new/../calls-v3", "scripted:int8@calls-v3"),
+    ],
+)
+def test_a_ready_made_candidate_is_called_by_precision_and_folder(folders: Path, text: str, name: str) -> None:
+    (candidate,) = resolved(candidate=text).candidates
+    assert str(candidate) == name
+    assert candidate.id == name.replace(":", "-").replace("@", "-")
+
+
+def test_one_that_lies_where_pytest_is_called_has_the_name_of_that_folder(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folders / "calls-v3")
+    assert pairs(candidate="scripted@.") == ["scripted:int8@calls-v3"]
+
+
+def test_the_same_model_twice_is_one_candidate_and_two_of_one_name_are_an_error(folders: Path) -> None:
+    assert pairs(candidate="scripted@calls-v3,scripted:int8@calls-v3") == ["scripted:int8@calls-v3"]
+    told = "--whisperq-candidate: two candidates would be called scripted:int8@calls-v3; rename one of the folders"
+    with pytest.raises(ConfigError, match=told):
+        resolved(candidate="scripted@calls-v3,scripted@new/calls-v3")
+    (folders / "later").symlink_to(folders / "new" / "calls-v3")
+    assert pairs(candidate="scripted@calls-v3,scripted@later") == ["scripted:int8@calls-v3", "scripted:int8@later"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scripted@", "'scripted@' names no folder after the @; write scripted@FOLDER"),
+        ("scripted:int2@calls-v3", "calls-v3 is stored in int8, and scripted cannot load it as 'int2'"),
+        ("nothing@calls-v3", "unknown backend 'nothing'"),
+        ("transformers@calls-v3", "transformers takes no model from a folder; those that do: ctranslate2, "),
+        ("openvino@calls-v3", "calls-v3 holds no model that openvino runs; gate it as scripted@calls-v3"),
+        ("openvino@empty", "empty holds no model that openvino runs; whisperq inspect empty says what it holds"),
+        ("scripted@missing", "'missing' is neither a folder nor a hub id"),
+        ("scripted@calls-v3/scripted.json", "calls-v3/scripted.json is a file; name its folder, calls-v3"),
+    ],
+)
+def test_a_ready_made_candidate_that_cannot_be_is_one_error(folders: Path, text: str, message: str) -> None:
+    with pytest.raises(WhisperqError, match=f"^--whisperq-candidate: {message}"):
+        resolved(candidate=text)
 
 
 def test_a_precision_without_a_backend_is_an_error() -> None:

@@ -53,6 +53,11 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert first.candidate == "scripted:int8"
 
 
+def test_a_ready_made_model_is_named_with_its_folder_which_need_not_be_here(tmp_path: Path) -> None:
+    (waiver,) = read(tmp_path, "[[waiver]]\n" + GOOD.replace("scripted:int8", "openvino:float16+int8@calls-v3"))
+    assert waiver.candidate == "openvino:float16+int8@calls-v3"
+
+
 def test_an_editor_may_have_put_a_byte_order_mark_first(tmp_path: Path) -> None:
     assert len(read(tmp_path, f"\ufeff[[waiver]]\n{GOOD}")) == 1
 
