@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_whisperq.backends import get_backend
+from pytest_whisperq.models.kinds import kind_of
 from pytest_whisperq.system import optional_imports, package_data
 from pytest_whisperq.system.errors import BuildError
 from pytest_whisperq.system.files import first_line, sha256, user_path
@@ -82,6 +83,8 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
     if path.is_dir():
         return source_in(path, name)
     if path.exists():
+        if kind := kind_of(path):
+            raise BuildError(f"{name!r} is {kind.what}", where=option, remedy=kind.remedy)
         raise BuildError(
             f"{name!r} is a file, and a checkpoint is a directory", where=option, remedy=f"name {str(path.parent)!r}"
         )
@@ -134,6 +137,8 @@ def _refuse_unusable(directory: Path, name: str, option: str = "") -> None:
     """Raise `BuildError` for a folder from which nothing can be built, by what is missing or what it is instead."""
     if (directory / "scripted.json").is_file():
         return
+    if kind := kind_of(directory):
+        raise BuildError(f"{name} is {kind.what}", where=option, remedy=kind.remedy)
     if not (directory / "config.json").is_file():
         raise BuildError(
             f"{name} is not a model directory: it has no config.json",
