@@ -30,6 +30,8 @@ _STORED: Mapping[str, str] = {
 MIXED = "mixed"
 """The precision of a part of which no type has more than half of the weight matrices."""
 _LAYER = re.compile(r"\blayers\.(\d+)\.")
+_FIRST = "conv1.weight"
+"""How the name of the weights ends that take the mel bands; the graph's input may leave their number open."""
 _COPY = "export the model again, all parts into one empty folder"
 
 
@@ -111,6 +113,8 @@ def _part(directory: Path, name: str) -> _Part:
             if kind == "Const" and (data := layer.find("data")) is not None:
                 shape = [int(size) for size in data.get("shape", "").split(",") if size.strip()]
                 end = max(end, int(data.get("offset", 0)) + int(data.get("size", 0)))
+                if layer.get("name", "").endswith(_FIRST):
+                    sizes[_FIRST] = tuple(shape)
                 if is_matrix(shape) and int(data.get("size", 0)) >= FEW:
                     types[data.get("element_type", "")] += 1
             for port in layer.iter("port"):
@@ -120,13 +124,13 @@ def _part(directory: Path, name: str) -> _Part:
         raise BuildError(f"the graph is cut or damaged ({first_line(error)})", where=str(path), remedy=_COPY) from error
     if end > path.with_suffix(".bin").stat().st_size:
         raise BuildError("the weights are cut, or another graph's", where=str(path.with_suffix(".bin")), remedy=_COPY)
-    mels = sizes.get("input_features", ())
+    mels = sizes.get(_FIRST, ())
     return _Part(
         precision=_precision(types, is_quantized="FakeQuantize" in kinds),
         keeps_state="ReadValue" in kinds,
         layers=layers + 1,
         last_sizes={name: shape[-1] for name, shape in sizes.items() if shape and shape[-1] > 0},
-        mels=mels[1] if len(mels) == 3 and mels[1] > 0 else None,
+        mels=mels[1] if len(mels) == 3 else None,
     )
 
 

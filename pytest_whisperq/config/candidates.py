@@ -8,6 +8,7 @@ from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.models.ready_made import find, name_of
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
+from pytest_whisperq.system.files import user_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,13 @@ def _ready_made(text: str, option: str) -> Candidate:
     if precision and precision not in found.precisions:
         what = f"{location} is stored in {found.stored}, and {name} cannot load it as"
         raise unknown(what, precision, found.precisions, where=option)
-    return Candidate(backend=name, precision=precision or found.stored, location=location, is_asked=bool(precision))
+    is_here = user_path(location, option).is_dir()  # a test may change to another folder
+    return Candidate(
+        backend=name,
+        precision=precision or found.stored,
+        location=str(found.directory) if is_here else location,
+        is_asked=bool(precision),
+    )
 
 
 def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Candidate:

@@ -106,7 +106,7 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
         else:
             state = _inspect_model(path)
             if verify and not state.problem and not is_sound(path):
-                is_linked = any(file.is_symlink() for file in (path / "model").iterdir())
+                is_linked = any(file.is_symlink() for file in path.glob("model/*"))
                 moved = "the folder it links to has changed, or is gone"
                 damage = "damaged: a file does not have the digest it was published with"
                 state = state._replace(problem=moved if is_linked else damage, is_damaged=not is_linked)

@@ -36,7 +36,8 @@ def write(folder: Path, *, stateful: bool = True, ptq: bool = False, **kinds: li
         layers += [constant("f32", 64, 1), constant("f32", 2, 2)]  # scales, and what is too small for weights
         layers += ['<layer name="fq" type="FakeQuantize"/>'] if ptq else []
         layers += ['<layer name="state" type="ReadValue"/>'] if stateful and part == "decoder" else []
-        sides = {"encoder": port("input_features", -1, 80, 3000) + port("last_hidden_state", -1, 1500, 64)}
+        first = constant("u8", 4, 80, 3, name="self.conv1.weight")
+        sides = {"encoder": port("input_features", -1, -1, 3000) + first + port("last_hidden_state", -1, 1500, 64)}
         layers.append(sides.get(part, port("encoder_hidden_states", -1, -1, 64) + port("logits", -1, -1, 120)))
         graph = f"<net><layers>{''.join(layers)}</layers></net>"
         (folder / f"openvino_{part}_model.xml").write_text(graph)

@@ -175,6 +175,12 @@ def test_one_that_lies_where_pytest_is_called_has_the_name_of_that_folder(
     assert pairs(candidate="scripted@.") == ["scripted:int8@calls-v3"]
 
 
+def test_a_folder_is_the_same_wherever_a_test_changes_to(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (candidate,) = resolved(candidate="scripted@new/calls-v3").candidates
+    monkeypatch.chdir(folders / "empty")
+    assert candidate.location == str(folders / "new" / "calls-v3")
+
+
 def test_the_same_model_twice_is_one_candidate_and_two_of_one_name_are_an_error(folders: Path) -> None:
     assert pairs(candidate="scripted@calls-v3,scripted:int8@calls-v3") == ["scripted:int8@calls-v3"]
     told = "--whisperq-candidate: two candidates would be called scripted:int8@calls-v3; rename one of the folders"
