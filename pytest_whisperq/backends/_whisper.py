@@ -143,6 +143,15 @@ class FrontEnd:
         """End of text and all timestamps: what must not be said in a text of a length that is given."""
         return [int(self.tokenizer.eos_token_id), *self.timestamps]
 
+    @cached_property
+    def _special(self) -> frozenset[int]:
+        return frozenset(index for index, token in self.tokenizer.added_tokens_decoder.items() if token.special)
+
+    def is_text(self, token: int) -> bool:
+        """Whether a token is text: one of the vocabulary, or one that was added to it, behind the timestamps."""
+        is_added = token >= self.timestamps.stop and token not in self._special
+        return is_added or token < self.tokenizer.eos_token_id
+
     def language_of(self, token: int) -> str:
         """Return the code that a language token stands for, for example ``en``."""
         return str(self.tokenizer.convert_ids_to_tokens(token)).strip("<|>")
@@ -174,12 +183,13 @@ class FrontEnd:
 
         Spaces part them, or, in a language written without, every character; those of one token share its time evenly.
         """
-        text_ids = [index for index in ids if index < self.tokenizer.eos_token_id]
+        text_ids = [index for index in ids if self.is_text(index)]
         spaced = is_spaced(language, self.tokenizer.decode(text_ids))
         groups: list[tuple[float, float, list[int]]] = []
         for index, end in zip(ids, ends, strict=True):
-            if index < self.tokenizer.eos_token_id:
-                begins = not groups or self.tokenizer.convert_ids_to_tokens(index).startswith("Ġ")
+            if self.is_text(index):
+                # An added token is written as it is, where one of the vocabulary has this letter for a space.
+                begins = not groups or self.tokenizer.convert_ids_to_tokens(index).startswith(("Ġ", " "))
                 if not (begins or spaced):  # the bytes of one character may be several tokens
                     begins = "\ufffd" not in self.tokenizer.decode(groups[-1][2])
                 began, _, group = (start, end, []) if begins else groups.pop()

@@ -195,7 +195,7 @@ class CTranslate2Transcriber:
 
     def _align(self, encoded: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[TimedWord, ...]:
         """Follow the alignment heads' attention by dynamic time warping, as openai/whisper does."""
-        ids = [index for index in tokens if index < self._front_end.tokenizer.eos_token_id]
+        ids = [index for index in tokens if self._front_end.is_text(index)]
         if not ids:
             return ()
         prompt = self._front_end.prompt(language, timestamps=True)  # CTranslate2 adds <|notimestamps|> itself
