@@ -11,7 +11,7 @@ from typing import Any
 from pytest_whisperq.backends import _whisper
 from pytest_whisperq.backends._weights import listed
 from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS
-from pytest_whisperq.system.errors import BuildError
+from pytest_whisperq.system.errors import BuildError, DecodeError
 from pytest_whisperq.system.files import first_line
 
 _END, _START, _NO_TIMESTAMPS = "<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>"
@@ -103,6 +103,17 @@ def check_generation(
             )
 
 
+def outdated(directory: Path, generation: Mapping[str, Any]) -> str:
+    """Return, in words, which tokens ``config.json`` suppresses in vain; "" where there are none.
+
+    It was the place for them once. Where there is a ``generation_config.json``, every runtime reads that alone.
+    """
+    path = directory / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    fields = [field for field in _LISTS if config.get(field) and field not in generation]
+    return f"not used, as generation_config.json does not have it: {', '.join(fields)} of config.json" if fields else ""
+
+
 def check_features(directory: Path, extractor: Any, bands: int, mels: int) -> None:
     """Raise `BuildError` where features have other ``bands`` than the ``mels`` of the model, or another rate or window.
 
@@ -118,6 +129,23 @@ def check_features(directory: Path, extractor: Any, bands: int, mels: int) -> No
             f"the features are another model's: {', '.join(wrong)}",
             where=str(directory / "preprocessor_config.json"),
             remedy=_REMEDY.format("the file"),
+        )
+
+
+def check_heads(directory: Path, heads: Any, layers: int) -> None:
+    """Raise `DecodeError` where ``alignment_heads`` name layers that a decoder of so many ``layers`` does not have.
+
+    A distilled model has fewer than its teacher, whose heads it may still state. Word times need them, texts do not;
+    CTranslate2 ends the process over them.
+    """
+    beyond = sorted({int(layer) for layer, *_ in heads or () if int(layer) >= layers})
+    if beyond:
+        raise DecodeError(
+            f"alignment_heads name layer {', '.join(map(str, beyond))}, and the decoder's are 0 to {layers - 1}: they "
+            "are another model's, and nobody can tell when words are said",
+            where=str(directory),
+            remedy="state its own in generation_config.json, or convert it without any; gates without word times need "
+            "none",
         )
 
 

@@ -4,6 +4,7 @@ The layout is that of ``ctranslate2/specs/model_spec.py`` (``ModelSpec._serializ
 model, then each variable as name, shape, type, length and data.
 """
 
+import json
 import re
 import struct
 from collections import Counter
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from pytest_whisperq.backends import ReadyMade, _whisper
+from pytest_whisperq.backends import ReadyMade, _checkpoint, _whisper
 from pytest_whisperq.system.errors import BuildError
 
 WEIGHTS = "model.bin"
@@ -52,6 +53,13 @@ def look(directory: Path, precisions: Mapping[str, str], *, needs: tuple[str, ..
         lacks=tuple(name for name in _whisper.lacking(directory) if name in needs),
         sizes=_sizes(variables),
     )
+
+
+def check_heads(directory: Path) -> None:
+    """Raise `DecodeError` where a converted model names alignment heads in layers that it does not have."""
+    found = _variables(directory / WEIGHTS) or {}
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    _checkpoint.check_heads(directory, config.get("alignment_heads"), _sizes(found)["decoder_layers"])
 
 
 def _precision(variables: Mapping[str, _Variable]) -> str:

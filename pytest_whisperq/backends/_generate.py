@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, TimedWord, _whisper
+from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, TimedWord, _checkpoint, _whisper
 from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import DecodeError
@@ -34,6 +34,9 @@ def timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, wo
     """Decode a batch with timestamps. ``words`` needs a model that shows its cross-attention (Optimum's do not)."""
     import torch
 
+    if words:
+        heads = getattr(model.generation_config, "alignment_heads", None)
+        _checkpoint.check_heads(front_end.directory, heads, model.config.decoder_layers)
     features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
     with torch.inference_mode():
         languages = [clip.language for clip in clips]

@@ -195,6 +195,7 @@ class CTranslate2Transcriber:
 
     def _align(self, encoded: Any, clip: Clip, language: str | None, tokens: Sequence[int]) -> tuple[TimedWord, ...]:
         """Follow the alignment heads' attention by dynamic time warping, as openai/whisper does."""
+        _ctranslate2_file.check_heads(self._front_end.directory)
         ids = [index for index in tokens if self._front_end.is_text(index)]
         if not ids:
             return ()

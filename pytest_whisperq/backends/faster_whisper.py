@@ -211,6 +211,8 @@ class FasterWhisperTranscriber:
         }
         if not timestamps:
             options["suppress_tokens"] = [*self._suppressed, *self._timestamps]
+        if word_timestamps:
+            _ctranslate2_file.check_heads(self._directory)
         with self._one_numeric_thread():
             if batch_size is None:
                 segments, info = self._model.transcribe(samples, vad_filter=vad_filter, **options)

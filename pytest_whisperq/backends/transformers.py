@@ -62,7 +62,10 @@ class TransformersBackend(Backend):
         model, notes = _load(source, dtype)
         if precision == "float32":  # a candidate that its own precision breaks is judged
             _weights.check_values(source, model)
-        _checkpoint.check(_whisper.FrontEnd(source), tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
+        front_end = _whisper.FrontEnd(source)
+        _checkpoint.check(front_end, tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
+        if precision == "float32" and (unused := _checkpoint.outdated(source, front_end.generation)):
+            notes.append(unused)
         if precision == _DYNAMIC:
             model.config.save_pretrained(directory)
             model.generation_config.save_pretrained(directory)

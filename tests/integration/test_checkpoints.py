@@ -11,14 +11,15 @@ import pytest
 import torch
 from transformers import AddedToken, WhisperForConditionalGeneration, WhisperTokenizer
 
-from pytest_whisperq.backends import Clip, Transcriber, get_backend
+from pytest_whisperq.backends import Clip, TellsWordTimes, Transcriber, get_backend
 from pytest_whisperq.backends._whisper import FrontEnd, quiet_libraries
 from pytest_whisperq.models.random_weights import Shape, _write
 from pytest_whisperq.models.source import resolve_source
-from pytest_whisperq.system.errors import BuildError
+from pytest_whisperq.system.errors import BuildError, DecodeError
 
 LARGE_V3 = Shape(width=32, heads=2, encoder=2, decoder=2, mels=128, languages=100)
 TURBO = LARGE_V3._replace(encoder=6, decoder=4)
+DISTIL = LARGE_V3._replace(encoder=4)
 PLAIN = Shape(width=32, heads=2, encoder=1, decoder=1)
 CLIP = Clip(samples=np.random.default_rng(0).uniform(-0.3, 0.3, 16_000).astype(np.float32), language="en")
 
@@ -114,6 +115,56 @@ def test_what_a_trainer_leaves_without_a_tokenizer_is_one_error_before_anything_
         (checkpoint / name).unlink()
     with pytest.raises(BuildError, match=r"has no tokenizer: neither tokenizer\.json nor vocab\.json and"):
         resolve_source(str(checkpoint))
+
+
+def older(config: dict[str, Any]) -> None:
+    config |= {"forced_decoder_ids": [[1, 50265], [2, 50358]], "suppress_tokens": [1, 2], "begin_suppress_tokens": [7]}
+
+
+def test_a_checkpoint_from_before_generation_configs_is_one_error(make: Make) -> None:
+    checkpoint = make(PLAIN, config=older)
+    (checkpoint / "generation_config.json").unlink()
+    with pytest.raises(BuildError, match=r"generation_config\.json: it lacks is_multilingual, .*; take the file"):
+        build(checkpoint)
+
+
+def test_tokens_that_only_an_older_config_suppresses_are_said_to_be_unused(make: Make, tmp_path: Path) -> None:
+    def without(generation: dict[str, Any]) -> None:
+        del generation["suppress_tokens"]
+
+    checkpoint = make(PLAIN, config=older, generation_config=without)
+    with quiet_libraries():
+        notes = get_backend("transformers").build("float32", checkpoint, tmp_path, None)
+    assert notes == ["not used, as generation_config.json does not have it: suppress_tokens of config.json"]
+
+
+def test_a_language_that_an_older_config_forces_is_not_the_one_that_is_asked_for(make: Make) -> None:
+    forced = {"forced_decoder_ids": [[1, 50265], [2, 50358]]}
+    plain, other = (make(PLAIN, **edit) for edit in ({}, {"config": older, "generation_config": lambda g: g | forced}))
+    texts = []
+    for checkpoint in (plain, other):
+        with quiet_libraries():
+            texts.append(loaded(checkpoint, "transformers", "float32").transcribe([CLIP])[0].tokens)
+    assert texts[0] == texts[1]
+
+
+@pytest.fixture(scope="module")
+def distilled(make: Make) -> Path:
+    """A checkpoint of distil-whisper's kind: fewer decoder layers than its teacher, whose heads it states."""
+    heads = {"alignment_heads": [[7, 0], [25, 1], [1, 0]]}
+    return make(DISTIL, generation_config=lambda generation: generation.update(heads))
+
+
+@pytest.mark.parametrize("backend", ["transformers", "ctranslate2", "faster-whisper"])
+def test_word_times_by_heads_of_a_teacher_are_an_error_and_texts_are_not(distilled: Path, backend: str) -> None:
+    """CTranslate2 would end the process."""
+    transcriber = loaded(distilled, backend, "float32")
+    with quiet_libraries():
+        transcriber.transcribe([CLIP])
+    assert isinstance(transcriber, TellsWordTimes)
+    told = r"alignment_heads name layer 7, 25, and the decoder's are 0 to 1: .*; state its own"
+    with pytest.raises(DecodeError, match=told), quiet_libraries():
+        transcriber.transcribe_words(CLIP)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_whisperq.backends import _checkpoint
 from pytest_whisperq.backends._whisper import generation_config
-from pytest_whisperq.system.errors import BuildError
+from pytest_whisperq.system.errors import BuildError, DecodeError
 
 HERE = Path("checkpoint")
 TEXT = [f"w{number}" for number in range(10)]
@@ -141,3 +141,22 @@ def test_the_vocabulary_of_a_converted_model_is_the_tokenizers(tmp_path: Path) -
 def test_older_conversions_list_their_vocabulary_line_by_line(tmp_path: Path) -> None:
     (tmp_path / "vocabulary.txt").write_text("\n".join([*LISTED, *TIMES]) + "\n")
     _checkpoint.check_converted(tmp_path, VOCABULARY, GENERATION)
+
+
+@pytest.mark.parametrize("heads", [None, [], [[1, 0], [0, 5]]])
+def test_heads_in_layers_that_there_are_are_no_error(tmp_path: Path, heads: Any) -> None:
+    _checkpoint.check_heads(tmp_path, heads, 2)
+
+
+def test_heads_of_a_teacher_are_named_by_their_layers(tmp_path: Path) -> None:
+    told = f"^{tmp_path}: alignment_heads name layer 2, 25, and the decoder's are 0 to 1: they are another model's"
+    with pytest.raises(DecodeError, match=told):
+        _checkpoint.check_heads(tmp_path, [[25, 1], [2, 0], [2, 1], [1, 0]], 2)
+
+
+def test_tokens_that_only_config_json_suppresses_are_told(tmp_path: Path) -> None:
+    assert _checkpoint.outdated(tmp_path, {}) == ""
+    (tmp_path / "config.json").write_text('{"suppress_tokens": [1], "begin_suppress_tokens": []}')
+    told = "not used, as generation_config.json does not have it: suppress_tokens of config.json"
+    assert _checkpoint.outdated(tmp_path, {}) == told
+    assert _checkpoint.outdated(tmp_path, {"suppress_tokens": []}) == ""
