@@ -21,18 +21,9 @@ _COPY = "copy or download the checkpoint again, all of its files"
 
 
 def check_files(source: Path) -> None:
-    """Raise `BuildError` naming a file of weights in ``source`` that is missing, cut, or holds quantized weights.
-
-    An adapter is refused, too: it would be left out, and the model judged without it.
-    """
+    """Raise `BuildError` naming a file of weights in ``source`` that is missing, cut, or holds quantized weights."""
     from safetensors import SafetensorError, safe_open
 
-    if (source / "adapter_config.json").exists():
-        raise BuildError(
-            "an adapter lies beside the weights (adapter_config.json), and would be left out",
-            where=str(source),
-            remedy="merge it first (PEFT's merge_and_unload), save the result, or move the adapter elsewhere",
-        )
     for path in _files(source):
         if not path.is_file():
             raise BuildError(f"{_INDEX} names {path.name}, which is not there", where=str(source), remedy=_COPY)

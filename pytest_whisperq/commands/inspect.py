@@ -25,9 +25,7 @@ _SIZES = {
 
 def register(commands: Any) -> None:
     """Add the command."""
-    text = (
-        "say what a folder is (a checkpoint, a model of CTranslate2, an adapter …), what it runs as here, what it lacks"
-    )
+    text = "say what a folder is (a checkpoint, a converted model, an adapter …), what it runs as here, what it lacks"
     parser = add(commands, "inspect", text, _run)
     parser.add_argument("path", metavar="DIR", type=Path, help="a folder, or a file of weights")
 

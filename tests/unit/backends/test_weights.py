@@ -114,9 +114,3 @@ def test_a_file_that_was_cut_is_named(tmp_path: Path, length: int) -> None:
 def test_integers_are_no_weights_without_the_scales_that_nothing_here_reads(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=rf"no floating-point numbers \({LAYER} I8\); name the checkpoint that this"):
         _weights.check_files(written(tmp_path, {LAYER: np.zeros((8, 8), np.int8)}))
-
-
-def test_an_adapter_beside_the_weights_is_not_left_out_without_a_word(tmp_path: Path) -> None:
-    (written(tmp_path, {LAYER: np.zeros(2, np.float32)}) / "adapter_config.json").write_text("{}")
-    with pytest.raises(BuildError, match=r"an adapter lies beside the weights .*; merge it first"):
-        _weights.check_files(tmp_path)
