@@ -102,8 +102,6 @@ def test_one_with_int8_weights_is_executed_as_such(ir: Path, gate_run: GateRun) 
     runner, one = gated(gate_run, f"openvino@{ir / 'calls-v3'}")
     assert str(one) == "openvino:int8@calls-v3"
     assert runner.session.model(one).transcripts.compute_type == "float32 on int8 weights"
-    (note,) = runner.session.model(one).artifact.notes
-    assert note.endswith("preprocessor_config.json, special_tokens_map.json")
 
 
 def test_what_this_package_builds_is_read_back_as_what_it_is(gate_run: GateRun) -> None:
