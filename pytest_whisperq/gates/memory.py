@@ -67,17 +67,20 @@ def judge_memory(
     """Pass when the candidate's peak memory is below ``max_ratio`` of the baseline's in every pairing of the runs.
 
     ``runs`` are those of the baseline and of the candidate; the bounds are the extreme ratios, not confidence bounds.
+    The details have the median peak of each in bytes.
     """
     base_peaks, peaks = (sorted(one.peaks) for one in runs)
-    middle = peaks[len(peaks) // 2] / base_peaks[len(base_peaks) // 2]
+    base_peak, peak = base_peaks[len(base_peaks) // 2], peaks[len(peaks) // 2]
     ratio = Interval(
-        value=middle,
+        value=peak / base_peak,
         lower=peaks[0] / base_peaks[-1],
         upper=peaks[-1] / base_peaks[0],
         confidence=None,
         clusters=len(peaks),
     )
     check = judge("peak memory", ratio, max_ratio, keep="below", unit="of the baseline", utterances=1)
-    figures = f"{peaks[len(peaks) // 2] / 1e6:.0f} MB against {base_peaks[len(base_peaks) // 2] / 1e6:.0f} MB"
+    figures = f"{peak / 1e6:.0f} MB against {base_peak / 1e6:.0f} MB"
     check = replace(check, reason=f"{figures}; the bounds are the extremes of {len(peaks)} processes each")
-    return Outcome(judgement=judgement_of("memory", baseline, candidate, (check,), runs[1].compute_type))
+    judgement = judgement_of("memory", baseline, candidate, (check,), runs[1].compute_type)
+    details = (("baseline_peak_memory", float(base_peak)), ("peak_memory", float(peak)))
+    return Outcome(judgement=replace(judgement, details=(*judgement.details, *details)))

@@ -39,6 +39,7 @@ def test_memory_is_bounded_by_the_extremes_of_the_processes(
     assert check.verdict is expected
     assert (check.lower, check.upper) == (min(own) / 100, max(own) / 94)
     assert check.confidence is None
+    assert (outcome.judgement.detail("peak_memory"), outcome.judgement.detail("baseline_peak_memory")) == (own[1], 98)
 
 
 def test_memory_is_that_of_a_fresh_process(
