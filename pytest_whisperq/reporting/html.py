@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
-from pytest_whisperq.history.document import BASELINE, CANDIDATE
+from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
 from pytest_whisperq.judging.verdict import Judgement, Series
 from pytest_whisperq.measuring.scores import COUNTED, align
-from pytest_whisperq.reporting import charts
+from pytest_whisperq.reporting import charts, side_by_side, templates
 from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.reporting.overview import overview, rerun_line
 from pytest_whisperq.speech import normalizers
-from pytest_whisperq.system.printing import visible
 
 ROWS = 3000
 """Rows of the table of utterances at most: those that changed most stay."""
@@ -30,29 +28,30 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     Whatever the document says stays text: the template escapes it, and a content security policy allows the page's own
     script only.
     """
-    import jinja2
     from markupsafe import Markup
 
     gates = [(gate, Judgement.from_dict(gate["judgement"])) for gate in document["gates"]]
     judgements = [judgement for _, judgement in gates]
-    candidates = [name for name, model in document["models"].items() if model["role"] == CANDIDATE]
+    run = StoredRun(name="", document=document)
+    candidates = run.named(CANDIDATE)
+    rates = side_by_side.rates(run)
     rows = utterance_table(document)
-    script, style = _asset("report.js"), _asset("report.css")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=_shown
-    )
+    script, style = templates.asset("report.js"), templates.asset("charts.css") + templates.asset("report.css")
+    environment = templates.environment()
     environment.filters["interval"] = _interval
     metric = document["settings"]["metric"]
-    trusted = environment.from_string(_asset("report.html.j2"))
-    return trusted.render(
+    drops = side_by_side.drops(run)
+    return environment.get_template("report.html.j2").render(
         document=document,
         reruns=[rerun_line(one["test"], one["earlier"]) for one in document["reruns"]],
         table=overview(judgements, [gate["waived_until"] for gate, _ in gates]),
         cards=[_card(name, document, gates) for name in dict.fromkeys(one.candidate for one in judgements)],
         counted=COUNTED[metric],
         error_name=metric.upper(),
-        forests=_forests(document, judgements),
-        pareto=charts.pareto(_points(judgements, document["models"])),
+        forests=_forests(run),
+        drops=charts.forest(drops.rows, drops.limit) if len(candidates) > 1 else None,
+        costs=_costs(run),
+        unheard=[name for name in candidates if name not in rates],
         scatters=_scatters(judgements),
         candidates=candidates,
         rows=rows[:ROWS],
@@ -65,12 +64,6 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
         script_hash=_hash(script),
         style_hash=_hash(style),
     )
-
-
-def _shown(value: Any) -> Any:
-    """Return what the page shows of a value: of a text, lines of which none is turned around."""
-    is_ours = not isinstance(value, str) or hasattr(value, "__html__")
-    return value if is_ours else "\n".join(map(visible, value.split("\n")))
 
 
 def utterance_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -162,17 +155,16 @@ def _card(
     }
 
 
-def _forests(document: Mapping[str, Any], judgements: Sequence[Judgement]) -> list[tuple[str, dict[str, Any]]]:
-    metric = document["settings"]["metric"]
-    checks = {
-        one.candidate: one.checks[0]
-        for one in judgements
-        if one.gate == "accuracy" and one.metric == metric and one.checks and one.checks[0].unit == "points"
-    }
+def _forests(run: StoredRun) -> list[tuple[str, dict[str, Any]]]:
     forests = []
-    for name in dict.fromkeys(row["candidate"] for row in document["slices"]):
-        slices = [dict(row) for row in document["slices"] if row["candidate"] == name]
-        check = checks.get(name)
+    for name in dict.fromkeys(row["candidate"] for row in run.document["slices"]):
+        slices = [
+            {**row, "label": f"{row['column']}={row['value']}" if row["column"] else "whole corpus"}
+            for row in run.document["slices"]
+            if row["candidate"] == name
+        ]
+        judged = side_by_side.judged_drop(run, name)
+        check = judged.checks[0] if judged else None
         if check is not None:  # as the gate drew its bounds, by whatever test
             slices[0].update(drop=check.value, lower=check.lower, upper=check.upper)
         if chart := charts.forest(slices, check.limit if check else None):
@@ -180,19 +172,15 @@ def _forests(document: Mapping[str, Any], judgements: Sequence[Judgement]) -> li
     return forests
 
 
-def _points(
-    judgements: Sequence[Judgement], models: Mapping[str, Mapping[str, Any]]
-) -> list[tuple[str, float, float, float]]:
-    """Return (name, error rate in %, RTFx, bytes) of each candidate of which all three are known."""
-    rates: dict[str, float] = {}
-    speeds: dict[str, float] = {}
-    for one in judgements:
-        rate = one.detail(f"candidate_{one.metric}")
-        if one.gate == "accuracy" and rate is not None:
-            rates[one.candidate] = 100 * rate
-        speeds.update((one.candidate, figure.value) for figure in one.figures if figure.name == "RTFx")
-    names = [name for name in rates if name in speeds and name in models]
-    return [(name, rates[name], speeds[name], float(models[name]["size"] or 0)) for name in names]
+def _costs(run: StoredRun) -> list[tuple[str, str, dict[str, Any] | None]]:
+    """Return title, name of the x axis and chart of errors against size and against speed; None: not measured."""
+    (baseline,) = run.named(BASELINE)
+    sizes = charts.pareto(side_by_side.against_size(run), more_is_better=False)
+    speeds = charts.pareto(side_by_side.against_speed(run), more_is_better=True)
+    return [
+        ("Errors against size", "MB on disk", sizes),
+        ("Errors against speed", f"times as fast as {baseline}, the whole pipeline", speeds),
+    ]
 
 
 def _scatters(judgements: Sequence[Judgement]) -> list[tuple[str, dict[str, Any]]]:
@@ -224,10 +212,6 @@ def _interval(interval: Mapping[str, Any]) -> str:
 
 def _data_uri(data: bytes) -> str:
     return f"data:audio/flac;base64,{base64.b64encode(data).decode()}"
-
-
-def _asset(name: str) -> str:
-    return (resources.files("pytest_whisperq.reporting") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

@@ -70,8 +70,8 @@ def test_every_section_is_there_and_nothing_complains(project: Project, browser:
     headings = [heading.text for heading in css(page, "h2")]
     assert headings == [
         "Verdicts",
+        "Candidates side by side",
         "Drop by slice",
-        "Errors against speed",
         "Timing rounds and streams",
         "Since earlier runs",
         "Utterances",
