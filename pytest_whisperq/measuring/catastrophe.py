@@ -146,7 +146,7 @@ def clustered(hit: Sequence[bool], clusters: Sequence[str], confidence: float) -
 
     >>> one_in_350 = clustered([True] + [False] * 349, [""] * 250 + ["a", "b", "c", "d", "e"] * 20, 0.95)
     >>> f"{one_in_350.value:.4f}, below {one_in_350.upper:.4f}"
-    '0.0029, below 0.0164'
+    '0.0029, below 0.0171'
     """
     count, names = len(clusters), distinct(clusters)
     if not count:
