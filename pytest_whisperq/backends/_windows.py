@@ -79,6 +79,7 @@ def whole_segments(ids: Sequence[int], timestamps: range) -> tuple[list[int], in
     """
     is_time = [index in timestamps for index in ids]
     pairs = [place for place in range(1, len(ids)) if is_time[place - 1] and is_time[place]]
-    if not pairs or is_time[-2:] == [False, True]:
+    steps = ids[pairs[-1] - 1] - timestamps.start if pairs else 0
+    if not steps or is_time[-2:] == [False, True]:  # an end at 0.00 s is none: going on from there would never end
         return list(ids), 0
-    return list(ids[: pairs[-1]]), ids[pairs[-1] - 1] - timestamps.start
+    return list(ids[: pairs[-1]]), steps

@@ -30,6 +30,7 @@ def at(seconds: float) -> int:
         ([at(0), 1, at(9), at(9.5)], [at(0), 1, at(9)], 450),
         ([at(0), 1, at(9), at(9), 2, at(20), at(20), 3, 4], [at(0), 1, at(9), at(9), 2, at(20)], 1000),
         ([at(0), 1, at(9), at(9), 2, at(20)], [at(0), 1, at(9), at(9), 2, at(20)], 0),
+        ([at(0), at(0), 1, 2], [at(0), at(0), 1, 2], 0),  # an end at the begin would lose what is said in the window
     ],
 )
 def test_a_segment_without_an_end_is_left_to_the_next_window(ids: list[int], kept: list[int], end: int) -> None:
