@@ -102,11 +102,12 @@ def _undecided(value: float, good: float, limit: float, sign: int, utterances: i
 
 
 def overrule(outcome: Outcome, verdict: Verdict, reason: str) -> Outcome:
-    """Return an outcome whose checks have another verdict, and no bounds: the corpus was cut short."""
+    """Return an outcome whose checks have another verdict, without any bounds: the corpus was cut short."""
     judgement = outcome.judgement
     checks = tuple(replace(check, lower=None, upper=None, verdict=verdict, reason=reason) for check in judgement.checks)
     details = tuple((name, value) for name, value in judgement.details if not name.endswith("_lower"))
-    return replace(outcome, judgement=replace(judgement, checks=checks, details=details, scores=()))
+    figures = tuple(replace(figure, lower=None, upper=None) for figure in judgement.figures)
+    return replace(outcome, judgement=replace(judgement, checks=checks, details=details, figures=figures, scores=()))
 
 
 def exactly(value: float) -> Interval:

@@ -21,7 +21,7 @@ def test_accuracy_fails_early_and_parity_cannot_tell(any_project: Project) -> No
     result.stdout.fnmatch_lines(
         [
             "whisperq parity gate: INCONCLUSIVE",
-            "  exact match: * % of utterances (must stay above 80); bounds at 95%: none … none",
+            "  divergence: * % of words (must stay below 5); bounds at 95%: none … none",
             f"    INCONCLUSIVE: decoding stopped after * of 300 utterances, where accuracy had failed; {NOTHING_ELSE}",
         ]
     )

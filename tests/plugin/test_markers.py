@@ -143,4 +143,4 @@ def test_a_build_that_fails_is_tried_once_for_all_gates(project: Project, monkey
     project.pytester.makepyfile(GATES)
     result = project.run()
     result.assert_outcomes(failed=2)
-    assert tried == ["float32"]
+    assert tried == ["int8"]

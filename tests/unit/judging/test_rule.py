@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_whisperq.judging.rule import judge
-from pytest_whisperq.judging.verdict import Verdict
+from pytest_whisperq.judging.rule import Outcome, judge, overrule
+from pytest_whisperq.judging.verdict import Figure, Judgement, Verdict
 from pytest_whisperq.measuring.intervals import Interval
 
 
@@ -47,3 +47,17 @@ def test_one_bound_is_enough_for_the_verdict_that_it_decides() -> None:
     )
     assert [check.verdict for check in (passed, failed, open_)] == [Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE]
     assert open_.reason == "too few"
+
+
+def test_a_corpus_that_was_cut_short_for_its_errors_bounds_nothing() -> None:
+    """Neither what is judged nor what is only reported: the utterances at which decoding stops are the worst ones."""
+    interval = Interval(value=0.2, lower=0.1, upper=0.3, confidence=0.95, clusters=9)
+    check = judge("divergence", interval, 0.05, keep="below", unit="of words", utterances=9)
+    figure = Figure(name="exact match, %", value=30.0, lower=10.0, upper=60.0)
+    judgement = Judgement(gate="parity", candidate="a:b", baseline="c:d", checks=(check,), figures=(figure,))
+    overruled = overrule(Outcome(judgement=judgement), Verdict.INCONCLUSIVE, "stopped").judgement
+    assert [(one.value, one.lower, one.upper) for one in (*overruled.checks, *overruled.figures)] == [
+        (0.2, None, None),
+        (30.0, None, None),
+    ]
+    assert overruled.verdict is Verdict.INCONCLUSIVE
