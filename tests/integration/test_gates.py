@@ -142,7 +142,7 @@ def test_two_real_backends_leave_four_sound_files_behind(cache_dir: Path, tmp_pa
         assert f"| {name} |" in text
         assert f"<td>{name}</td>" in page
     assert page.count("<tr data-candidate") == 2 * len(run.document["utterances"]) == 72
-    assert page.count("</svg>") == 2  # slices of both
+    assert page.count("</svg>") == 4  # slices of both, the drops of both on one axis, errors against size
     assert page.rstrip().endswith("</html>")
     for private in (str(tmp_path), str(cache_dir), str(ROOT)):
         assert private not in page + found + text + " ".join(json.dumps(one) for one in judged)
