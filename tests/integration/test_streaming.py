@@ -1,4 +1,4 @@
-"""Streams of real audio through every backend: half a minute of the embedded recordings."""
+"""Streams of real audio through every backend: 24 seconds of the embedded recordings."""
 
 import json
 from collections.abc import Callable
@@ -21,14 +21,14 @@ from pytest_whisperq.streaming import StreamProfile
 from pytest_whisperq.streaming.overlap import load_profile
 from pytest_whisperq.system.errors import CorpusError, WhisperqError
 
-LENGTH = 36.0
+LENGTH = 24.0
 WINDOWS = {"window": 6000, "hop": 2000, "edge": 250, "jitter": 100, "repeat_spacing": 602}
 """Half as many windows as by default: what is tested does not depend on their number."""
 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first half minute of the English recording, listed as a user would list it."""
+    """The first 24 seconds of the English recording, listed as a user would list it."""
     folder = tmp_path_factory.mktemp("stream")
     items = [item for item in load_long_form().utterances if item.audio.label.endswith("en-voices.ogg")]
     samples = audio.load(audio.AudioSource(label="whole", path=items[0].audio.path))
