@@ -52,6 +52,11 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
         f"{threads} thread{'s' if threads > 1 else ''} each on {cpu_features()}, one clip at a time",
         f"tokens said about the {len(counts[0])} clips: {sum(counts[0])} → {sum(counts[1])}",
     ]
+    if stage != "encoder" and len(timing.kept) < len(counts[0]):
+        notes.append(
+            f"{stage} timed on {len(timing.kept)} of these clips: rounds take too long for more; raise "
+            f"--whisperq-timing-budget ({budget:g} s) to time all"
+        )
     if hidden := unseen(ProcessorState.read()):
         notes.append(f"disturbances this system does not tell of: {', '.join(hidden)}")
     if doubt := implausible(timings):

@@ -319,6 +319,7 @@ def test_a_pipeline_whose_rounds_take_seconds_is_judged_on_fewer_clips(
     assert check.value == pytest.approx(2.0, rel=0.01)
     # Four rounds of each of two clips, which take more than the 20 seconds of the default.
     assert judgement.notes[0].endswith(": 8 rounds")
+    assert any(note.startswith("pipeline timed on 2 of these clips: rounds take too long") for note in judgement.notes)
 
 
 @pytest.mark.parametrize(
