@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pairs import matrix
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -29,11 +30,16 @@ EXECUTED = [
     if precision not in get_backend(name).falls_back()
 ] + ["faster-whisper-batched:int8", "openvino-stateless:float32", "openvino-stateless:int8"]
 FALLING_BACK = [f"{name}:{precision}" for name in in_all() for precision in get_backend(name).falls_back()]
+OFTEN = (
+    *("transformers:float32", "transformers:int8-dynamic", "ctranslate2:int8", "faster-whisper:int8"),
+    *("openvino:int8", "openvino:int8-ptq"),
+)
+TIMED = [name for name in BUILT_IN if name not in ("scripted", "openvino-stateless")]
 CATASTROPHIC = {"openvino:int2-sym"}
 """Two bits break a model this small: the damage a gate has to see."""
 
 
-@pytest.mark.parametrize("pair", EXECUTED)
+@pytest.mark.parametrize("pair", matrix(EXECUTED, *OFTEN))
 def test_it_executes_what_its_precision_promises_and_transcribes_speech(
     gate_run: Callable[..., GateRunner], pair: str
 ) -> None:
@@ -50,7 +56,7 @@ def test_it_executes_what_its_precision_promises_and_transcribes_speech(
     assert (rate > 0.5) if pair in CATASTROPHIC else (rate < 0.5)
 
 
-@pytest.mark.parametrize("pair", FALLING_BACK)
+@pytest.mark.parametrize("pair", matrix(FALLING_BACK, "ctranslate2:float16", "openvino:float16"))
 def test_a_precision_this_machine_lacks_is_an_error_unless_the_fallback_is_allowed(
     gate_run: Callable[..., GateRunner], pair: str
 ) -> None:
@@ -95,7 +101,7 @@ def test_a_text_does_not_depend_on_its_neighbours(gate_run: Callable[..., GateRu
     assert together == [transcriber.transcribe([clip])[0].text for clip in clips]
 
 
-@pytest.mark.parametrize("backend", [name for name in BUILT_IN if name not in ("scripted", "openvino-stateless")])
+@pytest.mark.parametrize("backend", matrix(TIMED, "ctranslate2"))
 def test_a_model_bent_on_timestamps_says_its_text_without_them(
     backend: str, gate_run: Callable[..., GateRunner], bent: Path
 ) -> None:
@@ -189,6 +195,7 @@ def test_faster_whisper_may_say_as_much_as_the_others(gate_run: Callable[..., Ga
     assert limits == [2 * MAX_NEW_TOKENS]  # CTranslate2 generates half of it
 
 
+@pytest.mark.matrix
 def test_another_calibration_builds_another_model(gate_run: Callable[..., GateRunner]) -> None:
     made = [
         run.session.model(run.config.candidates[0]).artifact
@@ -199,7 +206,7 @@ def test_another_calibration_builds_another_model(gate_run: Callable[..., GateRu
     assert made[0].identity != made[1].identity
 
 
-@pytest.mark.parametrize("pair", ["ctranslate2:float32", "openvino:float32"])
+@pytest.mark.parametrize("pair", matrix(["ctranslate2:float32", "openvino:float32"], "openvino:float32"))
 def test_float32_says_the_same_on_every_backend(gate_run: Callable[..., GateRunner], pair: str) -> None:
     run = gate_run(candidate=pair, max_utterances="24")
     texts = run.session.texts(run.config.candidates[0])
@@ -215,7 +222,7 @@ def test_int8_is_smaller_and_another_model(gate_run: Callable[..., GateRunner], 
     assert small.identity != whole.identity
 
 
-@pytest.mark.parametrize("backend", in_all())
+@pytest.mark.parametrize("backend", matrix(in_all(), "transformers", "ctranslate2"))
 def test_the_language_is_detected_where_the_corpus_does_not_say(
     gate_run: Callable[..., GateRunner], backend: str
 ) -> None:
@@ -249,6 +256,7 @@ def test_a_checkpoint_that_does_not_say_how_to_prompt_it_is_refused(tmp_path: Pa
         _build(tmp_path / "model", tmp_path / "built")
 
 
+@pytest.mark.matrix
 def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[..., GateRunner]) -> None:
     run = gate_run(candidate="openvino:float32,openvino-stateless:float32", max_utterances="24")
     stateful, stateless = (run.session.model(candidate).transcripts for candidate in run.config.candidates)
@@ -260,6 +268,7 @@ def test_a_stateless_decoder_says_what_the_stateful_one_says(gate_run: Callable[
     assert "decoder with past" in stateless.operations
 
 
+@pytest.mark.matrix
 def test_a_sweep_builds_another_model_for_every_setting(gate_run: Callable[..., GateRunner], cache_dir: Path) -> None:
     options = {"whisperq_cache_dir": str(cache_dir), "whisperq_max_utterances": "8", "whisperq_threads": "1"}
     trials = list(sweep(options, [2], [(0.5, 0.95), (0.1, 0.1)]))

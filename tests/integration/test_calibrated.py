@@ -38,6 +38,7 @@ def with_an_outlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.matrix
 def test_a_layer_that_an_outlier_breaks_is_left_in_float32_and_named(
     gate_run: Callable[..., GateRunner], with_an_outlier: Path
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_layer_that_an_outlier_breaks_is_left_in_float32_and_named(
     )
 
 
+@pytest.mark.matrix
 def test_a_layer_that_only_texts_between_timestamps_break_is_found(
     gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:

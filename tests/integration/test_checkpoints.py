@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pairs import matrix
 from transformers import AddedToken, WhisperForConditionalGeneration, WhisperTokenizer
 
 from pytest_whisperq.backends import Clip, TellsWordTimes, Transcriber, get_backend
@@ -70,9 +71,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(model.state_dict())
 
 
-@pytest.mark.parametrize(
-    "backend", ["transformers:float32", "ctranslate2:int8", "faster-whisper:int8", "openvino:int8"]
-)
+EACH = ["transformers:float32", "ctranslate2:int8", "faster-whisper:int8", "openvino:int8"]
+
+
+@pytest.mark.parametrize("backend", matrix(EACH, "transformers:float32", "ctranslate2:int8"))
 def test_128_bands_four_decoder_layers_and_a_language_more_are_no_other_model(make: Make, backend: str) -> None:
     checkpoint = turbo(make)
     with quiet_libraries():

@@ -13,19 +13,30 @@ from pytest_whisperq.speech.corpus import load_corpus, subset
 CLIPS = [
     Clip(samples=audio.load(item.audio), language=item.language) for item in subset(load_corpus(), 3, seed=0).utterances
 ]
-NAMES = (*in_all(), "faster-whisper-batched", "openvino-stateless")
-SUBJECTS = [Subject(get_backend(name), clips=CLIPS) for name in NAMES]
+OFTEN = [Subject(get_backend(name), clips=CLIPS) for name in ("transformers", "ctranslate2")]
+OTHERS = [
+    Subject(get_backend(name), clips=CLIPS)
+    for name in (*in_all(), "faster-whisper-batched", "openvino-stateless")
+    if name not in [subject.backend.name for subject in OFTEN]
+]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def bases(gate_run: Callable[..., GateRunner]) -> None:
     """What models of other tests are built from, too, is built once a run."""
-    for subject in SUBJECTS:
+    for subject in OTHERS:
         if base := subject.backend.base(subject.precision):
             run = gate_run(candidate=":".join(base))
             subject.source = run.session.store.get(run.session.spec(run.config.candidates[0])).directory
 
 
-@parametrize_backend_checks(*SUBJECTS)
+@parametrize_backend_checks(*OFTEN)
 def test_it_keeps_the_contract(check: Callable[[], None]) -> None:
+    check()
+
+
+@pytest.mark.matrix
+@pytest.mark.usefixtures("bases")
+@parametrize_backend_checks(*OTHERS)
+def test_the_others_keep_it(check: Callable[[], None]) -> None:
     check()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from pairs import matrix
 
 from pytest_whisperq.backends import BUILT_IN, get_backend
 from pytest_whisperq.gates.runner import GateRunner
@@ -19,7 +20,7 @@ BACKENDS = [name for name in BUILT_IN if name not in ("scripted", "openvino-stat
 """A stateless decoder of one layer is one of two layers with less in it."""
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", matrix(BACKENDS, "ctranslate2"))
 def test_every_backend_gates_it_on_english_alone(gate_run: Callable[..., GateRunner], backend: str) -> None:
     precision = get_backend(backend).recommended
     run = gate_run(candidate=f"{backend}:{precision}", model=STUDENT, max_utterances="8")
@@ -38,6 +39,7 @@ def test_every_backend_gates_it_on_english_alone(gate_run: Callable[..., GateRun
 
 
 @pytest.mark.parametrize("backend", ["transformers", "faster-whisper", "openvino"])
+@pytest.mark.matrix
 def test_it_hears_recordings_of_minutes(gate_run: Callable[..., GateRunner], backend: str) -> None:
     run = gate_run(candidate=f"{backend}:float32", model=STUDENT)
     texts = run.session.long_texts(run.session.spec(run.config.candidates[0]))
@@ -47,7 +49,7 @@ def test_it_hears_recordings_of_minutes(gate_run: Callable[..., GateRunner], bac
     assert any(texts.texts[-4:])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", matrix(BACKENDS, "ctranslate2"))
 def test_it_tells_times(gate_run: Callable[..., GateRunner], backend: str) -> None:
     run = gate_run(candidate=f"{backend}:float32", model=STUDENT, max_utterances="8")
     _, said = run.session.timed(run.session.spec(run.config.candidates[0]))
@@ -66,6 +68,7 @@ def test_it_is_an_english_only_whisper_with_one_decoder_layer() -> None:
     assert (directory / "model.safetensors").stat().st_size <= 5e6
 
 
+@pytest.mark.matrix
 def test_it_hears_english_nearly_as_well_as_its_teacher(gate_run: Callable[..., GateRunner]) -> None:
     """On so few clips within 8 points; the model's card has the figure on all of them."""
     pair = {"candidate": "ctranslate2:float32", "baseline": f"ctranslate2:float32@{TEACHER}"}

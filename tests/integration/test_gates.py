@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pytest
 
 from pytest_whisperq import load_corpus, run_gates
 from pytest_whisperq.commands.corpus_init import start
@@ -92,6 +93,7 @@ def test_the_suites_gate_both_backends_and_a_warm_run_imports_no_runtime(cache_d
     assert table.search(second.stdout)
 
 
+@pytest.mark.matrix
 def test_a_users_repository_is_gated_as_the_readme_says(cache_dir: Path, tmp_path: Path) -> None:
     """The README's second section, with the embedded model and recordings in place of the user's."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -148,6 +150,7 @@ def test_two_real_backends_leave_four_sound_files_behind(cache_dir: Path, tmp_pa
         assert private not in page + found + text + " ".join(json.dumps(one) for one in judged)
 
 
+@pytest.mark.matrix
 def test_recordings_of_ones_own_are_gated_as_the_starter_writes_it(cache_dir: Path, tmp_path: Path) -> None:
     """Not a word of ``pytest.ini`` is changed: the backend in it has to be one that is installed."""
     for item in load_corpus().utterances[:12]:
@@ -163,6 +166,7 @@ def test_recordings_of_ones_own_are_gated_as_the_starter_writes_it(cache_dir: Pa
     assert "MissingDependency" not in done.stdout + done.stderr
 
 
+@pytest.mark.matrix
 def test_a_broken_torchvision_is_one_clear_error(tmp_path: Path) -> None:
     """As its CUDA wheel beside a CPU torch: transformers looks for it once Pillow is installed."""
     broken = tmp_path / "site" / "torchvision"

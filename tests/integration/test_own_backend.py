@@ -31,6 +31,7 @@ def test_the_documented_backend_takes_sixty_lines() -> None:
     assert len(BACKEND.strip().splitlines()) <= 60
 
 
+@pytest.mark.matrix
 def test_a_conftest_registers_a_backend_that_gates_and_keeps_the_contract(
     pytester: pytest.Pytester, options: tuple[str, ...]
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_conftest_registers_a_backend_that_gates_and_keeps_the_contract(
     result.stdout.fnmatch_lines(["rounded:int6, runs float32 on int6 weights; *"])
 
 
+@pytest.mark.matrix
 def test_an_entry_point_registers_a_backend_for_everyone(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     pytester.makepyfile(rounded_backend=BACKEND, test_release=GATE)
     info = pytester.path / "rounded_backend-1.0.dist-info"
@@ -56,6 +58,7 @@ def test_an_entry_point_registers_a_backend_for_everyone(pytester: pytest.Pytest
     result.stdout.fnmatch_lines(["rounded:int4, runs float32 on int4 weights; *"])
 
 
+@pytest.mark.matrix
 def test_the_documented_backend_takes_a_model_from_a_folder(
     pytester: pytest.Pytester, options: tuple[str, ...], cache_dir: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_folder_of_ctranslate2_is_gated_with_the_front_end_of_the_checkpoint(c
     assert "tokenizer.json" in note
 
 
+@pytest.mark.matrix
 def test_a_folder_of_float16_is_loaded_as_int8(ct2: Path, gate_run: GateRun) -> None:
     for backend in ("ctranslate2", "faster-whisper"):
         runner, one = gated(gate_run, f"{backend}:int8@{ct2 / 'float16'}")
@@ -90,6 +91,7 @@ def test_what_the_runtime_makes_of_float16_is_gated_unless_float16_is_asked_for(
             gate_run(candidate=f"ctranslate2:float16@{ct2 / 'float16'}").session.read()
 
 
+@pytest.mark.matrix
 def test_an_exported_ir_is_gated_with_nothing_from_elsewhere(ir: Path, gate_run: GateRun) -> None:
     runner, one = gated(gate_run, f"openvino@{ir / 'calls-v2'}")
     assert str(one) == "openvino:float16@calls-v2"
@@ -98,6 +100,7 @@ def test_an_exported_ir_is_gated_with_nothing_from_elsewhere(ir: Path, gate_run:
     assert runner.session.model(one).transcripts.compute_type == "float32"
 
 
+@pytest.mark.matrix
 def test_one_with_int8_weights_is_executed_as_such(ir: Path, gate_run: GateRun) -> None:
     runner, one = gated(gate_run, f"openvino@{ir / 'calls-v3'}")
     assert str(one) == "openvino:int8@calls-v3"

@@ -59,6 +59,7 @@ def test_random_weights_have_the_true_shape_and_order_and_are_made_once(tmp_path
     assert not list((tmp_path / "random").glob(".build*"))
 
 
+@pytest.mark.matrix
 def test_speed_is_gated_on_random_weights_and_what_they_say_is_not(
     gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:

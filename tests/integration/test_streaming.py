@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from pairs import matrix
 
 from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import Clip
@@ -56,9 +57,10 @@ def profile(recording: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(
-    "pair", ["ctranslate2:int8", "faster-whisper:int8", "openvino:int8", "transformers:int8-dynamic"]
-)
+STREAMED = ["ctranslate2:int8", "faster-whisper:int8", "openvino:int8", "transformers:int8-dynamic"]
+
+
+@pytest.mark.parametrize("pair", matrix(STREAMED, "ctranslate2:int8"))
 def test_every_backend_streams(gate_run: Callable[..., GateRunner], recording: Path, profile: str, pair: str) -> None:
     run = gate_run(candidate=pair, long_form=str(recording), merge_profile=profile)
     judgement = run.judge("streaming", run.config.candidates[0], max_wer_gap=50, max_commit_lag=20).judgement
@@ -94,6 +96,7 @@ def test_words_are_told_where_they_are_said(gate_run: Callable[..., GateRunner])
     assert [word.text for word in loaded.transcribe_words(clip)] == loaded.transcribe([clip])[0].text.split()
 
 
+@pytest.mark.matrix
 def test_the_command_shows_draws_and_writes_a_profile(
     recording: Path,
     tmp_path: Path,

@@ -18,7 +18,7 @@ for name in (
 ):
     importlib.import_module(name)
 
-from scripted_project import Project  # noqa: E402 - after the loop above
+from scripted_project import PLAIN_OR_WORKERS, Project  # noqa: E402 - after the loop above
 
 from pytest_whisperq.speech import audio  # noqa: E402
 
@@ -48,7 +48,7 @@ def recordings_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audio, "read", _read_once)
 
 
-@pytest.fixture(params=[(), ("-n2",)], ids=["plain", "n2"])
+@pytest.fixture(params=PLAIN_OR_WORKERS)
 def any_project(request: pytest.FixtureRequest) -> Project:
     """A project whose tests run without xdist and in two workers, which takes ten times as long to start."""
     return Project(request, request.param)

@@ -22,6 +22,12 @@ def test_accuracy():
 
 Change = Callable[[int, str], str]
 
+PLAIN_OR_WORKERS = [pytest.param((), id="plain"), pytest.param(("-n2",), id="n2", marks=pytest.mark.matrix)]
+with_workers = pytest.mark.parametrize(
+    "any_project", [pytest.param((), id="plain"), pytest.param(("-n2",), id="n2")], indirect=True
+)
+"""Run a test in two workers on every push, too: others with `any_project` are left to ``tox run -e matrix``."""
+
 
 class Project:
     """Recordings in ``calls/``, a script in ``model/``, and pytest pointed at both."""

@@ -4,7 +4,7 @@ import re
 import shlex
 
 import pytest
-from scripted_project import GATES, Project, catastrophic, same, slipping
+from scripted_project import GATES, Project, catastrophic, same, slipping, with_workers
 
 
 def test_the_original_against_itself_passes_both_gates(any_project: Project) -> None:
@@ -155,6 +155,7 @@ def test_the_replay_command_replays(project: Project) -> None:
     again.stdout.fnmatch_lines(["*drop: +* points (must stay below 2.5)*"])
 
 
+@with_workers
 def test_two_gates_and_two_workers_decode_every_clip_once(any_project: Project) -> None:
     any_project.record(50, int8=same)
     any_project.pytester.makepyfile(GATES)
@@ -174,6 +175,7 @@ def test_a_second_run_builds_and_decodes_nothing(project: Project) -> None:
     assert before == after
 
 
+@with_workers
 def test_verdicts_reach_the_junit_file(any_project: Project) -> None:
     any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)

@@ -1,6 +1,7 @@
 """The marker that runs the contract of merges: a test for each check, with the counterexample as its failure."""
 
 import pytest
+from scripted_project import PLAIN_OR_WORKERS
 
 from pytest_whisperq.contract import merge_kit
 
@@ -23,7 +24,7 @@ def run(pytester: pytest.Pytester):
     return run
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["plain", "n2"])
+@pytest.mark.parametrize("workers", PLAIN_OR_WORKERS)
 def test_a_merge_that_keeps_it_passes(run, workers: tuple[str, ...]) -> None:
     chosen = ("-k", "I1- or I14", *workers)  # all of them are run in property/test_merges.py
     run("merger=LocalAgreement, level='text'", *chosen).assert_outcomes(passed=2, deselected=0 if workers else 10)

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from scripted_project import GATES, WORDS, Project, same
+from scripted_project import GATES, PLAIN_OR_WORKERS, WORDS, Project, same
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def project(request: pytest.FixtureRequest) -> Project:
     return Project(request, ("-p", "no:xdist", "--whisperq-early-stop=false"))
 
 
-@pytest.fixture(params=[(), ("-n2",)], ids=["plain", "n2"])
+@pytest.fixture(params=PLAIN_OR_WORKERS)
 def any_project(request: pytest.FixtureRequest) -> Project:
     return Project(request, (*request.param, "--whisperq-early-stop=false"))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripted_project import WORDS, Project, same
+from scripted_project import WORDS, Project, same, with_workers
 
 EVERY = """
 import pytest
@@ -28,6 +28,7 @@ def test_memory():
 """
 
 
+@with_workers
 def test_the_original_against_itself_passes_every_gate(any_project: Project) -> None:
     any_project.record(int8=same)
     any_project.pytester.makepyfile(EVERY)

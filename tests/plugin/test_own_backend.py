@@ -75,6 +75,7 @@ def test_memory_of_a_backend_in_a_conftest_is_measured_in_a_process_of_its_own(p
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.matrix
 def test_a_backend_that_is_edited_builds_another_model(project: Project) -> None:
     project.record(int8=same)
     project.pytester.makepyfile(GATE)

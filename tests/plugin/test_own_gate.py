@@ -62,6 +62,7 @@ def test_it_is_listed_waived_and_reported_like_any_other(hooked: Project) -> Non
     assert "chatter" in (hooked.pytester.path / "out" / "report.json").read_text()
 
 
+@pytest.mark.matrix
 def test_random_weights_say_nothing_that_it_could_judge(hooked: Project) -> None:
     # In a process of its own, for torch is loaded once a process and forgotten with a run inside of this one.
     result = hooked.pytester.runpytest_subprocess(

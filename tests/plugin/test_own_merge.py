@@ -9,6 +9,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "own-merge.md"
 THEIRS = "from pytest_whisperq.streaming import TimeAnchoredMerge as OurMerge\n"
 
 
+@pytest.mark.matrix
 def test_the_documented_test_checks_a_merge(pytester: pytest.Pytester) -> None:
     decorated, marked = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     pytester.makepyfile(

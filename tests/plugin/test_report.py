@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_project import GATES, Project, catastrophic, same, slipping
+from scripted_project import GATES, Project, catastrophic, same, slipping, with_workers
 
 
 def report(project: Project, folder: str = "out") -> dict[str, Any]:
@@ -19,6 +19,7 @@ def names(project: Project, folder: str = "out") -> set[str]:
     return {path.name for path in (project.pytester.path / folder).iterdir()}
 
 
+@with_workers
 def test_a_failed_gate_leaves_the_report_behind(any_project: Project) -> None:
     any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)

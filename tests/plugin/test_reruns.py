@@ -24,7 +24,10 @@ def test_release(whisperq_gate):
 LENIENT, STRICT = 60, 0.5
 
 
-@pytest.fixture(params=[("-p", "no:xdist"), ("-n1",)], ids=["alone", "xdist"])
+ALONE, XDIST = ("-p", "no:xdist"), ("-n1",)
+
+
+@pytest.fixture(params=[pytest.param(ALONE, id="alone"), pytest.param(XDIST, id="xdist", marks=pytest.mark.matrix)])
 def flaky(request: pytest.FixtureRequest) -> Project:
     project = Project(request, request.param)
     project.record(60, int8=catastrophic)
@@ -83,6 +86,7 @@ def test_an_attempt_that_reached_no_verdict_is_told_even_where_the_last_reached_
     result.stdout.fnmatch_lines(["*test_release*was run 2 times, and only the last counts; before: no verdict"])
 
 
+@pytest.mark.parametrize("flaky", [ALONE, XDIST], ids=["alone", "xdist"], indirect=True)
 def test_a_gate_that_fails_in_the_end_failed(flaky: Project) -> None:
     result, document = run(flaky, [STRICT])
     assert result.parseoutcomes() == {"failed": 1, "rerun": 2}

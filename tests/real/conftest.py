@@ -1,4 +1,4 @@
-"""OpenAI's weights and real speech, for tests marked ``real``, which are deselected unless WHISPERQ_REAL is set.
+"""OpenAI's weights and real speech, for tests marked ``real``.
 
 They are skipped, with the reason, where the weights or the speech cannot be had.
 """
@@ -16,16 +16,6 @@ from fixtures.make import real_model  # noqa: E402
 from fixtures.make.sources import RecipeError  # noqa: E402
 
 REAL = ROOT / "fixtures" / "make" / "work" / "real"
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what takes minutes and 75 MB of weights, unless it is asked for."""
-    if os.environ.get("WHISPERQ_REAL"):
-        return
-    real = [item for item in items if item.get_closest_marker("real")]
-    if real:
-        items[:] = [item for item in items if item not in real]
-        config.hook.pytest_deselected(items=real)
 
 
 @pytest.fixture(scope="session")

@@ -26,11 +26,11 @@ def test_they_are_no_part_of_a_plain_run() -> None:
 
 
 def test_they_are_collected_where_they_are_asked_for() -> None:
-    assert "test_every_other_gate_judges[openvino-stateless]" in collect("--collect-only", WHISPERQ_REAL="1")
+    assert "test_every_other_gate_judges[openvino-stateless]" in collect("--collect-only", "-m", "real")
 
 
 def test_without_speech_they_are_skipped_with_the_reason() -> None:
-    told = collect(WHISPERQ_REAL="1")
+    told = collect("-m", "real")
     assert "WHISPERQ_REAL_CORPUS names no recordings with transcripts" in told
     assert "passed" not in told
     assert "failed" not in told
