@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
 from pytest_whisperq.judging.verdict import Judgement, Series
@@ -15,11 +16,21 @@ from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, numbe
 from pytest_whisperq.reporting.overview import overview, rerun_line
 from pytest_whisperq.speech import normalizers
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 ROWS = 3000
 """Rows of the table of utterances at most: those that changed most stay."""
 
 LONGEST = 600
 """Characters of a line of aligned texts, which is cut there."""
+
+
+@cache
+def _template() -> Template:
+    environment = templates.environment()
+    environment.filters["interval"] = _interval
+    return environment.get_template("report.html.j2")
 
 
 def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None, audio_note: str = "") -> str:
@@ -37,11 +48,9 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     rates = side_by_side.rates(run)
     rows = utterance_table(document)
     script, style = templates.asset("report.js"), templates.asset("charts.css") + templates.asset("report.css")
-    environment = templates.environment()
-    environment.filters["interval"] = _interval
     metric = document["settings"]["metric"]
     drops = side_by_side.drops(run)
-    return environment.get_template("report.html.j2").render(
+    return _template().render(
         document=document,
         reruns=[rerun_line(one["test"], one["earlier"]) for one in document["reruns"]],
         table=overview(judgements, [gate["waived_until"] for gate, _ in gates]),

@@ -16,9 +16,17 @@ _HIDDEN = "***"
 
 def without_tokens(text: str) -> str:
     """Return ``text`` without access tokens of the hub: those of the environment, and what looks like one."""
-    for name in _SECRETS:
-        if len(secret := os.environ.get(name, "").strip()) >= 8:  # a shorter one would blank out words
-            text = text.replace(secret, _HIDDEN)
+    return _hidden(text, _secrets())
+
+
+def _secrets() -> list[str]:
+    told = [os.environ.get(name, "").strip() for name in _SECRETS]
+    return [secret for secret in told if len(secret) >= 8]  # a shorter one would blank out words
+
+
+def _hidden(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
     return _TOKEN.sub(_HIDDEN, text)
 
 
@@ -52,8 +60,10 @@ def _below(here: Path | None) -> dict[str, str]:
 
 def _shortened(text: str, shorter: Mapping[str, str]) -> str:
     """Replace paths, the longest first, where one begins, and the home directory where its name ends, too."""
-    for long, short in sorted(shorter.items(), key=lambda row: -len(row[0])):
+    present = [long for long in shorter if long in text]
+    for long in sorted(present, key=len, reverse=True):
         if long in text:
+            short = shorter[long]
             ends = r"(?![\w-]|\.\w)" if short == "~" else ""
             text = re.sub(rf"(?<![\w.~-]){re.escape(long)}{ends}", short.replace("\\", r"\\"), text)
     return text
@@ -77,11 +87,12 @@ def scrubber(typed: Iterable[str]) -> Callable[[Any], Any]:
         for spelling in {name.rstrip(os.sep), str(path), str(whole)} if is_far else {str(whole)}:
             shorter[spelling] = whole.name
     shorter |= {**_below(here), **_home()}
+    secrets = _secrets()
 
     def scrub(value: Any) -> Any:
         if isinstance(value, str):
             # File names need not be valid text, but JSON has to be.
-            return without_tokens(_shortened(value, shorter)).encode("utf-8", "replace").decode()
+            return _hidden(_shortened(value, shorter), secrets).encode("utf-8", "replace").decode()
         if isinstance(value, float) and not isfinite(value):
             return None
         if isinstance(value, dict):

@@ -49,6 +49,7 @@ def test_damage_just_over_the_limit_is_hardly_ever_a_pass(
     assert found.verdicts[Verdict.PASS] <= allowed
 
 
+@pytest.mark.matrix
 def test_two_points_over_the_limit_is_a_fail(recorded: planting.Recorded) -> None:
     found = tally(recorded, words_lost(LIMIT.max_drop + 2), CORPORA)
     assert found.drop == pytest.approx(3.0, abs=0.1)

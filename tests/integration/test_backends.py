@@ -126,7 +126,7 @@ def bent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("language", ["en", None])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.matrix), None])
 def test_faster_whisper_encodes_a_clip_once_and_says_what_its_own_transcribe_says(
     gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch, language: str | None
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_layer_that_only_texts_between_timestamps_break_is_found(
     assert note.startswith("decoder proj_out is left in float32: its SQNR in int8 is ")
 
 
+@pytest.mark.matrix
 def test_what_is_left_in_float32_is_read_back_from_what_executes(
     gate_run: Callable[..., GateRunner], with_an_outlier: Path
 ) -> None:

@@ -35,6 +35,7 @@ def test_it_says_nothing_where_nobody_speaks(transcriber: CTranslate2Transcriber
     assert sum(bool(text.text) for text in texts) <= 1
 
 
+@pytest.mark.matrix
 def test_it_detects_its_languages(transcriber: CTranslate2Transcriber) -> None:
     items = [item for item in load_corpus().speech if item.kind == "synthetic"][::12]
     clips = [Clip(samples=audio.load(item.audio), language=None) for item in items]

@@ -78,6 +78,7 @@ def test_a_folder_of_float16_is_loaded_as_int8(ct2: Path, gate_run: GateRun) -> 
         assert runner.session.model(one).transcripts.compute_type == "int8_float32"
 
 
+@pytest.mark.matrix
 def test_what_the_runtime_makes_of_float16_is_gated_unless_float16_is_asked_for(ct2: Path, gate_run: GateRun) -> None:
     runner, one = gated(gate_run, f"ctranslate2@{ct2 / 'float16'}")
     assert str(one) == "ctranslate2:float16@float16"

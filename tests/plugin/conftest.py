@@ -14,7 +14,7 @@ for name in (
     *("whisper_normalizer.basic", "whisper_normalizer.english"),
     *("pytest_whisperq.backends.scripted", "pytest_whisperq.plugin.gating", "pytest_whisperq.plugin.state"),
     *("pytest_whisperq.plugin.publishing", "pytest_whisperq.contract.known_bad", "pytest_whisperq.contract.merge_kit"),
-    *("pytest_whisperq.contract.streams", "pytest_whisperq.gates.speedup"),
+    *("pytest_whisperq.contract.streams", "pytest_whisperq.gates.speedup", "pytest_whisperq.reporting.html"),
 ):
     importlib.import_module(name)
 

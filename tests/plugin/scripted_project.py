@@ -72,6 +72,7 @@ class Project:
             "--whisperq-corpus=calls",
             "--whisperq-cache-dir=cache",
             "--whisperq-max-size-ratio=1.1",  # a script is as long whatever the precision
+            "--assert=plain",  # or each run would read what files each installed package has
             *self._arguments,
             *arguments,
         )

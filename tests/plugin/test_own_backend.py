@@ -123,7 +123,13 @@ class Settings:
 """
 
 
-@pytest.mark.parametrize("is_package", [True, False], ids=["a package", "dataclasses in a conftest"])
+@pytest.mark.parametrize(
+    "is_package",
+    [
+        pytest.param(True, id="a package", marks=pytest.mark.matrix),
+        pytest.param(False, id="dataclasses in a conftest"),
+    ],
+)
 def test_memory_of_a_backend_that_needs_its_module_is_measured(project: Project, is_package: bool) -> None:
     project.record(int8=same)
     project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_memory\ndef test_memory():\n    pass\n")

@@ -98,7 +98,13 @@ def test_a_speed_gate_that_is_skipped_hides_no_other_gate(request: pytest.Fixtur
 
 
 @pytest.mark.parametrize(
-    "naming", ["test_it.py", "test_it.py::test_speed", "--whisperq-min-speedup=1.2", "-mwhisperq_speedup"]
+    "naming",
+    [
+        "test_it.py",
+        pytest.param("test_it.py::test_speed", marks=pytest.mark.matrix),
+        pytest.param("--whisperq-min-speedup=1.2", marks=pytest.mark.matrix),
+        pytest.param("-mwhisperq_speedup", marks=pytest.mark.matrix),
+    ],
 )
 def test_a_speed_gate_that_was_named_fails_beside_other_workers(request: pytest.FixtureRequest, naming: str) -> None:
     project = Project(request, ("-n2",))
@@ -190,11 +196,15 @@ def test_a_waiver_for_what_is_only_reported_excuses_nothing(project: Project) ->
 @pytest.mark.parametrize(
     ("body", "outcome"),
     [
-        ("whisperq_gate.report('speedup')", "passed"),
+        pytest.param("whisperq_gate.report('speedup')", "passed", marks=pytest.mark.matrix),
         ("whisperq_gate.report('speedup')\n    whisperq_gate.size(max_ratio=0.01)", "failed"),
-        ("figures = whisperq_gate.report('speedup').judgement.figures\n    assert figures[0].value > 2", "skipped"),
+        pytest.param(
+            "figures = whisperq_gate.report('speedup').judgement.figures\n    assert figures[0].value > 2",
+            "skipped",
+            marks=pytest.mark.matrix,
+        ),
         ("whisperq_gate.speedup()", "skipped"),
-        ("whisperq_gate.speedup()\n    assert 1 == 2", "failed"),
+        pytest.param("whisperq_gate.speedup()\n    assert 1 == 2", "failed", marks=pytest.mark.matrix),
     ],
 )
 def test_what_comes_after_speed_that_is_not_timed_has_to_hold(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pytest_whisperq.speech.corpus import manifest, tables
 from pytest_whisperq.speech.corpus.manifest import OnError
+from pytest_whisperq.speech.corpus.rows import resolved_folder
 from pytest_whisperq.speech.corpus.types import Corpus, Utterance
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
@@ -26,6 +27,7 @@ def load_corpus(
     location is blamed on. Rows of manifests that are told to ``on_error`` are left out.
     """
     name = str(location)
+    resolved_folder.cache_clear()
     utterances = _read(name, option, on_error)
     if not utterances:
         raise CorpusError(
