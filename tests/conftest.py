@@ -1,6 +1,7 @@
 """Small worlds to test in: folders of recordings, models that follow a script, transcripts out of thin air."""
 
 import csv
+import gc
 import io
 import json
 import re
@@ -54,6 +55,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection look at what is loaded by now: thousands of short runs collect hundreds of times."""
+    gc.collect()
+    gc.freeze()
 
 
 class MakeCorpus(Protocol):

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, ReadyMade, Segment, TimedText, TimedWord
-from pytest_whisperq.speech.audio import pcm_digest
+from pytest_whisperq.speech import audio
 from pytest_whisperq.system.errors import BuildError, DecodeError
 from pytest_whisperq.system.files import first_line
 
@@ -85,7 +85,7 @@ class ScriptedTranscriber:
         """
         hypotheses = []
         for clip in clips:
-            entry = self._texts.get(pcm_digest(clip.samples))
+            entry = self._texts.get(audio.pcm_digest(clip.samples))
             if entry is None:
                 raise DecodeError(
                     "the script has no text for this clip", remedy="add its audio digest to scripted.json"

@@ -222,7 +222,7 @@ def test_int8_is_smaller_and_another_model(gate_run: Callable[..., GateRunner], 
     assert small.identity != whole.identity
 
 
-@pytest.mark.parametrize("backend", matrix(in_all(), "transformers", "ctranslate2"))
+@pytest.mark.parametrize("backend", matrix(in_all(), "ctranslate2"))
 def test_the_language_is_detected_where_the_corpus_does_not_say(
     gate_run: Callable[..., GateRunner], backend: str
 ) -> None:

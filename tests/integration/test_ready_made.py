@@ -108,6 +108,7 @@ def test_one_with_int8_weights_is_executed_as_such(ir: Path, gate_run: GateRun) 
     assert runner.session.model(one).transcripts.compute_type == "float32 on int8 weights"
 
 
+@pytest.mark.matrix
 def test_what_this_package_builds_is_read_back_as_what_it_is(gate_run: GateRun) -> None:
     """Of every precision that other tests have built, or build."""
     session = gate_run(candidate="openvino:int8").session

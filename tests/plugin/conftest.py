@@ -3,6 +3,7 @@
 import importlib
 from functools import lru_cache
 
+import numpy as np
 import pytest
 
 # pytester forgets every module that a run inside this process is the first to import. Extension modules abort when they
@@ -13,6 +14,7 @@ for name in (
     *("hypothesis", "jinja2", "jiwer", "numpy", "rich.console", "rich.table", "scipy.special", "soundfile", "soxr"),
     *("whisper_normalizer.basic", "whisper_normalizer.english"),
     *("pytest_whisperq.backends.scripted", "pytest_whisperq.plugin.gating", "pytest_whisperq.plugin.state"),
+    *("pytest_whisperq.backends.faster_whisper", "pytest_whisperq.gates.accuracy", "pytest_whisperq.plugin.attempts"),
     *("pytest_whisperq.plugin.publishing", "pytest_whisperq.contract.known_bad", "pytest_whisperq.contract.merge_kit"),
     *("pytest_whisperq.contract.streams", "pytest_whisperq.gates.speedup", "pytest_whisperq.reporting.html"),
 ):
@@ -42,10 +44,19 @@ def _read_once(source: audio.AudioSource, longest: float | None = None) -> audio
         return READ(source, longest)  # which names the file
 
 
+DIGEST = audio.pcm_digest
+
+
+@lru_cache(maxsize=1024)
+def _digest(samples: bytes) -> str:
+    return DIGEST(np.frombuffer(samples, np.float32))
+
+
 @pytest.fixture(autouse=True)
 def recordings_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remember the few hundred noises that projects are made of: decoding them was half of every run."""
     monkeypatch.setattr(audio, "read", _read_once)
+    monkeypatch.setattr(audio, "pcm_digest", lambda samples: _digest(samples.tobytes()))
 
 
 @pytest.fixture(params=PLAIN_OR_WORKERS)

@@ -175,7 +175,6 @@ def test_a_second_run_builds_and_decodes_nothing(project: Project) -> None:
     assert before == after
 
 
-@with_workers
 def test_verdicts_reach_the_junit_file(any_project: Project) -> None:
     any_project.record(int8=catastrophic)
     any_project.pytester.makepyfile(GATES)

@@ -234,7 +234,7 @@ def test_the_controller_tells_the_threads_that_workers_have(
 @pytest.mark.parametrize(
     "body",
     [
-        "whisperq_gate.report('speedup')\n    whisperq_gate.speedup()",
+        pytest.param("whisperq_gate.report('speedup')\n    whisperq_gate.speedup()", marks=pytest.mark.matrix),
         "whisperq_gate.accuracy(max_drop=0.01)\n    whisperq_gate.speedup()",
     ],
 )

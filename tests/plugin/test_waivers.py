@@ -4,7 +4,7 @@ import datetime
 import re
 
 import pytest
-from scripted_project import Project, same, with_workers
+from scripted_project import Project, same
 
 from pytest_whisperq.plugin import preflight
 
@@ -226,7 +226,6 @@ def test_other():
 """
 
 
-@with_workers
 def test_one_of_two_gates_of_a_name_is_named_by_its_test(any_project: Project) -> None:
     prepare(any_project, TWO)
     waive(any_project, SIZE)

@@ -337,7 +337,12 @@ def test_no_check_is_without_a_merge_that_breaks_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "name"), [(SuffixPrefix, "repeats"), (AgreementStrip, "idempotence"), (LosesTheRest, "no_loss_at_flush")]
+    ("make", "name"),
+    [
+        pytest.param(SuffixPrefix, "repeats", marks=pytest.mark.matrix),
+        pytest.param(AgreementStrip, "idempotence", marks=pytest.mark.matrix),
+        (LosesTheRest, "no_loss_at_flush"),
+    ],
 )
 def test_what_is_printed_to_be_pasted_fails_as_the_stream_did(make: Callable[..., Any], name: str) -> None:
     subject, check = MergeSubject(make, level=Level.JITTER), CHECKS[name]
