@@ -22,6 +22,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     counts as one piece of evidence: a model that loops loses all of it.
     """
     spec = session.spec(candidate)
+    session.built(spec)  # before the baseline is decoded: quantization may have broken it
     transcripts = session.long_texts(unquantized(spec, "longform")), session.long_texts(spec)
     # Under its own normalizer only: it is normalized texts that are cut where utterances part.
     outcome = judge_accuracy(

@@ -38,6 +38,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     timestamps.
     """
     spec = session.spec(candidate)
+    session.built(spec)  # before the baseline is decoded: quantization may have broken it
     (base_texts, base_times), (candidate_texts, candidate_times) = (
         session.timed(model) for model in (unquantized(spec, "timestamps"), spec)
     )

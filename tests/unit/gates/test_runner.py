@@ -62,7 +62,7 @@ def test_a_candidate_that_quantization_broke_is_told_before_anything_is_decoded_
 
     monkeypatch.setattr(ScriptedBackend, "build", breaks)
     run = start_run(early_stop=early_stop)
-    for gate in ("parity", "accuracy", "catastrophe", "size"):
+    for gate in ("parity", "accuracy", "catastrophe", "size", "timestamps", "longform"):
         with pytest.raises(QuantizationError, match=r"the SQNR of block layers\.3 is 2\.1 dB"):
             run.judge(gate, run.config.candidates[0])
     assert decoded == []
