@@ -3,7 +3,7 @@
 Loaded by every pytest run that has the plugin installed, so it imports nothing but the standard library.
 """
 
-from pytest_whisperq.config import values
+from pytest_whisperq.config import conditions, values
 from pytest_whisperq.config.choices import METRICS
 from pytest_whisperq.config.limits import LIMITS
 from pytest_whisperq.config.outputs import OUTPUTS
@@ -133,6 +133,13 @@ OPTIONS: tuple[Option, ...] = (
         "without spaces, as zh, ja and th are; wer when none is; mer for a mixture)",
     ),
     *LIMITS,
+    Option(
+        name="limit",
+        metavar="CONDITION",
+        parse=conditions.checked,
+        help="limit: several limits at once, joined by and, or and brackets, such as "
+        f"'{conditions.EXAMPLE}'; a quantity is called as its option without max- or min-",
+    ),
     Option(
         name="on-inconclusive",
         metavar="WHAT",

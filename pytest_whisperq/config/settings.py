@@ -46,6 +46,7 @@ class GateConfig:
     max_shift: float
     max_wer_gap: float
     max_commit_lag: float | None
+    limit: str | None
     merge_profile: Path | None
     on_inconclusive: str
     waivers: Path | None

@@ -35,7 +35,8 @@ def test_a_run_without_gates_loads_only_the_hooks_and_their_tables(tmp_path: Pat
     )
     # Other installed plugins may be heavy; only ours is asked.
     output = run("-m", "pytest", "-q", "-s", "-p", "no:hypothesispytest", "-p", "no:xdist", cwd=tmp_path)
-    expected = ["config", "config.choices", "config.limits", "config.options", "config.outputs", "config.values"]
+    expected = ["config", "config.choices", "config.conditions", "config.limits", "config.options", "config.outputs"]
+    expected += ["config.values"]
     expected += ["gates", "gates.keywords", "gates.registry"]
     expected += ["plugin", "plugin.errors", "plugin.fixtures", "plugin.hookspecs", "plugin.markers", "plugin.spelling"]
     expected += ["system", "system.errors", "system.extensions", "system.printing"]
