@@ -1,6 +1,7 @@
 """What a run works on: its corpus, its models and what they say, each obtained once and kept."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -135,6 +136,13 @@ class Session:
             self._once[make] = make(self)
         made: T = self._once[make]
         return made
+
+    def at(self, confidence: float) -> "Session":
+        """Return this run at another confidence: with the same corpus, models and transcripts, obtained once."""
+        other = copy(self)
+        other.config = replace(self.config, confidence=confidence)
+        other._once = {}
+        return other
 
     def read(self) -> None:
         """Read the corpus, find the models and probe every recording; raise a `WhisperqError` for what is unusable."""

@@ -7,7 +7,7 @@ this one is loaded by every pytest run that has the plugin installed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_whisperq.gates.keywords import Keyword
@@ -38,6 +38,8 @@ class Gate(NamedTuple):
     ``needs_whole_corpus``: it judges transcripts of the whole corpus, which are not made for a broken candidate.
     ``is_timed``: it times, which it cannot beside other processes of the same run.
     ``refuse`` says what is wrong with the keywords that a test gives together, or "".
+    ``parts`` names the gates that it puts together with these keywords: what is said above is then asked of them.
+    ``first`` is the keyword that may be given without its name.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Gate(NamedTuple):
     needs_whole_corpus: bool = False
     is_timed: bool = False
     refuse: Callable[[Mapping[str, Any]], str] | None = None
+    parts: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
+    first: str = ""
 
     @property
     def marker(self) -> str:
@@ -69,6 +73,19 @@ class Gate(NamedTuple):
                 raise ConfigError(f"{key} must be {problem} (got {value!r})", where=where)
         if problem := self.together(given):
             raise ConfigError(problem, where=where)
+
+    def named(self, given: Sequence[Any], keywords: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Return the keywords with what was given before them; raise `ConfigError` for what has to be named."""
+        if len(given) > (1 if self.first else 0) or (given and self.first in keywords):
+            which = f"one value, {self.first}, and else keywords" if self.first else "keywords"
+            raise ConfigError(
+                f"takes {which} only (got {given[-1]!r})", where=where, remedy=f"valid: {', '.join(self.keywords)}"
+            )
+        return {**({self.first: given[0]} if given else {}), **keywords}
+
+    def made_of(self, limits: Mapping[str, Any]) -> tuple[Gate, ...]:
+        """Return the gates that judge with these values of all keywords: itself, unless it puts others together."""
+        return tuple(map(get_gate, self.parts(limits))) if self.parts else (self,)
 
     def together(self, given: Mapping[str, Any]) -> str:
         """Return what is wrong with keywords together, or ""."""
@@ -92,7 +109,7 @@ def _default(keyword: Keyword, config: GateConfig) -> Any:
 
 _FILES = (
     *("parity", "accuracy", "catastrophe", "language", "longform", "timestamps", "streaming"),
-    *("size", "memory", "speedup", "determinism"),
+    *("size", "memory", "speedup", "determinism", "limit"),
 )
 
 _GATES = Extensions(

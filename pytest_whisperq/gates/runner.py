@@ -31,19 +31,20 @@ class GateRunner:
         Raises `ConfigError` for a gate or keyword that does not exist, or that cannot judge these models.
         """
         gate = get_gate(name)
-        if gate.hears_speech and self.session.source.is_random:
+        limits = gate.limits(self.config, given)
+        parts = gate.made_of(limits)
+        if any(part.hears_speech for part in parts) and self.session.source.is_random:
             raise ConfigError(
                 f"{self.session.source.name} says nothing that could be judged, its weights are random",
                 where=gate.marker,
                 remedy="gate its speed, size and memory, or name a trained model",
             )
-        limits = gate.limits(self.config, given)
-        is_extended = self.config.on_inconclusive == "extend" and gate.extendable
+        is_extended = self.config.on_inconclusive == "extend" and any(part.extendable for part in parts)
         for session in self._looks if is_extended else (self.session,):
             outcome = gate.run(session, candidate, limits)
             if outcome.judgement.verdict is not Verdict.INCONCLUSIVE:
                 break
-            if gate.needs_whole_corpus and session.once(EarlyStopping).broken(candidate):
+            if any(part.needs_whole_corpus for part in parts) and session.once(EarlyStopping).broken(candidate):
                 break
         notes = (*outcome.judgement.notes, *dict.fromkeys(self.session.repairs))
         return replace(outcome, judgement=replace(outcome.judgement, notes=notes))

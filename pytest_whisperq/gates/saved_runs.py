@@ -57,14 +57,16 @@ class SavedRuns:
     def compared(self, stored: StoredRun, judgements: Iterable[Judgement]) -> set[str]:
         """Return which gates with these judgements were compared with a saved run: of "accuracy" and "speedup".
 
-        The former is, or has failed by itself; the latter where both runs timed the same on the same processor.
+        The former is, or has failed by itself; the latter where both runs timed the same on the same processor. A
+        condition may have compared either.
         """
-        return {
-            one.gate
-            for one in judgements
-            if (one.gate == "accuracy" and one.checks)
-            or any(figure.name.endswith(_over(stored)) for figure in one.figures)
-        }
+        compared = set()
+        for one in judgements:
+            if (one.gate == "accuracy" and one.checks) or any(c.name.startswith(_since(stored)) for c in one.checks):
+                compared.add("accuracy")
+            if any(figure.name.endswith(_over(stored)) for figure in one.figures):
+                compared.add("speedup")
+        return compared
 
     def _now(self, texts: PairedTexts, metric: Metric) -> StoredRun:
         """Return this run as far as it is compared: what two of its models say."""
@@ -113,7 +115,7 @@ def judge_since(outcome: Outcome, stored: StoredRun, now: StoredRun, *, max_drop
     known = stored.models(CANDIDATE)
     only = known if len(stored.named(CANDIDATE)) == 1 else []
     then = only[0] if only and judgement.candidate not in known else judgement.candidate
-    name = f"drop since {stored.name}" + ("" if then == judgement.candidate else f" ({then})")
+    name = _since(stored) + ("" if then == judgement.candidate else f" ({then})")
     why, remedy = difference(stored, now), "accept a new run with --whisperq-save"
     if stored.metric != now.metric:  # a run is saved in one metric, whatever markers count
         remedy = f"to compare it, save a run with --whisperq-metric {now.metric}"
@@ -163,6 +165,11 @@ def _known(corpus: Corpus, transcripts: TranscriptSet) -> Known:
         texts=dict(zip(ids, transcripts.texts, strict=True)),
         languages=dict(zip(ids, transcripts.languages, strict=True)),
     )
+
+
+def _since(stored: StoredRun) -> str:
+    """Return how the name of a drop since a saved run begins."""
+    return f"drop since {stored.name}"
 
 
 def _over(stored: StoredRun) -> str:

@@ -32,6 +32,18 @@ class Verdict(Enum):
                 return verdict
         return cls.PASS if verdicts else cls.INCONCLUSIVE
 
+    @classmethod
+    def best(cls, verdicts: "list[Verdict]") -> "Verdict":
+        """Return the verdict of demands of which one is enough; no demand at all is `INCONCLUSIVE`, never a pass.
+
+        >>> Verdict.best([Verdict.FAIL, Verdict.INCONCLUSIVE])
+        <Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>
+        """
+        for verdict in (cls.PASS, cls.INCONCLUSIVE):
+            if verdict in verdicts:
+                return verdict
+        return cls.FAIL if verdicts else cls.INCONCLUSIVE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
@@ -107,6 +119,8 @@ class Judgement:
     normalizer, first, and under others; ``figures`` what else it measured, and ``series`` what it measured again and
     again. ``notes`` are what a reader should know whatever the verdict is, ``built`` the same of the candidate's build.
     One without checks only reports: it demands nothing and has no verdict to speak of.
+
+    All checks have to pass, unless a ``condition`` says how they are joined; ``combined`` is what they come to then.
     """
 
     gate: str
@@ -129,11 +143,13 @@ class Judgement:
     scores: tuple[Score, ...] = ()
     figures: tuple[Figure, ...] = ()
     series: tuple[Series, ...] = ()
+    condition: str = ""
+    combined: Verdict | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict among the checks."""
-        return Verdict.worst([check.verdict for check in self.checks])
+        """The worst verdict among the checks, or what the condition makes of them."""
+        return self.combined or Verdict.worst([check.verdict for check in self.checks])
 
     @property
     def id(self) -> str:
@@ -182,7 +198,7 @@ class Judgement:
             for check in self.checks
             if check.value is not None
         )
-        return replace(self, checks=(), figures=(*figures, *self.figures))
+        return replace(self, checks=(), figures=(*figures, *self.figures), condition="", combined=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data; `from_dict` reads it back."""
@@ -190,6 +206,11 @@ class Judgement:
         for check in (*data["checks"], *(score["check"] for score in data["scores"])):
             check["verdict"] = check["verdict"].value
         data["details"] = dict(self.details)
+        for name in ("condition", "combined"):
+            if not data[name]:
+                del data[name]  # only one gate has them
+        if self.combined:
+            data["combined"] = self.combined.value
         return data
 
     @classmethod
@@ -205,7 +226,8 @@ class Judgement:
         )
         rebuilt = {"checks": checks, "details": details, "scores": scores, "figures": figures, "series": series}
         notes: dict[str, Any] = {"notes": tuple(data["notes"]), "built": tuple(data.get("built", ()))}
-        return cls(**{**data, **rebuilt, **notes})
+        combined = Verdict(data["combined"]) if "combined" in data else None
+        return cls(**{**data, **rebuilt, **notes, "combined": combined})
 
 
 def _check(data: dict[str, Any]) -> Check:

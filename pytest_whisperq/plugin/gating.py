@@ -68,9 +68,11 @@ class GateFixture:
     def __dir__(self) -> list[str]:
         return sorted([*super().__dir__(), *registry.names()])
 
-    def _single(self, gate: str, /, **limits: Any) -> Outcome:
+    def _single(self, gate: str, /, *given: Any, **keywords: Any) -> Outcome:
         __tracebackhide__ = True
-        if get_gate(gate).is_timed and (reason := untimed(self._item)):
+        with plain_errors(redact=self._config.redact):
+            limits = get_gate(gate).named(given, keywords, f"whisperq_gate.{gate}")
+        if self._is_timed(gate, limits) and (reason := untimed(self._item)):
             _defer(self._item, [(Ending.UNTIMED, reason)])
             return cast("Outcome", Untimed(reason))
         return self._settle([self.judge(gate, limits)])[0]
@@ -84,7 +86,7 @@ class GateFixture:
     def report(self, gate: str, **limits: Any) -> Outcome:
         """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
         __tracebackhide__ = True
-        if gate in registry.names() and get_gate(gate).is_timed and (reason := untimed(self._item)):
+        if gate in registry.names() and self._is_timed(gate, limits) and (reason := untimed(self._item)):
             name = str(self._candidate.spec)
             self._record(Judgement(gate=gate, candidate=name, baseline="", checks=(), notes=(reason,)))
             return cast("Outcome", Untimed(reason))
@@ -93,10 +95,20 @@ class GateFixture:
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
         """Run several gates and fail once, with the reasons of all that did not pass; speed where it can be timed."""
         __tracebackhide__ = True
-        apart = [pair for pair in gates if get_gate(pair[0]).is_timed] if company(self._item) else []
+        apart = [pair for pair in gates if self._is_timed(*pair)] if company(self._item) else []
         self._settle([self.judge(gate, limits) for gate, limits in gates if (gate, limits) not in apart])
         for gate, limits in apart:
             self._single(gate, **limits)
+
+    def _is_timed(self, name: str, given: dict[str, Any]) -> bool:
+        """Whether a gate times with these keywords; they are checked, for some gates tell only then."""
+        __tracebackhide__ = True
+        gate, where = get_gate(name), f"whisperq_gate.{name}"
+        if gate.parts is None:
+            return gate.is_timed
+        with plain_errors(redact=self._config.redact):
+            gate.check(given, where)
+            return any(part.is_timed for part in gate.made_of(gate.limits(self._config, given)))
 
     def judge(self, gate: str, limits: dict[str, Any], *, demand: bool = True) -> Outcome:
         """Measure and judge one gate, and record the judgement on the test's report; ``demand`` a verdict of it."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_whisperq.gates.registry import gate_of_marker, get_gate
-from pytest_whisperq.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from pytest_whisperq.config.candidates import Candidate
@@ -40,15 +39,10 @@ def gate_markers(item: pytest.Item) -> list[tuple[str, dict[str, Any]]]:
         for mark in marks:
             if name := gate_of_marker(mark.name):
                 gate = get_gate(name)
-                if mark.args:
-                    valid = ", ".join(gate.keywords)
-                    raise ConfigError(
-                        f"{mark.name} takes keywords only (got {mark.args[0]!r})",
-                        where=item.nodeid,
-                        remedy=f"valid: {valid}",
-                    )
-                gate.check(mark.kwargs, f"{item.nodeid}: {mark.name}")
-                here.setdefault(name, []).append(dict(mark.kwargs))
+                where = f"{item.nodeid}: {mark.name}"
+                keywords = gate.named(mark.args, mark.kwargs, where)
+                gate.check(keywords, where)
+                here.setdefault(name, []).append(keywords)
         for name, farther in here.items():
             by_name[name] = [{**farther[0], **nearer} for nearer in by_name[name]] if name in by_name else farther
     return [(name, keywords) for name, gates in by_name.items() for keywords in gates]

@@ -144,6 +144,7 @@ def _card(
             {
                 "gate": judgement.gate,
                 "verdict": gate["verdict"],
+                "condition": judgement.condition,
                 "waived_until": gate["waived_until"],
                 "checks": [
                     {

@@ -80,8 +80,11 @@ def escape(text: str) -> str:
 
 
 def _reasons(gate: Mapping[str, Any], judgement: Judgement) -> list[str]:
+    if judgement.verdict is Verdict.PASS:
+        return []
     waived = f", waived until {gate['waived_until']}" if gate["waived_until"] else ""
-    lines = []
+    condition = f"- **{escape(judgement.id)}** {judgement.verdict.value}{waived}: {escape(judgement.condition)}."
+    lines = [condition] if judgement.condition else []
     for check in judgement.checks:
         if check.verdict is not Verdict.PASS:
             figures = f"{title(check)} {number(check, check.value)} ({bounds(check)}), must be {limit(check)}"

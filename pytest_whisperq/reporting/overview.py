@@ -70,7 +70,7 @@ def _verdict(demanded: list[Verdict], is_excused: bool) -> str:
 
 def _measured(judgement: Judgement) -> list[tuple[str, str]]:
     cells: list[tuple[str, str]] = []
-    if judgement.gate in ("accuracy", "language") and (known := rates(judgement)):
+    if judgement.gate in ("accuracy", "language", "limit") and (known := rates(judgement)):
         name, before, after = known
         cells.append((f"{name}, %", f"{before:.2f} → {after:.2f}"))
     checks = judgement.checks[:1] if judgement.gate in ("accuracy", "timestamps", "longform") else judgement.checks

@@ -55,6 +55,8 @@ def explain(outcome: Outcome, replay: str, waived: str = "") -> str:
     if known := rates(judgement):
         metric, before, after = known
         lines.append(f"  {metric} {before:.2f} % → {after:.2f} %")
+    if judgement.condition:
+        lines.append(f"  {judgement.condition}: {judgement.verdict.value}")
     for check in judgement.checks:
         unit = f"% {check.unit}" if check.unit.startswith("of ") else check.unit
         lines.append(
@@ -213,6 +215,8 @@ def _rows(judgement: Judgement) -> list[tuple[str, ...]]:
         )
         for check in judgement.checks
     ]
+    if judgement.condition:
+        rows.append((judgement.condition, "", "", "", judgement.verdict.value))
     if figures := rates(judgement):
         metric, before, after = figures
         rows.insert(0, (f"{metric}, %", f"{before:.2f} → {after:.2f}", "", "", ""))

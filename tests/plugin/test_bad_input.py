@@ -121,7 +121,7 @@ def test_an_unknown_keyword_fails_under_xdist_too(request: pytest.FixtureRequest
     project.pytester.makepyfile("import pytest\n@pytest.mark.whisperq_parity(7)\ndef test_it():\n    pass\n")
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*whisperq_parity takes keywords only (got 7); valid: min_exact_match*"])
+    result.stdout.fnmatch_lines(["*whisperq_parity: takes keywords only (got 7); valid: min_exact_match*"])
 
 
 @pytest.mark.parametrize(
