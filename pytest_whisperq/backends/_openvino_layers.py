@@ -85,10 +85,10 @@ class Comparison:
 
     def __init__(self, original: Any, samples: Sequence[Inputs], keep: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
         """``keep`` returns what is to be kept of the first output of a sample; the runtime overwrites the tensor."""
-        if not operations(original) or not _blocks(original):
-            raise _unlike()
-        self._names = operations(original).keys(), _blocks(original).keys()
-        self._original = _Watched(original, _outputs, _blocks, _layers, _sources)
+        if not operations(original) or not block_ends(original):
+            raise unlike()
+        self._names = operations(original).keys(), block_ends(original).keys()
+        self._original = Watched(original, outputs, block_ends, _layers, _sources)
         self._samples = samples
         self._keep = keep
 
@@ -98,17 +98,17 @@ class Comparison:
         A layer alone is given what the original layer is given, so that its noise is its own and not what it inherits:
         the quantized graph is cut in front of each layer with weights.
         """
-        if (operations(quantized).keys(), _blocks(quantized).keys()) != self._names:
-            raise _unlike()
+        if (operations(quantized).keys(), block_ends(quantized).keys()) != self._names:
+            raise unlike()
         compared, original = Compared(), self._original
-        whole, alone = _Watched(quantized, _outputs, _blocks), _Apart(quantized, original.ports(_sources))
-        first, *_ = whole.ports(_outputs)
+        whole, alone = Watched(quantized, outputs, block_ends), _Apart(quantized, original.ports(_sources))
+        first, *_ = whole.ports(outputs)
         for sample, other in zip(self._samples, given or self._samples, strict=True):
             original.run(sample)
             for layer, value in alone.run({name: original.value(name) for name in alone.input_names}):
                 compared.layers.add(layer, original.value(layer), value)
             whole.run(other)
-            for ratios, chosen in ((compared.blocks, _blocks), (compared.outputs, _outputs)):
+            for ratios, chosen in ((compared.blocks, block_ends), (compared.outputs, outputs)):
                 for name in whole.ports(chosen):
                     ratios.add(name, original.value(name), whole.value(name))
             compared.original.append(self._keep(original.value(first)))
@@ -116,10 +116,11 @@ class Comparison:
         return compared
 
 
-def _unlike() -> BuildError:
+def unlike() -> BuildError:
+    """Return the error for a graph whose layers or blocks cannot be told apart."""
     return BuildError(
         "the layers of this export have other names than those of a Whisper that optimum-intel exports, "
-        "so that int8-ptq cannot be checked",
+        "so that what quantization does to them cannot be checked",
         remedy="install the tested versions (constraints.txt), or gate openvino:int8",
     )
 
@@ -133,12 +134,13 @@ _Ports: TypeAlias = Callable[[Any], dict[str, Any]]
 """Which ports of a graph are meant, by the names they are asked for by."""
 
 
-def _outputs(model: Any) -> dict[str, Any]:
+def outputs(model: Any) -> dict[str, Any]:
+    """Return what a graph says in the end, ``output logits`` and so on."""
     return {f"output {port.any_name}": port.get_node().input_value(0) for port in model.outputs}
 
 
-def _blocks(model: Any) -> dict[str, Any]:
-    """Return the outputs of the blocks, layers.0 and so on."""
+def block_ends(model: Any) -> dict[str, Any]:
+    """Return the outputs of the blocks, ``block layers.0`` and so on."""
     named = ((_MODULE.sub("", operation.get_friendly_name()), operation) for operation in model.get_ordered_ops())
     sums = ((_SUM.fullmatch(name), operation) for name, operation in named)
     return {f"block {match[1]}": operation.output(0) for match, operation in sums if match}
@@ -154,7 +156,7 @@ def _sources(model: Any) -> dict[str, Any]:
     return {_name(port): port for port in ports}
 
 
-class _Watched:
+class Watched:
     """A copy of a graph of which chosen ports can be read."""
 
     def __init__(self, model: Any, *choices: _Ports) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Calibration, _generate, _openvino_layers, _whisper
+from pytest_whisperq.backends import Calibration, Clip, _generate, _openvino_layers, _whisper
 from pytest_whisperq.backends._openvino_layers import Compared, Comparison, Inputs
 from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.system import optional_imports
@@ -40,7 +40,7 @@ LEAST_AGREEMENT = 0.9
 _CHANCE = 0.01
 """How often a model that just reaches `LEAST_AGREEMENT` may be refused: clips of a calibration set hold few tokens."""
 
-_CHECKED = 8
+CHECKED = 8
 """Calibration clips on which a build is compared with float32."""
 
 _ROUNDS = 3
@@ -53,7 +53,8 @@ _PURPOSE = "quantize OpenVINO models"
 
 _REMEDY = (
     "calibrate on other recordings (--whisperq-calibration), on more or fewer of them "
-    "(--whisperq-calibration-samples), with another --whisperq-smooth-quant, or gate openvino:int8"
+    "(--whisperq-calibration-samples), with another --whisperq-smooth-quant, leave blocks in float32 "
+    "(--whisperq-ignored-blocks), or gate openvino:int8"
 )
 
 
@@ -80,21 +81,30 @@ class Part:
     compared: Compared
 
 
-def quantize(model: Any, front_end: _whisper.FrontEnd, calibration: Calibration) -> list[str]:
+def quantize(
+    model: Any,
+    front_end: _whisper.FrontEnd,
+    calibration: Calibration,
+    ignored: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> list[str]:
     """Replace both parts of ``model`` by int8 ones whose activation ranges were measured on the calibration clips.
+
+    ``ignored`` has, by part, the operations that are to stay in float32.
 
     Returns which layers are left in float32 and why, and what the self-check measured. Raises `QuantizationError`
     where a block or part has less than `LEAST_OF_PART` dB even so, or the model surely says less than
     `LEAST_AGREEMENT` of float32's tokens.
     """
     model.compile()
-    clips = list(hear(model, front_end, calibration))
+    clips = list(hear(model, front_end, calibration.clips()))
     model.clear_requests()
-    checked = clips[:: max(1, len(clips) // _CHECKED)][:_CHECKED]
-    encoder = quantize_encoder(model.encoder.model, clips, checked, calibration.alphas[0])
+    checked = clips[:: max(1, len(clips) // CHECKED)][:CHECKED]
+    encoder = quantize_encoder(model.encoder.model, clips, checked, calibration.alphas[0], ignored.get("encoder", ()))
     model.replace_ov_model(model.encoder.model, encoder.model)
     sounds = encoder.compared.quantized
-    decoder = quantize_decoder(model.decoder.model, clips, checked, calibration.alphas[1], sounds)
+    decoder = quantize_decoder(
+        model.decoder.model, clips, checked, calibration.alphas[1], sounds, ignored.get("decoder", ())
+    )
     model.replace_ov_model(model.decoder.model, decoder.model)
     same, total = agreement(decoder, checked)
     said = f"{same} of float32's {total} greedy tokens"
@@ -112,12 +122,14 @@ def quantize(model: Any, front_end: _whisper.FrontEnd, calibration: Calibration)
     return [*notes, f"self-check on {len(checked)} calibration clips: says {said}; {_noisiest(encoder, decoder)}"]
 
 
-def quantize_encoder(model: Any, clips: Sequence[Heard], checked: Sequence[Heard], alpha: float) -> Part:
+def quantize_encoder(
+    model: Any, clips: Sequence[Heard], checked: Sequence[Heard], alpha: float, ignored: Sequence[str] = ()
+) -> Part:
     """Return the encoder in int8, compared on ``checked``; ``alpha`` is its SmoothQuant strength."""
     import numpy as np
 
     comparison = Comparison(model, [clip.sound for clip in checked], np.copy)
-    return _quantize_part("encoder", model, [clip.sound for clip in clips], alpha, comparison.against)
+    return _quantize_part("encoder", model, [clip.sound for clip in clips], alpha, comparison.against, ignored)
 
 
 def quantize_decoder(
@@ -126,6 +138,7 @@ def quantize_decoder(
     checked: Sequence[Heard],
     alpha: float,
     sounds: "Sequence[NDArray[np.float32]]",
+    ignored: Sequence[str] = (),
 ) -> Part:
     """Return the decoder in int8; ``sounds`` are what the int8 encoder makes of the ``checked`` clips.
 
@@ -134,7 +147,7 @@ def quantize_decoder(
     comparison = Comparison(model, _texts(checked), lambda logits: logits.argmax(axis=-1))
     pairs = zip(checked, sounds, strict=True)
     behind = [{**text, "encoder_hidden_states": sound} for clip, sound in pairs for text in (clip.plain, clip.stamped)]
-    return _quantize_part("decoder", model, _texts(clips), alpha, lambda new: comparison.against(new, behind))
+    return _quantize_part("decoder", model, _texts(clips), alpha, lambda new: comparison.against(new, behind), ignored)
 
 
 def _texts(clips: Sequence[Heard]) -> list[Inputs]:
@@ -168,12 +181,17 @@ def _noisiest(encoder: Part, decoder: Part) -> str:
 
 
 def _quantize_part(
-    name: str, model: Any, samples: Sequence[Inputs], alpha: float, compare: Callable[[Any], Compared]
+    name: str,
+    model: Any,
+    samples: Sequence[Inputs],
+    alpha: float,
+    compare: Callable[[Any], Compared],
+    ignored: Sequence[str],
 ) -> Part:
     names = _openvino_layers.operations(model)
     left: dict[str, float] = {}
     for _ in range(_ROUNDS):  # without one layer, scales that it shared are others, and another may be noisy
-        new = _quantized(model, samples, alpha, _RANGES[name], [names[layer] for layer in left])
+        new = _quantized(model, samples, alpha, _RANGES[name], [*ignored, *(names[layer] for layer in left)])
         compared = compare(new)
         noisy = compared.layers.below(LEAST_OF_LAYER)
         if not noisy:
@@ -208,11 +226,11 @@ def _quantized(model: Any, samples: Sequence[Inputs], alpha: float, ranges: str,
     )
 
 
-def hear(model: Any, front_end: _whisper.FrontEnd, calibration: Calibration) -> Iterator[Heard]:
+def hear(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) -> Iterator[Heard]:
     """Yield what encoder and decoder are fed, clip by clip."""
     import torch
 
-    for clip in calibration.clips():
+    for clip in clips:
         features = torch.from_numpy(front_end.features([clip]))
         with torch.inference_mode():
             encoded = model.get_encoder()(input_features=features)

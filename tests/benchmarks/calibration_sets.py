@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from pytest_whisperq.backends import Calibration, Clip, _generate, _openvino_layers, _openvino_ptq, _whisper
+from pytest_whisperq.backends import Clip, _generate, _openvino_layers, _openvino_ptq, _whisper
 from pytest_whisperq.backends.openvino import _model_class, _options
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measuring.scores import error_rate, score
@@ -62,7 +62,7 @@ class Bench:
 
     def rows(self, items: Sequence[Utterance]) -> Iterator[Row]:
         """Build with one calibration set, and judge what is built: without the guard too, where that finds anything."""
-        compared = items[:: max(1, len(items) // _openvino_ptq._CHECKED)][: _openvino_ptq._CHECKED]
+        compared = items[:: max(1, len(items) // _openvino_ptq.CHECKED)][: _openvino_ptq.CHECKED]
         checked = self._hear(compared)
         clips = self._hear(items) if self.is_whole else [self._only_sound(item) for item in items]
         begin = time.process_time()
@@ -122,7 +122,7 @@ class Bench:
 
     def _agreement(self, checked: Sequence[_openvino_ptq.Heard], sounds: Sequence[Any]) -> tuple[int, int]:
         """Return the share of float32's tokens that the float32 decoder says behind the int8 encoder."""
-        decoder, same = _openvino_layers._Watched(self.decoder, _openvino_layers._outputs), []
+        decoder, same = _openvino_layers.Watched(self.decoder, _openvino_layers.outputs), []
         for clip, sound in zip(checked, sounds, strict=True):
             said = []
             for heard in (clip.plain["encoder_hidden_states"], sound):
@@ -135,8 +135,8 @@ class Bench:
         """Return what the parts are fed for each clip, which float32 hears once."""
         missing = [item for item in items if item.id not in self._heard]
         self._replace(self.encoder, self.decoder)
-        calibration = Calibration(summary="", identity="", clips=lambda: list(map(clip_of, missing)), alphas=(0, 0))
-        for item, heard in zip(missing, _openvino_ptq.hear(self.model, self.front_end, calibration), strict=True):
+        clips = list(map(clip_of, missing))
+        for item, heard in zip(missing, _openvino_ptq.hear(self.model, self.front_end, clips), strict=True):
             self._heard[item.id] = heard
         return [self._heard[item.id] for item in items]
 

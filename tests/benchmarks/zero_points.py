@@ -46,7 +46,7 @@ def measure(bench: Bench) -> dict[str, Layer]:
     """Return the layers, each of which has been given all clips of the pool."""
     operations = {name: node for name, node in _openvino_layers._weighted(bench.encoder) if name.endswith("fc2")}
     layers = {name: Layer(weights_of(node)) for name, node in operations.items()}
-    watched = _openvino_layers._Watched(bench.encoder, _openvino_layers._sources)
+    watched = _openvino_layers.Watched(bench.encoder, _openvino_layers._sources)
     for item in bench.pool:
         watched.run({"input_features": bench.front_end.features([clip_of(item)])})
         for name, node in operations.items():
