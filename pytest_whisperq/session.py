@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from pytest_whisperq.backends import Calibration, TimedText, get_backend
-from pytest_whisperq.config.candidates import Candidate, explicit_candidate
+from pytest_whisperq.config.candidates import Candidate, explicit_candidate, is_by_block, is_calibrated
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder, Progress
@@ -280,16 +280,17 @@ class Session:
 
     @property
     def calibrates(self) -> bool:
-        """Whether any model of the run is built with a calibration set."""
+        """Whether any model of the run is built with a calibration set, or diagnosed on it."""
         return bool(self._calibrated_sources)
 
     @property
     def _calibrated_sources(self) -> list[SourceModel]:
-        """The checkpoint of every model of the run that is built with a calibration set."""
+        """The checkpoint of every model of the run that is built with a calibration set, or diagnosed on it."""
         built = [one for one in self.config.candidates if not (one.missing or one.location)]
+        diagnosed = {one for one in built if self.config.diagnose and is_by_block(one)}
         models = [(candidate, self.source) for candidate in built]
         models.append((self.config.baseline, self.baseline_source))
-        return [source for model, source in models if model.precision in get_backend(model.backend).calibrated]
+        return [source for model, source in models if model in diagnosed or is_calibrated(model)]
 
     def _probe(self, corpus: Corpus) -> dict[str, ClipFacts]:
         index = AudioIndex(self.config.cache_dir, self.repairs.append)
@@ -362,6 +363,7 @@ class Session:
             precision=candidate.precision,
             source=self.source,
             folder=self._folders.get(candidate),
+            ignored=candidate.ignored,
         )
 
     @property

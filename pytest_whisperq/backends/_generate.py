@@ -24,6 +24,14 @@ def short(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) -> li
     features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
     with torch.inference_mode():
         encoded = model.get_encoder()(input_features=features)  # once, for both questions
+    return behind(model, front_end, clips, encoded)
+
+
+def behind(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], encoded: Any) -> list[Hypothesis]:
+    """Decode a batch of clips of which the encoder's output is known, without timestamps."""
+    import torch
+
+    with torch.inference_mode():
         detected = detect_languages(model, front_end, encoded, len(clips))
         languages = [clip.language or language for clip, language in zip(clips, detected, strict=True)]
         ids = model.generate(encoder_outputs=encoded, **generate_options(front_end, languages))

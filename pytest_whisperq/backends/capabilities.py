@@ -1,14 +1,15 @@
 """What a loaded model can do: `Transcriber` is what every backend's models can, each other protocol one ability more.
 
 A gate that needs an ability asks ``isinstance(transcriber, TellsTimes)``: a backend has it by having the method. All of
-them decode greedily, like `Transcriber.transcribe`. One ability is the backend's own: `RunsReadyMade`.
+them decode greedily, like `Transcriber.transcribe`. Two abilities are the backend's own: `RunsReadyMade` and
+`MixesBlocks`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pytest_whisperq.backends.values import Clip, Hypothesis, ReadyMade, TimedText, TimedWord
+from pytest_whisperq.backends.values import Calibration, Clip, Hypothesis, Noise, ReadyMade, TimedText, TimedWord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,4 +117,41 @@ class RunsReadyMade(Protocol):
         for another precision than the stored one, it has the runtime convert while it loads. Raises `BuildError` for a
         model that is damaged, or of which a part is missing.
         """
+        ...
+
+
+class Mixed(Protocol):
+    """A model in float32 and quantized, of which any blocks can be quantized and the others not, and some clips."""
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The blocks with weights, as ``encoder.layers.3``, in the order in which a clip goes through them."""
+        ...
+
+    def transcribe(self, chosen: Collection[str]) -> list[Hypothesis]:
+        """Decode its clips like `Transcriber.transcribe`, with the ``chosen`` blocks quantized."""
+        ...
+
+    def noise(self) -> Mapping[str, Noise]:
+        """Return what each quantized block does alone, measured on a few of its clips."""
+        ...
+
+
+@runtime_checkable
+class MixesBlocks(Protocol):
+    """A backend that can leave blocks of a model in float32: what ``--whisperq-ignored-blocks`` and a diagnosis need.
+
+    ``by_block`` are the precisions of which it can.
+    """
+
+    by_block: frozenset[str]
+
+    def build_without(
+        self, ignored: Sequence[str], precision: str, source: Path, directory: Path, calibration: Calibration | None
+    ) -> Sequence[str] | None:
+        """Do what `Backend.build` does, but leave the blocks ``ignored`` in float32."""
+        ...
+
+    def mix(self, original: Path, quantized: Path, clips: Sequence[Clip], threads: int) -> Mixed:
+        """Load the float32 model in a folder and one that was quantized of it, to listen to ``clips``."""
         ...

@@ -14,8 +14,10 @@ from pytest_whisperq.backends import (
     TimedText,
     _checkpoint,
     _generate,
+    _openvino_blocks,
     _openvino_graph,
     _openvino_ir,
+    _openvino_mixture,
     _openvino_ptq,
     _whisper,
     check_precision,
@@ -67,6 +69,7 @@ class OpenVINOBackend(Backend):
     )
     recommended = _PTQ
     calibrated = frozenset({_PTQ})
+    by_block = frozenset({_PTQ, *_WEIGHT_MODES})
     weights = ("*.bin",)  # the .xml beside them says nothing that they do not
     stateful = True
 
@@ -87,6 +90,12 @@ class OpenVINOBackend(Backend):
 
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> list[str]:
         """Export the checkpoint, or make another precision of the exported one; name layers left in float32."""
+        return self.build_without((), precision, source, directory, calibration)
+
+    def build_without(
+        self, ignored: Sequence[str], precision: str, source: Path, directory: Path, calibration: Calibration | None
+    ) -> list[str]:
+        """Build with some blocks left in float32; see `MixesBlocks`."""
         check_precision(self, precision)
         notes: list[str] = []
         model_class = _model_class()
@@ -97,15 +106,25 @@ class OpenVINOBackend(Backend):
         else:
             # Float32 throughout, or what calibration hears would depend on the processor.
             model = model_class.from_pretrained(source, compile=False, ov_config=_options("f32"))
+        alone = _openvino_blocks.ignored_operations(model, ignored) if ignored else {}
         if precision == _PTQ and calibration:
-            notes = _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration)
+            notes = _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration, alone)
         elif precision in _WEIGHT_MODES:
-            _compress(model, *_WEIGHT_MODES[precision])
+            _compress(model, *_WEIGHT_MODES[precision], alone)
         elif precision == "float16":
             model.half()
         model.save_pretrained(directory)
         _whisper.copy_front_end(source, directory)
         return notes
+
+    def mix(self, original: Path, quantized: Path, clips: Sequence[Clip], threads: int) -> _openvino_mixture.Mixture:
+        """Load a float32 model and a quantized one of it; see `MixesBlocks`."""
+        options = {**_options("f32"), "INFERENCE_NUM_THREADS": threads}
+        models = [
+            _model_class().from_pretrained(one, compile=False, ov_config=options) for one in (original, quantized)
+        ]
+        graphs = {part: getattr(models[1], part).model for part in _openvino_blocks.PARTS}
+        return _openvino_mixture.Mixture(models[0], _whisper.FrontEnd(original), graphs, clips)
 
     def look(self, directory: Path) -> ReadyMade | None:
         """Return which IR an exporter wrote into a folder, with a decoder of this kind; see `RunsReadyMade`."""
@@ -131,6 +150,7 @@ class StatelessOpenVINOBackend(OpenVINOBackend):
     )
     recommended = "int8"
     calibrated: frozenset[str] = frozenset()
+    by_block: frozenset[str] = frozenset()
     in_all = False
     stateful = False
 
@@ -165,11 +185,16 @@ def _options(hint: str) -> dict[str, str]:
     return {**_PINNED, "INFERENCE_PRECISION_HINT": hint}
 
 
-def _compress(model: Any, mode: str, group: int) -> None:
-    """Compress all weights of both parts in place; left to itself, NNCF keeps the first and last layers in int8."""
+def _compress(model: Any, mode: str, group: int, ignored: Mapping[str, Sequence[str]]) -> None:
+    """Compress all weights of both parts in place; left to itself, NNCF keeps the first and last layers in int8.
+
+    ``ignored`` has, by part, the operations that are to stay in float32.
+    """
     nncf = optional_imports.require("nncf", extra="openvino", purpose=_PURPOSE)
-    for part in _openvino_graph.parts(model).values():
-        options = {} if mode.startswith("INT8") else {"group_size": group, "all_layers": True}
+    for name, part in _openvino_graph.parts(model).items():
+        options: dict[str, Any] = {} if mode.startswith("INT8") else {"group_size": group, "all_layers": True}
+        if alone := ignored.get(name.rpartition(" ")[2], ()):
+            options["ignored_scope"] = nncf.IgnoredScope(names=list(alone))
         nncf.compress_weights(part.model, mode=nncf.CompressWeightsMode[mode], **options)
 
 

@@ -78,6 +78,20 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What one block does when it alone is quantized: SQNR in dB of what it says itself, and of the scores of tokens.
+
+    ``layer`` is its noisiest layer, and ``layer_alone`` the SQNR of that by itself; "" and None for a block without
+    layers that multiply, as an embedding is.
+    """
+
+    block: float
+    scores: float
+    layer: str = ""
+    layer_alone: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyMade:
     """What a folder holds that somebody else has converted a model into; see `RunsReadyMade`.
 

@@ -1,12 +1,13 @@
 """Which pairs of backend and precision a run gates, and what they are judged against."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_whisperq.backends import BUILT_IN, check_installed, get_backend, in_all
+from pytest_whisperq.backends import BUILT_IN, MixesBlocks, check_installed, get_backend, in_all
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.models.ready_made import find, name_of
+from pytest_whisperq.models.source import without
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 from pytest_whisperq.system.files import user_path
 
@@ -16,7 +17,7 @@ class Candidate:
     """A backend and precision by name. ``missing`` says what to install where ``all`` named a backend that is not.
 
     ``location`` is the folder or hub id of a ready-made model, "" for one that is built. ``is_asked`` says that its
-    precision was asked for, and not read from the files.
+    precision was asked for, and not read from the files. ``ignored`` are blocks that are left in float32.
     """
 
     backend: str
@@ -24,14 +25,18 @@ class Candidate:
     missing: str = ""
     location: str = ""
     is_asked: bool = field(default=True, compare=False)
+    ignored: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """The test id, for example ``openvino-int8``, or ``openvino-int8-calls-v3`` of the folder ``calls-v3``."""
-        return "-".join(filter(None, (self.backend, self.precision, name_of(self.location) if self.location else "")))
+        name = name_of(self.location) if self.location else ""
+        rest = without(self.ignored).strip().replace(" ", "-")
+        return "-".join(filter(None, (self.backend, self.precision, name, rest)))
 
     def __str__(self) -> str:
-        return f"{self.backend}:{self.precision}{f'@{name_of(self.location)}' if self.location else ''}"
+        name = f"@{name_of(self.location)}" if self.location else ""
+        return f"{self.backend}:{self.precision}{name}{without(self.ignored)}"
 
 
 def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
@@ -153,6 +158,34 @@ def _cross_product(
             where="--whisperq-precision",
         )
     return tuple(candidates), tuple(left_out)
+
+
+def leaving(candidates: tuple[Candidate, ...], ignored: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates with the blocks ``ignored`` in float32; raise `ConfigError` for one that has no blocks."""
+    for one in candidates if ignored else ():
+        if not is_by_block(one):
+            able = [f"{name}:{precision}" for name in backend_names() for precision in sorted(_by_block(name))]
+            raise ConfigError(
+                f"no block of {one} can be left in float32",
+                where="--whisperq-ignored-blocks",
+                remedy=f"gate it in a run of its own; those that can: {', '.join(able)}",
+            )
+    return tuple(replace(one, ignored=ignored) for one in candidates)
+
+
+def is_by_block(candidate: Candidate) -> bool:
+    """Whether blocks of a candidate can be left in float32: it is built, and by block."""
+    return not candidate.location and candidate.precision in _by_block(candidate.backend)
+
+
+def is_calibrated(candidate: Candidate) -> bool:
+    """Whether a candidate is built with a calibration set."""
+    return candidate.precision in get_backend(candidate.backend).calibrated
+
+
+def _by_block(name: str) -> frozenset[str]:
+    backend = get_backend(name)
+    return backend.by_block if isinstance(backend, MixesBlocks) else frozenset()
 
 
 def baseline_of(text: str, *, used: bool) -> tuple[Candidate, str]:

@@ -111,6 +111,22 @@ OPTIONS: tuple[Option, ...] = (
         help="SmoothQuant strengths of int8-ptq, each from 0 (activations keep outliers) to 1 (weights take them over)",
     ),
     Option(
+        name="ignored-blocks",
+        metavar="BLOCK[,BLOCK]",
+        parse=values.blocks,
+        help="blocks that every candidate leaves in float32, such as encoder.layers.3, encoder.input or "
+        "decoder.output; for candidates of openvino that are quantized here",
+    ),
+    Option(
+        name="diagnose",
+        metavar="",
+        parse=values.switch,
+        default="false",
+        is_switch=True,
+        help="after the gates, say which blocks of each candidate quantization damages, on the calibration set, and "
+        "gate its accuracy again with those in float32; for candidates of openvino that are quantized here",
+    ),
+    Option(
         name="max-utterances",
         metavar="N",
         parse=values.whole(1, "a whole number, 1 or more"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.config.candidates import Candidate, baseline_of, candidates_of
+from pytest_whisperq.config.candidates import Candidate, baseline_of, candidates_of, leaving
 from pytest_whisperq.config.choices import Bounds, Metric
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import whole
@@ -63,6 +63,7 @@ class GateConfig:
     compare: tuple[Path, ...]
     export: Path | None
     redact: bool
+    diagnose: bool
 
 
 def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) -> dict[str, Any]:
@@ -106,6 +107,7 @@ def resolve(
         if baseline in candidates:
             left_out = (*left_out, f"{baseline}: it is the baseline")
         candidates = tuple(candidate for candidate in candidates if candidate != baseline)
+    candidates = leaving(candidates, values["ignored-blocks"] or ())
     if values["normalizer"] is not None and values["normalizer"] not in NORMALIZERS:
         raise unknown("unknown normalizer", values["normalizer"], NORMALIZERS, where="--whisperq-normalizer")
     if values["redact"] and values["report-audio"] == "all":

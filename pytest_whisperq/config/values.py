@@ -136,6 +136,25 @@ def two_alphas(text: str) -> tuple[float, float]:
     return alpha(parts[0]), alpha(parts[1])
 
 
+def blocks(text: str) -> tuple[str, ...]:
+    """Parse names of blocks separated by commas, each once.
+
+    >>> blocks("encoder.layers.3, decoder.output")
+    ('encoder.layers.3', 'decoder.output')
+    """
+    problem = "blocks separated by commas, such as encoder.layers.3, encoder.input or decoder.output"
+    parts = dict.fromkeys(part.strip() for part in text.split(",") if part.strip())
+    for part in parts:
+        side, _, block = part.partition(".")
+        kind, _, number = block.partition(".")
+        is_numbered = kind == "layers" and number.isascii() and number.isdigit()
+        if side not in ("encoder", "decoder") or not (is_numbered or block in ("input", "output")):
+            raise ValueError(problem)
+    if not parts:
+        raise ValueError(problem)
+    return tuple(parts)
+
+
 def switch(text: str) -> bool:
     """Parse true or false, in any of the usual spellings."""
     states = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

@@ -52,8 +52,8 @@ class Decoder:
         self.attest(spec, transcriber.compute_type)
         return transcriber
 
-    def settle(self, transcriber: Transcriber) -> None:
-        """Give torch the threads that a transcriber wants it to have; where it is not told it takes all cores."""
+    def settle(self, transcriber: object) -> None:
+        """Give torch the threads that what decodes wants it to have; where it is not told it takes all cores."""
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(
                 transcriber.torch_threads if isinstance(transcriber, SharesProcessors) else self._threads

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isinf
 
-from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.config.candidates import Candidate, is_calibrated
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.measuring.scores import score
 from pytest_whisperq.session import Session
@@ -33,8 +33,9 @@ def calibration_lines(session: Session) -> list[str]:
             rest += f", of {len(both)} {'clusters that are' if len(both) > 1 else 'cluster that is'} evaluated on too"
         if silent := session.whole_corpus.languages - chosen.languages:
             rest += f" (none in {', '.join(sorted(one or 'no stated language' for one in silent))})"
+        what = "calibrated" if any(map(is_calibrated, session.config.candidates)) else "diagnosed"
         lines.append(
-            f"calibrated on {len(names)} utterances of the corpus, set aside by seed {session.config.seed} and not "
+            f"{what} on {len(names)} utterances of the corpus, set aside by seed {session.config.seed} and not "
             f"evaluated{rest}: {', '.join(names[:_SHOWN])}{more} (--whisperq-calibration names others)"
         )
     if short := session.calibration_shortage:

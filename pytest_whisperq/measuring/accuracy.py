@@ -7,11 +7,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
-from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio, pseudo_loss
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio, judged_by, pseudo_loss
 from pytest_whisperq.measuring.mapsswe import bound_segments, segments
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.measuring.scores import ErrorCount, count_errors, error_rate
+from pytest_whisperq.measuring.scores import ErrorCount, count_errors, error_rate, score
 from pytest_whisperq.measuring.sign_flip import flip_signs
+from pytest_whisperq.speech.corpus import Utterance
+from pytest_whisperq.speech.normalizers import Normalizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,6 +100,27 @@ def measure_accuracy(
         baseline_counts=baseline,
         candidate_counts=candidate,
     )
+
+
+def drop_between(
+    items: Sequence[Utterance],
+    before: Sequence[str],
+    after: Sequence[str],
+    *,
+    normalizer: Normalizer,
+    metric: Metric,
+    confidence: float,
+) -> Interval:
+    """Bound the drop in points between two texts of each utterance, where no set of transcripts is kept of either."""
+    import numpy as np
+
+    rows = [
+        (score(item, one, normalizer, metric), score(item, other, normalizer, metric))
+        for item, one, other in zip(items, before, after, strict=True)
+    ]
+    counts = np.array([(one.errors, other.errors, one.length) for one, other in rows], np.float64).reshape(-1, 3)
+    groups, _ = judged_by([item.cluster or item.id for item in items], [item.id for item in items])
+    return bound_drop(counts, groups, confidence=confidence)
 
 
 def bound_drop(

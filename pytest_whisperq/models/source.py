@@ -55,20 +55,33 @@ class Folder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """One model to run, at a precision on a backend: built of a source, or made of it before and found in a folder."""
+    """One model to run, at a precision on a backend: built of a source, or made of it before and found in a folder.
+
+    ``ignored`` are blocks that its build leaves in float32, see `MixesBlocks`.
+    """
 
     backend: str
     precision: str
     source: SourceModel
     folder: Folder | None = None
+    ignored: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.backend}:{self.precision}{f'@{self.folder.name}' if self.folder else ''}"
+        return f"{self.backend}:{self.precision}{f'@{self.folder.name}' if self.folder else ''}{without(self.ignored)}"
 
     @property
     def promised(self) -> str:
         """The compute type that its precision stands for."""
         return self.folder.executes if self.folder else get_backend(self.backend).precisions[self.precision]
+
+
+def without(ignored: Sequence[str]) -> str:
+    """Return what the name of a model ends in of which blocks are left in float32.
+
+    >>> f"openvino:int8{without(['encoder.layers.3'])}"
+    'openvino:int8 without encoder.layers.3'
+    """
+    return f" without {' '.join(ignored)}" if ignored else ""
 
 
 def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:

@@ -18,6 +18,7 @@ from typing import Any
 from pytest_whisperq.backends import (
     Backend,
     Calibration,
+    MixesBlocks,
     _whisper,
     check_installed,
     code_digest,
@@ -91,6 +92,7 @@ class ArtifactStore:
             "source": spec.source.identity,
             "backend": spec.backend,
             "precision": spec.precision,
+            "ignored": spec.ignored,
             "calibration": calibration.identity if calibration else None,
             "versions": versions(backend.distributions),
             "cpu": cpu_features(),
@@ -209,7 +211,11 @@ class ArtifactStore:
             with _whisper.quiet_libraries():
                 if spec.folder:
                     return take(spec, spec.folder, directory)
-                notes = backend.build(spec.precision, source, directory, calibration)
+                if spec.ignored and isinstance(backend, MixesBlocks):
+                    notes = backend.build_without(spec.ignored, spec.precision, source, directory, calibration)
+                    notes = [f"left in float32 by --whisperq-ignored-blocks: {', '.join(spec.ignored)}", *(notes or ())]
+                else:
+                    notes = backend.build(spec.precision, source, directory, calibration)
         except WhisperqError:
             raise
         except Exception as error:
@@ -279,6 +285,7 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path) -> dict[str, Any
         "schema": SCHEMA,
         "backend": spec.backend,
         "precision": spec.precision,
+        "ignored": list(spec.ignored),
         "folder": spec.folder.name if spec.folder else "",
         "source": spec.source.name,
         "source_identity": spec.source.identity,

@@ -71,6 +71,10 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_whisperq.plugin.waiving import WaiverCheck
 
             config.pluginmanager.register(WaiverCheck(config), "whisperq-waivers")
+        if state.gate_config(config).diagnose:
+            from pytest_whisperq.plugin.diagnosing import Diagnosing
+
+            config.pluginmanager.register(Diagnosing(config), "whisperq-diagnosing")
         if state.leaves_something(config):
             from pytest_whisperq.plugin.publishing import Publishing
 

@@ -42,7 +42,7 @@ _EARLIER = pytest.StashKey[list[str]]()
 """What each earlier attempt at a test concluded."""
 
 
-_OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export"})
+_OF_THE_WHOLE_RUN = frozenset({"report", "report-audio", "save", "export", "diagnose"})
 """Options of which nothing is left when one gate is run again: it would replace the run's report by its own."""
 
 

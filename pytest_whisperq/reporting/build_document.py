@@ -14,6 +14,7 @@ from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
+from pytest_whisperq.gates.diagnosis import Diagnoses
 from pytest_whisperq.gates.registry import get_gate
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.gates.saved_runs import SavedRuns
@@ -86,6 +87,7 @@ class Collector:
         self._broken = broken
         self.is_cut = is_cut
         self._reruns = reruns
+        self._diagnoses = runner.session.once(Diagnoses)
 
     @cached_property
     def specs(self) -> dict[str, ModelSpec]:
@@ -168,6 +170,8 @@ class Collector:
             "slices": self._slices(rows),
             "utterances": rows,
         }
+        if self._diagnoses.made:
+            document["diagnoses"] = [one.to_dict() for one in self._diagnoses.made]
         scrubbed: dict[str, Any] = scrubber(paths_of(config))(document)
         scrubbed["compared"] = self._compared(scrubbed)
         return scrubbed

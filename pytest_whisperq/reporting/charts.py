@@ -91,6 +91,41 @@ def forest(rows: Sequence[Mapping[str, Any]], limit: float | None) -> dict[str, 
     }
 
 
+def blame(diagnosis: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a chart of the blocks of a candidate, a row each: the drop by each alone, and with each alone spared.
+
+    None where no block has noise. ``all`` is the drop with every block quantized.
+    """
+    blocks = diagnosis["blocks"]
+    drops = {key: [one[key]["value"] or 0.0 for one in blocks] for key in ("alone", "spared")}
+    if not blocks:
+        return None
+    whole = diagnosis["drop"]["value"] or 0.0
+    across = axis([0.0, whole, *drops["alone"], *drops["spared"]], LABELS, WIDTH - FIGURES)
+    height = _TOP + ROW * len(blocks) + _BOTTOM
+    return {
+        "width": WIDTH,
+        "height": height,
+        "bottom": height - _BOTTOM,
+        "figures": WIDTH - FIGURES + 12,
+        "ticks": across.ticks(),
+        "zero": across(0.0),
+        "all": across(whole),
+        "rows": [
+            {
+                "y": _TOP + ROW * number + ROW / 2,
+                "label": one["block"],
+                "is_ignored": one["block"] in diagnosis["ignored"],
+                "alone": across(alone),
+                "spared": across(spared),
+                "text": f"{alone:+.2f} alone, {spared:+.2f} spared",
+                "ratio": "" if one["scores_sqnr"] is None else f"{one['scores_sqnr']:.1f} dB",
+            }
+            for number, (one, alone, spared) in enumerate(zip(blocks, drops["alone"], drops["spared"], strict=True))
+        ],
+    }
+
+
 def _far(values: Sequence[float]) -> float:
     return FAR * median(values) or max(values)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
 from pytest_whisperq.judging.verdict import Judgement, Series
 from pytest_whisperq.measuring.scores import COUNTED, align
-from pytest_whisperq.reporting import charts, side_by_side, templates
+from pytest_whisperq.reporting import charts, diagnosis, side_by_side, templates
 from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.reporting.overview import overview, rerun_line
 from pytest_whisperq.speech import normalizers
@@ -62,6 +62,17 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
         costs=_costs(run),
         unheard=[name for name in candidates if name not in rates],
         scatters=_scatters(judgements),
+        diagnoses=[
+            (
+                one["candidate"],
+                charts.blame(one),
+                diagnosis.headline(one),
+                diagnosis.conclusion(one),
+                diagnosis.rows(one),
+            )
+            for one in document.get("diagnoses", ())
+        ],
+        diagnosis_headings=diagnosis.HEADINGS,
         candidates=candidates,
         rows=rows[:ROWS],
         left_out_rows=max(0, len(rows) - ROWS),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_whisperq.judging.verdict import Judgement, Verdict
+from pytest_whisperq.reporting import diagnosis
 from pytest_whisperq.reporting.numbers import bounds, limit, number, title
 from pytest_whisperq.reporting.overview import overview, rerun_line
 from pytest_whisperq.system.printing import visible
@@ -45,6 +46,10 @@ def summary(document: Mapping[str, Any]) -> str:
     reasons += [f"- **{escape(one['test'])}** {one['outcome']}: {escape(one['message'])}" for one in document["broken"]]
     if reasons:
         lines += ["", "### What did not pass", "", *reasons]
+    for one in document.get("diagnoses", ()):
+        lines += ["", f"### Blocks of {escape(one['candidate'])}", "", f"{escape(diagnosis.headline(one))}.", ""]
+        lines += markdown_table(diagnosis.HEADINGS, diagnosis.rows(one)[: diagnosis.SHOWN])
+        lines += ["", *(f"- {escape(line)}." for line in diagnosis.conclusion(one))]
     for one in document["compared"]:
         lines += ["", f"### Since {escape(one['old'])}", "", *compared_lines(one)]
     text = "\n".join(lines) + "\n"

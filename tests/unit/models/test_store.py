@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def test_the_address_depends_on_source_backend_precision_versions_and_processor(
     assert len(set(keys)) == 5
     record = json.loads((store.get(spec).directory.parent / "artifact.json").read_text(encoding="utf-8"))
     assert record["cpu"] == "x86_64 avx2 avx512_vnni"
+
+
+def test_a_model_with_blocks_in_float32_is_another_one(store: ArtifactStore, spec: ModelSpec) -> None:
+    others = [replace(spec, ignored=ignored) for ignored in (("encoder.layers.0",), ("encoder.layers.1",))]
+    assert len({store.key(one) for one in (spec, *others)}) == 3
 
 
 def test_where_the_source_lies_does_not_matter(tmp_path: Path, store: ArtifactStore, spec: ModelSpec) -> None:
