@@ -18,6 +18,7 @@ from pytest_whisperq.decoding.transcript_cache import (
     TranscriptSet,
     uncached_transcripts,
 )
+from pytest_whisperq.measuring.calibrated import measure_on
 from pytest_whisperq.measuring.intervals import judged_by, only_these
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.metric import choose_metric
@@ -270,7 +271,16 @@ class Session:
         """What static quantization measures on; raises `CorpusError` if any of it is evaluated on."""
         chosen = self.calibration_set
         probed, speaks = self._probe(chosen), not self.source.is_random
-        return make_calibration(chosen, probed, self.facts, self.config.smooth_quant, speaks=speaks)
+        measure = measure_on(
+            chosen.utterances,
+            normalizer=self.normalizer,
+            metric=self.metric,
+            confidence=self.config.confidence,
+            max_drop=self.config.max_drop,
+        )
+        return make_calibration(
+            chosen, probed, self.facts, self.config.smooth_quant, speaks=speaks, measure=measure if speaks else None
+        )
 
     @property
     def calibration_shortage(self) -> str:

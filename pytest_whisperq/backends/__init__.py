@@ -36,6 +36,8 @@ from pytest_whisperq.backends.values import (
     Calibration,
     Clip,
     Hypothesis,
+    Loss,
+    Measure,
     Noise,
     ReadyMade,
     Segment,
@@ -51,6 +53,8 @@ __all__ = [
     "Clip",
     "HearsLong",
     "Hypothesis",
+    "Loss",
+    "Measure",
     "Mixed",
     "MixesBlocks",
     "MixesTypes",
@@ -94,6 +98,8 @@ class Backend(Protocol):
     """Distributions whose versions decide what is built and what is decoded."""
     calibrated: frozenset[str] = frozenset()
     """The precisions whose `build` needs a `Calibration`."""
+    controlled: frozenset[str] = frozenset()
+    """Those of them whose `build` measures what it loses, and gets a `Calibration` with a `Measure`."""
 
     in_all: bool = True
     """Whether ``--whisperq-backend all`` means it too."""

@@ -17,6 +17,7 @@ from pytest_whisperq.backends import (
     _openvino_blocks,
     _openvino_graph,
     _openvino_ir,
+    _openvino_mixed,
     _openvino_mixture,
     _openvino_ptq,
     _whisper,
@@ -44,7 +45,7 @@ _WEIGHT_MODES: Mapping[str, tuple[str, int]] = MappingProxyType(
         "fp8-e4m3": ("FP8_E4M3", -1),
     }
 )
-_PTQ = "int8-ptq"
+_PTQ, _MIXED = "int8-ptq", "int8-ptq-mixed"
 # What the runtime is told to compute in. Left alone it executes a float32 model in bf16, with an 8-bit key/value cache
 # and quantized activations.
 _HINTS: Mapping[str, str] = MappingProxyType({"float16": "f16", "bfloat16": "bf16"})
@@ -64,12 +65,14 @@ class OpenVINOBackend(Backend):
             "float16": "float16",
             "bfloat16": "bfloat16",
             "int8-ptq": "int8_float32",
+            "int8-ptq-mixed": "int8_float32",
             **{name: f"float32 on {name.split('-')[0]} weights" for name in _WEIGHT_MODES},
         }
     )
     recommended = _PTQ
-    calibrated = frozenset({_PTQ})
-    by_block = frozenset({_PTQ, *_WEIGHT_MODES})
+    calibrated = frozenset({_PTQ, _MIXED})
+    controlled = frozenset({_MIXED})
+    by_block = frozenset({_PTQ, _MIXED, *_WEIGHT_MODES})
     weights = ("*.bin",)  # the .xml beside them says nothing that they do not
     stateful = True
 
@@ -77,7 +80,7 @@ class OpenVINOBackend(Backend):
         """Ask the runtime which arithmetic it has: a hint for another is quietly replaced."""
         core = optional_imports.require("openvino", extra=self.extra, purpose=_PURPOSE).Core()
         able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        needs = {"float16": "FP16", "bfloat16": "BF16", _PTQ: "INT8"}
+        needs = {"float16": "FP16", "bfloat16": "BF16", _PTQ: "INT8", _MIXED: "INT8"}
         return {
             precision: f"OpenVINO has no {capability} arithmetic for this processor"
             for precision, capability in needs.items()
@@ -109,6 +112,8 @@ class OpenVINOBackend(Backend):
         alone = _openvino_blocks.ignored_operations(model, ignored) if ignored else {}
         if precision == _PTQ and calibration:
             notes = _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration, alone)
+        elif precision == _MIXED and calibration:
+            notes = _openvino_mixed.quantize(model, _whisper.FrontEnd(source), calibration, alone)
         elif precision in _WEIGHT_MODES:
             _compress(model, *_WEIGHT_MODES[precision], alone)
         elif precision == "float16":
@@ -146,10 +151,11 @@ class StatelessOpenVINOBackend(OpenVINOBackend):
 
     name = "openvino-stateless"
     precisions: Mapping[str, str] = MappingProxyType(
-        {name: executed for name, executed in OpenVINOBackend.precisions.items() if name != _PTQ}
+        {name: executed for name, executed in OpenVINOBackend.precisions.items() if name not in (_PTQ, _MIXED)}
     )
     recommended = "int8"
     calibrated: frozenset[str] = frozenset()
+    controlled: frozenset[str] = frozenset()
     by_block: frozenset[str] = frozenset()
     in_all = False
     stateful = False

@@ -1,6 +1,6 @@
 """What goes into a transcriber and what comes out of one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,13 +61,47 @@ class TimedText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """The drop of accuracy between two texts of each calibration clip, in points, its upper bound, and the limit."""
+
+    value: float | None
+    upper: float | None
+    limit: float
+    clips: int
+
+    @property
+    def passes(self) -> bool:
+        """Whether the bound is below the limit."""
+        return self.upper is not None and self.upper < self.limit
+
+    def __str__(self) -> str:
+        value, upper = ("none" if one is None else f"{one:+.2f}" for one in (self.value, self.upper))
+        verb = "is" if self.passes else "is not"
+        return (
+            f"a drop of {value} points on {self.clips} calibration clips, whose upper bound {upper} {verb} below "
+            f"{self.limit:.2f}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """How a build measures what it loses on the calibration set; ``identity`` digests all that decides that.
+
+    ``between`` takes what float32 and what another model says about each clip.
+    """
+
+    identity: str
+    between: Callable[[Sequence[str], Sequence[str]], Loss]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """What static quantization measures activations on.
 
     ``summary`` says it to people, ``identity`` digests clips and settings, ``clips`` decodes the audio when called.
     ``alphas`` are the SmoothQuant strengths of encoder and decoder: 0 leaves outliers in the activations, 1 moves them
     into the weights (Xiao et al., arXiv:2211.10438). ``speaks`` is False for random weights, whose tokens are a draw
-    that any noise changes.
+    that any noise changes. ``measure`` is given to the precisions in `Backend.controlled`.
     """
 
     summary: str
@@ -75,6 +109,7 @@ class Calibration:
     clips: Callable[[], list[Clip]]
     alphas: tuple[float, float]
     speaks: bool = True
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TypeAlias
 
-from pytest_whisperq.backends import Calibration, Clip
+from pytest_whisperq.backends import Calibration, Clip, Measure
 from pytest_whisperq.models.source import SourceModel
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import ClipFacts
@@ -192,11 +192,12 @@ def make_calibration(
     alphas: tuple[float, float],
     *,
     speaks: bool = True,
+    measure: Measure | None = None,
 ) -> Calibration:
     """Return what a backend calibrates with; raise `CorpusError` listing the clips that are evaluated on too.
 
     ``facts`` are those of the calibration set, ``evaluated`` those of the evaluation corpus. ``speaks`` says whether
-    the model has learned to.
+    the model has learned to. ``measure`` is for builds that measure what they lose.
     """
     refuse_overlap(corpus, facts, evaluated)
     rows = [(facts[item.id].digest, item.language) for item in corpus.utterances]
@@ -208,4 +209,4 @@ def make_calibration(
     summary = (
         f"calibrated on {len(rows)} clips of {corpus.name} ({identity[:8]}), SmoothQuant {alphas[0]:g}/{alphas[1]:g}"
     )
-    return Calibration(summary=summary, identity=identity, clips=clips, alphas=alphas, speaks=speaks)
+    return Calibration(summary=summary, identity=identity, clips=clips, alphas=alphas, speaks=speaks, measure=measure)

@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,7 @@ class ArtifactStore:
             "precision": spec.precision,
             "ignored": spec.ignored,
             "calibration": calibration.identity if calibration else None,
+            "measure": calibration.measure.identity if calibration and calibration.measure else None,
             "versions": versions(backend.distributions),
             "cpu": cpu_features(),
             "code": code_digest(backend),
@@ -152,7 +153,8 @@ class ArtifactStore:
             return None
         if self._calibrate is None:
             raise BuildError("needs a calibration set", where=str(spec), remedy="name one with --whisperq-calibration")
-        return self._calibrate()
+        calibration = self._calibrate()
+        return calibration if spec.precision in backend.controlled else replace(calibration, measure=None)
 
     def _read(self, spec: ModelSpec, key: str) -> Artifact | None:
         entry = self._layout.artifacts / key

@@ -1,0 +1,55 @@
+"""What a build may lose on its calibration set: the gate's limit, or the least that so few clips can certify."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_whisperq.backends import Measure
+from pytest_whisperq.measuring.calibrated import measure_on
+from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.corpus import load_corpus
+
+TEXT = "alpha bravo charlie delta echo"
+
+
+@pytest.fixture
+def measure(tmp_path: Path, make_corpus: Callable[..., Path]) -> Callable[..., Measure]:
+    def make(count: int, *, first: str = TEXT, max_drop: float = 1.0) -> Measure:
+        folder = tmp_path / f"{count}{first}"
+        if not folder.exists():
+            make_corpus(folder, [first, *[TEXT] * (count - 1)])
+        items = load_corpus(str(folder)).utterances
+        normalizer = normalizers.get("whisper-basic")
+        return measure_on(items, normalizer=normalizer, metric="wer", confidence=0.95, max_drop=max_drop)
+
+    return make
+
+
+def test_a_model_that_says_the_same_passes_however_few_clips_there_are(measure: Callable[..., Measure]) -> None:
+    loss = measure(12).between([TEXT] * 12, [TEXT] * 12)
+    assert loss.value == 0
+    assert 1.0 < (loss.upper or 0) < loss.limit
+    assert loss.passes
+
+
+def test_a_model_that_loses_much_does_not(measure: Callable[..., Measure]) -> None:
+    loss = measure(12).between([TEXT] * 12, [TEXT] * 6 + ["alpha"] * 6)
+    assert (loss.value, loss.clips, loss.passes) == (40.0, 12, False)
+    assert str(loss).startswith("a drop of +40.00 points on 12 calibration clips, whose upper bound +")
+    assert " is not below " in str(loss)
+
+
+def test_what_the_limit_of_the_gate_allows_is_allowed(measure: Callable[..., Measure]) -> None:
+    assert measure(12, max_drop=70.0).between([TEXT] * 12, [TEXT] * 6 + ["alpha"] * 6).limit == 70.0
+
+
+def test_too_few_clips_pass_nothing(measure: Callable[..., Measure]) -> None:
+    assert not measure(2).between([TEXT] * 2, [TEXT] * 2).passes
+
+
+def test_its_identity_is_that_of_texts_and_limits_and_the_same_again(measure: Callable[..., Measure]) -> None:
+    same = measure(12), measure(12)
+    assert same[0].identity == same[1].identity
+    others = measure(12, max_drop=20.0), measure(12, first="alpha bravo")
+    assert len({one.identity for one in (same[0], *others)}) == 3
