@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_whisperq.system.printing import printable
+from pytest_whisperq.system.printing import paced, printable
 
 if TYPE_CHECKING:
     from pytest_whisperq.decoding.decoder import Progress
@@ -21,8 +20,6 @@ PROPERTY = "whisperq"
 EARLIER = "whisperq_earlier"
 """Key of the user property that says what earlier attempts at a test concluded, a JSON list; none for a first one."""
 
-_SECONDS_BETWEEN_UPDATES = 0.1
-
 
 def progress_for(config: pytest.Config) -> "Progress":
     """Return a progress callback: one line that rewrites itself on a terminal, nothing at all elsewhere."""
@@ -32,23 +29,16 @@ def progress_for(config: pytest.Config) -> "Progress":
 
         return silent
     capture = config.pluginmanager.getplugin("capturemanager")
-    last, shown = "", 0.0
 
-    def show(stage: str, done: int, total: int) -> None:
-        nonlocal last, shown
-        finished = total > 0 and done >= total
-        if not finished and stage == last and time.monotonic() - shown < _SECONDS_BETWEEN_UPDATES:
-            return
-        last, shown = stage, time.monotonic()
+    def rewrite(line: str, is_over: bool) -> None:
         # Gates work inside tests, whose output pytest captures.
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             reporter.ensure_newline()
-            line = printable(f"whisperq: {stage} {f'{done}/{total}' if total else '…'}")
-            reporter.rewrite("" if finished else line, erase=True)
-            if finished:
+            reporter.rewrite("" if is_over else f"whisperq: {line}", erase=True)
+            if is_over:
                 reporter.write("\r")
 
-    return show
+    return paced(rewrite)
 
 
 def say(reporter: pytest.TerminalReporter, line: str, **markup: bool) -> None:

@@ -6,7 +6,9 @@ nothing. Markdown and HTML have other commands, and go through `visible` first.
 """
 
 import re
+import time
 import unicodedata
+from collections.abc import Callable
 
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Embeddings, overrides and isolates; marks of direction turn nothing around, and Arabic texts need them."""
@@ -48,3 +50,24 @@ def printable(text: str) -> str:
 def without_commands(text: str) -> str:
     """Return lines, which may be coloured, none of which is a command of a CI service: a backslash parts its signs."""
     return _COMMAND.sub(lambda found: f"{found[0]}\\", text)
+
+
+_SECONDS_BETWEEN_UPDATES = 0.1
+
+
+def paced(rewrite: Callable[[str, bool], object]) -> Callable[[str, int, int], None]:
+    """Return what is told of progress (stage, how much is done, how much there is) and has a line of it rewritten.
+
+    ``rewrite`` gets the line, ten times a second at most, and whether its stage is over.
+    """
+    last, shown = "", 0.0
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal last, shown
+        is_over = total > 0 and done >= total
+        if not is_over and stage == last and time.monotonic() - shown < _SECONDS_BETWEEN_UPDATES:
+            return
+        last, shown = stage, time.monotonic()
+        rewrite(printable(f"{stage} {f'{done}/{total}' if total else '…'}"), is_over)
+
+    return show
