@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import Option
-from pytest_whisperq.session import Session
+from pytest_whisperq.decoding.decoder import Progress
+from pytest_whisperq.session import Session, silent
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.system.printing import printable
+from pytest_whisperq.system.printing import paced, printable
 
 _Value = TypeVar("_Value")
+
+_ERASE = "\r\x1b[K"
+"""What a terminal takes for the beginning of a line that is empty."""
 
 
 def named(*names: str) -> tuple[Option, ...]:
@@ -47,6 +51,19 @@ def refuse_directory(path: Path, option: str, example: str) -> None:
 def say(line: str) -> None:
     """Print a line that may hold texts of others."""
     print(printable(line), flush=True)
+
+
+def remark(line: str) -> None:
+    """Print on stderr what is not the result of a command; it may hold texts of others."""
+    begin = _ERASE if sys.stderr.isatty() else ""
+    print(f"{begin}{printable(line)}", file=sys.stderr, flush=True)
+
+
+def progress() -> Progress:
+    """Return what shows progress: one line of stderr that rewrites itself on a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return silent
+    return paced(lambda line, is_over: print(f"{_ERASE}{'' if is_over else line}", end="", file=sys.stderr, flush=True))
 
 
 def tell_repairs(session: Session) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from math import log2
 from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
@@ -16,14 +17,28 @@ SHORT, OTHERS = 0.5, 1.1
 """Share of the baseline's bytes that a precision of 8 bits or fewer, or any other, may take if nothing else is said."""
 
 
+def nominal_bits(precision: str) -> float | None:
+    """Return in how many bits a precision stores a weight, by its name; None for a name that does not tell.
+
+    An index into 256 vectors of two weights takes 8 bits for both.
+
+    >>> [nominal_bits(name) for name in ("int8-ptq", "nf4", "bfloat16", "vq2x256", "own")]
+    [8.0, 4.0, 16.0, 4.0, None]
+    """
+    if vectors := re.search(r"vq(\d+)x(\d+)", precision):
+        return log2(int(vectors[2])) / int(vectors[1])
+    bits = re.search(r"\d+", precision)
+    return float(bits[0]) if bits else None
+
+
 def is_short(precision: str) -> bool:
-    """Whether a precision stores weights in 8 bits or fewer, by the number in its name.
+    """Whether a precision stores weights in 8 bits or fewer, by its name.
 
     >>> [is_short(name) for name in ("int8-ptq", "nf4", "bfloat16", "float32")]
     [True, True, False, False]
     """
-    bits = re.search(r"\d+", precision)
-    return bits is not None and int(bits[0]) <= 8
+    bits = nominal_bits(precision)
+    return bits is not None and bits <= 8
 
 
 def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:

@@ -38,6 +38,13 @@ def long_form_directory() -> Path:
     return _audio("longform")
 
 
+def suites_directory() -> Path:
+    """Return the directory of the packaged suites: a package of its own in a wheel, ``suites/`` in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    packed = package / "suites"
+    return packed if packed.is_dir() else package.parent / "suites"
+
+
 def _audio(name: str) -> Path:
     directory = _root() / "audio" / name
     if not directory.is_dir():
