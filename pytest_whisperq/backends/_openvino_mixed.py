@@ -37,7 +37,9 @@ def quantize(
     """
     if calibration.measure is None:
         raise QuantizationError("int8-ptq-mixed has nothing to measure accuracy by", remedy="gate openvino:int8-ptq")
-    loss = calibration.measure
+    measure = calibration.measure
+    if math.isinf(measure.limit):
+        raise QuantizationError("so few calibration clips bound no loss of accuracy", remedy=_REMEDY)
     original = {part: getattr(model, part).model for part in _openvino_blocks.PARTS}
     # What int8 says is judged here by what it loses, after blocks have been given back.
     notes = _openvino_ptq.quantize(model, front_end, replace(calibration, speaks=False), ignored)
@@ -54,7 +56,7 @@ def quantize(
     }
 
     def lost(chosen: Collection[str]) -> Loss:
-        return loss.between(before, [said.text for said in mixture.transcribe(chosen)])
+        return measure.between(before, [said.text for said in mixture.transcribe(chosen)])
 
     given, left = give_back(noises, layers, lost)
     mixture.use([name for name in noises if name not in given])

@@ -122,15 +122,21 @@ class Mixture:
         for part, original in self._original.items():
             given = [clip.sound if part == "encoder" else clip.plain for clip in heard]
             layers = Comparison(original, given, lambda value: value[:0]).against(self._quantized[part]).layers.ratios
-            before = Watched(original, stream := partial(_openvino_blocks.stream, original))
+            stream = partial(_openvino_blocks.stream, original)
+            blocks = (*_openvino_blocks.blocks(original), OUTPUT)
+            # Kept of a few clips, a gigabyte or two for the largest models: an encoder is what takes the time.
+            graph, before = Watched(original, stream), []
+            for inputs in given:
+                graph.run(inputs)
+                before.append({block: np.copy(graph.value(block)) for block in blocks})
+            scored = [said(part, clip, ends[OUTPUT]) for clip, ends in zip(heard, before, strict=True)]
             for block in _openvino_blocks.blocks(original):
-                after = Watched(_openvino_blocks.graft(original, self._quantized[part], {block}), stream)
+                graph = Watched(_openvino_blocks.graft(original, self._quantized[part], {block}), stream)
                 ratios = Sqnr()
-                for clip, inputs in zip(heard, given, strict=True):
-                    for graph in (before, after):
-                        graph.run(inputs)
-                    ratios.add("block", before.value(block), after.value(block))
-                    ratios.add("scores", *(said(part, clip, graph.value(OUTPUT)) for graph in (before, after)))
+                for clip, inputs, ends, expected in zip(heard, given, before, scored, strict=True):
+                    graph.run(inputs)
+                    ratios.add("block", ends[block], graph.value(block))
+                    ratios.add("scores", expected, said(part, clip, graph.value(OUTPUT)))
                 if ratios.ratios["block"] < math.inf or math.isnan(ratios.ratios["block"]):
                     inside = {name: ratio for name, ratio in layers.items() if _openvino_blocks.block_of(name) == block}
                     worst = min(inside, key=lambda name: inside[name], default="")

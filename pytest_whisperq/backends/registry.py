@@ -39,8 +39,8 @@ BUILT_IN = tuple(_BUILT_IN)
 """The backends of this package."""
 
 _REQUIRED = (
-    *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "in_all"),
-    *("falls_back", "base", "build", "load"),
+    *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "controlled"),
+    *("in_all", "falls_back", "base", "build", "load"),
 )
 _BACKENDS = Extensions("backend", GROUP, "pytest_whisperq_backends", _BUILT_IN, reserved=("all",))
 

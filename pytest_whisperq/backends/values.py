@@ -87,10 +87,12 @@ class Loss:
 class Measure:
     """How a build measures what it loses on the calibration set; ``identity`` digests all that decides that.
 
-    ``between`` takes what float32 and what another model says about each clip.
+    ``limit`` is what the bound has to be below, in points: infinite where so few clips bound nothing. ``between`` takes
+    what float32 and what another model says about each clip.
     """
 
     identity: str
+    limit: float
     between: Callable[[Sequence[str], Sequence[str]], Loss]
 
 

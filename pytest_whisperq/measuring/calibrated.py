@@ -35,4 +35,4 @@ def measure_on(
         drop = drop_between(spoken, one, other, normalizer=normalizer, metric=metric, confidence=confidence)
         return Loss(value=drop.value, upper=drop.upper, limit=limit, clips=len(spoken))
 
-    return Measure(identity=hashlib.sha256(recipe.encode()).hexdigest(), between=between)
+    return Measure(identity=hashlib.sha256(recipe.encode()).hexdigest(), limit=limit, between=between)

@@ -13,6 +13,8 @@ from pytest_whisperq.reporting.diagnosis import table
 from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.files import system_error
 
+_OVER = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
+
 
 class Diagnosing:
     """A plugin of one run; it does nothing in an xdist worker."""
@@ -33,6 +35,9 @@ class Diagnosing:
         """Diagnose; what cannot be diagnosed turns the run red."""
         config = self._config
         if hasattr(config, "workerinput") or config.getoption("collectonly") or not self._judged:
+            return
+        if session.exitstatus in _OVER or session.shouldstop:
+            self._skipped.append("the run was stopped")
             return
         runner = state.runner(config)
         judged = [one for several in self._judged.values() for one in several]

@@ -1,5 +1,6 @@
 """Calibrated int8: what calibration breaks is found, left in float32 and named; what stays broken is no model."""
 
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pytest_whisperq.backends import _openvino_ptq
+from pytest_whisperq import session
+from pytest_whisperq.backends import Loss, Measure, _openvino_ptq
+from pytest_whisperq.gates.diagnosis import diagnose
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import QuantizationError
@@ -54,6 +57,47 @@ def test_a_layer_that_an_outlier_breaks_is_left_in_float32_and_named(
         r"\(encoder block layers\.\d\) and \d\d\.\d dB \(decoder block layers\.\d\)",
         check,
     )
+
+
+@pytest.fixture
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quantize whatever that breaks."""
+    for name in ("LEAST_OF_LAYER", "LEAST_OF_PART"):
+        monkeypatch.setattr(_openvino_ptq, name, -math.inf)
+    monkeypatch.setattr(_openvino_ptq, "surely_fewer", lambda *_: False)
+
+
+@pytest.mark.matrix
+@pytest.mark.usefixtures("unguarded")
+def test_without_that_guard_a_diagnosis_names_the_block_and_a_mixture_gives_it_back(
+    gate_run: Callable[..., GateRunner], with_an_outlier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is heard of six clips, it is made to fail once and to pass then: a mixture with one block given back."""
+    options = {**OPTIONS, "model": str(with_an_outlier), "calibration_samples": "6", "diagnose": "true"}
+    run = gate_run(**options)
+    found = diagnose(run, run.config.candidates[0], passed=True)
+    assert found.blames[0].block == f"encoder.{LAYER}"
+    assert found.blames[0].noise.layer == f"{LAYER}.fc2"
+
+    losses = iter([2.0, 0.0])
+
+    def measure(*_: object, **__: object) -> Measure:
+        return Measure(
+            identity="", limit=1.0, between=lambda *_: Loss(value=0.0, upper=next(losses), limit=1.0, clips=6)
+        )
+
+    monkeypatch.setattr(session, "measure_on", measure)
+    run = gate_run(**{**options, "candidate": "openvino:int8-ptq-mixed"}, max_utterances="4")
+    model = run.session.model(run.config.candidates[0])
+    note = model.artifact.notes[-1]
+    assert note.startswith(f"int8-ptq-mixed: encoder.{LAYER} given back to float32, ")
+    assert model.transcripts.compute_type == "int8_float32"
+    whole = gate_run(**options, max_utterances="4")
+    counts = [
+        int(re.findall(r"encoder (\d+) of", one.operations)[0])
+        for one in (whole.session.model(whole.config.candidates[0]).transcripts, model.transcripts)
+    ]
+    assert counts[0] - counts[1] == 6  # four of the attention, fc1 and fc2
 
 
 @pytest.mark.matrix

@@ -142,3 +142,10 @@ def test_blocks_that_cannot_be_left_alone_are_refused(project: Project, option: 
     result = project.run(option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([told])
+
+
+def test_a_run_that_was_stopped_is_not_diagnosed(blocky: Project) -> None:
+    blocky.pytester.makepyfile(f"{GATES}\ndef test_accuracy_stopped():\n    pytest.exit('enough')\n")
+    result = blocky.run("--whisperq-backend=blocky", "--whisperq-diagnose", "-k", "accuracy")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["not diagnosed: the run was stopped"])

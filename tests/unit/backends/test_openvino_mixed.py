@@ -1,11 +1,11 @@
 """Blocks are given back, the noisiest first, until what is lost passes, and never most of a part."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pytest
 
-from pytest_whisperq.backends import Calibration, Loss, Noise, _openvino_mixed
+from pytest_whisperq.backends import Calibration, Loss, Measure, Noise, _openvino_mixed
 from pytest_whisperq.backends._openvino_mixed import give_back
 from pytest_whisperq.system.errors import QuantizationError
 
@@ -85,7 +85,18 @@ def test_what_is_in_float32_already_counts_among_what_was_given_back() -> None:
         give_back(noises, LAYERS, Ear(1.0))
 
 
-def test_without_a_measure_nothing_is_built() -> None:
-    calibration = Calibration(summary="", identity="", clips=list, alphas=(0.5, 0.95))
-    with pytest.raises(QuantizationError, match="nothing to measure accuracy by; gate openvino:int8-ptq"):
+def nothing(before: Sequence[str], after: Sequence[str]) -> Loss:
+    raise AssertionError("nothing is to be measured")
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        (None, "nothing to measure accuracy by; gate openvino:int8-ptq"),
+        (Measure(identity="", limit=math.inf, between=nothing), "so few calibration clips bound no loss of accuracy"),
+    ],
+)
+def test_without_a_measure_nothing_is_built(measure: Measure | None, told: str) -> None:
+    calibration = Calibration(summary="", identity="", clips=list, alphas=(0.5, 0.95), measure=measure)
+    with pytest.raises(QuantizationError, match=told):
         _openvino_mixed.quantize(None, None, calibration)  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     assert values["baseline"] == "transformers:float32"
     assert {name for name, value in values.items() if value is None} == {
         *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers", "max-size-ratio"),
-        *("max-commit-lag", "limit"),
+        *("max-commit-lag", "limit", "ignored-blocks"),
         "min-exact-match",  # no limit fits three words and thirty
         "calibration-samples",
         *("threads", "cache-dir", "calibration", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
@@ -76,6 +76,10 @@ def test_an_empty_flag_is_an_error_and_not_an_absent_one(name: str) -> None:
         ("smooth-quant", "0.5,1.5"),
         ("smooth-quant", "0.5,0.5,0.5"),
         ("calibration-samples", "0"),
+        ("ignored-blocks", "layers.3"),
+        ("ignored-blocks", "encoder.layers"),
+        ("ignored-blocks", "encoder.layers.3.fc2"),
+        ("ignored-blocks", " , "),
         ("backend", " , ,"),
         ("model", "   "),
     ],

@@ -1,5 +1,6 @@
 """What a build may lose on its calibration set: the gate's limit, or the least that so few clips can certify."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def test_what_the_limit_of_the_gate_allows_is_allowed(measure: Callable[..., Mea
     assert measure(12, max_drop=70.0).between([TEXT] * 12, [TEXT] * 6 + ["alpha"] * 6).limit == 70.0
 
 
-def test_too_few_clips_pass_nothing(measure: Callable[..., Measure]) -> None:
+def test_too_few_clips_pass_nothing_and_say_so_beforehand(measure: Callable[..., Measure]) -> None:
+    assert math.isinf(measure(2).limit)
     assert not measure(2).between([TEXT] * 2, [TEXT] * 2).passes
 
 
