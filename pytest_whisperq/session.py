@@ -76,6 +76,11 @@ class Model:
         return is_multilingual(self.spec.source)
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether its precision is only imitated: time and memory are not those of it."""
+        return self.spec.precision in get_backend(self.spec.backend).simulated
+
+    @property
     def artifact(self) -> Artifact:
         """The built model: directory, size, identity."""
         return self.session.built(self.spec)

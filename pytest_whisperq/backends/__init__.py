@@ -100,6 +100,10 @@ class Backend(Protocol):
     """The precisions whose `build` needs a `Calibration`."""
     controlled: frozenset[str] = frozenset()
     """Those of them whose `build` measures what it loses, and gets a `Calibration` with a `Measure`."""
+    simulated: frozenset[str] = frozenset()
+    """The precisions that are only imitated, in another arithmetic: none is timed, none is exported."""
+    by_name: frozenset[str] = frozenset()
+    """The precisions that ``--whisperq-precision all`` does not mean."""
 
     in_all: bool = True
     """Whether ``--whisperq-backend all`` means it too."""

@@ -40,7 +40,7 @@ BUILT_IN = tuple(_BUILT_IN)
 
 _REQUIRED = (
     *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "controlled"),
-    *("in_all", "falls_back", "base", "build", "load"),
+    *("simulated", "by_name", "in_all", "falls_back", "base", "build", "load"),
 )
 _BACKENDS = Extensions("backend", GROUP, "pytest_whisperq_backends", _BUILT_IN, reserved=("all",))
 

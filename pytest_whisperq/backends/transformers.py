@@ -15,6 +15,7 @@ from pytest_whisperq.backends import (
     _checkpoint,
     _dynamic_int8,
     _generate,
+    _simulated_bits,
     _weights,
     _whisper,
     check_precision,
@@ -40,9 +41,17 @@ class TransformersBackend(Backend):
     distributions = ("torch", "transformers", "tokenizers")
     # Dynamic int8 multiplies in 8 bits, and all else is float32: what CTranslate2 calls int8_float32.
     precisions: Mapping[str, str] = MappingProxyType(
-        {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "int8-dynamic": "int8_float32"}
+        {
+            "float32": "float32",
+            "bfloat16": "bfloat16",
+            "float16": "float16",
+            _DYNAMIC: "int8_float32",
+            **_simulated_bits.PRECISIONS,
+        }
     )
-    recommended = "int8-dynamic"
+    recommended = _DYNAMIC
+    simulated = frozenset(_simulated_bits.PRECISIONS)
+    by_name = simulated
     weights = ("*.safetensors",)
     # Nothing falls back: PyTorch computes in every one of these types on any processor, however slowly.
 
@@ -58,7 +67,8 @@ class TransformersBackend(Backend):
         check_precision(self, precision)
         import torch
 
-        dtype = torch.float32 if precision == _DYNAMIC else getattr(torch, precision)
+        is_plain = precision != _DYNAMIC and precision not in self.simulated
+        dtype = getattr(torch, precision) if is_plain else torch.float32
         model, notes = _load(source, dtype)
         if precision == "float32":  # a candidate that its own precision breaks is judged
             _weights.check_values(source, model)
@@ -66,43 +76,43 @@ class TransformersBackend(Backend):
         _checkpoint.check(front_end, tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
         if precision == "float32" and (unused := _checkpoint.outdated(source, front_end.generation)):
             notes.append(unused)
-        if precision == _DYNAMIC:
+        if is_plain:
+            model.save_pretrained(directory)
+        else:
             model.config.save_pretrained(directory)
             model.generation_config.save_pretrained(directory)
+        if precision == _DYNAMIC:
             _dynamic_int8.save(_dynamic_int8.quantize(model), directory / _WEIGHTS)
-        else:
-            model.save_pretrained(directory)
+        elif precision in self.simulated:
+            notes.append(_simulated_bits.save(model, precision, directory / _WEIGHTS))
         _whisper.copy_front_end(source, directory)
         return notes
 
     def load(self, precision: str, directory: Path, threads: int) -> "TransformersTranscriber":
         """Load a model in the type it was stored in."""
         check_precision(self, precision)
-        return TransformersTranscriber(directory, threads, dynamic=precision == _DYNAMIC)
+        return TransformersTranscriber(directory, threads, precision)
 
 
 class TransformersTranscriber(_generate.Stages):
     """A model and its front end."""
 
-    def __init__(self, directory: Path, threads: int, *, dynamic: bool = False) -> None:
+    def __init__(self, directory: Path, threads: int, precision: str) -> None:
         import torch
 
         torch.set_num_threads(threads)
         self._front_end = _whisper.FrontEnd(directory)
-        model_class = _model_class()
-        if dynamic:
-            config = model_class.config_class.from_pretrained(directory, local_files_only=True)
-            model = _dynamic_int8.restore(model_class(config), directory / _WEIGHTS)
-            generation = optional_imports.require_attribute(
-                "transformers", "GenerationConfig", extra="torch", purpose=_PURPOSE
-            )
-            model.generation_config = generation.from_pretrained(directory, local_files_only=True)
+        self._dynamic = precision == _DYNAMIC
+        simulated = ""
+        if self._dynamic:
+            model = _dynamic_int8.restore(_empty(directory), directory / _WEIGHTS)
+        elif precision in TransformersBackend.simulated:
+            model, simulated = _simulated_bits.restore(_empty(directory), directory / _WEIGHTS)
         else:
             model, _ = _load(directory, "auto")
         _checkpoint.check(self._front_end, tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
         self._model = model.eval()
-        self._dynamic = dynamic
-        self.compute_type = _compute_type(self._model)
+        self.compute_type = _compute_type(self._model) + simulated
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`.
@@ -179,6 +189,15 @@ def _load(directory: Path, dtype: Any) -> tuple[Any, list[str]]:
             f"{directory} is a {model.config.model_type!r} checkpoint", remedy="only Whisper models can be gated"
         )
     return model, _weights.unused(directory, loading_info, is_tied=bool(model.config.tie_word_embeddings))
+
+
+def _empty(directory: Path) -> Any:
+    """Return the model of a ``config.json``, whose weights are still to be read."""
+    model_class = _model_class()
+    model = model_class(model_class.config_class.from_pretrained(directory, local_files_only=True))
+    generation = optional_imports.require_attribute("transformers", "GenerationConfig", extra="torch", purpose=_PURPOSE)
+    model.generation_config = generation.from_pretrained(directory, local_files_only=True)
+    return model
 
 
 def _model_class() -> Any:

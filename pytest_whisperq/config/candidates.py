@@ -115,7 +115,8 @@ def _cross_product(
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
     """Pair backends and precisions; list pairs that do not exist with the reason; a precision nobody has raises.
 
-    ``all`` precisions are those that this machine executes; one that was named is tried, and is an error then.
+    ``all`` precisions are those that this machine executes, less those that a backend has by name only; one that was
+    named is tried, and is an error then.
     """
     for name in names:
         if name not in (*backend_names(), "all"):
@@ -142,7 +143,10 @@ def _cross_product(
         unfit: Mapping[str, str] = {}
         if "all" in wanted:
             unfit = {} if missing or allow_fallback else backend.falls_back()
-            wanted = tuple(dict.fromkeys((*(name for name in wanted if name != "all"), *backend.precisions)))
+            meant = [name for name in backend.precisions if name not in backend.by_name]
+            wanted = tuple(dict.fromkeys((*(name for name in wanted if name != "all"), *meant)))
+            if others := [name for name in backend.by_name if name not in wanted]:
+                left_out.append(f"{backend.name}: {len(others)} precisions that are gated by name only")
         for precision in wanted:
             if precision in unfit and precision not in (precisions or ()):
                 left_out.append(f"{backend.name}:{precision}: {unfit[precision]}")

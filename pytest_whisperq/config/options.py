@@ -22,8 +22,8 @@ OPTIONS: tuple[Option, ...] = (
         name="precision",
         metavar="ID[,ID]",
         parse=values.names,
-        help="precisions to gate on each backend, or all that this machine executes (default: int8; int8-ptq for "
-        "openvino, int8-dynamic for transformers)",
+        help="precisions to gate on each backend, or all that this machine executes, less simulated "
+        "ones (default: int8; int8-ptq for openvino, int8-dynamic for transformers)",
     ),
     Option(
         name="candidate",

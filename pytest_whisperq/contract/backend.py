@@ -18,7 +18,8 @@ def check_declaration(subject: Subject) -> None:
     backend = subject.backend
     _require(bool(backend.precisions), f"{backend.name} has no precision")
     _require(backend.recommended in backend.precisions, f"{backend.name} recommends {backend.recommended!r}, unknown")
-    strangers = {*backend.calibrated, *backend.falls_back()} - {*backend.precisions}
+    named = {*backend.calibrated, *backend.simulated, *backend.by_name, *backend.falls_back()}
+    strangers = named - {*backend.precisions}
     _require(not strangers, f"{backend.name} speaks of precisions it does not have: {', '.join(sorted(strangers))}")
     _require(all(backend.precisions.values()), f"{backend.name} does not say what a precision executes")
     _require(bool(backend.weights), f"{backend.name} does not say which files are its weights")

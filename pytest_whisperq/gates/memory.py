@@ -8,6 +8,7 @@ from pytest_whisperq.backends import Clip
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.keywords import limit
 from pytest_whisperq.gates.registry import Gate
+from pytest_whisperq.gates.simulated import refuse_simulated
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_of
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.measuring.memory import MemoryMeasurement, measure_memory
@@ -43,6 +44,7 @@ class Peaks:
 
 def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
     """Judge the peak memory against the baseline's."""
+    refuse_simulated(candidate, "whisperq_memory")
     models, peaks = (session.baseline, session.model(candidate)), session.once(Peaks)
     baseline, artifact = (model.artifact for model in models)
     measured = peaks.of(models[0].spec), peaks.of(models[1].spec)

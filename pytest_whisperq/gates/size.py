@@ -17,16 +17,22 @@ SHORT, OTHERS = 0.5, 1.1
 """Share of the baseline's bytes that a precision of 8 bits or fewer, or any other, may take if nothing else is said."""
 
 
+_NAMED_BITS = {"codebook": 4.0, "ternary": log2(3)}
+"""Bits of precisions whose names do not count them: an index into 16 numbers, and one of three values."""
+
+
 def nominal_bits(precision: str) -> float | None:
     """Return in how many bits a precision stores a weight, by its name; None for a name that does not tell.
 
     An index into 256 vectors of two weights takes 8 bits for both.
 
-    >>> [nominal_bits(name) for name in ("int8-ptq", "nf4", "bfloat16", "vq2x256", "own")]
-    [8.0, 4.0, 16.0, 4.0, None]
+    >>> [nominal_bits(name) for name in ("int8-ptq", "nf4", "bfloat16", "vq2x256", "codebook", "own")]
+    [8.0, 4.0, 16.0, 4.0, 4.0, None]
     """
     if vectors := re.search(r"vq(\d+)x(\d+)", precision):
         return log2(int(vectors[2])) / int(vectors[1])
+    if named := [bits for word, bits in _NAMED_BITS.items() if word in precision]:
+        return named[0]
     bits = re.search(r"\d+", precision)
     return float(bits[0]) if bits else None
 
@@ -34,8 +40,8 @@ def nominal_bits(precision: str) -> float | None:
 def is_short(precision: str) -> bool:
     """Whether a precision stores weights in 8 bits or fewer, by its name.
 
-    >>> [is_short(name) for name in ("int8-ptq", "nf4", "bfloat16", "float32")]
-    [True, True, False, False]
+    >>> [is_short(name) for name in ("int8-ptq", "nf4", "vq4x256", "bfloat16", "float32")]
+    [True, True, True, False, False]
     """
     bits = nominal_bits(precision)
     return bits is not None and bits <= 8

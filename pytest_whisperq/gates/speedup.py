@@ -11,6 +11,7 @@ from pytest_whisperq.gates.baselines import at_float32
 from pytest_whisperq.gates.keywords import Keyword, limit, one_of, pair
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.gates.saved_runs import SavedRuns
+from pytest_whisperq.gates.simulated import refuse_simulated
 from pytest_whisperq.judging.rule import Outcome, baseline_name, judge, judgement_of
 from pytest_whisperq.judging.verdict import TIMES, Check, Figure, Series, Verdict
 from pytest_whisperq.measuring.contention import ProcessorState, unseen
@@ -32,6 +33,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 
     ``baseline``: ``BACKEND:PRECISION``; None for the same backend at float32, which shows what the precision gave.
     """
+    refuse_simulated(candidate, "whisperq_speedup")
     stage: Stage = limits["stage"]
     min_ratio, spec = limits["min_ratio"], session.spec(candidate)
     watch, budget = session.once(stopwatch_of), session.config.timing_budget

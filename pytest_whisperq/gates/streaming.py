@@ -13,6 +13,7 @@ from pytest_whisperq.gates.baselines import unquantized
 from pytest_whisperq.gates.evidence import worst_utterances
 from pytest_whisperq.gates.keywords import Keyword, between, limit, whole
 from pytest_whisperq.gates.registry import Gate
+from pytest_whisperq.gates.simulated import refuse_simulated
 from pytest_whisperq.gates.stream_figures import StreamedWords, how_streamed, measure, timelines
 from pytest_whisperq.gates.streams import Streams
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, unless_lost
@@ -49,6 +50,8 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     of that. Without ``max_rtf`` computing is only reported: it is this machine's. Without ``max_commit_lag`` a word is
     late when not the merge alone can have held it back, which waits for a window and a hop.
     """
+    if limits["max_rtf"] is not None:
+        refuse_simulated(candidate, "whisperq_streaming: max_rtf")
     spec, streams = session.spec(candidate), session.once(Streams)
     baseline = unquantized(spec, "streaming")
     profile = streams.profile(baseline)

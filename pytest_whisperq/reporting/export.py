@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pytest_whisperq.backends import get_backend
 from pytest_whisperq.history.document import REPORTED
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.models.store import Artifact, digests_of
@@ -37,7 +38,9 @@ def export(collector: Collector, document: Mapping[str, Any], directory: Path) -
     failures: list[str] = []
     for candidate in collector.session.config.candidates:
         name = str(candidate)
-        if reason := candidate.missing or refusal(document, name):
+        is_simulated = candidate.precision in get_backend(candidate.backend).simulated
+        simulated = "it is simulated, and no runtime computes with it" if is_simulated else ""
+        if reason := candidate.missing or simulated or refusal(document, name):
             lines.append(f"not exported: {name}: {reason}")
             continue
         target = directory / candidate.id

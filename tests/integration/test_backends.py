@@ -27,16 +27,18 @@ EXECUTED = [
     f"{name}:{precision}"
     for name in in_all()
     for precision in get_backend(name).precisions
-    if precision not in get_backend(name).falls_back()
-] + ["faster-whisper-batched:int8", "openvino-stateless:float32", "openvino-stateless:int8"]
+    if precision not in {*get_backend(name).falls_back(), *get_backend(name).by_name}
+]
+EXECUTED += ["faster-whisper-batched:int8", "openvino-stateless:float32", "openvino-stateless:int8"]
+EXECUTED += ["transformers:sim-int4", "transformers:sim-ternary", "transformers:sim-int6-channel"]
 FALLING_BACK = [f"{name}:{precision}" for name in in_all() for precision in get_backend(name).falls_back()]
 OFTEN = (
     *("transformers:float32", "transformers:int8-dynamic", "ctranslate2:int8", "faster-whisper:int8"),
-    *("openvino:int8", "openvino:int8-ptq"),
+    *("openvino:int8", "openvino:int8-ptq", "transformers:sim-int4"),
 )
 TIMED = [name for name in BUILT_IN if name not in ("scripted", "openvino-stateless")]
-CATASTROPHIC = {"openvino:int2-sym"}
-"""Two bits break a model this small: the damage a gate has to see."""
+CATASTROPHIC = {"openvino:int2-sym", "transformers:sim-ternary"}
+"""Two bits and fewer break a model this small: the damage a gate has to see."""
 
 
 @pytest.mark.parametrize("pair", matrix(EXECUTED, *OFTEN))

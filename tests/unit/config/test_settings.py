@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.backends import Backend
+from pytest_whisperq.backends import Backend, get_backend
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.config import candidates, settings
 from pytest_whisperq.config.settings import GateConfig, paths_of, resolve
@@ -85,8 +85,28 @@ def test_all_precisions_are_those_this_machine_executes_and_the_others_are_expla
 def test_all_precisions_leave_out_the_baseline_unless_it_is_named() -> None:
     found = resolved(backend="transformers", precision="all")
     assert "transformers:float32" not in map(str, found.candidates)
-    assert found.left_out == ("transformers:float32: it is the baseline",)
+    assert "transformers:float32: it is the baseline" in found.left_out
     assert "transformers:float32" in pairs(backend="transformers", precision="all,float32")
+
+
+def test_all_precisions_leave_out_those_that_are_gated_by_name_and_say_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ScriptedBackend, "by_name", frozenset({"int8", "int4-sym"}))
+    found = resolved(backend="scripted", precision="all")
+    assert [str(candidate) for candidate in found.candidates] == ["scripted:float32"]
+    assert found.left_out == ("scripted: 2 precisions that are gated by name only",)
+    found = resolved(backend="scripted", precision="all,int4-sym,int8")
+    assert len(found.candidates) == 3
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize("backend", ["transformers"])
+def test_what_is_gated_by_name_can_be_named(backend: str) -> None:
+    names = get_backend(backend).by_name
+    assert names
+    assert names < set(get_backend(backend).precisions)
+    assert set(pairs(backend=backend, precision=",".join(names))) == {f"{backend}:{name}" for name in names}
 
 
 @pytest.mark.usefixtures("no_int4")

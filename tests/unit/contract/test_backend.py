@@ -131,6 +131,7 @@ def test_a_crash_fails_the_check(
         ({"precisions": {}}, "has no precision"),
         ({"recommended": "int4"}, "recommends 'int4'"),
         ({"calibrated": frozenset({"int4"})}, "precisions it does not have: int4"),
+        ({"simulated": frozenset({"int3"})}, "precisions it does not have: int3"),
         ({"weights": ()}, "which files are its weights"),
         ({"precisions": {"int8": ""}}, "what a precision executes"),
     ],

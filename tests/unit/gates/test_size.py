@@ -29,6 +29,7 @@ def test_size_is_counted(artifact: Artifacts, size: int, limit: float, expected:
     ("precision", "short"),
     [
         *((name, True) for name in ("int8", "int8-ptq", "int8-float32", "int4-sym", "int2-sym", "nf4", "fp8-e4m3")),
+        *((name, True) for name in ("vq2x256", "vq4x16", "codebook", "sim-int1", "sim-ternary-channel")),
         *((name, False) for name in ("float32", "bfloat16", "float16", "int16", "mixed")),
     ],
 )
