@@ -9,7 +9,8 @@ from typing import Any
 
 from pytest_whisperq.backends import check_installed, get_backend
 from pytest_whisperq.commands import add, say
-from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES, read_text, recordings_in
+from pytest_whisperq.speech.corpus.files import read_text, recordings_in
+from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES
 from pytest_whisperq.system.errors import CorpusError, MissingDependency
 from pytest_whisperq.system.files import replace_text
 

@@ -3,9 +3,15 @@
 from pathlib import Path
 
 from pytest_whisperq.speech.corpus import manifest, tables
-from pytest_whisperq.speech.corpus.manifest import OnError
+from pytest_whisperq.speech.corpus.files import files_in, listed, names_in
+from pytest_whisperq.speech.corpus.layouts.common_voice import is_common_voice, lists_of, read_list
+from pytest_whisperq.speech.corpus.layouts.named import NAMED, refuse_named
+from pytest_whisperq.speech.corpus.layouts.registry import DEEP, FLAT, LISTS, Layout
+from pytest_whisperq.speech.corpus.layouts.sidecars import SIDECAR_SUFFIXES, read_sidecars
+from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
+from pytest_whisperq.speech.corpus.reading import Reading
 from pytest_whisperq.speech.corpus.rows import resolved_folder
-from pytest_whisperq.speech.corpus.types import Corpus, Utterance
+from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, OnError, Utterance, refuse
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import user_path
@@ -16,42 +22,59 @@ NO_UTTERANCE = "holds no utterance"
 EMBEDDED = "embedded"
 """The name of the corpus that ships with the package."""
 
+_SPLITS = frozenset({"train", "validation", "valid", "val", "dev", "test", "eval"})
+
 
 def load_corpus(
-    location: str | Path = EMBEDDED, option: str = "--whisperq-corpus", on_error: OnError = manifest.refuse
+    location: str | Path = EMBEDDED,
+    option: str = "--whisperq-corpus",
+    on_error: OnError = refuse,
+    choices: Choices = AS_NAMED,
 ) -> Corpus:
-    """Read a corpus from an audiofolder, a manifest, parquet, a datasets directory or a hub id.
+    """Read a corpus from a folder or file in a layout that is known (docs/corpus-layouts.md), or from a hub id.
 
     ``location`` may end in ``@SPLIT`` for data sets with splits. No audio is decoded yet. Raises `CorpusError` naming
     file and line for anything that cannot be used, and when there is no utterance at all; ``option`` is where a bad
-    location is blamed on. Rows of manifests that are told to ``on_error`` are left out.
+    location is blamed on. Rows of text that are told to ``on_error`` are left out. ``choices`` name columns, and where
+    recordings may lie; the embedded corpus needs none.
     """
     name = str(location)
     resolved_folder.cache_clear()
-    utterances = _read(name, option, on_error)
+    names_in.cache_clear()
+    notes: list[str] = []
+    failed = False
+
+    def tell(error: CorpusError) -> None:
+        nonlocal failed
+        failed = True
+        on_error(error)
+
+    reading = Reading(note=notes.append, on_error=tell, choices=AS_NAMED if name == EMBEDDED else choices)
+    utterances = _read(name, option, reading)
     if not utterances:
         raise CorpusError(
             f"{NO_UTTERANCE}; a gate over nothing cannot pass", where=name, remedy="add recordings or name another"
         )
-    return Corpus(name=name, utterances=tuple(utterances))
+    # What belongs to a row that could not be used is not unread.
+    return Corpus(name=name, utterances=tuple(utterances), notes=() if failed else tuple(notes))
 
 
-def _read(name: str, option: str, on_error: OnError) -> list[Utterance]:
+def _read(name: str, option: str, reading: Reading) -> list[Utterance]:
     if name == EMBEDDED:
-        return _read_directory(package_data.corpus_directory(), None, option, on_error)
+        return _read_directory(package_data.corpus_directory(), None, option, reading)
     path, split = user_path(name, option), None
     if not path.exists() and "@" in name:
         stem, _, split = name.rpartition("@")
         path = user_path(stem, option)
     if path.is_dir():
-        return _read_directory(path, split, option, on_error)
+        return _read_directory(path, split, option, reading)
     if path.is_file():
         if split is not None:
             raise CorpusError(f"{path} is one file and has no splits", where=option, remedy=f"drop @{split}")
-        return _read_file(path, option, on_error)
+        return _read_file(path, option, reading)
     plain = name.partition("@")[0]
     if plain.count("/") == 1 and not plain.startswith((".", "/", "~")) and not plain.endswith(_readable()):
-        return tables.read_hub(plain, split, option)
+        return tables.read_hub(plain, split, option, reading.choices)
     raise CorpusError(
         f"{name!r} does not exist",
         where=option,
@@ -63,39 +86,98 @@ def _read(name: str, option: str, on_error: OnError) -> list[Utterance]:
 
 
 def _readable() -> tuple[str, ...]:
-    return (*manifest.MANIFEST_SUFFIXES, ".parquet")
+    return (*manifest.MANIFEST_SUFFIXES, ".parquet", ".stm", ".jsonl.gz")
 
 
-def _read_file(path: Path, option: str, on_error: OnError) -> list[Utterance]:
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return tables.read_parquet(path)
-    if suffix in manifest.MANIFEST_SUFFIXES:
-        return manifest.read_manifest(path, on_error)
+def _read_file(path: Path, option: str, reading: Reading) -> list[Utterance]:
+    if path.suffix.lower() == ".parquet":
+        return tables.read_parquet(path, choices=reading.choices)
+    if layout := _recognized(path, LISTS):
+        return layout.read(path, reading)
+    if path.suffix.lower() in manifest.MANIFEST_SUFFIXES:
+        return manifest.read_manifest(path, reading)
+    refuse_named(path)
     raise CorpusError(f"cannot read {path}", where=option, remedy=f"a manifest ends in {', '.join(_readable())}")
 
 
-def _read_directory(directory: Path, split: str | None, option: str, on_error: OnError) -> list[Utterance]:
+def _recognized(path: Path, layouts: tuple[Layout, ...]) -> Layout | None:
+    return next((layout for layout in layouts if layout.recognizes(path)), None)
+
+
+def _read_directory(directory: Path, split: str | None, option: str, reading: Reading) -> list[Utterance]:
     if tables.is_dataset_directory(directory):
-        return tables.read_dataset_directory(directory, split)
+        return tables.read_dataset_directory(directory, split, reading.choices)
+    if split is not None and not (directory / split).is_dir():
+        if is_common_voice(directory):
+            return read_list(directory / f"{split}.tsv", reading)
+        if parquet := tables.shards(directory, split):
+            return tables.read_parquet(*parquet, choices=reading.choices)
     if split is not None:
-        parquet = [] if (directory / split).is_dir() else tables.shards(directory, split)
-        return tables.read_parquet(*parquet) if parquet else _read_directory(directory / split, None, option, on_error)
+        return _read_directory(directory / split, None, option, reading)
     if not directory.is_dir():
         raise CorpusError(f"{directory} does not exist", where=option)
-    listed = [directory / name for name in manifest.METADATA_NAMES if (directory / name).is_file()]
-    if len(listed) > 1:
-        raise CorpusError(
-            f"has both {' and '.join(p.name for p in listed)}", where=str(directory), remedy="keep one of them"
-        )
-    if listed:
-        return manifest.read_manifest(listed[0], on_error)
+    if (metadata := _metadata(directory)) and not _recognized(metadata, LISTS):
+        return _read_listed(metadata, reading)
     if parquet := tables.shards(directory, None):
-        return tables.read_parquet(*parquet)
-    if nested := sorted(p.parent.name for name in manifest.METADATA_NAMES for p in directory.glob(f"*/{name}")):
+        return tables.read_parquet(*parquet, choices=reading.choices)
+    if is_common_voice(directory):
+        lists = lists_of(directory)
+        return read_list(directory / f"{tables.chosen(None, lists, str(directory))}.tsv", reading)
+    if layout := _recognized(directory, FLAT):
+        return layout.read(directory, reading)
+    if nested := sorted(path.name for path in directory.iterdir() if path.is_dir() and _is_flat(path)):
+        if "test" in nested and _SPLITS.issuperset(nested):
+            return _read_directory(directory / "test", None, option, reading)
         raise CorpusError(
             f"holds several corpora ({', '.join(nested)})",
             where=str(directory),
             remedy=f"name one, e.g. {directory / nested[0]}",
         )
-    return manifest.read_sidecars(directory, on_error)
+    if layout := _recognized(directory, DEEP):
+        return layout.read(directory, reading)
+    _refuse_unread(directory)
+    return read_sidecars(directory, reading)
+
+
+def _is_flat(directory: Path) -> bool:
+    """Whether a folder is a corpus, by the files in it."""
+    return (
+        any((directory / name).is_file() for name in manifest.METADATA_NAMES)
+        or is_common_voice(directory)
+        or _recognized(directory, FLAT) is not None
+    )
+
+
+def _metadata(directory: Path) -> Path | None:
+    found = [directory / name for name in manifest.METADATA_NAMES if (directory / name).is_file()]
+    if len(found) > 1:
+        raise CorpusError(
+            f"has both {' and '.join(p.name for p in found)}", where=str(directory), remedy="keep one of them"
+        )
+    return found[0] if found else None
+
+
+def _read_listed(metadata: Path, reading: Reading) -> list[Utterance]:
+    """Read the list of an audiofolder, and note what it leaves out."""
+    if metadata.suffix == ".parquet":
+        utterances = tables.read_parquet(metadata, choices=reading.choices)
+    else:
+        utterances = manifest.read_manifest(metadata, reading)
+    note_unlisted(metadata.parent, utterances, reading, metadata.name)
+    return utterances
+
+
+def _refuse_unread(directory: Path) -> None:
+    """Refuse a folder in which no recording has a text beside it, where something else may hold what is said."""
+    endings = {path.suffix.lower() for path in files_in(directory)}
+    if endings.isdisjoint(SIDECAR_SUFFIXES):
+        if not endings.isdisjoint(NAMED):
+            refuse_named(directory)
+        manifests = [path for path in directory.iterdir() if path.suffix.lower() in manifest.MANIFEST_SUFFIXES]
+        if manifests:
+            names = listed(sorted(path.name for path in manifests))
+            raise CorpusError(
+                f"is in no layout that is known; it has {names}",
+                where=str(directory),
+                remedy=f"name the file that lists the recordings, e.g. {sorted(manifests)[0]}",
+            )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource
 from pytest_whisperq.speech.corpus.load import EMBEDDED, load_corpus
 from pytest_whisperq.speech.corpus.rows import utterance
-from pytest_whisperq.speech.corpus.types import Corpus, Utterance
+from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, Utterance
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 
@@ -23,13 +23,13 @@ class LongRecording:
     utterances: tuple[Utterance, ...]
 
 
-def load_long_form(location: str = EMBEDDED) -> Corpus:
-    """Read the embedded long recordings, or a manifest whose rows are spans (``offset``, ``duration``) of long files.
+def load_long_form(location: str = EMBEDDED, choices: Choices = AS_NAMED) -> Corpus:
+    """Read the embedded long recordings, or a corpus whose rows are spans of long files: by columns or subtitles.
 
     Utterances come file by file, in the order of their times, those of one 30 s window in one cluster. Raises
     `CorpusError` for a row without a span, for a file whose rows name several languages, and where nobody speaks.
     """
-    corpus = _embedded() if location == EMBEDDED else load_corpus(location, OPTION)
+    corpus = _embedded() if location == EMBEDDED else load_corpus(location, OPTION, choices=choices)
     if not corpus.speech:
         raise CorpusError(
             f"nobody speaks in {corpus.name}", where=OPTION, remedy="list utterances with what is said in them"
@@ -48,7 +48,7 @@ def load_long_form(location: str = EMBEDDED) -> Corpus:
     ordered = sorted(corpus.speech, key=lambda item: (item.audio.label, item.audio.offset))
     windows = (f"{item.audio.label}@{int(item.audio.offset // WINDOW_SECONDS)}" for item in ordered)
     items = (replace(item, cluster=window) for item, window in zip(ordered, windows, strict=True))
-    return Corpus(name=corpus.name, utterances=tuple(items))
+    return replace(corpus, utterances=tuple(items))
 
 
 def whole(corpus: Corpus) -> list[LongRecording]:

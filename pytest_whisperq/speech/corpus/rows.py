@@ -1,53 +1,143 @@
 """One row of any manifest or table → one `Utterance`, with the same checks wherever the row came from."""
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISLNK
-from typing import Any
+from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from pytest_whisperq.speech.audio import AudioSource
-from pytest_whisperq.speech.corpus.types import NONSPEECH, Utterance
+from pytest_whisperq.speech.corpus.files import names_in
+from pytest_whisperq.speech.corpus.languages import language_code
+from pytest_whisperq.speech.corpus.types import AS_NAMED, NONSPEECH, Choices, Utterance
 from pytest_whisperq.system.errors import CorpusError
 
-AUDIO_KEYS = ("file_name", "audio_filepath", "audio", "path", "file")
-"""Where a row names its recording: Hugging Face audiofolder, NeMo, datasets, and two that people write by hand."""
+AUDIO_KEYS = (
+    *("file_name", "audio_filepath", "audio", "path", "file"),
+    *("audio_file_name", "filename", "audio_path", "wav_filename", "wav"),
+)
+"""Where a row names its recording: Hugging Face audiofolder, NeMo, datasets, DeepSpeech, and what people write."""
 
 TEXT_KEYS = ("text", "transcription", "sentence", "transcript")
 """Where a row holds its reference."""
 
-_RESERVED = {*AUDIO_KEYS, *TEXT_KEYS, "cluster", "duration", "offset"}
+OTHER_TEXT_KEYS = ("normalized_text", "raw_text", "raw_transcription")
+"""Where it does if it has none of `TEXT_KEYS`, the first of these: VoxPopuli leaves raw texts empty."""
+
+LANGUAGE_KEYS = ("language", "lang", "locale", "lang_id")
+"""Where a row names its language: the first of these."""
+
+CLUSTER_KEYS = ("cluster", "client_id", "speaker_id")
+"""What utterances share that are not independent: the first of these. Common Voice and VoxPopuli name the speaker."""
+
+_RESERVED = frozenset({*AUDIO_KEYS, *TEXT_KEYS, *OTHER_TEXT_KEYS, "cluster", "client_id", "duration", "offset"})
+_KNOWN = frozenset({*_RESERVED, *LANGUAGE_KEYS, *CLUSTER_KEYS, "kind", "noise"})
+_NOBODY = ("", "None")  # VoxPopuli writes the latter
 
 
-def pick(row: Mapping[str, Any], keys: tuple[str, ...], where: str, what: str) -> str:
-    """Return the one key of ``keys`` the row has.
+@lru_cache(maxsize=1024)
+def canonical(name: str) -> str:
+    """Return the name of a column as this module spells it where it is known; another as it is, less space around it.
 
-    Raises `CorpusError` for none, or several, and lists them.
+    >>> canonical("File Name "), canonical("Voice")
+    ('file_name', 'Voice')
     """
-    matches = [key for key in keys if key in row]
+    plain = re.sub(r"[\s-]+", "_", name.strip()).casefold()
+    return plain if plain in _KNOWN else name.strip()
+
+
+def is_known(name: str) -> bool:
+    """Whether a column of this name means something here."""
+    return canonical(name) in _KNOWN
+
+
+class Columns(NamedTuple):
+    """Which column of a table holds what; ``slices`` are all that hold nothing else."""
+
+    audio: str
+    text: str
+    language: str | None
+    cluster: str | None
+    slices: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def columns(names: tuple[str, ...], choices: Choices = AS_NAMED) -> Columns:
+    """Return which columns a table of these names has.
+
+    Raises `CorpusError` that lists them where none holds the audio or the text, or several could.
+    """
+    text = _named(names, choices.text_column, "text") or _pick(names, TEXT_KEYS, "transcript", OTHER_TEXT_KEYS, "text")
+    language = _named(names, choices.language_column, "language") or _first(names, LANGUAGE_KEYS)
+    audio = audio_column(names, choices)
+    taken = {audio, text, language}
+    return Columns(
+        audio=audio,
+        text=text,
+        language=language,
+        cluster=_first(names, CLUSTER_KEYS),
+        slices=tuple(name for name in names if name not in _RESERVED and name not in taken),
+    )
+
+
+def audio_column(names: tuple[str, ...], choices: Choices = AS_NAMED) -> str:
+    """Return the column that holds the audio; raise `CorpusError` that lists all where none does."""
+    return _named(names, choices.audio_column, "audio") or _pick(names, AUDIO_KEYS, "audio file", (), "audio")
+
+
+def _named(names: tuple[str, ...], column: str | None, what: str) -> str | None:
+    if column is None or column in names:
+        return column
+    if canonical(column) in names:
+        return canonical(column)
+    raise CorpusError(
+        f"has no column {column!r}; it has: {', '.join(names)}", remedy=f"correct --whisperq-{what}-column"
+    )
+
+
+def _first(names: tuple[str, ...], keys: tuple[str, ...]) -> str | None:
+    return next((key for key in keys if key in names), None)
+
+
+def _pick(names: tuple[str, ...], keys: tuple[str, ...], what: str, others: tuple[str, ...], option: str) -> str:
+    matches = [key for key in keys if key in names]
     if len(matches) == 1 or (matches and keys is AUDIO_KEYS):
         return matches[0]
-    problem = (
-        f"has no {what}" if not matches else f"has several columns that could hold the {what} ({', '.join(matches)})"
+    if not matches and (other := _first(names, others)):
+        return other
+    if matches:
+        problem = f"has several columns that could hold the {what} ({', '.join(matches)})"
+    else:
+        problem = f"has no {what}; its columns are: {', '.join(names) or 'none'}"
+    raise CorpusError(
+        problem, remedy=f"keep exactly one of {', '.join(keys)}, or name one with --whisperq-{option}-column"
     )
-    raise CorpusError(problem, where=where, remedy=f"keep exactly one of: {', '.join(keys)}")
 
 
-def utterance(row: Mapping[str, Any], *, where: str, root: Path) -> Utterance:
-    """Build the utterance a row describes. ``root`` is the folder its paths may not leave.
+def utterance(row: Mapping[str, Any], *, where: str, root: Path, choices: Choices = AS_NAMED) -> Utterance:
+    """Build the utterance a row describes. ``root`` is the folder its paths may not leave, but for ``choices.root``.
 
     Raises `CorpusError` for a row without audio or text, or with values that cannot be meant.
     """
-    audio = _audio(row[pick(row, AUDIO_KEYS, where, "audio file")], row, where, root)
-    text = row[pick(row, TEXT_KEYS, where, "transcript")]
+    row = _canonical_row(row, where)
+    try:
+        column = columns(tuple(row), choices)
+    except CorpusError as error:
+        raise error.within(where) from None
+    audio = _audio(row[column.audio], row, where, root, choices.root)
+    text = row[column.text]
     if text is None:
         text = ""
     if not isinstance(text, str):
         raise CorpusError(f"the transcript must be text (got {text!r}, a {type(text).__name__})", where=where)
     text = text.strip()
-    named = {key: str(value).strip() for key, value in row.items() if key not in _RESERVED and value is not None}
+    named = {key: _plain(row[key]) for key in column.slices}
+    if column.language is not None:
+        named["language"] = _plain(row[column.language])
     slices = {key: value for key, value in named.items() if value}
     kind = slices.get("kind", "")
     if not text and kind != NONSPEECH:
@@ -60,7 +150,9 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path) -> Utterance:
         raise CorpusError(
             f"kind={NONSPEECH} but the transcript is {text!r}", where=where, remedy="clear one of the two"
         )
-    cluster = "" if row.get("cluster") is None else str(row["cluster"]).strip()  # 0 is a name like any other
+    cluster = "" if column.cluster is None else _plain(row[column.cluster])  # 0 is a name like any other
+    if cluster in _NOBODY:
+        cluster = ""
     if not cluster and row.get("offset") not in (None, ""):
         cluster = audio.label  # segments of one recording are not independent
     return Utterance(
@@ -68,24 +160,45 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path) -> Utterance:
         where=where,
         audio=audio,
         reference=text,
-        language=_language(row.get("language"), where),
+        language=None if column.language is None else _language(row[column.language], where),
         kind=kind,
         cluster=cluster,
         slices=tuple(sorted(slices.items())),
     )
 
 
+def _canonical_row(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    named = {canonical(key): value for key, value in row.items()}
+    if len(named) != len(row):
+        raise CorpusError(f"names a column twice: {', '.join(row)}", where=where, remedy="rename or remove one")
+    return named
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
 def _language(value: Any, where: str) -> str | None:
     """Return a language code as Whisper's tokens spell it (``en-US`` → ``en``); nothing means detect."""
     if value is None or not str(value).strip():
         return None
-    code = re.split("[-_]", str(value).strip().lower())[0]
-    if not re.fullmatch("[a-z]{2,3}", code):
-        raise CorpusError(f"language must be a code such as en or fr (got {value!r})", where=where)
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise CorpusError(
+            f"language is {value}, the number of a class, and the table does not name its classes",
+            where=where,
+            remedy="name a column of codes with --whisperq-language-column",
+        )
+    code = language_code(str(value))
+    if code is None:
+        raise CorpusError(
+            f"language must be a code such as en or fr, or a name such as French (got {value!r})",
+            where=where,
+            remedy="correct it, or name another column with --whisperq-language-column",
+        )
     return code
 
 
-def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path) -> AudioSource:
+def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path, wider: Path | None) -> AudioSource:
     offset = _seconds(row, "offset", where) or 0.0
     # NeMo's duration only cuts when there is an offset; by itself it describes the file.
     seconds = _seconds(row, "duration", where) if "offset" in row and row["offset"] not in (None, "") else None
@@ -108,27 +221,57 @@ def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path) -> AudioS
         value = value.get("path")
     if not isinstance(value, str) or not value.strip():
         raise CorpusError(f"names no audio file (got {value!r})", where=where, remedy="name one, or remove the row")
-    path = _inside(value.strip(), where, root)
-    return AudioSource(label=path.relative_to(root).as_posix(), path=path, offset=offset, seconds=seconds)
+    path, label = _inside(value.strip(), where, root, wider)
+    return AudioSource(label=label, path=path, offset=offset, seconds=seconds)
 
 
-def _inside(name: str, where: str, root: Path) -> Path:
+def _inside(name: str, where: str, root: Path, wider: Path | None) -> tuple[Path, str]:
+    """Return the recording that ``name`` means in ``root``, or else in ``wider``, and what to call it."""
     try:
-        path = _resolved(root / name)
+        spelled, path = _found(name, root, wider)
         exists = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, not encodable, a loop of links
         raise CorpusError(
             f"{name[:80]!r} cannot be a file name ({error})", where=where, remedy="correct the path"
         ) from error
-    if not path.is_relative_to(root):
+    if not path.is_relative_to(root) and not (wider and path.is_relative_to(wider)):
         raise CorpusError(
-            f"{name!r} lies outside the corpus folder {root}", where=where, remedy="copy the recording into it"
+            f"{name!r} lies outside the corpus folder {root}",
+            where=where,
+            remedy="copy the recording into it, or name a folder around both with --whisperq-corpus-root",
         )
     if not exists:
-        raise CorpusError(
-            f"the audio file {name!r} does not exist in {root}", where=where, remedy="correct the path or add the file"
-        )
-    return path
+        remedy = "correct the path or add the file"
+        if (root / name).is_symlink():
+            remedy = "it is a link to what is not there: fetch it (git annex get, dvc pull, huggingface-cli download)"
+        raise CorpusError(f"the audio file {name!r} does not exist in {root}", where=where, remedy=remedy)
+    return path, _label(path, root / spelled, root, wider)
+
+
+def _label(path: Path, linked: Path, root: Path, wider: Path | None) -> str:
+    """Return the name of a recording in the folder of its corpus: that of the link where the file lies elsewhere."""
+    own = Path(os.path.normpath(linked))
+    for name, folder in ((path, root), (own, root), (path, wider or root)):
+        if name.is_relative_to(folder):
+            return name.relative_to(folder).as_posix()
+    return path.as_posix()
+
+
+def _found(name: str, root: Path, wider: Path | None) -> tuple[str, Path]:
+    """Return a name as the disk spells it, with its path: as it is typed, else composed otherwise or with slashes."""
+    for folder in (root, wider) if wider else (root,):
+        for spelled in dict.fromkeys((name, name.replace("\\", "/"))):
+            path = _resolved(folder / spelled)
+            if path.is_file():
+                return spelled, path
+            if not path.is_relative_to(folder):
+                continue
+            at = folder
+            for part in path.relative_to(folder).parts:
+                at /= names_in(at).get(normalize("NFC", part), part)
+            if at.is_file():
+                return str(at.relative_to(folder)), _resolved(at)
+    return name, _resolved(root / name)
 
 
 def _resolved(path: Path) -> Path:

@@ -23,7 +23,7 @@ def only_english(corpus: Corpus, model: str) -> Corpus:
     if len(chosen) == len(corpus.utterances):
         return corpus
     name = f"{corpus.name}, English only ({len(chosen)} of {len(corpus.utterances)} utterances)"
-    reduced = Corpus(name=name, utterances=chosen)
+    reduced = replace(corpus, name=name, utterances=chosen)
     if not reduced.speech:
         raise CorpusError(
             f"{corpus.name} has no utterance in English, and {model} is English-only", remedy="give it others"

@@ -1,13 +1,14 @@
 """Tables that carry their audio: parquet files, directories saved by datasets, and hub data sets."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.speech.corpus.rows import AUDIO_KEYS, pick, utterance
-from pytest_whisperq.speech.corpus.types import Utterance
+from pytest_whisperq.speech.corpus.rows import audio_column, canonical, utterance
+from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Utterance
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import first_line
@@ -22,7 +23,7 @@ def is_dataset_directory(directory: Path) -> bool:
     return any((directory / mark).is_file() for mark in _DATASET_MARKS)
 
 
-def read_parquet(*paths: Path) -> list[Utterance]:
+def read_parquet(*paths: Path, choices: Choices = AS_NAMED) -> list[Utterance]:
     """Read the shards of a parquet table whose audio column holds ``{bytes, path}``, as the hub's data sets do.
 
     Raises `CorpusError` for a table that cannot be read, `MissingDependency` without pyarrow.
@@ -31,10 +32,11 @@ def read_parquet(*paths: Path) -> list[Utterance]:
     utterances: list[Utterance] = []
     for path in paths:
         try:
-            rows = parquet.read_table(path).to_pylist()
+            table = parquet.read_table(path)
         except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
             raise CorpusError(f"is not a readable parquet file ({first_line(error)})", where=str(path)) from error
-        utterances += _utterances(rows, f"{path}", path.parent)
+        rows = _with_names(table.to_pylist(), _classes_of(table.schema.metadata))
+        utterances += _utterances(rows, f"{path}", path.parent, choices)
     return _unique(utterances)
 
 
@@ -59,10 +61,10 @@ def shards(directory: Path, split: str | None) -> list[Path]:
         )
     if split is None and len(by_split) == 1:
         return next(iter(by_split.values()))
-    return by_split[_chosen(split, list(by_split), str(directory))]
+    return by_split[chosen(split, list(by_split), str(directory))]
 
 
-def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance]:
+def read_dataset_directory(directory: Path, split: str | None, choices: Choices = AS_NAMED) -> list[Utterance]:
     """Read a directory written by ``save_to_disk``; a dictionary of splits needs ``@SPLIT`` unless one is obvious.
 
     Raises `CorpusError` for one that cannot be read, `MissingDependency` without datasets.
@@ -72,10 +74,10 @@ def read_dataset_directory(directory: Path, split: str | None) -> list[Utterance
         data = datasets.load_from_disk(str(directory))
     except (OSError, ValueError) as error:
         raise CorpusError(f"cannot be loaded as a datasets directory ({error})", where=str(directory)) from error
-    return _dataset_rows(datasets, _split(data, split, str(directory)), str(directory), directory)
+    return _dataset_rows(datasets, _split(data, split, str(directory)), str(directory), directory, choices)
 
 
-def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
+def read_hub(name: str, split: str | None, option: str, choices: Choices = AS_NAMED) -> list[Utterance]:
     """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline.
 
     Raises `CorpusError` where the hub does not provide it, `MissingDependency` without datasets.
@@ -92,7 +94,7 @@ def read_hub(name: str, split: str | None, option: str) -> list[Utterance]:
             remedy=hub_remedy(error, f"datasets/{repository}"),
         ) from error
     # The hub's loader points into its own cache; nothing outside it is read.
-    return _dataset_rows(datasets, _split(data, split, name), name, Path(datasets.config.HF_CACHE_HOME))
+    return _dataset_rows(datasets, _split(data, split, name), name, Path(datasets.config.HF_CACHE_HOME), choices)
 
 
 def _split(data: Any, split: str | None, name: str) -> Any:
@@ -100,26 +102,57 @@ def _split(data: Any, split: str | None, name: str) -> Any:
         if split is not None:
             raise CorpusError(f"has no splits, so @{split} names nothing", where=name, remedy="drop it")
         return data
-    return data[_chosen(split, list(data.keys()), name)]
+    return data[chosen(split, list(data.keys()), name)]
 
 
-def _chosen(split: str | None, splits: list[str], name: str) -> str:
+def chosen(split: str | None, splits: list[str], name: str) -> str:
+    """Return the split that is named, or ``test``, or the only one; raise `CorpusError` that lists them."""
     chosen = split or ("test" if "test" in splits else splits[0] if len(splits) == 1 else None)
     if chosen not in splits:
         raise CorpusError(f"choose a split with {name}@SPLIT", where=name, remedy=f"it has: {', '.join(splits)}")
     return chosen
 
 
-def _dataset_rows(datasets: Any, data: Any, name: str, root: Path) -> list[Utterance]:
-    column = pick(dict.fromkeys(data.column_names), AUDIO_KEYS, name, "audio column")
+def _dataset_rows(datasets: Any, data: Any, name: str, root: Path, choices: Choices) -> list[Utterance]:
+    by_name = {canonical(column): column for column in data.column_names}
+    try:
+        column = by_name[audio_column(tuple(by_name), choices)]
+    except CorpusError as error:
+        raise error.within(name) from None
     if isinstance(data.features[column], datasets.Audio):
         # datasets decodes through torchcodec, whose wheels break a CPU torch; we decode the bytes ourselves.
         data = data.cast_column(column, datasets.Audio(decode=False))
-    return _utterances(data, name, root)
+    classes = {key: kind.names for key, kind in data.features.items() if isinstance(kind, datasets.ClassLabel)}
+    return _utterances(_with_names(data, classes), name, root, choices)
 
 
-def _utterances(rows: Iterable[dict[str, Any]], name: str, root: Path) -> list[Utterance]:
-    return _unique(utterance(row, where=f"{name} row {number}", root=root.resolve()) for number, row in enumerate(rows))
+def _classes_of(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Return the names of classes by column, which datasets writes into the schema of a parquet file."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return {key: kind["names"] for key, kind in features.items() if "names" in kind}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _with_names(rows: Iterable[dict[str, Any]], classes: dict[str, list[str]]) -> Iterable[dict[str, Any]]:
+    """Return rows with the names of classes instead of their numbers; -1 stands for none."""
+    if not classes:
+        return rows
+
+    def named(key: str, value: Any) -> Any:
+        if key not in classes or not isinstance(value, int):
+            return value
+        return classes[key][value] if 0 <= value < len(classes[key]) else None
+
+    return ({key: named(key, value) for key, value in row.items()} for row in rows)
+
+
+def _utterances(rows: Iterable[dict[str, Any]], name: str, root: Path, choices: Choices) -> list[Utterance]:
+    return _unique(
+        utterance(row, where=f"{name} row {number}", root=root.resolve(), choices=choices)
+        for number, row in enumerate(rows)
+    )
 
 
 def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:

@@ -1,12 +1,41 @@
-"""The two values every reader of a corpus produces."""
+"""What a user chooses for the reading of a corpus, and the two values that every reader produces."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus.spacing import is_spaced
+from pytest_whisperq.system.errors import CorpusError
 
 NONSPEECH = "nonspeech"
 """The ``kind`` of a clip in which nobody speaks: the only one whose reference may be empty."""
+
+
+OnError = Callable[[CorpusError], None]
+"""What becomes of a row that cannot be used."""
+
+
+def refuse(error: CorpusError) -> None:
+    """Refuse the whole corpus for one bad row."""
+    raise error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """The columns that a user names where several could be meant, or none is known; None leaves it to their names.
+
+    ``root`` is a folder, without links, that paths of a corpus may lie in besides its own folder.
+    """
+
+    audio_column: str | None = None
+    text_column: str | None = None
+    language_column: str | None = None
+    root: Path | None = None
+
+
+AS_NAMED = Choices()
+"""Nothing is chosen: columns go by their names, and paths stay in the folder of their corpus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +68,15 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Utterances under a name; never empty. ``withheld`` names the columns that were taken from them."""
+    """Utterances under a name; never empty. ``withheld`` names the columns that were taken from them.
+
+    ``notes`` say what lies beside them and was not read.
+    """
 
     name: str
     utterances: tuple[Utterance, ...]
     withheld: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def speech(self) -> tuple[Utterance, ...]:

@@ -1,6 +1,7 @@
 """Parquet files and datasets directories, with the recordings inside them."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from huggingface_hub.errors import GatedRepoError
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import Utterance, load_corpus
 from pytest_whisperq.speech.corpus.rows import utterance
+from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.system.errors import CorpusError
 
 pa = pytest.importorskip("pyarrow")
@@ -60,7 +62,9 @@ def test_a_bad_row_is_named_by_its_number(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=f"^{path} row 1: empty transcript"):
         load_corpus(path)
     parquet.write_table(pa.Table.from_pylist([{"audio": row(0.1, "")["audio"]}]), path)
-    with pytest.raises(CorpusError, match=f"^{path} row 0: has no transcript; keep exactly one of: text"):
+    with pytest.raises(
+        CorpusError, match=f"^{path} row 0: has no transcript; its columns are: audio; keep exactly one of text"
+    ):
         load_corpus(path)
 
 
@@ -183,3 +187,38 @@ def test_a_gated_data_set_is_told_with_what_opens_it(monkeypatch: pytest.MonkeyP
     told = "it is gated: ask for access at https://huggingface.co/datasets/owner/calls, and set HF_TOKEN"
     with pytest.raises(CorpusError, match=f"^--whisperq-corpus: .*gated data set.; {told}"):
         load_corpus("owner/calls")
+
+
+def test_an_audiofolder_may_be_listed_in_parquet(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.wav").write_bytes(wav(0.1))
+    rows = [{"file_name": f"{name}.wav", "text": name} for name in ("a", "b")]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "metadata.parquet")
+    corpus = load_corpus(tmp_path)
+    assert [item.audio.path for item in corpus.utterances] == [tmp_path / "a.wav", tmp_path / "b.wav"]
+    assert "no row in metadata.parquet names 1 recording (c.wav)" in corpus.notes[0]
+
+
+def test_numbers_of_classes_are_read_by_their_names(tmp_path: Path) -> None:
+    """FLEURS and VoxPopuli number their languages, and parquet has the names in its schema."""
+    features = {"lang_id": {"names": ["af_za", "de_de"], "_type": "ClassLabel"}, "text": {"dtype": "string"}}
+    audio_of = [row(0.1, "x", f"{number}.wav")["audio"] for number in range(3)]
+    rows = [{"audio": one, "text": "x", "lang_id": number} for one, number in zip(audio_of, (0, 1, -1), strict=True)]
+    table = pa.Table.from_pylist(rows)
+    parquet.write_table(table, tmp_path / "plain.parquet")
+    named = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    parquet.write_table(named, tmp_path / "named.parquet")
+    assert [item.language for item in load_corpus(tmp_path / "named.parquet").utterances] == ["af", "de", None]
+    with pytest.raises(CorpusError, match=r"row 0: language is 0, the number of a class.*--whisperq-language-column"):
+        load_corpus(tmp_path / "plain.parquet")
+
+
+def test_a_column_of_a_table_is_named_where_its_name_says_nothing(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = [{"clip": row(0.1, "x")["audio"], "said": "one"}]
+    datasets.Dataset.from_list(rows).cast_column("clip", datasets.Audio()).save_to_disk(tmp_path / "disk")
+    choices = Choices(audio_column="clip", text_column="said")
+    (item,) = load_corpus(tmp_path / "disk", choices=choices).utterances
+    assert (item.reference, level(item)) == ("one", 0.1)
+    with pytest.raises(CorpusError, match=r"disk: has no audio file; its columns are: clip, said; keep exactly one"):
+        load_corpus(tmp_path / "disk")

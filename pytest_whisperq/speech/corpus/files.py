@@ -1,0 +1,94 @@
+"""What lies in the folder of a corpus: its recordings, and its texts in whatever encoding says what it is."""
+
+import codecs
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from unicodedata import normalize
+
+from pytest_whisperq.speech.corpus.types import OnError, refuse
+from pytest_whisperq.system.errors import CorpusError
+
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".webm", ".aac"),
+    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".amr", ".3gp", ".wma"),
+    *(".mp4", ".m4b", ".mov", ".mka", ".mkv"),
+)
+"""Names of recordings end so, in any case; which of them can be decoded, `audio.load` finds out."""
+
+_SHOWN = 3
+_LEFTOVERS = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def is_visible(name: str) -> bool:
+    """Whether a file or folder is meant to be seen: no dot file, and nothing that a file manager leaves behind.
+
+    >>> is_visible("._call.wav"), is_visible("__MACOSX"), is_visible("call.wav")
+    (False, False, True)
+    """
+    return not name.startswith(".") and name.casefold() not in _LEFTOVERS
+
+
+def files_in(directory: Path) -> Iterator[Path]:
+    """Yield the visible files in a folder and below. Folders that are linked are entered, each once."""
+    entered = set[str]()
+    for folder, folders, names in os.walk(directory, followlinks=True):
+        real = os.path.realpath(folder)
+        folders[:] = sorted(name for name in folders if is_visible(name)) if real not in entered else []
+        if real not in entered:
+            yield from (Path(folder, name) for name in names if is_visible(name))
+        entered.add(real)
+
+
+def recordings_in(directory: Path, on_error: OnError = refuse) -> list[Path]:
+    """Return the recordings in a folder and below, by their names; a name that is not UTF-8 raises `CorpusError`.
+
+    Or, told to ``on_error``, it is left out.
+    """
+    paths = []
+    for path in sorted(path for path in files_in(directory) if path.suffix.lower() in AUDIO_SUFFIXES):
+        name = str(path.relative_to(directory))
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            on_error(CorpusError(f"the name {name!a} is not UTF-8", where=str(directory), remedy="rename it"))
+        else:
+            paths.append(path)
+    return paths
+
+
+@lru_cache(maxsize=64)
+def names_in(folder: Path) -> dict[str, str]:
+    """Return the names in a folder by their composed form (NFC); empty for what is no folder.
+
+    macOS writes names decomposed that manifests have composed. Whoever reads a corpus clears this first.
+    """
+    try:
+        return {normalize("NFC", name): name for name in os.listdir(folder)}
+    except OSError:
+        return {}
+
+
+def listed(names: list[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, in UTF-8 or, where a byte order mark says so, UTF-16; lines end in a line feed.
+
+    Raises `CorpusError` naming file and line where it is neither.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+    try:
+        text = data.decode("utf-16" if data.startswith(_WIDE) else "utf-8-sig")  # spreadsheets export either mark
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise CorpusError("is not UTF-8 text", where=f"{path}:{line}", remedy="save the file as UTF-8") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")

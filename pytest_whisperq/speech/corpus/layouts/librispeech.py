@@ -1,0 +1,48 @@
+"""LibriSpeech: ``SPEAKER/CHAPTER/*.trans.txt``, each line ``ID TEXT``, the recordings ``ID.flac`` beside it.
+
+Source: README.TXT of https://www.openslr.org/12. The speaker, the first part of an id, is the cluster.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_whisperq.speech.corpus.files import files_in, read_text, recordings_in
+from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
+from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
+from pytest_whisperq.speech.corpus.types import Utterance
+from pytest_whisperq.system.errors import CorpusError
+
+_SUFFIX = ".trans.txt"
+
+
+def is_librispeech(folder: Path) -> bool:
+    """Whether there are transcripts of LibriSpeech in a folder or below."""
+    return any(path.name.endswith(_SUFFIX) for path in files_in(folder))
+
+
+def read_librispeech(folder: Path, reading: Reading) -> list[Utterance]:
+    """Read one subset; raise `CorpusError` that lists them where a folder holds several."""
+    transcripts = sorted(path for path in files_in(folder) if path.name.endswith(_SUFFIX))
+    subsets = sorted({"/".join(path.relative_to(folder).parts[:-3]) for path in transcripts})
+    if len(subsets) > 1:
+        raise CorpusError(
+            f"holds several subsets of LibriSpeech ({', '.join(subsets)})",
+            where=str(folder),
+            remedy=f"name one, e.g. {folder / subsets[-1]}",
+        )
+    rows = (row for path in transcripts for row in _rows(path, folder))
+    utterances = collect(rows, folder, reading)
+    note_unlisted(folder, utterances, reading, f"*{_SUFFIX}")
+    return utterances
+
+
+def _rows(transcript: Path, folder: Path) -> Iterator[Row]:
+    recordings = {path.stem: path for path in recordings_in(transcript.parent)}
+    for number, line in enumerate(read_text(transcript).split("\n"), start=1):
+        name, _, text = line.strip().partition(" ")
+        where = f"{transcript}:{number}"
+        if name in recordings:
+            audio = recordings[name].relative_to(folder).as_posix()
+            yield Row(where, {"file_name": audio, "text": text, "cluster": name.partition("-")[0]})
+        elif name:
+            yield Row(where, Unusable(f"names {name!r}, of which there is no recording beside it", "add it"))
