@@ -159,7 +159,7 @@ class Session:
     @cached_property
     def _corpus_given(self) -> Corpus:
         """All of the corpus that the run's models can hear."""
-        corpus = self._hearable(load_corpus(self.config.corpus))
+        corpus = self._hearable(load_corpus(self.config.corpus, choices=self.config.corpus_choices))
         return only_categories(corpus) if self.config.redact else corpus
 
     @cached_property
@@ -225,7 +225,7 @@ class Session:
     @cached_property
     def doubts(self) -> list[str]:
         """What may be wrong with recordings and texts of the corpus, a line for each kind; first `only_these`."""
-        return [*self.only_these, *doubt_lines(self.corpus.utterances, self.facts)]
+        return [*self.only_these, *self.corpus.notes, *doubt_lines(self.corpus.utterances, self.facts)]
 
     @property
     def only_these(self) -> list[str]:
@@ -259,7 +259,7 @@ class Session:
         if self.set_aside:
             chosen = replace(self.set_aside, utterances=self.set_aside.speech)
         elif config.calibration or all(map(takes_embedded, self._calibrated_sources or [self.source])):
-            chosen = self._hearable(load_calibration_set(config.calibration or EMBEDDED))
+            chosen = self._hearable(load_calibration_set(config.calibration or EMBEDDED, config.corpus_choices))
         else:
             raise ConfigError(
                 f"name recordings to calibrate {self.source.name} on. Nothing of the corpus was set aside for it, for "
@@ -431,7 +431,7 @@ class Session:
     @cached_property
     def long_form(self) -> Corpus:
         """The utterances of the long recordings, in their order; raises `CorpusError` if any was calibrated on."""
-        corpus = self._hearable(load_long_form(self.config.long_form))
+        corpus = self._hearable(load_long_form(self.config.long_form, self.config.corpus_choices))
         if self.calibrates:
             chosen = self.calibration_set
             refuse_overlap(chosen, self._probe(chosen), self._probe(corpus), LONG_FORM_OPTION)

@@ -19,6 +19,10 @@ _ERASE = "\r\x1b[K"
 """What a terminal takes for the beginning of a line that is empty."""
 
 
+READ_AS = ("corpus-root", "audio-column", "text-column", "language-column")
+"""The options that say how a corpus is read."""
+
+
 def named(*names: str) -> tuple[Option, ...]:
     """Return the options of a gate run of those names, in the order of the table."""
     return tuple(option for option in OPTIONS if option.name in names)

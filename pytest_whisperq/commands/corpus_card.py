@@ -7,7 +7,17 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, locate, named, refuse_directory, say, tell_repairs
+from pytest_whisperq.commands import (
+    READ_AS,
+    add,
+    add_options,
+    given,
+    locate,
+    named,
+    refuse_directory,
+    say,
+    tell_repairs,
+)
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.history.document import corpus_digest
@@ -19,7 +29,7 @@ from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, categories
 from pytest_whisperq.system.files import replace_text
 
-_OPTIONS = named("normalizer", "max-drop", "confidence", "cache-dir")
+_OPTIONS = named(*READ_AS, "normalizer", "max-drop", "confidence", "cache-dir")
 
 
 def register(actions: Any) -> None:

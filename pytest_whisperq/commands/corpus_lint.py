@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.commands import add, add_options, given, locate, named, say
+from pytest_whisperq.commands import READ_AS, add, add_options, given, locate, named, say
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.intervals import judged_by
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_OPTIONS = named("calibration", "normalizer", "max-drop", "max-catastrophes", "confidence")
+_OPTIONS = named(*READ_AS, "calibration", "normalizer", "max-drop", "max-catastrophes", "confidence")
 
 LOWEST_RATE = 8000
 """Samples per second of a telephone; with fewer, consonants are gone before any model hears them."""
@@ -99,11 +99,12 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
         findings.append(Finding(where="", message=str(error)))
 
     try:
-        corpus = load_corpus(config.corpus, on_error=note)
+        corpus = load_corpus(config.corpus, on_error=note, choices=config.corpus_choices)
     except CorpusError as error:
         if not (findings and error.what.startswith(NO_UTTERANCE)):  # that none is left follows from the findings
             note(error)
         return findings
+    findings += [Finding(where=corpus.name, message=text) for text in corpus.notes]
     sounds: list[_Sound] = []
     normalizer = normalizers.get(normalizers.choose(config.normalizer, corpus))
     for done, item in enumerate(corpus.utterances, start=1):
@@ -179,7 +180,7 @@ def _copies(sounds: Sequence[_Sound]) -> Iterator[Finding]:
 
 def _calibrated(sounds: Sequence[_Sound], config: GateConfig) -> Iterator[Finding]:
     try:
-        corpus = load_calibration_set(config.calibration or EMBEDDED)
+        corpus = load_calibration_set(config.calibration or EMBEDDED, config.corpus_choices)
         by_digest = {audio.pcm_digest(audio.load(item.audio)): item for item in corpus.utterances}
     except CorpusError as error:
         yield Finding(where="", message=str(error))

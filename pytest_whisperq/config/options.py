@@ -68,8 +68,35 @@ OPTIONS: tuple[Option, ...] = (
         default="embedded",
         is_path=True,
         has_splits=True,
-        help="recordings with transcripts: an audiofolder, a .csv, .jsonl or .json manifest, parquet, a datasets "
-        "directory or a hub id OWNER/NAME[:CONFIG][@SPLIT]",
+        help="recordings with transcripts: a folder or file in a layout that is known (audiofolder, texts beside "
+        "recordings, LibriSpeech, Common Voice, Kaldi, NeMo and others), or a hub id OWNER/NAME[:CONFIG][@SPLIT]",
+    ),
+    Option(
+        name="corpus-root",
+        metavar="DIR",
+        parse=values.text,
+        is_path=True,
+        help="a folder that recordings of a corpus may lie in besides the corpus's own: by absolute paths, by .., by "
+        "links (as in DVC, git-annex and the hub's cache), or relative to it (as in Kaldi's recipes)",
+    ),
+    Option(
+        name="audio-column",
+        metavar="NAME",
+        parse=values.text,
+        help="the column that names the recordings (default: file_name, audio_filepath, audio, path and others)",
+    ),
+    Option(
+        name="text-column",
+        metavar="NAME",
+        parse=values.text,
+        help="the column of transcripts, or the tier of a TextGrid (default: text, transcription, sentence or "
+        "transcript)",
+    ),
+    Option(
+        name="language-column",
+        metavar="NAME",
+        parse=values.text,
+        help="the column of languages, by code or English name (default: language, lang, locale or lang_id)",
     ),
     Option(
         name="long-form",

@@ -10,6 +10,7 @@ from pytest_whisperq.config.candidates import Candidate, baseline_of, candidates
 from pytest_whisperq.config.choices import Bounds, Metric
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import whole
+from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.speech.normalizers import NORMALIZERS
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import user_path
@@ -27,6 +28,10 @@ class GateConfig:
     baseline: Candidate
     baseline_model: str
     corpus: str
+    corpus_root: Path | None
+    audio_column: str | None
+    text_column: str | None
+    language_column: str | None
     long_form: str
     calibration: str | None
     calibration_samples: int | None
@@ -64,6 +69,16 @@ class GateConfig:
     export: Path | None
     redact: bool
     diagnose: bool
+
+    @property
+    def corpus_choices(self) -> Choices:
+        """How a corpus of the user's is read."""
+        return Choices(
+            audio_column=self.audio_column,
+            text_column=self.text_column,
+            language_column=self.language_column,
+            root=self.corpus_root,
+        )
 
 
 def parse_options(cli: Mapping[str, str | None], ini: Mapping[str, str | None]) -> dict[str, Any]:
@@ -125,6 +140,7 @@ def resolve(
         "threads": values["threads"] or _default_threads(workers),
         "cache_dir": cache_directory(values["cache-dir"]),
         "compare": tuple(user_path(name, "--whisperq-compare") for name in values["compare"] or ()),
+        "corpus_root": _folder(values["corpus-root"], "--whisperq-corpus-root"),
         "report_audio": "none" if values["redact"] else values["report-audio"],
         **{
             name: _file(values, name.replace("_", "-"))
@@ -139,13 +155,23 @@ def paths_of(config: GateConfig) -> tuple[str, ...]:
     names = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
     known = [name for name in names if name]
     whole = (name.rpartition("@")[0] for name in known if "@" in name)  # less the split of a corpus
-    files = (config.cache_dir, config.merge_profile, config.waivers, *config.compare)
+    files = (config.cache_dir, config.corpus_root, config.merge_profile, config.waivers, *config.compare)
     folders = (candidate.location for candidate in config.candidates if candidate.location)
     return (*known, *whole, *folders, *(str(path) for path in files if path))
 
 
 def _file(values: Mapping[str, Any], name: str) -> Path | None:
     return user_path(values[name], f"--whisperq-{name}") if values[name] else None
+
+
+def _folder(typed: str | None, option: str) -> Path | None:
+    """Return a folder without links in its path; raise `ConfigError` for what is none."""
+    if typed is None:
+        return None
+    path = user_path(typed, option).resolve()
+    if not path.is_dir():
+        raise ConfigError(f"{typed} is no folder", where=option, remedy="name one that the recordings lie in")
+    return path
 
 
 def _default_threads(workers: int) -> int:

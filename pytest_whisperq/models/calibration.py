@@ -12,6 +12,7 @@ from pytest_whisperq.models.source import SourceModel
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, shuffled
+from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError, CorpusError
 
@@ -24,19 +25,21 @@ CLUSTERS_LEFT = 5
 _SHOWN = 10
 
 
-def load_calibration_set(location: str) -> Corpus:
-    """Read the calibration set at ``location``: the utterances in which somebody speaks.
+def load_calibration_set(location: str, choices: Choices = AS_NAMED) -> Corpus:
+    """Read the calibration set at ``location``: the utterances in which somebody speaks; ``choices`` are the corpus's.
 
     Raises `CorpusError` for what cannot be read, and where nobody speaks.
     """
-    corpus = load_corpus(
-        package_data.calibration_directory() if location == EMBEDDED else location, "--whisperq-calibration"
-    )
+    option = "--whisperq-calibration"
+    if location == EMBEDDED:
+        corpus = load_corpus(package_data.calibration_directory(), option)
+    else:
+        corpus = load_corpus(location, option, choices=choices)
     speech = Corpus(name=location, utterances=corpus.speech)
     if not speech.utterances:
         raise CorpusError(
             f"{location} holds no speech; activations would be measured on noise",
-            where="--whisperq-calibration",
+            where=option,
             remedy="name recordings of speech",
         )
     return speech

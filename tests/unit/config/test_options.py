@@ -33,6 +33,7 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
         *("max-commit-lag", "limit", "ignored-blocks"),
         "min-exact-match",  # no limit fits three words and thirty
         "calibration-samples",
+        *("corpus-root", "audio-column", "text-column", "language-column"),
         *("threads", "cache-dir", "calibration", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
     }
 

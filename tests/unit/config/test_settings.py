@@ -335,3 +335,12 @@ def test_what_may_be_a_folder_of_this_machine_is_known_whatever_option_named_it(
     found = paths_of(resolved(**named))
     folders = ("base", "cache", "data", "long", "model", "old.json", "older.json", "p.json", "set", "w.toml")
     assert {f"/a/{name}" for name in folders} <= set(found)
+
+
+def test_how_a_corpus_is_read_is_chosen_by_options(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    config = resolved(text_column="said", corpus_root=str(tmp_path / "link"))
+    assert (config.corpus_choices.text_column, config.corpus_choices.root) == ("said", tmp_path.resolve())
+    assert config.corpus_choices.audio_column is None
+    with pytest.raises(ConfigError, match=r"--whisperq-corpus-root: .*gone is no folder"):
+        resolved(corpus_root=str(tmp_path / "gone"))
