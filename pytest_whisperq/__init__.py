@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_whisperq.plugin.gating import GateFixture
     from pytest_whisperq.session import Session
     from pytest_whisperq.speech.corpus import Corpus, Utterance, load_corpus
+    from pytest_whisperq.speech.normalizers import Normalizer
     from pytest_whisperq.system.errors import WhisperqError
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "GateFixture",
     "Judgement",
     "ModelSpec",
+    "Normalizer",
     "Outcome",
     "Report",
     "Session",
@@ -44,6 +46,7 @@ _HOME = {
     "GateFixture": "plugin.gating",
     "Judgement": "judging.verdict",
     "ModelSpec": "models.source",
+    "Normalizer": "speech.normalizers",
     "Outcome": "judging.rule",
     "Report": "gates.runner",
     "Session": "session",

@@ -4,7 +4,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pytest_whisperq.commands import cache, chunking, compare, corpus, doctor, inspect, search, stream, sweep, verify
+from pytest_whisperq.commands import (
+    cache,
+    chunking,
+    compare,
+    corpus,
+    doctor,
+    inspect,
+    normalize,
+    search,
+    stream,
+    sweep,
+    verify,
+)
 from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.files import system_error
 from pytest_whisperq.system.redaction import without_tokens
@@ -27,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     about = "Corpora, caches, saved runs and exported models, outside a test run. The same: python -m pytest_whisperq."
     whole = argparse.ArgumentParser(prog="whisperq", description=about)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for command in (cache, corpus, compare, verify, inspect, doctor, sweep, search, chunking, stream):
+    for command in (cache, corpus, compare, verify, inspect, doctor, sweep, search, chunking, stream, normalize):
         command.register(commands)
     return whole
 

@@ -45,11 +45,12 @@ from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corp
 from pytest_whisperq.speech.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.speech.normalizers import Normalizer
+from pytest_whisperq.speech.substitutions import Substitutions, read_substitutions
 from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqError
 
 T = TypeVar("T")
 
-_READ = ("corpus", "source", "baseline_source", "normalizer", "facts", "ready_made")
+_READ = ("substitutions", "corpus", "source", "baseline_source", "normalizer", "facts", "ready_made")
 """What of a session may be refused, in the order in which it is read."""
 
 
@@ -312,14 +313,19 @@ class Session:
         return index.probe(corpus, lambda done, total: self.progress("reading audio", done, total))
 
     @cached_property
+    def substitutions(self) -> Substitutions | None:
+        """What every text goes through before its normalizer; raises `ConfigError` for a file that is none."""
+        return read_substitutions(self.config.substitutions) if self.config.substitutions else None
+
+    @cached_property
     def normalizer(self) -> Normalizer:
         """The normalizer asked for, or the one for the languages of the whole corpus, however little of it is heard."""
-        return normalizers.get(normalizers.choose(self.config.normalizer, self.whole_corpus))
+        return normalizers.get(normalizers.choose(self.config.normalizer, self.whole_corpus), self.substitutions)
 
     @cached_property
     def long_normalizer(self) -> Normalizer:
         """The normalizer asked for, or the one for the languages of the long recordings."""
-        return normalizers.get(normalizers.choose(self.config.normalizer, self.long_form))
+        return normalizers.get(normalizers.choose(self.config.normalizer, self.long_form), self.substitutions)
 
     @cached_property
     def metric(self) -> Metric:

@@ -163,9 +163,17 @@ OPTIONS: tuple[Option, ...] = (
         name="normalizer",
         metavar="NAME",
         parse=values.text,
-        help="whisper-basic, whisper-english, by-language, identity or wer-standardize (default: whisper-english when "
-        "every utterance is English; by-language when transcripts have combining marks, such as vowel signs, which "
-        "whisper-basic blanks out; else whisper-basic)",
+        help="whisper-basic, whisper-english, by-language, identity, wer-standardize or one of your own; NAME@1 is "
+        "Whisper's as published (default: whisper-english when every utterance is English; by-language when "
+        "transcripts have combining marks, such as vowel signs, which whisper-basic blanks out; else whisper-basic)",
+    ),
+    Option(
+        name="substitutions",
+        metavar="FILE",
+        parse=values.text,
+        is_path=True,
+        help="a TOML or GLM file of what counts as the same: spelling variants, abbreviations, a glossary; transcripts "
+        "and what models say go through it before the normalizer",
     ),
     Option(
         name="metric",

@@ -10,8 +10,8 @@ from pytest_whisperq.config.candidates import Candidate, baseline_of, candidates
 from pytest_whisperq.config.choices import Bounds, Metric
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import whole
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.corpus.types import Choices
-from pytest_whisperq.speech.normalizers import NORMALIZERS
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import user_path
 from pytest_whisperq.system.machine import cpu_quota
@@ -38,6 +38,7 @@ class GateConfig:
     smooth_quant: tuple[float, float]
     max_utterances: int | None
     normalizer: str | None
+    substitutions: Path | None
     metric: Metric | None
     max_drop: float
     min_exact_match: float | None
@@ -123,8 +124,8 @@ def resolve(
             left_out = (*left_out, f"{baseline}: it is the baseline")
         candidates = tuple(candidate for candidate in candidates if candidate != baseline)
     candidates = leaving(candidates, values["ignored-blocks"] or ())
-    if values["normalizer"] is not None and values["normalizer"] not in NORMALIZERS:
-        raise unknown("unknown normalizer", values["normalizer"], NORMALIZERS, where="--whisperq-normalizer")
+    if (named := values["normalizer"]) is not None and named not in normalizers.names():
+        raise unknown("unknown normalizer", named, normalizers.names(), where="--whisperq-normalizer")
     if values["redact"] and values["report-audio"] == "all":
         raise ConfigError(
             "no recording goes into a report with --whisperq-redact",
@@ -144,7 +145,7 @@ def resolve(
         "report_audio": "none" if values["redact"] else values["report-audio"],
         **{
             name: _file(values, name.replace("_", "-"))
-            for name in ("merge_profile", "waivers", "report", "save", "export")
+            for name in ("substitutions", "merge_profile", "waivers", "report", "save", "export")
         },
     }
     return GateConfig(**{**as_parsed, **made})
@@ -155,7 +156,8 @@ def paths_of(config: GateConfig) -> tuple[str, ...]:
     names = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
     known = [name for name in names if name]
     whole = (name.rpartition("@")[0] for name in known if "@" in name)  # less the split of a corpus
-    files = (config.cache_dir, config.corpus_root, config.merge_profile, config.waivers, *config.compare)
+    named = (config.cache_dir, config.corpus_root, config.substitutions, config.merge_profile, config.waivers)
+    files = (*named, *config.compare)
     folders = (candidate.location for candidate in config.candidates if candidate.location)
     return (*known, *whole, *folders, *(str(path) for path in files if path))
 

@@ -17,6 +17,7 @@ from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech.corpus import Corpus
+from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.machine import cpu_features
 
@@ -49,9 +50,13 @@ class SavedRuns:
         if not self.stored:
             return outcome
         max_drop = limit.max_drop if limit.drop_type == "absolute" else self._session.config.max_drop
-        now = self._now(texts, limit.metric)
         for stored in self.stored:
+            restored = stored.own_normalizer if stored.normalizer != str(texts.normalizer) else None
+            now = self._now(texts, limit.metric, restored or texts.normalizer)
             outcome = judge_since(outcome, stored, now, max_drop=max_drop, confidence=self._session.config.confidence)
+            if restored:
+                note = f"compared with {stored.name} under its own normalizer, {restored}"
+                outcome = replace(outcome, judgement=replace(outcome.judgement, notes=(*outcome.judgement.notes, note)))
         return outcome
 
     def compared(self, stored: StoredRun, judgements: Iterable[Judgement]) -> set[str]:
@@ -68,16 +73,16 @@ class SavedRuns:
                 compared.add("speedup")
         return compared
 
-    def _now(self, texts: PairedTexts, metric: Metric) -> StoredRun:
+    def _now(self, texts: PairedTexts, metric: Metric, normalizer: Normalizer) -> StoredRun:
         """Return this run as far as it is compared: what two of its models say."""
         facts = self._session.facts
         name = str(texts.candidate.spec)
         known = {BASELINE: _known(texts.corpus, texts.baseline), name: _known(texts.corpus, texts.candidate)}
-        rows = utterance_rows(texts.corpus, facts, texts.normalizer, metric, known, redact=True)
+        rows = utterance_rows(texts.corpus, facts, normalizer, metric, known, redact=True)
         return StoredRun(
             name="this run",
             document={
-                "settings": {"normalizer": str(texts.normalizer), "metric": metric},
+                "settings": {"normalizer": str(normalizer), "metric": metric},
                 "corpus": {"digest": corpus_digest(texts.corpus, facts)},
                 "models": {BASELINE: {"role": BASELINE}, name: {"role": CANDIDATE}},
                 "utterances": rows,

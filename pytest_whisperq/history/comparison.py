@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
+from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun, rescored
 from pytest_whisperq.history.provenance import causes, provenance_of
 from pytest_whisperq.judging.verdict import Figure
 from pytest_whisperq.measuring.change import Change, measure_change, moved
@@ -54,8 +54,12 @@ def compare(
     """Compare two runs over the same corpus. ``pairs`` maps candidates of the new run to those of the old one.
 
     Without ``pairs`` candidates are paired by name; a single one on each side is paired whatever it is called. Raises
-    `ConfigError` for a pair that there is not.
+    `ConfigError` for a pair that there is not. Where the normalizer changed, both are counted under that of the old
+    run, if this installation has it and the new run is not redacted.
     """
+    restored = old.own_normalizer if old.normalizer != new.normalizer and not new.document["redacted"] else None
+    scored = [f"normalizer: {old.normalizer}, now {new.normalizer}; both runs are counted under the former"]
+    new = rescored(new, restored) if restored else new
     refused = difference(old, new)
     for run in (old, new):
         if not refused and not run.models(BASELINE):
@@ -66,7 +70,7 @@ def compare(
             f"no candidate is in both runs: {old.name} has {_listed(old)}, {new.name} has {_listed(new)}; say which "
             "belong together with --pair NEW=OLD"
         )
-    provenance = tuple(provenance_of(old.document, new.document))
+    provenance = (*provenance_of(old.document, new.document), *(scored if restored else ()))
     candidates = [_changed(old, new, *names, confidence) for names in together]
     speed = tuple(_speed(old, new))
     return Comparison(

@@ -12,16 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.judging.verdict import Judgement
 from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.scores import as_compared, count_length, score
+from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.speech.normalizers import Normalizer
+from pytest_whisperq.speech.normalizers import Normalizer, restore
+from pytest_whisperq.speech.substitutions import Substitutions
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
 from pytest_whisperq.system.redaction import shareable, text_digest
@@ -66,6 +68,12 @@ class StoredRun:
     def normalizer(self) -> str:
         """Name and version of the normalizer of all counts."""
         return str(self.document["settings"]["normalizer"])
+
+    @property
+    def own_normalizer(self) -> Normalizer | None:
+        """That very normalizer, where this installation still has it and the document is not redacted of it."""
+        pairs = self.document["settings"].get("substitutions")
+        return restore(self.normalizer, Substitutions(pairs) if pairs else None)
 
     @property
     def metric(self) -> str:
@@ -170,6 +178,23 @@ def utterance_rows(
             }
         )
     return rows
+
+
+def rescored(run: StoredRun, normalizer: Normalizer) -> StoredRun:
+    """Return a run with its errors counted under another normalizer; raises ValueError for one that is redacted."""
+    if run.document["redacted"]:
+        raise ValueError("a redacted run has no texts to count errors in")
+    metric, rows = cast("Metric", run.metric), []
+    for row in run.document["utterances"]:
+        if row["errors"] is not None:
+            audio = AudioSource(label="")
+            item = Utterance(id=row["id"], where="", audio=audio, reference=row["reference"], language=row["language"])
+            reference = as_compared(normalizer(item.reference, item.language), item, metric)
+            errors = {name: score(item, text, normalizer, metric).errors for name, text in row["texts"].items()}
+            row = {**row, "length": count_length(reference, metric), "errors": errors}
+        rows.append(row)
+    settings = {**run.document["settings"], "normalizer": str(normalizer)}
+    return replace(run, document={**run.document, "settings": settings, "utterances": rows})
 
 
 def write(document: Mapping[str, Any], path: Path, option: str) -> None:

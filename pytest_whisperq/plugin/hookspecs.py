@@ -8,6 +8,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_whisperq.backends import Backend
     from pytest_whisperq.gates import Gate
+    from pytest_whisperq.speech.normalizers import Normalizer
 
 
 @pytest.hookspec
@@ -28,4 +29,15 @@ def pytest_whisperq_gates() -> "Sequence[Gate]":  # type: ignore[empty-body]
     a conftest that implements it has to be one that pytest loads by then, beside the ini file or in a folder that is
     run. A package that brings a gate registers it for everyone with an entry point of the group
     ``pytest_whisperq.gates``.
+    """
+
+
+@pytest.hookspec
+def pytest_whisperq_normalizers() -> "Sequence[Normalizer]":  # type: ignore[empty-body]
+    """Return normalizers of your own (docs/normalizers.md).
+
+    They are then named like the built-in ones, ``--whisperq-normalizer NAME``. Asked once, at the start: a conftest
+    that implements it has to be one that pytest loads by then, beside the ini file or in a folder that is run. A
+    package that brings a normalizer registers it for everyone with an entry point of the group
+    ``pytest_whisperq.normalizers``.
     """

@@ -17,6 +17,7 @@ from pytest_whisperq.judging.waivers import Waiver, read_waivers
 from pytest_whisperq.plugin.errors import usage_errors
 from pytest_whisperq.plugin.reporting import progress_for
 from pytest_whisperq.session import Session
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.system.printing import printable
 from pytest_whisperq.system.redaction import scrubber, shareable
 
@@ -35,6 +36,7 @@ def gate_config(config: pytest.Config) -> GateConfig:
     if _CONFIG not in config.stash:
         with usage_errors():
             config.add_cleanup(register(config.hook.pytest_whisperq_backends()))  # pytest may run within pytest
+            config.add_cleanup(normalizers.register(config.hook.pytest_whisperq_normalizers()))
             config.stash[_CONFIG] = resolve(typed_options(config), _ini_values(config), workers=workers_of(config))
     return config.stash[_CONFIG]
 

@@ -109,6 +109,12 @@ class Collector:
     def _known(self) -> dict[str, Known]:
         return {name: self.session.known(spec) for name, spec in self.specs.items()}
 
+    @property
+    def _substitutions(self) -> dict[str, str] | None:
+        """The team's substitutions; None redacted, for they may be names that nobody else should read."""
+        made = self.session.substitutions
+        return dict(made.pairs) if made and not self.session.config.redact else None
+
     def compared(self, stored: StoredRun) -> set[str]:
         """Return which gates of the run were compared with a saved one; see `SavedRuns.compared`."""
         return self.session.once(SavedRuns).compared(stored, [one.judgement for one in self._gated])
@@ -136,6 +142,7 @@ class Collector:
                 "baseline": f"{config.baseline}@{config.baseline_model}",
                 "corpus": config.corpus,
                 "normalizer": str(session.normalizer),
+                "substitutions": self._substitutions,
                 "metric": session.metric,
                 "confidence": config.confidence,
                 "bounds": config.bounds,

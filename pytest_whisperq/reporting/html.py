@@ -91,7 +91,8 @@ def utterance_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     models = document["models"]
     baseline = next(name for name, model in models.items() if model["role"] == BASELINE)
     candidates = [name for name, model in models.items() if model["role"] == CANDIDATE]
-    normalizer = normalizers.get(document["settings"]["normalizer"].partition(" ")[0])
+    # Another installation's normalizer may be missing here: texts are then shown as they were said.
+    normalizer = StoredRun(name="", document=document).own_normalizer or normalizers.get("identity")
     rows = []
     for item in document["utterances"]:
         for name in candidates:

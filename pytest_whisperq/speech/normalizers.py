@@ -8,18 +8,30 @@ punctuation and is what many published int8 comparisons used.
 cuts words apart and does not see a wrong vowel (arXiv:2409.02449). ``by-language`` is the English one for English and
 for all others the basic one with its marks kept. (The Indic normalizers of the same distribution also spell out
 numbers, and raise for Devanagari digits.)
+
+These three go through `typography.unify` first, and English through `number_styles`: that is their `REVISION`, which
+stands in their version behind a plus. ``NAME@1`` is the one as published, which runs saved before were scored under.
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
+from pytest_whisperq.speech import number_styles
 from pytest_whisperq.speech.corpus import Corpus
-from pytest_whisperq.system.errors import unknown
+from pytest_whisperq.speech.substitutions import Substitutions
+from pytest_whisperq.speech.typography import unify
+from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.extensions import Extensions
 from pytest_whisperq.system.machine import versions
 
-NORMALIZERS = ("whisper-basic", "whisper-english", "by-language", "identity", "wer-standardize")
+GROUP = "pytest_whisperq.normalizers"
+"""Entry point group of packages that bring a normalizer: name → ``module:VALUE``."""
+
+REVISION = 2
+"""Raised when what is done before Whisper's normalizers, or after them, makes another text of any text."""
 
 COMPARED = ("identity", "whisper-basic", "by-language")
 """The normalizers under which an accuracy gate scores besides its own: raw, basic and language-aware."""
@@ -27,18 +39,35 @@ COMPARED = ("identity", "whisper-basic", "by-language")
 _EMOJI_STYLE = dict.fromkeys((0xFE0E, 0xFE0F))  # marks too, but of symbols, and those go
 _REMEMBERED = 8192  # texts: the same reference and baseline are scored for every candidate, under several normalizers
 
+Change = Callable[[str, str | None], str]
+"""A function (text, language or None) → text."""
+
+_TYPOGRAPHY: tuple[str, Change] = ("typography", unify)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalizer:
-    """A named function (text, language or None) → text; ``version`` names the code that does it."""
+    """A named function (text, language or None) → text; ``version`` names the code that does it.
+
+    ``before`` are named changes that every text goes through first.
+    """
 
     name: str
     version: str
-    apply: Callable[[str, str | None], str]
+    apply: Change
+    before: tuple[tuple[str, Change], ...] = ()
 
     def __call__(self, text: str, language: str | None = None) -> str:
         """Return ``text``, said in ``language``, as it is compared."""
+        for _, change in self.before:
+            text = change(text, language)
         return self.apply(text, language)
+
+    def steps(self, text: str, language: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield each step by its name, with what it makes of the text."""
+        for name, change in (*self.before, (self.name, self.apply)):
+            text = change(text, language)
+            yield name, text
 
     def __str__(self) -> str:
         return f"{self.name} ({self.version})"
@@ -54,36 +83,82 @@ def choose(name: str | None, corpus: Corpus) -> str:
         return name
     if corpus.languages == {"en"}:
         return "whisper-english"
-    return "by-language" if any(_has_marks(item.reference) for item in corpus.speech) else "whisper-basic"
+    return "by-language" if any(_has_marks(unify(item.reference)) for item in corpus.speech) else "whisper-basic"
 
 
-def get(name: str) -> Normalizer:
-    """Return a normalizer by name; raise `ConfigError` that lists the valid ones."""
-    if name not in NORMALIZERS:
-        raise unknown("unknown normalizer", name, NORMALIZERS, where="--whisperq-normalizer")
-    if name == "identity":
-        return Normalizer(name=name, version="1", apply=_whatever_language(_squeeze))
-    if name == "wer-standardize":
-        return Normalizer(name=name, version=_version("jiwer"), apply=_whatever_language(_wer_standardize()))
+def get(name: str, substitutions: Substitutions | None = None) -> Normalizer:
+    """Return a normalizer by name, with a team's ``substitutions`` before it; raise `ConfigError` for an unknown one.
+
+    What substitutions were made is a part of its version.
+    """
+    ours = _BUILT_IN.get(name)
+    normalizer = ours() if ours else _checked(_EXTENSIONS.find(name, "--whisperq-normalizer"))
+    return _with(normalizer, substitutions) if substitutions else normalizer
+
+
+def _with(normalizer: Normalizer, substitutions: Substitutions) -> Normalizer:
+    spelling = unify if _TYPOGRAPHY in normalizer.before else str
+    change = _whatever_language(substitutions.through(spelling))
+    return Normalizer(
+        name=normalizer.name,
+        version=f"{normalizer.version}, substitutions {substitutions.digest}",
+        apply=normalizer.apply,
+        before=(*normalizer.before, ("substitutions", change)),
+    )
+
+
+def compared(normalizer: Normalizer, substitutions: Substitutions | None = None) -> tuple[Normalizer, ...]:
+    """Return the normalizers of `COMPARED` that are not a gate's own; raw texts are left without ``substitutions``."""
+    others = (name for name in COMPARED if name != normalizer.name)
+    return tuple(get(name, None if name == "identity" else substitutions) for name in others)
+
+
+def restore(identity: str, substitutions: Substitutions | None = None) -> Normalizer | None:
+    """Return the normalizer that a saved run calls ``identity``, or None where this installation has it no more."""
+    return next((one for name in names() if str(one := get(name, substitutions)) == identity), None)
+
+
+def register(groups: Iterable[Iterable[Normalizer]]) -> Callable[[], None]:
+    """Make normalizers known, instead of those registered before; call the result to bring those back.
+
+    Raises `ConfigError` for a name that is taken, and for what is no normalizer.
+    """
+    return _EXTENSIONS.register({_checked(one).name: one} for group in groups for one in group)
+
+
+def _checked(one: Any) -> Normalizer:
+    if not isinstance(one, Normalizer):
+        raise ConfigError(
+            f"a normalizer is a value of pytest_whisperq.Normalizer (got {one!r})", remedy="see docs/normalizers.md"
+        )
+    return one
+
+
+def _identity() -> Normalizer:
+    return Normalizer(name="identity", version="1", apply=_whatever_language(_squeeze))
+
+
+def _standardize() -> Normalizer:
+    return Normalizer(name="wer-standardize", version=_version("jiwer"), apply=_whatever_language(_wer_standardize()))
+
+
+def _whisper(name: str, revision: int = REVISION) -> Normalizer:
+    """Return a normalizer that is made of Whisper's; revision 1 is as it was published."""
+    is_published = revision == 1
+    english = _english() if is_published else _plain_english()
     if name == "by-language":
-        apply = _by_language()
+        other = _basic(preserve_marks=True)
+        apply: Change = lambda text, language: english(text) if language == "en" else other(text)  # noqa: E731
     else:
-        apply = _whatever_language(_english() if name == "whisper-english" else _basic())
-    return Normalizer(name=name, version=_version("whisper-normalizer"), apply=apply)
+        apply = _whatever_language(english if name == "whisper-english" else _basic())
+    version = _version("whisper-normalizer")
+    if is_published:
+        return Normalizer(name=name, version=version, apply=apply)
+    return Normalizer(name=name, version=f"{version}+{revision}", apply=apply, before=(_TYPOGRAPHY,))
 
 
-def compared(normalizer: Normalizer) -> tuple[Normalizer, ...]:
-    """Return the normalizers of `COMPARED` that are not a gate's own."""
-    return tuple(get(name) for name in COMPARED if name != normalizer.name)
-
-
-def _whatever_language(apply: Callable[[str], str]) -> Callable[[str, str | None], str]:
+def _whatever_language(apply: Callable[[str], str]) -> Change:
     return lambda text, language: apply(text)  # noqa: ARG005 - the signature of those that mind it
-
-
-def _by_language() -> Callable[[str, str | None], str]:
-    english, other = _english(), _basic(preserve_marks=True)
-    return lambda text, language: english(text) if language == "en" else other(text)
 
 
 def _version(distribution: str) -> str:
@@ -98,6 +173,12 @@ def _has_marks(text: str) -> bool:
 def _squeeze(text: str) -> str:
     """Only join words by single spaces: what any word count does anyway."""
     return " ".join(text.split())
+
+
+@lru_cache(maxsize=1)
+def _plain_english() -> Callable[[str], str]:
+    english = _english()
+    return lambda text: number_styles.days(english(number_styles.as_spoken(text)))
 
 
 @lru_cache(maxsize=1)
@@ -124,3 +205,19 @@ def _wer_standardize() -> Callable[[str], str]:
     steps = [step for step in jiwer.wer_standardize.transforms if not isinstance(step, jiwer.ReduceToListOfListOfWords)]
     compose = jiwer.Compose(steps)
     return lambda text: str(compose(text))
+
+
+_WHISPER = ("whisper-basic", "whisper-english", "by-language")
+_BUILT_IN: dict[str, Callable[[], Normalizer]] = {
+    **{name: partial(_whisper, name) for name in _WHISPER},
+    "identity": _identity,
+    "wer-standardize": _standardize,
+    **{f"{name}@1": partial(_whisper, name, 1) for name in _WHISPER},
+}
+
+NORMALIZERS = tuple(_BUILT_IN)
+"""The names of this package's own."""
+
+_EXTENSIONS = Extensions("normalizer", GROUP, "pytest_whisperq_normalizers", dict.fromkeys(NORMALIZERS, ""))
+
+names = _EXTENSIONS.names

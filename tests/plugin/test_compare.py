@@ -64,10 +64,51 @@ def test_another_corpus_is_explained_and_not_compared(project: Project) -> None:
     )
 
 
-def test_another_normalizer_is_explained_and_not_compared(project: Project) -> None:
+def test_a_run_under_another_normalizer_is_compared_under_its_own(project: Project) -> None:
+    """What is lost is capital letters alone: under identity it is half of the words, then and now."""
     saved(project, "run.json", same)
-    result = project.run("--whisperq-compare=run.json", "--whisperq-normalizer=identity")
-    result.stdout.fnmatch_lines(["*not compared: the normalizer changed: whisper-english (*), now identity (1)*"])
+    project.record(int8=lambda index, text: text.title())
+    options = "--whisperq-compare=run.json", "--whisperq-normalizer=identity", "--whisperq-early-stop=false"
+    project.run(*options).stdout.fnmatch_lines(
+        [
+            "  drop: +100.00 points*",
+            "  drop since run.json: +0.00 points *",
+            "*compared with run.json under its own normalizer, whisper-english (*",
+        ]
+    )
+
+
+def test_other_substitutions_are_those_of_the_saved_run(project: Project) -> None:
+    own = project.pytester.path / "own.txt"
+    own.write_text("wrong => right\n")
+    project.record(int8=losing(50))
+    project.pytester.makepyfile(GATE)
+    whole = "--whisperq-early-stop=false"
+    project.run("--whisperq-save=run.json", "--whisperq-substitutions=own.txt", whole)
+    stored = json.loads((project.pytester.path / "run.json").read_text())
+    assert stored["settings"]["substitutions"] == {"wrong": "right"}
+    assert ", substitutions " in stored["settings"]["normalizer"]
+    result = project.run("--whisperq-compare=run.json", whole)
+    result.stdout.fnmatch_lines(["*drop since run.json: +0.00*", "*under its own normalizer, *, substitutions *"])
+
+
+def test_a_normalizer_that_is_gone_is_explained_and_not_compared(project: Project) -> None:
+    saved(project, "run.json", same)
+    path = project.pytester.path / "run.json"
+    path.write_text(path.read_text().replace('"whisper-english (', '"whisper-english (old '))
+    result = project.run("--whisperq-compare=run.json")
+    result.stdout.fnmatch_lines(
+        ["*not compared: the normalizer changed: whisper-english (old *), now whisper-english*"]
+    )
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_a_redacted_run_keeps_the_digest_of_substitutions_alone(redact: bool, project: Project) -> None:
+    (project.pytester.path / "own.txt").write_text("acme => secretly\n")
+    project.record(int8=same)
+    project.pytester.makepyfile(GATE)
+    project.run("--whisperq-save=run.json", "--whisperq-substitutions=own.txt", *["--whisperq-redact"] * redact)
+    assert ("secretly" in (project.pytester.path / "run.json").read_text()) is not redact
 
 
 def test_a_single_saved_candidate_stands_for_one_of_another_name(project: Project) -> None:

@@ -55,7 +55,7 @@ def test_a_pass_that_depends_on_the_normalizer_is_green_and_says_so(any_project:
     assert result.ret == pytest.ExitCode.OK
     (line,) = [line for line in result.outlines if line.startswith("warning: ")]
     assert re.fullmatch(
-        re.escape(WARNING) + r"PASS under whisper-basic \(whisper-normalizer [\d.]+\), FAIL under identity \(1\)", line
+        re.escape(WARNING) + r"PASS under whisper-basic \(whisper-normalizer [\d.+]+\), FAIL under identity \(1\)", line
     )
 
 
@@ -219,3 +219,55 @@ def test_another_metric_is_refused(project: Project) -> None:
     result = project.run("--whisperq-metric=ter")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--whisperq-metric: must be one of wer, cer, mer (got 'ter')*"])
+
+
+def test_substitutions_decide_a_gate_and_stand_in_its_normalizer(any_project: Project) -> None:
+    """Every text ends in another spelling of a word that a team counts as the same."""
+    any_project.record(int8=lambda index, text: text.rsplit(" ", 1)[0] + " ackme")
+    rows = "".join(f'{word} = "ackme"\n' for word in WORDS)
+    any_project.pytester.path.joinpath("own.toml").write_text(f"[replace]\n{rows}")
+    any_project.pytester.makepyfile(ACCURACY)
+    any_project.run().assert_outcomes(failed=1)
+    result = any_project.run("--whisperq-substitutions=own.toml")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*; whisper-english (whisper-normalizer *, substitutions *)*"])
+
+
+def test_a_file_of_substitutions_that_is_none_is_refused_before_any_gate(project: Project) -> None:
+    project.record(10, int8=same)
+    project.pytester.path.joinpath("own.toml").write_text("[replace]\na = 3\n")
+    project.pytester.makepyfile(ACCURACY)
+    result = project.run("--whisperq-substitutions=own.toml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*own.toml: replace.a: must be a text (got 3)*"])
+    assert not project.transcript_files()
+
+
+OWN = """
+from pytest_whisperq import Normalizer
+
+def pytest_whisperq_normalizers():
+    return [Normalizer(name="mute", version="1", apply=lambda text, language: "the same")]
+"""
+
+
+def test_a_conftest_brings_a_normalizer(any_project: Project) -> None:
+    any_project.record(int8=lambda index, text: "something else")
+    any_project.pytester.makepyfile(ACCURACY)
+    any_project.pytester.makeconftest(OWN)
+    any_project.run().assert_outcomes(failed=1)
+    result = any_project.run("--whisperq-normalizer=mute", "--whisperq-report=out")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*; mute (1)*"])
+
+
+def test_one_that_is_none_or_misspelt_is_refused(project: Project) -> None:
+    project.record(10, int8=same)
+    project.pytester.makepyfile(ACCURACY)
+    project.pytester.makeconftest(OWN.replace("Normalizer(name", "dict(name"))
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*a normalizer is a value of pytest_whisperq.Normalizer (got {'name': 'mute'*"])
+    project.pytester.makeconftest(OWN)
+    result = project.run("--whisperq-normalizer=mutes")
+    result.stderr.fnmatch_lines(["*unknown normalizer 'mutes' (did you mean 'mute'?)*"])

@@ -40,7 +40,7 @@ VOLATILE = (
     # In a wheel the embedded corpus is the package's own data.
     (re.compile(re.escape(str(package_data.corpus_directory().parent)) + "(?=/)"), "REPOSITORY/fixtures/audio"),
     (re.compile(re.escape(str(Path(__file__).parents[2]))), "REPOSITORY"),
-    (re.compile(r"(\(whisper-normalizer) [\d.]+"), r"\1 VERSION"),
+    (re.compile(r"(\(whisper-normalizer) [\d.+]+"), r"\1 VERSION"),
     (re.compile(r"built in [\d.]+ s with at most [\d.]+ [kMG]B"), "built in TIME with MEMORY"),
     (re.compile(r"\b\d+ threads?\b"), "THREADS"),
 )

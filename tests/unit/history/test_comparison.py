@@ -8,6 +8,7 @@ import pytest
 from pytest_whisperq.history.comparison import compare, difference
 from pytest_whisperq.history.document import StoredRun
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.system.errors import ConfigError
 
 MakeStored = Callable[..., StoredRun]
@@ -115,7 +116,11 @@ def test_runs_without_transcripts_are_refused_and_their_speed_is_compared(make_s
 @pytest.mark.parametrize(
     ("changes", "ids", "reason"),
     [
-        ({"settings.normalizer": "other (2)"}, None, r"the normalizer changed: identity \(1\), now other \(2\)"),
+        (
+            {"settings.normalizer": "other (2)", "redacted": True},
+            None,
+            r"the normalizer changed: identity \(1\), now other \(2\)",
+        ),
         ({"settings.metric": "cer"}, None, "what is counted changed: wer, now cer"),
         ({}, ["0", "1", "x"], r"corpus changed: 1 recordings added \(x.wav\); 1 recordings gone \(2.wav\)"),
     ],
@@ -128,6 +133,19 @@ def test_what_is_not_about_the_same_thing_is_explained_and_not_compared(
     found = compare(old, new)
     assert re.search(reason, found.refused)
     assert found.candidates == ()
+
+
+def test_runs_under_two_normalizers_are_counted_under_the_old_one(make_stored: MakeStored) -> None:
+    """Under whisper-basic both runs have no error, under identity the later one has one a clip."""
+    published = str(normalizers.get("whisper-basic@1"))
+    old = make_stored("old.json", {"base": [0] * 9, "int8": [0] * 9}, changes={"settings.normalizer": published})
+    new = make_stored("new.json", {"base": [1] * 9, "int8": [1] * 9})
+    for row in new.document["utterances"]:
+        row |= {"reference": "a b c d e f", "language": None, "texts": dict.fromkeys(("base", "int8"), "A b c d e f.")}
+    found = compare(old, new)
+    assert found.refused == ""
+    assert found.candidates[0].rates == ((0.0, 0.0), (0.0, 0.0))
+    assert f"normalizer: {published}, now identity (1); both runs are counted under the former" in found.provenance
 
 
 def test_an_edited_transcript_is_named(make_stored: MakeStored) -> None:

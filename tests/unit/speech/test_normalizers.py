@@ -1,6 +1,9 @@
 """The normalizers: each under its name and version, with the default chosen by language."""
 
+import re
 import unicodedata
+from pathlib import Path
+from typing import Any
 
 import jiwer
 import pytest
@@ -8,6 +11,8 @@ import pytest
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
+from pytest_whisperq.speech.normalizers import Normalizer
+from pytest_whisperq.speech.substitutions import Substitutions
 from pytest_whisperq.system.errors import ConfigError
 
 
@@ -43,7 +48,7 @@ def test_what_each_normalizer_does(name: str, text: str, expected: str) -> None:
         ("en", "Mr. Neil's grey, um, colour", "mister neil is gray color"),
         ("fr", "Où est l'été, Mr. ?", "où est l été mr"),
         (None, "It's GREY", "it s grey"),  # nobody says that it is English
-        ("hi", "हिन्दी में, यह (शोर) ठीक है। २१", "हिन्दी में यह ठीक है २१"),
+        ("hi", "हिन्दी में, यह (शोर) ठीक है। २१", "हिन्दी में यह ठीक है 21"),
         ("ta", "வணக்கம், நண்பர்களே!", "வணக்கம் நண்பர்களே"),
         ("th", "ยินดีต้อนรับ, ครับ!", "ยินดีต้อนรับ ครับ"),
         ("my", "မင်္ဂလာပါ။", "မင်္ဂလာပါ"),
@@ -64,13 +69,13 @@ def test_whisper_basic_cuts_words_at_vowel_signs() -> None:
 def test_only_by_language_minds_the_language() -> None:
     for name in normalizers.NORMALIZERS:
         one = normalizers.get(name)
-        assert (one("The Grey, 5", "en") == one("The Grey, 5", "fr")) is (name != "by-language")
+        assert (one("The Grey, 5", "en") == one("The Grey, 5", "fr")) is (one.name != "by-language")
 
 
 @pytest.mark.parametrize("own", normalizers.NORMALIZERS)
 def test_raw_basic_and_by_language_are_compared_with_a_gate_s_own(own: str) -> None:
     names = [one.name for one in normalizers.compared(normalizers.get(own))]
-    assert names == [name for name in ("identity", "whisper-basic", "by-language") if name != own]
+    assert names == [name for name in ("identity", "whisper-basic", "by-language") if name != own.removesuffix("@1")]
 
 
 @pytest.mark.parametrize("name", normalizers.NORMALIZERS)
@@ -103,6 +108,7 @@ def test_wer_standardize_scores_as_jiwer_does() -> None:
         ([("ja", "がぎぐ、元気です")], "whisper-basic"),
         ([("en", "grey"), ("hi", "हिन्दी")], "by-language"),
         ([("th", "ยินดี")], "by-language"),
+        ([("ar", "مَرْحَبًا")], "whisper-basic"),  # these marks are taken off first
         ([], "whisper-basic"),
     ],
 )
@@ -117,7 +123,7 @@ def test_the_embedded_corpus_keeps_the_normalizer_of_its_published_figures() -> 
 
 def test_an_unknown_normalizer_lists_the_valid_ones() -> None:
     with pytest.raises(
-        ConfigError, match=r"'whisper'.*valid: by-language, identity, wer-standardize, whisper-basic, whisper-english"
+        ConfigError, match=r"'whisper'.*valid: by-language, by-language@1, identity, wer-standardize, whisper-basic, "
     ):
         normalizers.get("whisper")
 
@@ -133,3 +139,89 @@ def test_an_unknown_normalizer_lists_the_valid_ones() -> None:
 )
 def test_a_normalizer_names_the_code_that_does_it(name: str, version: str) -> None:
     assert str(normalizers.get(name)).startswith(f"{name} ({version}")
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "normalizers.md"
+PAIRS = re.findall(r"^\| (\w\w) \| `(.+?)` \| `(.+?)` \| (\w+) \| (\w+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_documentation_has_a_table_of_pairs() -> None:
+    assert len(PAIRS) >= 25
+    assert {language for language, *_ in PAIRS} >= {"en", "de", "ja", "ar", "he", "fa", "hi", "tr"}
+
+
+@pytest.mark.parametrize(("language", "one", "other", "published", "now"), PAIRS)
+def test_pairs_are_the_same_or_differ_as_documented(
+    language: str, one: str, other: str, published: str, now: str
+) -> None:
+    texts = [re.sub(r"\\u(\w{4})", lambda match: chr(int(match[1], 16)), text) for text in (one, other)]
+    for name, expected in (("by-language@1", published), ("by-language", now)):
+        found = {normalizers.get(name)(text, language) for text in texts}
+        assert "" not in found
+        assert (len(found) == 1) is (expected == "same"), found
+
+
+@pytest.mark.parametrize("name", ["whisper-basic", "whisper-english", "by-language"])
+def test_the_revision_before_is_whisper_s_own(name: str) -> None:
+    now, published = normalizers.get(name), normalizers.get(f"{name}@1")
+    assert str(now) == str(published).replace(")", f"+{normalizers.REVISION})")
+    assert [step for step, _ in published.steps("a", "en")] == [name]
+    assert [step for step, _ in now.steps("a", "en")] == ["typography", name]
+
+
+@pytest.mark.parametrize("name", normalizers.NORMALIZERS)
+def test_steps_end_in_what_is_compared(name: str) -> None:
+    own = Substitutions({"grey": "gray"})
+    for substitutions in (None, own):
+        normalizer = normalizers.get(name, substitutions)
+        assert list(normalizer.steps("The <b>Grey’s O’Brien", "en"))[-1][1] == normalizer("The <b>Grey’s O’Brien", "en")
+
+
+def test_substitutions_come_before_and_are_a_part_of_the_version() -> None:
+    one, other = (normalizers.get("whisper-basic", Substitutions({"e.g.": text})) for text in ("for example", "say"))
+    assert one("E.g. this, or that.") == "for example this or that"
+    assert len({str(one), str(other), str(normalizers.get("whisper-basic"))}) == 3
+    assert str(one) == str(normalizers.get("whisper-basic", Substitutions({"e.g.": "for example"})))
+
+
+def test_a_saved_run_s_normalizer_is_found_by_what_it_was_called_then() -> None:
+    own = Substitutions({"grey": "gray"})
+    for name in normalizers.NORMALIZERS:
+        for substitutions in (None, own):
+            wanted = normalizers.get(name, substitutions)
+            found = normalizers.restore(str(wanted), substitutions)
+            assert found is not None
+            assert (str(found), found("Grey’s")) == (str(wanted), wanted("Grey’s"))
+    assert normalizers.restore("whisper-basic (whisper-normalizer 0.0.1)") is None
+    assert normalizers.restore(str(normalizers.get("whisper-basic", own))) is None  # without its substitutions
+
+
+def test_raw_texts_are_compared_without_substitutions() -> None:
+    own = Substitutions({"grey": "gray"})
+    raw, other = normalizers.compared(normalizers.get("whisper-basic", own), own)
+    assert (raw("grey"), other("grey")) == ("grey", "gray")
+
+
+def test_one_s_own_is_known_while_it_is_registered() -> None:
+    mine = Normalizer(name="mine", version="3", apply=lambda text, language: text.upper())
+    forget = normalizers.register([[mine]])
+    try:
+        assert "mine" in normalizers.names()
+        assert normalizers.get("mine")("a") == "A"
+        assert str(normalizers.get("mine", Substitutions({"a": "b"}))).startswith("mine (3, substitutions ")
+        assert normalizers.get("mine", Substitutions({"a": "b"}))("a") == "B"
+    finally:
+        forget()
+    assert "mine" not in normalizers.names()
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (str, r"a normalizer is a value of pytest_whisperq.Normalizer \(got <class 'str'>\)"),
+        (Normalizer(name="identity", version="1", apply=lambda text, _: text), "the name 'identity' is taken"),
+    ],
+)
+def test_what_is_no_normalizer_or_takes_a_name_is_refused(what: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        normalizers.register([[what]])
