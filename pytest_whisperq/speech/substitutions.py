@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.system.errors import ConfigError, unknown
-from pytest_whisperq.system.files import first_line
+from pytest_whisperq.system.files import first_line, refuse_special
 
 OPTION = "--whisperq-substitutions"
 
@@ -56,12 +56,15 @@ def read_substitutions(path: Path) -> Substitutions:
     ``;;``, ``#`` or ``*`` say nothing. Raises `ConfigError` naming the file and the entry for whatever is neither, and
     for what would be replaced in one text and not in another.
     """
+    refuse_special(path, OPTION)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}", where=OPTION) from error
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror or error}", where=OPTION, remedy="name a file of substitutions"
+        ) from error
     except ValueError as error:
-        raise ConfigError("is not UTF-8", where=str(path), remedy="save it as UTF-8") from error
+        raise ConfigError(f"{path} is not UTF-8", where=OPTION, remedy="save it as UTF-8") from error
     entries = _tables(path, text) if path.suffix == ".toml" else _lines(path, text)
     pairs: dict[str, str] = {}
     named: dict[str, str] = {}
@@ -79,14 +82,14 @@ def read_substitutions(path: Path) -> Substitutions:
             named[_key(found)] = found
             pairs[found] = becomes
     if not pairs:
-        raise ConfigError("holds no substitution", where=str(path), remedy=_REMEDY)
+        raise ConfigError(f"{path} holds no substitution", where=OPTION, remedy=_REMEDY)
     substitutions = Substitutions(pairs)
     replace = substitutions.through(str)
     for found, becomes in pairs.items():
         if (again := replace(becomes)) != becomes:
             raise ConfigError(
                 f"{found!r} becomes {becomes!r}, of which another entry makes {again!r}: the two are never the same",
-                where=str(path),
+                where=f"{OPTION}: {path}",
                 remedy=f"let {found!r} become {again!r}",
             )
     return substitutions
@@ -96,14 +99,14 @@ def _tables(path: Path, text: str) -> Iterator[tuple[str, str, str]]:
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"is not TOML: {first_line(error)}", where=str(path), remedy=_REMEDY) from error
+        raise ConfigError(f"is not TOML: {first_line(error)}", where=f"{OPTION}: {path}", remedy=_REMEDY) from error
     for name, table in data.items():
         if name not in _TABLES:
-            raise unknown("unknown table", name, _TABLES, where=str(path))
+            raise unknown("unknown table", name, _TABLES, where=f"{OPTION}: {path}")
         if not isinstance(table, dict):
-            raise ConfigError(f"{name} must be a table (got {table!r})", where=str(path), remedy=_REMEDY)
+            raise ConfigError(f"{name} must be a table (got {table!r})", where=f"{OPTION}: {path}", remedy=_REMEDY)
         for key, value in table.items():
-            yield from _entries(f"{path}: {name}.{key}", name, key, value)
+            yield from _entries(f"{OPTION}: {path}: {name}.{key}", name, key, value)
 
 
 def _entries(where: str, table: str, key: str, value: Any) -> Iterator[tuple[str, str, str]]:
@@ -119,7 +122,7 @@ def _entries(where: str, table: str, key: str, value: Any) -> Iterator[tuple[str
 
 def _lines(path: Path, text: str) -> Iterator[tuple[str, str, str]]:
     for number, line in enumerate(text.splitlines(), 1):
-        where = f"{path}:{number}"
+        where = f"{OPTION}: {path}:{number}"
         line = line.partition(";;")[0].strip(" \r\n")
         if not line.strip() or line.startswith(("#", "*")):
             continue

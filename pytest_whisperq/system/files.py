@@ -38,6 +38,8 @@ def link(source: Path, target: Path) -> None:
 
 def user_path(text: str, option: str) -> Path:
     """Return the path a user typed, ``~`` expanded; raise `ConfigError` naming ``option`` for one that cannot be."""
+    if "\0" in text:
+        raise ConfigError(f"{text!r} cannot be a file name", where=option, remedy="correct the path")
     try:
         path = Path(text).expanduser()
         path.exists()

@@ -1,5 +1,6 @@
 """A team's own substitutions: what files are read, what they replace, and which are refused."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_pairs_are_spelt_as_texts_are() -> None:
         ("a.toml", "[replace]\na = ['b']", r"a\.toml: replace\.a: must be a text"),
         ("a.toml", "[variants]\na = 'b'", r"a\.toml: variants\.a: must be a list of texts"),
         ("a.toml", "[replace]\n'' = 'b'", r"a\.toml: replace\.: finds nothing"),
-        ("a.toml", "[replace]", r"a\.toml: holds no substitution"),
+        ("a.toml", "[replace]", r"a\.toml holds no substitution"),
         ("a.toml", "[replace]\na = 'b'\nA = 'c'", r"a\.toml: replace\.A: replaces 'A' by 'c', .* earlier entry by 'b'"),
         ("a.toml", "[replace]\na = 'b'\nb = 'c'", r"a\.toml: 'a' becomes 'b', of which another entry makes 'c'"),
         ("a.toml", "[replace]\ndr = 'dr dr'", r"a\.toml: 'dr' becomes 'dr dr', of which another entry makes"),
@@ -88,8 +89,14 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--whisperq-substitutions: cannot read .*nothing\.toml"):
         read_substitutions(tmp_path / "nothing.toml")
     (tmp_path / "a.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match=r"a\.toml: is not UTF-8"):
+    with pytest.raises(ConfigError, match=r"a\.toml is not UTF-8"):
         read_substitutions(tmp_path / "a.toml")
+
+
+def test_a_pipe_is_refused_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="pipe is no regular file"):
+        read_substitutions(tmp_path / "pipe")
 
 
 def test_the_digest_is_that_of_what_is_replaced_in_whatever_file(tmp_path: Path) -> None:

@@ -201,3 +201,5 @@ def test_what_the_system_refuses_is_told_with_the_file_if_there_is_one() -> None
 def test_a_name_that_no_file_can_have_is_blamed_on_its_option() -> None:
     with pytest.raises(ConfigError, match=r"^--whisperq-corpus: 'x+' cannot be looked at: .*; name another place$"):
         files.user_path("x" * 300, "--whisperq-corpus")
+    with pytest.raises(ConfigError, match=r"--whisperq-corpus: 'a\\x00b' cannot be a file name; correct the path"):
+        files.user_path("a\0b", "--whisperq-corpus")
