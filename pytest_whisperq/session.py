@@ -22,7 +22,7 @@ from pytest_whisperq.measuring.calibrated import measure_on
 from pytest_whisperq.measuring.intervals import judged_by, only_these
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.metric import choose_metric
-from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, refuse_wordless
+from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, wordless_as_nonspeech
 from pytest_whisperq.measuring.recording import doubt_lines
 from pytest_whisperq.models.calibration import (
     SAMPLES,
@@ -155,7 +155,6 @@ class Session:
         """Read the corpus, find the models and probe every recording; raise a `WhisperqError` for what is unusable."""
         for name in (*_READ, *(("calibration",) if self.calibrates else ())):
             getattr(self, name)
-        refuse_wordless(self.whole_corpus, self.normalizer)
 
     @cached_property
     def _corpus_given(self) -> Corpus:
@@ -183,8 +182,15 @@ class Session:
 
     @cached_property
     def whole_corpus(self) -> Corpus:
-        """All of the evaluation corpus: what the run's models can hear, less what is set aside."""
-        return without(self._corpus_given, self.set_aside) if self.set_aside else self._corpus_given
+        """All of the evaluation corpus: what the run's models can hear, less what is set aside.
+
+        Raises `CorpusError` where the normalizer leaves no words of most transcripts.
+        """
+        rest = without(self._corpus_given, self.set_aside) if self.set_aside else self._corpus_given
+        return wordless_as_nonspeech(rest, self._normalizer_of)
+
+    def _normalizer_of(self, corpus: Corpus) -> Normalizer:
+        return normalizers.get(normalizers.choose(self.config.normalizer, corpus), self.substitutions)
 
     @cached_property
     def _part(self) -> Corpus:
@@ -320,12 +326,12 @@ class Session:
     @cached_property
     def normalizer(self) -> Normalizer:
         """The normalizer asked for, or the one for the languages of the whole corpus, however little of it is heard."""
-        return normalizers.get(normalizers.choose(self.config.normalizer, self.whole_corpus), self.substitutions)
+        return self._normalizer_of(self.whole_corpus)
 
     @cached_property
     def long_normalizer(self) -> Normalizer:
         """The normalizer asked for, or the one for the languages of the long recordings."""
-        return normalizers.get(normalizers.choose(self.config.normalizer, self.long_form), self.substitutions)
+        return self._normalizer_of(self.long_form)
 
     @cached_property
     def metric(self) -> Metric:
@@ -436,8 +442,13 @@ class Session:
 
     @cached_property
     def long_form(self) -> Corpus:
-        """The utterances of the long recordings, in their order; raises `CorpusError` if any was calibrated on."""
-        corpus = self._hearable(load_long_form(self.config.long_form, self.config.corpus_choices))
+        """The utterances with words of the long recordings, in their order.
+
+        Raises `CorpusError` if any was calibrated on.
+        """
+        given = self._hearable(load_long_form(self.config.long_form, self.config.corpus_choices))
+        corpus = wordless_as_nonspeech(given, self._normalizer_of)
+        corpus = replace(corpus, utterances=corpus.speech)
         if self.calibrates:
             chosen = self.calibration_set
             refuse_overlap(chosen, self._probe(chosen), self._probe(corpus), LONG_FORM_OPTION)
@@ -447,7 +458,6 @@ class Session:
     def long_texts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says in the long recordings, cut where their utterances part; decoded once a run."""
         if spec not in self._long:
-            refuse_wordless(self.long_form, self.long_normalizer)
             recordings = whole(self.long_form)
             artifact, transcriber, texts = self.decoder.long(spec, recordings)
             shares = [

@@ -33,7 +33,8 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
         seed=session.config.seed,
         by_piece=True,
     )
-    return replace(outcome, judgement=replace(outcome.judgement, gate="longform"))
+    notes = (*outcome.judgement.notes, *session.long_form.notes)
+    return replace(outcome, judgement=replace(outcome.judgement, gate="longform", notes=notes))
 
 
 GATE = Gate(

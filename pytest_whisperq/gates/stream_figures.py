@@ -53,7 +53,7 @@ def timelines(streams: Streams, spec: ModelSpec, profile: StreamProfile) -> tupl
 
 
 def how_streamed(streams: Streams, candidate: ModelSpec, profile: StreamProfile) -> list[str]:
-    """Return notes on how the recordings were streamed: windows, merge, whose word times, threads."""
+    """Return notes on how the recordings were streamed: windows, merge, whose word times, threads, what is left out."""
     config = streams.session.config
     source = "as --whisperq-merge-profile says" if config.merge_profile else "as measured of float32"
     times = f"{':'.join(ALIGNER)}'s, which is left out of computing" if streams.is_aligned(candidate) else "its own"
@@ -64,6 +64,7 @@ def how_streamed(streams: Streams, candidate: ModelSpec, profile: StreamProfile)
             f"{profile.jitter} ms off; word times are {times}"
         ),
         f"{config.threads} threads; lag counts computing, on a virtual clock",
+        *streams.session.long_form.notes,
     ]
 
 

@@ -22,7 +22,6 @@ from pytest_whisperq.decoding.errors import decode_errors
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet, uncached_transcripts
 from pytest_whisperq.measuring.edges import measure_profile
 from pytest_whisperq.measuring.longform import share_out
-from pytest_whisperq.measuring.pairs import refuse_wordless
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
@@ -83,7 +82,6 @@ class Streams:
                     where=item.where,
                     remedy="split it",
                 )
-        refuse_wordless(corpus, self.session.long_normalizer)
         return whole(corpus)
 
     @cached_property

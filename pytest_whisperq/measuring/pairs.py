@@ -1,12 +1,14 @@
 """Two transcripts of one corpus, side by side under one normalizer: what every quality gate measures."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.scores import as_compared
-from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.speech.corpus import NONSPEECH, Corpus, Utterance
+from pytest_whisperq.speech.corpus.files import listed
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
 
@@ -107,11 +109,30 @@ def pair_texts(
     return PairedTexts(corpus=corpus, normalizer=normalizer, baseline=baseline, candidate=candidate, pairs=tuple(pairs))
 
 
-def refuse_wordless(corpus: Corpus, normalizer: Normalizer) -> None:
-    """Raise `CorpusError` for a reference of which the normalizer leaves nothing: before anything is decoded."""
-    for item in corpus.speech:
-        if not normalizer(item.reference, item.language):
-            raise _wordless(item, normalizer)
+def wordless_as_nonspeech(corpus: Corpus, choose: Callable[[Corpus], Normalizer]) -> Corpus:
+    """Return a corpus in which nobody speaks where the normalizer that ``choose`` gives leaves nothing of the text.
+
+    That is so of "Mm-hmm." or "[noise]": a model that hears words there makes them up. A note names these utterances.
+    Raises `CorpusError` where they are more than half of the speech, for then the normalizer does not suit the corpus.
+    """
+    marked = corpus
+    while True:  # what is left may be in other languages, and those choose another normalizer
+        normalizer = choose(marked)
+        wordless = [item for item in marked.speech if not normalizer(item.reference, item.language)]
+        if not wordless:
+            break
+        names = {item.id for item in wordless}
+        items = (replace(item, kind=NONSPEECH) if item.id in names else item for item in marked.utterances)
+        marked = replace(marked, utterances=tuple(items))
+    if len(marked.speech) == len(corpus.speech):
+        return corpus
+    spoken = {item.id for item in marked.speech}
+    empty = [item for item in corpus.speech if item.id not in spoken]
+    if 2 * len(empty) > len(corpus.speech):
+        raise _wordless(empty[0], normalizer)
+    some = "a transcript has" if len(empty) == 1 else f"{len(empty)} transcripts have"
+    note = f"{some} no words under {normalizer}; what is heard there counts as made up"
+    return replace(marked, notes=(*marked.notes, f"{listed([item.id for item in empty])}: {note}"))
 
 
 def _wordless(item: Utterance, normalizer: Normalizer) -> CorpusError:

@@ -198,12 +198,27 @@ def test_a_missing_backend_is_skipped_with_the_install_line_under_all(project: P
     result.stdout.fnmatch_lines(['*pip install "pytest-whisperq[[]openvino]"*'])
 
 
-def test_a_transcript_of_which_nothing_is_left_is_named_before_anything_is_decoded(gated: Project) -> None:
-    metadata = gated.corpus / "metadata.csv"
+def say_in_last(project: Project, count: int, text: str) -> str:
+    """Replace the transcripts of the last clips; return the last one's name."""
+    metadata = project.corpus / "metadata.csv"
     lines = metadata.read_text().splitlines()
-    name, _, language = lines[-1].split(",")
-    metadata.write_text("\n".join([*lines[:-1], f"{name},[laughs],{language}"]))
-    assert_usage_error(gated.run(), "metadata.csv:31: nothing is left of the transcript '[laughs]'")
+    for number in range(len(lines) - count, len(lines)):
+        name, _, language = lines[number].split(",")
+        lines[number] = f"{name},{text},{language}"
+    metadata.write_text("\n".join(lines))
+    return lines[-1].partition(",")[0]
+
+
+def test_one_transcript_of_which_nothing_is_left_ends_no_run_and_is_noted(gated: Project) -> None:
+    name = say_in_last(gated, 1, "[laughs]")
+    result = gated.run()
+    assert result.ret in (0, 1)
+    result.stdout.fnmatch_lines([f"*{name}: a transcript has no words under *; what is heard there counts as made up*"])
+
+
+def test_transcripts_of_which_mostly_nothing_is_left_are_named_before_anything_is_decoded(gated: Project) -> None:
+    say_in_last(gated, 16, "[laughs]")
+    assert_usage_error(gated.run(), "metadata.csv:16: nothing is left of the transcript '[laughs]'")
     assert not gated.transcript_files()
 
 
@@ -217,12 +232,9 @@ def test_a_gate_that_does_not_exist_is_named_and_those_that_do(project: Project)
 
 def test_what_a_redacted_run_refuses_quotes_no_transcript(gated: Project) -> None:
     """Whisper's normalizers leave nothing of what stands in brackets: it may be just what nobody shall read."""
-    metadata = gated.corpus / "metadata.csv"
-    lines = metadata.read_text().splitlines()
-    name, _, language = lines[-1].split(",")
-    metadata.write_text("\n".join([*lines[:-1], f"{name},(Mr Smith hangs up),{language}"]))
+    say_in_last(gated, 16, "(Mr Smith hangs up)")
     result = gated.run("--whisperq-redact")
-    assert_usage_error(result, "metadata.csv:31: nothing is left of the transcript … under the normalizer")
+    assert_usage_error(result, "metadata.csv:16: nothing is left of the transcript … under the normalizer")
     assert "Smith" not in result.stdout.str() + result.stderr.str()
     assert_usage_error(gated.run("--whisperq-redact", "--whisperq-model=nowhere"), "'nowhere' is neither a directory")
 

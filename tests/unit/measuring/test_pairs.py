@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
+from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, wordless_as_nonspeech
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.system.errors import CorpusError
 
@@ -26,6 +26,32 @@ def test_a_reference_that_the_normalizer_empties_is_refused(make_pairs: Callable
         CorpusError, match=r"metadata\.csv:3: nothing is left of the transcript '\[laughs\]'.*normalizer"
     ):
         pair_texts(made.corpus, normalizers.get("whisper-basic"), made.baseline, made.candidate)
+
+
+def test_what_has_no_words_counts_as_a_clip_without_speech_and_is_noted(make_pairs: Callable[..., PairedTexts]) -> None:
+    corpus = make_pairs(["fine", "Mm-hmm.", "uh, um", "[noise]", "good", "bad", "right"]).corpus
+    left = wordless_as_nonspeech(corpus, lambda _: normalizers.get("whisper-english"))
+    assert [item.reference for item in left.speech] == ["fine", "good", "bad", "right"]
+    assert len(left.utterances) == 7
+    names = ", ".join(item.id for item in corpus.utterances[1:4])
+    assert left.notes[0].startswith(f"{names}: 3 transcripts have no words under whisper-english (")
+    assert left.notes[0].endswith("); what is heard there counts as made up")
+    assert wordless_as_nonspeech(left, lambda _: normalizers.get("whisper-english")) is left
+
+
+def test_the_normalizer_that_is_chosen_for_the_rest_decides_what_has_words(
+    make_pairs: Callable[..., PairedTexts],
+) -> None:
+    """Without the German "[lacht]" all is English, and under that normalizer "um" is nothing either."""
+    corpus = make_pairs(["fine", "good", "well", "um", "[lacht]"], spoken=["en", "en", "en", "en", "de"]).corpus
+    left = wordless_as_nonspeech(corpus, lambda some: normalizers.get(normalizers.choose(None, some)))
+    assert [item.reference for item in left.speech] == ["fine", "good", "well"]
+
+
+def test_a_normalizer_that_leaves_nothing_of_most_texts_is_refused(make_pairs: Callable[..., PairedTexts]) -> None:
+    corpus = make_pairs(["fine", "[laughs]", "(sighs)"]).corpus
+    with pytest.raises(CorpusError, match=r"metadata\.csv:3: nothing is left of the transcript '\[laughs\]'"):
+        wordless_as_nonspeech(corpus, lambda _: normalizers.get("whisper-basic"))
 
 
 def test_under_another_normalizer_nothing_is_refused_and_nothing_transcribed(
