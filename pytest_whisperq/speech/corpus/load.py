@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from pytest_whisperq.speech.corpus import manifest, tables
-from pytest_whisperq.speech.corpus.files import files_in, listed, names_in
+from pytest_whisperq.speech.corpus.files import listed, names_in
 from pytest_whisperq.speech.corpus.layouts.common_voice import is_common_voice, lists_of, read_list
-from pytest_whisperq.speech.corpus.layouts.named import NAMED, refuse_named
+from pytest_whisperq.speech.corpus.layouts.named import refuse_named
 from pytest_whisperq.speech.corpus.layouts.registry import DEEP, FLAT, LISTS, Layout
-from pytest_whisperq.speech.corpus.layouts.sidecars import SIDECAR_SUFFIXES, read_sidecars
+from pytest_whisperq.speech.corpus.layouts.sidecars import has_sidecars, read_sidecars
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading
 from pytest_whisperq.speech.corpus.rows import resolved_folder
@@ -135,7 +135,8 @@ def _read_directory(directory: Path, split: str | None, option: str, reading: Re
         )
     if layout := _recognized(directory, DEEP):
         return layout.read(directory, reading)
-    _refuse_unread(directory)
+    if not has_sidecars(directory):
+        _refuse_unread(directory)
     return read_sidecars(directory, reading)
 
 
@@ -169,15 +170,11 @@ def _read_listed(metadata: Path, reading: Reading) -> list[Utterance]:
 
 def _refuse_unread(directory: Path) -> None:
     """Refuse a folder in which no recording has a text beside it, where something else may hold what is said."""
-    endings = {path.suffix.lower() for path in files_in(directory)}
-    if endings.isdisjoint(SIDECAR_SUFFIXES):
-        if not endings.isdisjoint(NAMED):
-            refuse_named(directory)
-        manifests = [path for path in directory.iterdir() if path.suffix.lower() in manifest.MANIFEST_SUFFIXES]
-        if manifests:
-            names = listed(sorted(path.name for path in manifests))
-            raise CorpusError(
-                f"is in no layout that is known; it has {names}",
-                where=str(directory),
-                remedy=f"name the file that lists the recordings, e.g. {sorted(manifests)[0]}",
-            )
+    refuse_named(directory)
+    manifests = sorted(path for path in directory.iterdir() if path.suffix.lower() in manifest.MANIFEST_SUFFIXES)
+    if manifests:
+        raise CorpusError(
+            f"is in no layout that is known; it has {listed([path.name for path in manifests])}",
+            where=str(directory),
+            remedy=f"name the file that lists the recordings, e.g. {manifests[0]}",
+        )

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -315,3 +316,10 @@ def test_the_suite_lints_the_corpus_of_a_run(
     result = pytester.runpytest(suite, *options)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*clip0003.wav: the file is empty*"])
+
+
+def test_recordings_that_no_row_names_are_a_finding(tmp_path: Path, make_corpus: Callable[..., Path]) -> None:
+    folder = make_corpus(tmp_path / "corpus", ["one", "two"])
+    shutil.copyfile(folder / "clip0000.wav", folder / "left.wav")
+    findings = lint(resolve({"whisperq_corpus": str(folder)}))
+    assert f"{folder}: no row in metadata.csv names 1 recording (left.wav)" in map(str, findings)

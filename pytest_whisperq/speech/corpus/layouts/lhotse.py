@@ -5,6 +5,7 @@ Source: https://lhotse.readthedocs.io/en/latest/cuts.html. A supervision is an u
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ _SAVE = "write the cuts to files: lhotse.CutSet.from_file(…).save_audios(FOLDE
 def is_lhotse(path: Path) -> bool:
     """Whether a file holds cuts, or a folder cuts or supervisions with recordings."""
     if path.is_file():
-        return path.name.lower().endswith(_ENDINGS) and "supervisions" in _first(path) and "recording" in _first(path)
+        name = path.name.lower()
+        return name.endswith(_ENDINGS[0]) or (
+            name.endswith(_ENDINGS) and {"supervisions", "recording"} <= {*_first(path)}
+        )
     return bool(_files(path, "cuts") or (_files(path, "supervisions") and _files(path, "recordings")))
 
 
@@ -44,7 +48,9 @@ def _files(folder: Path, kind: str) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if kind in path.name.lower() and path.name.lower().endswith(_ENDINGS) and is_visible(path.name)
+        if re.search(rf"(?<![a-z]){kind}(?![a-z])", path.name.lower())
+        and path.name.lower().endswith(_ENDINGS)
+        and is_visible(path.name)
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
 
-from pytest_whisperq.speech.corpus.files import files_in, listed, read_text, recordings_in
+from pytest_whisperq.speech.corpus.files import AUDIO_SUFFIXES, files_in, listed, read_text, recordings_in
 from pytest_whisperq.speech.corpus.layouts.subtitles import read_subtitles
 from pytest_whisperq.speech.corpus.layouts.textgrid import read_textgrid
 from pytest_whisperq.speech.corpus.layouts.timed import Timed
@@ -13,6 +13,7 @@ from pytest_whisperq.speech.corpus.layouts.unlisted import note_unused
 from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
 from pytest_whisperq.speech.corpus.types import Utterance
+from pytest_whisperq.system.files import followed
 
 _TIERS = ".textgrid"
 _TIMED: dict[str, Callable[[Path, Reading], list[Timed]]] = {
@@ -22,6 +23,12 @@ _TIMED: dict[str, Callable[[Path, Reading], list[Timed]]] = {
 }
 SIDECAR_SUFFIXES = (".txt", ".lab", *_TIMED)
 """Names of files with what is said end so, in any case."""
+
+
+def has_sidecars(folder: Path) -> bool:
+    """Whether any recording in a folder or below has a text beside it."""
+    texts = _Texts.beside(folder)
+    return any(_place(path) in texts.free for path in files_in(folder) if path.suffix.lower() in AUDIO_SUFFIXES)
 
 
 def read_sidecars(folder: Path, reading: Reading) -> list[Utterance]:
@@ -64,13 +71,21 @@ def _rows(folder: Path, texts: _Texts, reading: Reading) -> Iterator[Row]:
             yield Row(str(path), Unusable(what, "remove or rename one of them"))
             continue
         texts.taken[place] = path
-        if len(beside) == 1:
+        if len(beside) == 1 and not _may_read(beside[0], folder, reading.choices.root):
+            what = f"{beside[0].name} is a link out of {folder}"
+            yield Row(str(path), Unusable(what, "name a folder around both with --whisperq-corpus-root"))
+        elif len(beside) == 1:
             yield from _said(path.relative_to(folder).as_posix(), beside[0], reading)
         elif beside:
             names = listed([one.name for one in sorted(beside)])
             yield Row(str(path), Unusable(f"has several transcripts ({names})", "keep the one that people checked"))
         else:
             yield Row(str(path), Unusable("has no transcript", _remedy(path)))
+
+
+def _may_read(path: Path, folder: Path, wider: Path | None) -> bool:
+    target = followed(path)
+    return target.is_relative_to(folder) or (wider is not None and target.is_relative_to(wider))
 
 
 def _remedy(path: Path) -> str:

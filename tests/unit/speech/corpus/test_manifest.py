@@ -359,6 +359,7 @@ def test_the_test_split_of_several_folders_is_read(folder: Path) -> None:
 
 def test_a_folder_whose_list_has_another_name_asks_for_it(folder: Path) -> None:
     path = jsonl(folder, GOOD, name="test_manifest.json")
+    (folder / "README.txt").write_text("Recordings of calls", encoding="utf-8")
     message = refused(folder)
     assert "is in no layout that is known; it has test_manifest.json; name the file that lists" in message
     assert message.endswith(f"e.g. {path}")

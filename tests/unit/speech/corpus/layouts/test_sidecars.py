@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.speech.corpus import Corpus, load_corpus
+from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.system.errors import CorpusError
 
@@ -153,3 +154,20 @@ def test_two_texts_of_one_recording_are_refused_and_a_text_without_one_is_noted(
     (folder / "a.srt").write_text(SRT)
     with pytest.raises(CorpusError, match=r"a\.wav: has several transcripts \(a\.srt, a\.txt\)"):
         load_corpus(folder)
+
+
+def test_subtitles_of_long_recordings_are_a_long_form_corpus(clips: Callable[..., Path]) -> None:
+    folder = clips("call.wav", seconds=3)
+    (folder / "call.srt").write_text(SRT)
+    (recording,) = whole(load_long_form(str(folder)))
+    assert [item.reference for item in recording.utterances] == ["Hello there & welcome", "second line"]
+
+
+def test_a_text_that_is_linked_from_elsewhere_is_read_where_the_root_says_so(clips: Callable[..., Path]) -> None:
+    folder = clips("corpus/a.wav")
+    (folder / "secret").write_text("one")
+    (folder / "corpus/a.txt").symlink_to(folder / "secret")
+    with pytest.raises(CorpusError, match=r"a\.wav: a\.txt is a link out of .*--whisperq-corpus-root"):
+        load_corpus(folder / "corpus")
+    (item,) = load_corpus(folder / "corpus", choices=Choices(root=folder.resolve())).utterances
+    assert item.reference == "one"
