@@ -1,7 +1,8 @@
 """What a compiled OpenVINO model really executes, read back from the compiled model, not from what was asked for."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ _MATRIX = ("FullyConnected", "MatMul", "Convolution")
 """The layers that do the arithmetic of a Whisper; everything else moves, adds or normalizes."""
 FEW = 1024
 """Bytes below which a constant is a scale or a shape, not weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """An operation that looks weights up in a codebook, by name, with its two constants, and what they are called."""
+
+    operation: str
+    indices: str
+    book: str
+    weights: str
 
 
 def parts(model: Any) -> dict[str, Any]:
@@ -84,7 +95,12 @@ def read_back(model: Any, pinned: Mapping[str, str]) -> tuple[str, str]:
         # Once compiled, this is the runtime's answer: asked for f16 where it has none, it says bf16.
         answer = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         arithmetic = _NAMES.get(answer, answer)
-        weights, stored = _stored_weights(part.model)
+        lookups = lookups_of(part.model)
+        weights, stored = _stored_weights(part.model, lookups)
+        if lookups:
+            kept = _kept(compiled, lookups)
+            stored.append(f"{kept} of {len(lookups)} look-ups in the compiled graph")
+            weights = weights if 2 * kept > len(lookups) else ""  # folded into float weights
         if 2 * short > len(layers):
             types.append(f"int8_{arithmetic}")
         else:
@@ -93,6 +109,16 @@ def read_back(model: Any, pinned: Mapping[str, str]) -> tuple[str, str]:
         held |= _held(compiled, pinned)
     shares += [f"{name} {value}" for name, value in held.items()]
     return " + ".join(dict.fromkeys(types)), ", ".join(shares)
+
+
+def _kept(compiled: Any, lookups: Collection[Lookup]) -> int:
+    """Return how many look-ups of weights are in a compiled graph.
+
+    What only sets a decoder's first state is compiled apart, and cannot be seen: keys and values of the encoder.
+    """
+    gathers = [one for one in compiled.get_runtime_model().get_ops() if _property(one, "layerType") == "Gather"]
+    names = {name for one in gathers for name in _property(one, "originalLayersNames").split(",")}
+    return len(names & {one.operation for one in lookups})
 
 
 def _held(compiled: Any, pinned: Mapping[str, str]) -> dict[str, str]:
@@ -120,19 +146,48 @@ def _property(layer: Any, name: str) -> str:
     return str(value.astype(str) if hasattr(value, "astype") else value)
 
 
-def _stored_weights(model: Any) -> tuple[str, list[str]]:
-    """Return what most weight matrices are stored in (``int4``, ``nf4``, ``fp8``) and how many are, type by type.
+def _stored_weights(model: Any, lookups: Collection[Lookup]) -> tuple[str, list[str]]:
+    """Return what most weight matrices are stored in (``int4``, ``nf4``, ``vq4x256``) and how many are, type by type.
 
-    Nothing where most are float, and "mixed" where no type has more than half.
+    Nothing where most are float, and "mixed" where no type has more than half. Of ``lookups`` the indices are weights,
+    and the codebooks are none.
     """
+    indices, books = {one.indices: one.weights for one in lookups}, {one.book for one in lookups}
     stored = Counter(
-        _WEIGHTS.get(op.get_element_type().to_string(), "")
+        indices.get(op.get_friendly_name(), _WEIGHTS.get(op.get_element_type().to_string(), ""))
         for op in model.get_ops()
         if op.get_type_name() == "Constant" and is_matrix(op.shape) and op.get_byte_size() >= FEW
+        if op.get_friendly_name() not in books
     )
     total = stored.total()
     shares = [f"{count} of {total} weight matrices in {name}" for name, count in stored.most_common() if name]
     return next((name for name, count in stored.items() if 2 * count > total), "mixed" if total else ""), shares
+
+
+def codebook_name(shape: Sequence[int]) -> str:
+    """Return what weights are called that are looked up in a codebook of this shape.
+
+    >>> codebook_name([16]), codebook_name([256, 4])
+    ('codebook', 'vq4x256')
+    """
+    return "codebook" if len(shape) == 1 else f"vq{shape[1]}x{shape[0]}"
+
+
+def lookups_of(model: Any) -> list[Lookup]:
+    """Return the look-ups of a graph that take matrices of constant indices."""
+    found = []
+    for operation in model.get_ops():
+        if operation.get_type_name() != "Gather":
+            continue
+        book, indices = (_unconverted(operation.input_value(index).get_node()) for index in (0, 1))
+        if book.get_type_name() == indices.get_type_name() == "Constant" and is_matrix(indices.shape):
+            names = (str(node.get_friendly_name()) for node in (operation, indices, book))
+            found.append(Lookup(*names, codebook_name(list(book.shape))))
+    return found
+
+
+def _unconverted(node: Any) -> Any:
+    return node.input_value(0).get_node() if node.get_type_name() == "Convert" else node
 
 
 def is_matrix(shape: Sequence[int]) -> bool:

@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pytest_whisperq.backends import ReadyMade, _whisper
-from pytest_whisperq.backends._openvino_graph import FEW, is_matrix
+from pytest_whisperq.backends import ReadyMade, _openvino_codebooks, _whisper
+from pytest_whisperq.backends._openvino_graph import FEW, codebook_name, is_matrix
 from pytest_whisperq.system.errors import BuildError
 from pytest_whisperq.system.files import first_line
 
@@ -27,6 +27,7 @@ _STORED: Mapping[str, str] = {
     "f8e4m3": "fp8-e4m3",
 }
 """Element type of most weight matrices → precision; with an asymmetric type goes a zero point of its own."""
+_CODEBOOKS = {*_openvino_codebooks.VECTORS, _openvino_codebooks.SCALAR}
 MIXED = "mixed"
 """The precision of a part of which no type has more than half of the weight matrices."""
 _LAYER = re.compile(r"\blayers\.(\d+)\.")
@@ -104,10 +105,10 @@ def _part(directory: Path, name: str) -> _Part:
         if not (directory / f"{name}{suffix}").is_file():
             raise BuildError(f"there is no {name}{suffix}", where=str(directory), remedy=_COPY)
     path = directory / f"{name}.xml"
-    types, end, sizes, layers = Counter[str](), 0, dict[str, tuple[int, ...]](), -1
-    kinds = set[str]()
+    matrices, end, sizes, layers = list[tuple[str, str]](), 0, dict[str, tuple[int, ...]](), -1
+    kinds, lookups = set[str](), _Lookups()
     try:
-        for layer in _layers(path):
+        for layer in _layers(path, lookups):
             kinds.add(kind := layer.get("type", ""))
             layers = max(layers, *map(int, _LAYER.findall(layer.get("name", ""))), -1)
             if kind == "Const" and (data := layer.find("data")) is not None:
@@ -115,8 +116,9 @@ def _part(directory: Path, name: str) -> _Part:
                 end = max(end, int(data.get("offset", 0)) + int(data.get("size", 0)))
                 if layer.get("name", "").endswith(_FIRST):
                     sizes[_FIRST] = tuple(shape)
+                lookups.shapes[layer.get("id", "")] = shape
                 if is_matrix(shape) and int(data.get("size", 0)) >= FEW:
-                    types[data.get("element_type", "")] += 1
+                    matrices.append((layer.get("id", ""), data.get("element_type", "")))
             for port in layer.iter("port"):
                 dimensions = tuple(int(one.text or -1) for one in port.iter("dim"))
                 sizes |= dict.fromkeys(port.get("names", "").split(","), dimensions)
@@ -126,7 +128,7 @@ def _part(directory: Path, name: str) -> _Part:
         raise BuildError("the weights are cut, or another graph's", where=str(path.with_suffix(".bin")), remedy=_COPY)
     mels = sizes.get(_FIRST, ())
     return _Part(
-        precision=_precision(types, is_quantized="FakeQuantize" in kinds),
+        precision=_precision(lookups.count(matrices), is_quantized="FakeQuantize" in kinds),
         keeps_state="ReadValue" in kinds,
         layers=layers + 1,
         last_sizes={name: shape[-1] for name, shape in sizes.items() if shape and shape[-1] > 0},
@@ -134,17 +136,47 @@ def _part(directory: Path, name: str) -> _Part:
     )
 
 
-def _layers(path: Path) -> Iterator[ElementTree.Element]:
+@dataclass(frozen=True, slots=True)
+class _Lookups:
+    """What a graph looks up in codebooks: shapes of constants, kinds of operations and where their inputs come from."""
+
+    shapes: dict[str, list[int]] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    sources: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def count(self, matrices: Iterable[tuple[str, str]]) -> Counter[str]:
+        """Count what constants, given with their element types, store weights in.
+
+        Indices are what they look up, and codebooks are no weights.
+        """
+        indices, books = dict[str, str](), set[str]()
+        for gather in (name for name, kind in self.kinds.items() if kind == "Gather"):
+            book, chosen = (self._constant(gather, port) for port in "01")
+            if book in self.shapes and is_matrix(self.shapes.get(chosen, ())):
+                indices[chosen] = codebook_name(self.shapes[book])
+                books.add(book)
+        return Counter(indices.get(name, kind) for name, kind in matrices if name not in books)
+
+    def _constant(self, name: str, port: str) -> str:
+        source = self.sources.get((name, port), "")
+        return self.sources.get((source, "0"), "") if self.kinds.get(source) == "Convert" else source
+
+
+def _layers(path: Path, lookups: _Lookups) -> Iterator[ElementTree.Element]:
     """Yield the operations of a graph, each once; a graph of a large model has tens of thousands."""
     for _, element in ElementTree.iterparse(path):  # noqa: S314 - expat limits what entities may grow to
         if element.tag == "layer":
+            lookups.kinds[element.get("id", "")] = element.get("type", "")
             yield element
             element.clear()
+        elif element.tag == "edge" and lookups.kinds.get(element.get("to-layer", "")) in ("Gather", "Convert"):
+            target = element.get("to-layer", ""), element.get("to-port", "")
+            lookups.sources[target] = element.get("from-layer", "")
 
 
 def _precision(types: Mapping[str, int], *, is_quantized: bool) -> str:
     """Return the precision of a part of so many weight matrices of each type; quantized activations make it PTQ."""
     total = sum(types.values())
     most = next((name for name, count in types.items() if 2 * count > total), "")
-    stored = _STORED.get(most, MIXED)
+    stored = _STORED.get(most, most if most in _CODEBOOKS else MIXED)
     return f"{stored}-ptq" if stored == "int8" and is_quantized else stored

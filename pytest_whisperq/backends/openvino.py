@@ -15,6 +15,7 @@ from pytest_whisperq.backends import (
     _checkpoint,
     _generate,
     _openvino_blocks,
+    _openvino_codebooks,
     _openvino_graph,
     _openvino_ir,
     _openvino_mixed,
@@ -46,6 +47,7 @@ _WEIGHT_MODES: Mapping[str, tuple[str, int]] = MappingProxyType(
     }
 )
 _PTQ, _MIXED = "int8-ptq", "int8-ptq-mixed"
+_LOOKED_UP = (*_openvino_codebooks.VECTORS, _openvino_codebooks.SCALAR)
 # What the runtime is told to compute in. Left alone it executes a float32 model in bf16, with an 8-bit key/value cache
 # and quantized activations.
 _HINTS: Mapping[str, str] = MappingProxyType({"float16": "f16", "bfloat16": "bf16"})
@@ -57,8 +59,8 @@ class OpenVINOBackend(Backend):
 
     name = "openvino"
     extra = "openvino"
-    modules = ("openvino", "optimum", "nncf", "torch", "transformers")
-    distributions = ("openvino", "optimum-intel", "nncf", "torch", "transformers", "tokenizers")
+    modules = ("openvino", "optimum", "nncf", "sklearn", "threadpoolctl", "torch", "transformers")
+    distributions = ("openvino", "optimum-intel", "nncf", "scikit-learn", "torch", "transformers", "tokenizers")
     precisions: Mapping[str, str] = MappingProxyType(
         {
             "float32": "float32",
@@ -66,13 +68,14 @@ class OpenVINOBackend(Backend):
             "bfloat16": "bfloat16",
             "int8-ptq": "int8_float32",
             "int8-ptq-mixed": "int8_float32",
-            **{name: f"float32 on {name.split('-')[0]} weights" for name in _WEIGHT_MODES},
+            **{name: f"float32 on {name.split('-')[0]} weights" for name in (*_WEIGHT_MODES, *_LOOKED_UP)},
         }
     )
     recommended = _PTQ
     calibrated = frozenset({_PTQ, _MIXED})
     controlled = frozenset({_MIXED})
     by_block = frozenset({_PTQ, _MIXED, *_WEIGHT_MODES})
+    by_name = frozenset(_LOOKED_UP)
     weights = ("*.bin",)  # the .xml beside them says nothing that they do not
     stateful = True
 
@@ -116,6 +119,8 @@ class OpenVINOBackend(Backend):
             notes = _openvino_mixed.quantize(model, _whisper.FrontEnd(source), calibration, alone)
         elif precision in _WEIGHT_MODES:
             _compress(model, *_WEIGHT_MODES[precision], alone)
+        elif precision in _LOOKED_UP:
+            _look_up(model, precision)
         elif precision == "float16":
             model.half()
         model.save_pretrained(directory)
@@ -191,17 +196,34 @@ def _options(hint: str) -> dict[str, str]:
     return {**_PINNED, "INFERENCE_PRECISION_HINT": hint}
 
 
-def _compress(model: Any, mode: str, group: int, ignored: Mapping[str, Sequence[str]]) -> None:
+def _compress(
+    model: Any,
+    mode: str,
+    group: int,
+    ignored: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    values: "NDArray[np.float16] | None" = None,
+) -> None:
     """Compress all weights of both parts in place; left to itself, NNCF keeps the first and last layers in int8.
 
-    ``ignored`` has, by part, the operations that are to stay in float32.
+    ``ignored`` has, by part, the operations that are to stay in float32; ``values`` are those of a codebook.
     """
     nncf = optional_imports.require("nncf", extra="openvino", purpose=_PURPOSE)
     for name, part in _openvino_graph.parts(model).items():
         options: dict[str, Any] = {} if mode.startswith("INT8") else {"group_size": group, "all_layers": True}
+        if values is not None:
+            options["advanced_parameters"] = nncf.AdvancedCompressionParameters(codebook=values)
         if alone := ignored.get(name.rpartition(" ")[2], ()):
             options["ignored_scope"] = nncf.IgnoredScope(names=list(alone))
         nncf.compress_weights(part.model, mode=nncf.CompressWeightsMode[mode], **options)
+
+
+def _look_up(model: Any, precision: str) -> None:
+    """Replace the weights of both parts by look-ups in a codebook, in place."""
+    graphs = [part.model for part in _openvino_graph.parts(model).values()]
+    if precision in _openvino_codebooks.VECTORS:
+        _openvino_codebooks.quantize(graphs, *_openvino_codebooks.VECTORS[precision])
+    else:
+        _compress(model, "CODEBOOK", _openvino_codebooks.GROUP, values=_openvino_codebooks.scalars(graphs))
 
 
 def _model_class() -> Any:

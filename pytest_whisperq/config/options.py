@@ -23,7 +23,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="ID[,ID]",
         parse=values.names,
         help="precisions to gate on each backend, or all that this machine executes, less simulated "
-        "ones (default: int8; int8-ptq for openvino, int8-dynamic for transformers)",
+        "ones and codebooks (default: int8; int8-ptq for openvino, int8-dynamic for transformers)",
     ),
     Option(
         name="candidate",

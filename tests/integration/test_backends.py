@@ -30,6 +30,7 @@ EXECUTED = [
     if precision not in {*get_backend(name).falls_back(), *get_backend(name).by_name}
 ]
 EXECUTED += ["faster-whisper-batched:int8", "openvino-stateless:float32", "openvino-stateless:int8"]
+EXECUTED += ["openvino:vq2x256", "openvino:vq2x16", "openvino:codebook", "openvino-stateless:vq2x256"]
 EXECUTED += ["transformers:sim-int4", "transformers:sim-ternary", "transformers:sim-int6-channel"]
 FALLING_BACK = [f"{name}:{precision}" for name in in_all() for precision in get_backend(name).falls_back()]
 OFTEN = (
@@ -37,7 +38,7 @@ OFTEN = (
     *("openvino:int8", "openvino:int8-ptq", "transformers:sim-int4"),
 )
 TIMED = [name for name in BUILT_IN if name not in ("scripted", "openvino-stateless")]
-CATASTROPHIC = {"openvino:int2-sym", "transformers:sim-ternary"}
+CATASTROPHIC = {"openvino:int2-sym", "openvino:vq2x16", "transformers:sim-ternary"}
 """Two bits and fewer break a model this small: the damage a gate has to see."""
 
 

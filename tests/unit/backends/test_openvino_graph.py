@@ -18,9 +18,10 @@ def graph(*constants: tuple[str, tuple[int, ...]]) -> Any:
                 get_type_name=lambda: "Constant",
                 get_element_type=lambda name=name: SimpleNamespace(to_string=lambda: name),
                 get_byte_size=lambda: 4096,
+                get_friendly_name=lambda number=number: f"weight {number}",
                 shape=shape,
             )
-            for name, shape in constants
+            for number, (name, shape) in enumerate(constants)
         ]
     )
 
@@ -44,7 +45,7 @@ SCALES, ZEROS, BIAS = ("f16", (512, 2, 1)), ("u8", (2265, 1)), ("f32", (1, 1, 51
 def test_most_weights_name_a_model_and_all_are_counted(
     constants: list[tuple[str, tuple[int, ...]]], name: str, shares: list[str]
 ) -> None:
-    assert _stored_weights(graph(*constants)) == (name, shares)
+    assert _stored_weights(graph(*constants), []) == (name, shares)
 
 
 class Compiled:

@@ -67,6 +67,25 @@ def test_weights_of_16_bits_may_be_computed_in_32(tmp_path: Path) -> None:
     assert look(write(tmp_path, encoder=["f32"], decoder=["f32"])).stored == "float32"
 
 
+@pytest.mark.parametrize(
+    ("book", "kind", "stored"),
+    [((16,), "u4", "codebook"), ((256, 4), "u8", "vq4x256"), ((7, 3), "u8", "mixed")],
+)
+def test_indices_into_a_codebook_are_no_integers(tmp_path: Path, book: tuple[int, ...], kind: str, stored: str) -> None:
+    """NNCF's have a Convert between, as 4 bits want one; a codebook that nobody here builds is none of ours."""
+    table = constant("f16", *book).replace("<layer", '<layer id="1"')
+    indices = constant(kind, 64, 64).replace("<layer", '<layer id="2"')
+    operations = '<layer id="3" type="Convert"/><layer id="4" type="Gather"/>'
+    pairs = [("1", "4", "0"), ("2", "3", "0"), ("3", "4", "1")] if kind == "u4" else [("1", "4", "0"), ("2", "4", "1")]
+    edges = "".join(f'<edge from-layer="{a}" from-port="0" to-layer="{b}" to-port="{c}"/>' for a, b, c in pairs)
+    write(tmp_path, encoder=[], decoder=[])
+    for part in PARTS:
+        path = tmp_path / f"openvino_{part}_model.xml"
+        graph = path.read_text().replace("</layers>", f"{table}{indices}{operations}</layers><edges>{edges}</edges>")
+        path.write_text(graph.replace(constant("u8", 4, 80, 3, name="self.conv1.weight"), ""))
+    assert look(tmp_path).stored == stored
+
+
 def test_quantized_activations_make_it_ptq(tmp_path: Path) -> None:
     found = look(write(tmp_path, encoder=["i8"], decoder=["i8"], ptq=True))
     assert dict(found.precisions) == {"int8-ptq": "int8_float32"}

@@ -101,7 +101,7 @@ def test_all_precisions_leave_out_those_that_are_gated_by_name_and_say_how_many(
     assert found.left_out == ()
 
 
-@pytest.mark.parametrize("backend", ["transformers"])
+@pytest.mark.parametrize("backend", ["openvino", "transformers"])
 def test_what_is_gated_by_name_can_be_named(backend: str) -> None:
     names = get_backend(backend).by_name
     assert names
