@@ -181,8 +181,8 @@ def lookups_of(model: Any) -> list[Lookup]:
             continue
         book, indices = (_unconverted(operation.input_value(index).get_node()) for index in (0, 1))
         if book.get_type_name() == indices.get_type_name() == "Constant" and is_matrix(indices.shape):
-            names = (str(node.get_friendly_name()) for node in (operation, indices, book))
-            found.append(Lookup(*names, codebook_name(list(book.shape))))
+            looks_up, at, entries = (str(node.get_friendly_name()) for node in (operation, indices, book))
+            found.append(Lookup(looks_up, at, entries, codebook_name(list(book.shape))))
     return found
 
 

@@ -87,7 +87,7 @@ def pack(codes: NDArray[np.uint8], levels: int) -> NDArray[np.uint8]:
 
     if levels == _TERNARY:
         padded = np.pad(codes, (0, -len(codes) % len(_TRITS)))
-        return (padded.reshape(-1, len(_TRITS)) @ np.array(_TRITS)).astype(np.uint8)
+        return np.asarray(padded.reshape(-1, len(_TRITS)) @ np.array(_TRITS), np.uint8)
     return np.packbits(np.unpackbits(codes[:, None], axis=1)[:, -_bits(levels) :])
 
 
@@ -96,7 +96,7 @@ def unpack(packed: NDArray[np.uint8], levels: int, count: int) -> NDArray[np.uin
     import numpy as np
 
     if levels == _TERNARY:
-        return (packed[:, None] // np.array(_TRITS) % _TERNARY).astype(np.uint8).ravel()[:count]
+        return np.asarray(packed[:, None] // np.array(_TRITS) % _TERNARY, np.uint8).ravel()[:count]
     bits = np.unpackbits(packed, count=count * _bits(levels)).reshape(count, -1)
     return np.packbits(np.pad(bits, ((0, 0), (8 - _bits(levels), 0))), axis=1).ravel()
 

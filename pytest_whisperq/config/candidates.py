@@ -145,8 +145,8 @@ def _cross_product(
             unfit = {} if missing or allow_fallback else backend.falls_back()
             meant = [name for name in backend.precisions if name not in backend.by_name]
             wanted = tuple(dict.fromkeys((*(name for name in wanted if name != "all"), *meant)))
-            if others := [name for name in backend.by_name if name not in wanted]:
-                left_out.append(f"{backend.name}: {len(others)} precisions that are gated by name only")
+            if by_name := backend.by_name.difference(wanted):
+                left_out.append(f"{backend.name}: {len(by_name)} precisions that are gated by name only")
         for precision in wanted:
             if precision in unfit and precision not in (precisions or ()):
                 left_out.append(f"{backend.name}:{precision}: {unfit[precision]}")
