@@ -6,7 +6,8 @@ Source: README.TXT of https://www.openslr.org/12. The speaker, the first part of
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_whisperq.speech.corpus.files import files_in, read_text, recordings_in
+from pytest_whisperq.speech.corpus.files import files_in, read_text
+from pytest_whisperq.speech.corpus.layouts.by_name import RecordingsByName
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
 from pytest_whisperq.speech.corpus.types import Utterance
@@ -37,12 +38,14 @@ def read_librispeech(folder: Path, reading: Reading) -> list[Utterance]:
 
 
 def _rows(transcript: Path, folder: Path) -> Iterator[Row]:
-    recordings = {path.stem: path for path in recordings_in(transcript.parent)}
+    recordings = RecordingsByName(transcript.parent, folder)
     for number, line in enumerate(read_text(transcript).split("\n"), start=1):
         name, _, text = line.strip().partition(" ")
         where = f"{transcript}:{number}"
-        if name in recordings:
-            audio = recordings[name].relative_to(folder).as_posix()
+        if not name:
+            continue
+        audio = recordings.find(name)
+        if isinstance(audio, Unusable):
+            yield Row(where, audio)
+        else:
             yield Row(where, {"file_name": audio, "text": text, "cluster": name.partition("-")[0]})
-        elif name:
-            yield Row(where, Unusable(f"names {name!r}, of which there is no recording beside it", "add it"))

@@ -7,7 +7,8 @@ Source: README of https://keithito.com/LJ-Speech-Dataset. Of both texts the latt
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_whisperq.speech.corpus.files import read_text, recordings_in
+from pytest_whisperq.speech.corpus.files import read_text
+from pytest_whisperq.speech.corpus.layouts.by_name import RecordingsByName
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
 from pytest_whisperq.speech.corpus.rows import is_known
@@ -37,7 +38,7 @@ def read_ljspeech(path: Path, reading: Reading) -> list[Utterance]:
 
 
 def _rows(path: Path, folder: Path, text: str | None) -> Iterator[Row]:
-    recordings = {path.stem: path.relative_to(folder).as_posix() for path in recordings_in(folder)}
+    recordings = RecordingsByName(folder, folder)
     column = 1 if text == _RAW else -1
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         fields = [field.strip() for field in line.split("|")]
@@ -47,7 +48,7 @@ def _rows(path: Path, folder: Path, text: str | None) -> Iterator[Row]:
             continue
         if len(fields) not in (2, 3):
             yield Row(where, Unusable(f"has {len(fields)} fields", "write ID|TEXT or ID|TEXT|NORMALIZED TEXT"))
-        elif name not in recordings:
-            yield Row(where, Unusable(f"names {name!r}, of which there is no recording in {folder}", "add it"))
+        elif isinstance(audio := recordings.find(name), Unusable):
+            yield Row(where, audio)
         else:
-            yield Row(where, {"file_name": recordings[name], _RAW: fields[column] or fields[1]})
+            yield Row(where, {"file_name": audio, _RAW: fields[column] or fields[1]})

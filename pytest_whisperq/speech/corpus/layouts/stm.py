@@ -6,7 +6,8 @@ Source: https://github.com/usnistgov/SCTK, doc/infmts.htm. Recordings are found 
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_whisperq.speech.corpus.files import files_in, read_text, recordings_in
+from pytest_whisperq.speech.corpus.files import files_in, read_text
+from pytest_whisperq.speech.corpus.layouts.by_name import RecordingsByName
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
 from pytest_whisperq.speech.corpus.types import Utterance
@@ -33,9 +34,7 @@ def read_stm(path: Path, reading: Reading) -> list[Utterance]:
 
 
 def _rows(lists: list[Path], folder: Path, reading: Reading) -> Iterator[Row]:
-    recordings: dict[str, list[str]] = {}
-    for path in recordings_in(folder):
-        recordings.setdefault(path.stem, []).append(path.relative_to(folder).as_posix())
+    recordings = RecordingsByName(folder, folder)
     channels: dict[str, str] = {}
     unscored = 0
     for path in lists:
@@ -55,10 +54,10 @@ def _rows(lists: list[Path], folder: Path, reading: Reading) -> Iterator[Row]:
             else:
                 yield Row(where, _values(line, recordings))
     if unscored:
-        reading.note(f"{unscored} segments are marked {_UNSCORED}, and left out")
+        reading.note(f"left out as {_UNSCORED}: {unscored} segment{'' if unscored == 1 else 's'}")
 
 
-def _values(line: str, recordings: dict[str, list[str]]) -> dict[str, object] | Unusable:
+def _values(line: str, recordings: RecordingsByName) -> dict[str, object] | Unusable:
     fields = line.split(None, _FIELDS)
     try:
         name, _, speaker, begin, end = fields[:_FIELDS]
@@ -67,12 +66,11 @@ def _values(line: str, recordings: dict[str, list[str]]) -> dict[str, object] | 
         return Unusable("must be FILE CHANNEL SPEAKER START END TEXT", "correct it, or begin it with ;;")
     if not 0 <= start < stop:
         return Unusable(f"ends at {end} s and begins at {begin} s", "correct the times")
-    paths = recordings.get(name, [])
-    if len(paths) != 1:
-        what = f"names {name!r}, of which there is no recording" if not paths else f"could mean {' or '.join(paths)}"
-        return Unusable(what, "keep exactly one recording of that name in the folder that is named as corpus")
+    audio = recordings.find(name)
+    if isinstance(audio, Unusable):
+        return audio
     text = fields[_FIELDS] if len(fields) > _FIELDS else ""
     if text.startswith("<") and ">" in text:  # <o,f0,male>
         text = text.partition(">")[2]
     span = {"offset": start, "duration": round(stop - start, 6)}
-    return {"file_name": paths[0], "text": text, "cluster": speaker, **span}
+    return {"file_name": audio, "text": text, "cluster": speaker, **span}

@@ -33,7 +33,7 @@ def test_segments_are_utterances_of_their_speaker(talks: Path) -> None:
         ("sph/Talk_2010.wav@2", "two", "Anna", 0.75),
         ("sph/Other.wav", "three", "Ben", 1.0),
     ]
-    assert "1 segments are marked ignore_time_segment_in_scoring, and left out" in corpus.notes[0]
+    assert corpus.notes == ("left out as ignore_time_segment_in_scoring: 1 segment",)
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,10 @@ def test_segments_are_utterances_of_their_speaker(talks: Path) -> None:
 def test_a_line_that_cannot_be_used_is_named(talks: Path, line: str, says: str) -> None:
     (talks / "stm/talks.stm").write_text(f"{LINES}{line}\n")
     with pytest.raises(CorpusError, match=says):
+        load_corpus(talks)
+
+
+def test_two_recordings_of_one_name_are_not_chosen_from(clips: Callable[..., Path], talks: Path) -> None:
+    clips("wav/Other.wav", seconds=3)
+    with pytest.raises(CorpusError, match=r"names 'Other', which could be sph/Other\.wav or wav/Other\.wav"):
         load_corpus(talks)
