@@ -29,7 +29,7 @@ def lists_of(folder: Path) -> list[str]:
 
 
 def read_list(path: Path, reading: Reading) -> list[Utterance]:
-    """Read one list."""
+    """Read one list; raise `CorpusError` that names those that are there where this one is not."""
     if not path.is_file():
         raise CorpusError(
             f"there is no {path.name}", where=str(path.parent), remedy=f"it has: {', '.join(lists_of(path.parent))}"
