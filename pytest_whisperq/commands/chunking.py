@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from pytest_whisperq.backends import _whisper
-from pytest_whisperq.commands import add, add_options, given, named, say, tell_repairs, typed
+from pytest_whisperq.commands import add, add_options, given, named, progress, say, tell_repairs, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
@@ -42,7 +42,8 @@ def register(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     asked = given(options, _OPTIONS)
-    report(list(compare(asked, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size)), say)
+    found = compare(asked, chunk_seconds=options.chunk_seconds, batch_size=options.batch_size, progress=progress())
+    report(list(found), say)
     return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, refuse_directory, say
+from pytest_whisperq.commands import add, add_options, given, named, progress, refuse_directory, say
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.baselines import unquantized
@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     asked = given(options, _OPTIONS)
     if not asked["whisperq_candidate"]:
         raise ConfigError("which model? For example --candidate ctranslate2:int8", where="--candidate")
-    show(asked, say, profile_to=options.save_profile, plots=options.plot)
+    show(asked, say, profile_to=options.save_profile, plots=options.plot, progress=progress())
     return 0
 
 

@@ -1,12 +1,11 @@
 """``sweep``: which setting of static quantization loses least: calibration samples × SmoothQuant strengths."""
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, say, tell_repairs, typed
+from pytest_whisperq.commands import add, add_options, given, named, progress, remark, say, tell_repairs, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
@@ -51,9 +50,9 @@ def _counts(text: str) -> tuple[int, ...]:
 
 def _run(options: argparse.Namespace) -> int:
     trials = []
-    for trial in sweep(given(options, _OPTIONS), options.samples, options.smooth_quant or _ALPHAS):
+    for trial in sweep(given(options, _OPTIONS), options.samples, options.smooth_quant or _ALPHAS, progress()):
         trials.append(trial)
-        print(f"tried {trial.setting}", file=sys.stderr)  # noqa: T201 - of numbers
+        remark(f"tried {trial.setting}")
     report(trials, say)
     return 0
 
