@@ -94,7 +94,7 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
         return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
     path = user_path(name, option)
     if path.is_dir():
-        return source_in(path, name)
+        return source_in(path, name, option)
     if path.exists():
         if kind := kind_of(path):
             raise BuildError(f"{name!r} is {kind.what}", where=option, remedy=kind.remedy)
@@ -111,10 +111,13 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
     )
 
 
-def source_in(directory: Path, name: str) -> SourceModel:
-    """Return the checkpoint in a directory, under the name a user knows it by; raise `BuildError` where it is none."""
+def source_in(directory: Path, name: str, option: str = "") -> SourceModel:
+    """Return the checkpoint in a directory, under the name a user knows it by.
+
+    Raises `BuildError` where it is none; ``option`` is what named it.
+    """
     directory = directory.resolve()  # optimum-intel takes a relative path for a hub id
-    _refuse_unusable(directory, str(directory))
+    _refuse_unusable(directory, str(directory), option)
     return SourceModel(name=name, directory=directory, identity=_content_digest(directory))
 
 

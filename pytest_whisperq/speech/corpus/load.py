@@ -136,7 +136,7 @@ def _read_directory(directory: Path, split: str | None, option: str, reading: Re
     if layout := _recognized(directory, DEEP):
         return layout.read(directory, reading)
     if not has_sidecars(directory):
-        _refuse_unread(directory)
+        _refuse_unread(directory, option)
     return read_sidecars(directory, reading)
 
 
@@ -168,13 +168,13 @@ def _read_listed(metadata: Path, reading: Reading) -> list[Utterance]:
     return utterances
 
 
-def _refuse_unread(directory: Path) -> None:
+def _refuse_unread(directory: Path, option: str) -> None:
     """Refuse a folder in which no recording has a text beside it, where something else may hold what is said."""
     refuse_named(directory)
     manifests = sorted(path for path in directory.iterdir() if path.suffix.lower() in manifest.MANIFEST_SUFFIXES)
     if manifests:
         raise CorpusError(
-            f"is in no layout that is known; it has {listed([path.name for path in manifests])}",
-            where=str(directory),
+            f"{directory} is in no layout that is known; it has {listed([path.name for path in manifests])}",
+            where=option,
             remedy=f"name the file that lists the recordings, e.g. {manifests[0]}",
         )

@@ -50,7 +50,7 @@ def test_a_linked_folder_is_read_where_the_root_says_so(tmp_path: Path) -> None:
     (tmp_path / "cache/a.txt").write_text("one", encoding="utf-8")
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus/calls").symlink_to(tmp_path / "cache")
-    with pytest.raises(CorpusError, match=r"'calls/a.wav' lies outside the corpus folder"):
+    with pytest.raises(CorpusError, match=r"a\.txt is a link out of"):
         load_corpus(tmp_path / "corpus")
     (item,) = load_corpus(tmp_path / "corpus", choices=Choices(root=tmp_path.resolve())).utterances
     assert (item.id, item.reference) == ("calls/a.wav", "one")
