@@ -205,6 +205,12 @@ def test_the_gate_on_times_with_every_verdict(calls: Project, snapshot: Any) -> 
     snapshot("times")
 
 
+def test_the_gate_on_conditions_with_every_verdict(calls: Project, snapshot: Any) -> None:
+    limits = ("drop<0.5 or (drop<40 and size-ratio<1.5)", "drop<0.5 and size-ratio<1.5", "drop<12 or size-ratio<0.1")
+    calls.pytester.makepyfile(test_conditions=suite_of(*(("limit", repr(limit)) for limit in limits)))
+    snapshot("conditions")
+
+
 def test_two_candidates_of_which_one_is_broken(calls: Project, snapshot: Any) -> None:
     calls.pytester.makepyfile(test_calls=QUALITY)
     snapshot("broken", "--whisperq-candidate=scripted:int8,scripted:int4-sym", "-k", "2 or 9 or 12 or 6")
