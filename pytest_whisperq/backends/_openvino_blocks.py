@@ -21,7 +21,7 @@ INPUT, OUTPUT = "input", "output"
 _BLOCK = re.compile(r"\blayers\.\d+")
 _LAST = "proj_out"
 """The layer behind the last block: what it says are the scores of tokens."""
-_EMBEDDING = re.compile(r"^__module\.(model\.decoder\.)?embed_tokens/.*Gather$")
+_EMBEDDING = re.compile(r"^__module\.(model\.decoder\.)?embed_(tokens|positions)/.*Gather$")
 
 
 def block_of(layer: str) -> str:

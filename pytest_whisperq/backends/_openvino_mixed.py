@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_whisperq.backends import Calibration, _openvino_blocks, _openvino_ptq, _whisper
 from pytest_whisperq.backends._openvino_mixture import Mixture
+from pytest_whisperq.backends.giving_back import following
 from pytest_whisperq.backends.values import Loss, Noise
 from pytest_whisperq.system.errors import QuantizationError
 
@@ -49,16 +50,11 @@ def quantize(
     mixture = Mixture(model, front_end, quantized, calibration.clips())
     before = [said.text for said in mixture.transcribe(())]
     noises = mixture.noise()
-    layers = {
-        f"{part}.{block}": len(inside)
-        for part, graph in original.items()
-        for block, inside in _openvino_blocks.blocks(graph).items()
-    }
 
     def lost(chosen: Collection[str]) -> Loss:
         return measure.between(before, [said.text for said in mixture.transcribe(chosen)])
 
-    given, left = give_back(noises, layers, lost)
+    given, left = give_back(noises, mixture.layers, lost)
     mixture.use([name for name in noises if name not in given])
     model.clear_requests()
     return [*notes, _note(given, left, original, quantized, mixture.graphs(set(noises) - set(given)))]
@@ -69,30 +65,19 @@ def give_back(
 ) -> tuple[list[str], Loss]:
     """Return the blocks to be given back, the noisiest first, until what is ``lost`` passes; and what is lost then.
 
-    ``noises`` are those of the blocks that are quantized, ``layers`` counts the layers of each block there is. More
-    than half of the layers of a part stay in int8, or it would not be what executes: a block that would take more is
-    passed over. Raises `QuantizationError` where no block is left to be given back.
+    ``noises`` are those of the blocks that are quantized, ``layers`` counts the layers of each block there is, as in
+    `following`. Raises `QuantizationError` where no block is left to be given back.
     """
     order = sorted(noises, key=lambda name: -math.inf if math.isnan(noises[name].scores) else noises[name].scores)
     given = [name for name in layers if name not in noises]  # in float32 as it is
     back: list[str] = []
     while not (loss := lost([name for name in noises if name not in back])).passes:
-        following = next(
-            (name for name in order if name not in back and _leaves_most(name, [*given, *back], layers)), None
-        )
-        if following is None:
+        block = following(order, {*given, *back}, layers)
+        if block is None:
             tried = f" with {', '.join(back)} in float32" if back else ""
             raise QuantizationError(f"int8-ptq-mixed still loses too much{tried}: {loss}", remedy=_REMEDY)
-        back.append(following)
+        back.append(block)
     return back, loss
-
-
-def _leaves_most(name: str, given: Sequence[str], layers: Mapping[str, int]) -> bool:
-    """Whether more than half of the layers of a part are quantized with one block more given back."""
-    part = name.partition(".")[0]
-    inside = {one: count for one, count in layers.items() if one.partition(".")[0] == part}
-    float32 = sum(inside.get(one, 0) for one in (*given, name))
-    return 2 * float32 < sum(inside.values())
 
 
 def _note(

@@ -45,15 +45,17 @@ class Mixture:
         self._encoded: dict[frozenset[str], list[Any]] = {}
 
     @property
-    def blocks(self) -> tuple[str, ...]:
-        """The blocks with weights, as ``encoder.layers.3``, in the order in which a clip goes through them."""
-        return tuple(
-            f"{part}.{block}" for part, graph in self._original.items() for block in _openvino_blocks.blocks(graph)
-        )
+    def layers(self) -> dict[str, int]:
+        """How many layers with weights each block has, such as ``encoder.layers.3``, in their order."""
+        return {
+            f"{part}.{block}": len(inside)
+            for part, graph in self._original.items()
+            for block, inside in _openvino_blocks.blocks(graph).items()
+        }
 
     def graphs(self, chosen: Collection[str]) -> dict[str, Any]:
         """Return the graph of each part with the ``chosen`` blocks quantized."""
-        every = set(self.blocks)
+        every = self.layers
         graphs = {}
         for part, original in self._original.items():
             inside = {name.partition(".")[2] for name in chosen if name.startswith(f"{part}.")}

@@ -124,8 +124,8 @@ class Mixed(Protocol):
     """A model in float32 and quantized, of which any blocks can be quantized and the others not, and some clips."""
 
     @property
-    def blocks(self) -> tuple[str, ...]:
-        """The blocks with weights, as ``encoder.layers.3``, in the order in which a clip goes through them."""
+    def layers(self) -> Mapping[str, int]:
+        """How many layers with weights each block has, such as ``encoder.layers.3``, in their order."""
         ...
 
     def transcribe(self, chosen: Collection[str]) -> list[Hypothesis]:

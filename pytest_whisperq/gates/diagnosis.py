@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pytest_whisperq.backends import MixesBlocks, Noise, get_backend
+from pytest_whisperq.backends.giving_back import following
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.baselines import unquantized
 from pytest_whisperq.gates.runner import GateRunner
@@ -19,10 +20,7 @@ from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import drop_between
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.session import Session
-from pytest_whisperq.system.errors import ConfigError
-
-MOST = 0.5
-"""Share of the blocks with noise that a repair may leave in float32: with more, most of the model is not quantized."""
+from pytest_whisperq.system.errors import ConfigError, WhisperqError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +118,7 @@ def diagnose(runner: GateRunner, candidate: Candidate, *, passed: bool) -> Diagn
     found = Diagnosis(
         candidate=str(candidate), corpus=chosen.name, clips=len(clips), whole=lost(tuple(noises)), blames=blames
     )
-    return _verified(runner, candidate, repair(found, lost, session.config.max_drop, passed=passed))
+    return _verified(runner, candidate, repair(found, mixed.layers, lost, session.config.max_drop, passed=passed))
 
 
 def rank(
@@ -138,22 +136,34 @@ def rank(
     return tuple(sorted(blames, key=lambda one: -math.inf if math.isnan(one.noise.scores) else one.noise.scores))
 
 
-def repair(found: Diagnosis, lost: Callable[[Collection[str]], Interval], limit: float, *, passed: bool) -> Diagnosis:
+def repair(
+    found: Diagnosis,
+    layers: Mapping[str, int],
+    lost: Callable[[Collection[str]], Interval],
+    limit: float,
+    *,
+    passed: bool,
+) -> Diagnosis:
     """Return the diagnosis with the fewest of the most damaged blocks without which no more than ``limit`` is lost.
 
     In points, on the calibration set: the value and not a bound, for the set is small and the gate comes after.
+    ``layers`` counts those of each block, as in `following`: most of the model stays quantized.
     """
     names = [blame.block for blame in found.blames]
     if passed and _within(found.whole, limit):
         return replace(found, note=f"nothing to repair: it loses no more than {limit:g} points")
-    for count in range(1, int(MOST * len(names)) + 1):
-        left = lost(tuple(names[count:]))
+    given = [name for name in layers if name not in names]  # in float32 as it is
+    back: list[str] = []
+    while block := following(names, {*given, *back}, layers):
+        back.append(block)
+        left = lost(tuple(name for name in names if name not in back))
         if _within(left, limit):
-            return replace(found, ignored=tuple(names[:count]), repaired=left)
+            return replace(found, ignored=tuple(back), repaired=left)
+    tried = f" with {', '.join(back)} in float32" if back else ""
     return replace(
         found,
-        note=f"no repair: with {MOST:.0%} of its blocks in float32 it still loses more than {limit:g} points; "
-        "gate another precision",
+        note=f"no repair: it still loses more than {limit:g} points{tried}, and most of it would not be quantized with "
+        "more; gate another precision",
     )
 
 
@@ -162,7 +172,10 @@ def _verified(runner: GateRunner, candidate: Candidate, found: Diagnosis) -> Dia
     if not found.ignored:
         return found
     repaired = replace(candidate, ignored=(*candidate.ignored, *found.ignored))
-    return replace(found, judgement=runner.judge("accuracy", repaired).judgement)
+    try:
+        return replace(found, judgement=runner.judge("accuracy", repaired).judgement)
+    except WhisperqError as error:  # what was found stays
+        return replace(found, note=f"the repair --whisperq-ignored-blocks={','.join(repaired.ignored)} failed: {error}")
 
 
 def passed(judgements: Sequence[Judgement], candidate: Candidate) -> bool:

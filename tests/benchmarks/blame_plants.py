@@ -76,7 +76,8 @@ class Bench:
     def _calibrate(self, model: Any, front_end: _whisper.FrontEnd) -> None:
         """Quantize whatever that breaks: nothing is left in float32, and nothing refused."""
         calibration = Calibration(summary="", identity="", clips=lambda: self.clips, alphas=(0.5, 0.95), speaks=False)
-        with mock.patch.multiple(_openvino_ptq, LEAST_OF_LAYER=-math.inf, LEAST_OF_PART=-math.inf):
+        limits = {"LEAST_OF_LAYER": -math.inf, "LEAST_OF_PART": -math.inf}
+        with mock.patch.multiple(_openvino_ptq, **limits):
             _openvino_ptq.quantize(model, front_end, calibration)
 
     def drops(self, mixture: Mixture) -> Iterator[str]:
@@ -86,8 +87,8 @@ class Bench:
 
         def lost(blocks: Any) -> Any:
             after = [said.text for said in mixture.transcribe(blocks)]
-            normalizer, metric = self.session.normalizer, self.session.metric
-            return drop_between(items, before, after, normalizer=normalizer, metric=metric, confidence=0.95)
+            counted = {"normalizer": self.session.normalizer, "metric": self.session.metric, "confidence": 0.95}
+            return drop_between(items, before, after, **counted)
 
         for blame in rank(mixture.noise(), lost, lambda done: None):
             yield (
@@ -161,8 +162,8 @@ def main() -> None:
     parser.add_argument("--cache-dir", default="")
     options = parser.parse_args()
     bench = Bench(options.model, options.corpus, options.samples, options.cache_dir)
-    every = bench.mixture(None, "int8").blocks if options.kind != "none" else ()
-    chosen: list[Plant | None] = [
+    every = tuple(bench.mixture(None, "int8").layers) if options.kind != "none" else ()
+    chosen = [
         one for one in plants(options.kind, every) if not options.blocks or one.block in options.blocks.split(",")
     ]
     named = 0

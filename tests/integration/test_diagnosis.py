@@ -67,6 +67,8 @@ def test_a_mixture_of_all_blocks_and_of_none_is_either_model(gate_run: Callable[
     session, clips = run.session, run.session.calibration.clips()
     folders = [session.build("openvino", precision).directory for precision in ("float32", candidate.precision)]
     mixed = OpenVINOBackend().mix(*folders, clips, 1)
-    for chosen, precision, folder in zip(((), mixed.blocks), ("float32", candidate.precision), folders, strict=True):
+    for chosen, precision, folder in zip(
+        ((), tuple(mixed.layers)), ("float32", candidate.precision), folders, strict=True
+    ):
         alone = OpenVINOBackend().load(precision, folder, 1).transcribe(clips)
         assert [said.text for said in mixed.transcribe(chosen)] == [said.text for said in alone]

@@ -19,7 +19,7 @@ from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscrib
 BROKEN = "encoder.layers.1"
 
 class Mixed:
-    blocks = ("encoder.layers.0", BROKEN, "decoder.layers.0")
+    layers = {"encoder.layers.0": 6, BROKEN: 5, "decoder.layers.0": 10}
 
     def __init__(self, folder, clips):
         script = json.loads((folder / "scripted.json").read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ class Mixed:
     def noise(self):
         return {
             name: Noise(block=30.0, scores=4.0 if name == BROKEN else 35.0, layer=name[8:] + ".fc2", layer_alone=9.0)
-            for name in self.blocks
+            for name in self.layers
         }
 
 class Blocky(ScriptedBackend):
@@ -142,6 +142,18 @@ def test_blocks_that_cannot_be_left_alone_are_refused(project: Project, option: 
     result = project.run(option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([told])
+
+
+def test_a_repair_that_cannot_be_built_is_told_beside_what_was_found(blocky: Project) -> None:
+    broken = BLOCKS.replace("        super().build(", "        raise BuildError('no room')\n        super().build(")
+    blocky.pytester.makeconftest(f"from pytest_whisperq.system.errors import BuildError\n{broken}")
+    result = blocky.run("--whisperq-backend=blocky", "--whisperq-diagnose", "-k", "accuracy")
+    result.stdout.fnmatch_lines(
+        [
+            "  encoder.layers.1 * 4.0 * fc2 9.0 *",
+            "the repair --whisperq-ignored-blocks=encoder.layers.1 failed: no room",
+        ]
+    )
 
 
 def test_a_run_that_was_stopped_is_not_diagnosed(blocky: Project) -> None:
