@@ -76,8 +76,7 @@ class Bench:
     def _calibrate(self, model: Any, front_end: _whisper.FrontEnd) -> None:
         """Quantize whatever that breaks: nothing is left in float32, and nothing refused."""
         calibration = Calibration(summary="", identity="", clips=lambda: self.clips, alphas=(0.5, 0.95), speaks=False)
-        limits = {"LEAST_OF_LAYER": -math.inf, "LEAST_OF_PART": -math.inf}
-        with mock.patch.multiple(_openvino_ptq, **limits):
+        with mock.patch.multiple(_openvino_ptq, LEAST_OF_LAYER=-math.inf, LEAST_OF_PART=-math.inf):
             _openvino_ptq.quantize(model, front_end, calibration)
 
     def drops(self, mixture: Mixture) -> Iterator[str]:
@@ -87,8 +86,8 @@ class Bench:
 
         def lost(blocks: Any) -> Any:
             after = [said.text for said in mixture.transcribe(blocks)]
-            counted = {"normalizer": self.session.normalizer, "metric": self.session.metric, "confidence": 0.95}
-            return drop_between(items, before, after, **counted)
+            normalizer, metric = self.session.normalizer, self.session.metric
+            return drop_between(items, before, after, normalizer=normalizer, metric=metric, confidence=0.95)
 
         for blame in rank(mixture.noise(), lost, lambda done: None):
             yield (
@@ -169,14 +168,18 @@ def main() -> None:
     named = 0
     if not options.drops:
         print(HEAD, flush=True)
-    for plant in chosen or [None]:
-        mixture = bench.mixture(plant, options.precision)
+    broken: list[Plant | None] = [*chosen] or [None]
+    for plant in broken:
+        with _whisper.quiet_libraries():
+            mixture = bench.mixture(plant, options.precision)
         if options.drops:
             print(f"\n{plant.block if plant else 'none'} broken, {options.precision}\n\n{COLUMNS}", flush=True)
-            for row in bench.drops(mixture):
-                print(row, flush=True)
+            with _whisper.quiet_libraries():
+                rows = list(bench.drops(mixture))
+            print("\n".join(rows), flush=True)
             continue
-        noises = sorted(mixture.noise().items(), key=lambda row: row[1].scores)
+        with _whisper.quiet_libraries():
+            noises = sorted(mixture.noise().items(), key=lambda row: row[1].scores)
         (first, one), (second, other) = noises[:2]
         named += plant is not None and plant.block == first
         what = f"{plant.block} ({plant.first})" if plant else "none"
