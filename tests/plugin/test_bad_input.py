@@ -209,6 +209,13 @@ def say_in_last(project: Project, count: int, text: str) -> str:
     return lines[-1].partition(",")[0]
 
 
+def test_a_column_that_is_named_and_not_there_is_told_with_those_that_are(gated: Project) -> None:
+    told = "metadata.csv:2: has no column 'said'; it has: file_name, text, language; correct --whisperq-text-column"
+    assert_usage_error(gated.run("--whisperq-text-column=said"), told)
+    told = "--whisperq-corpus-root: nowhere is no folder"
+    assert_usage_error(gated.run("--whisperq-corpus-root=nowhere"), told)
+
+
 def test_one_transcript_of_which_nothing_is_left_ends_no_run_and_is_noted(gated: Project) -> None:
     name = say_in_last(gated, 1, "[laughs]")
     result = gated.run()
