@@ -26,6 +26,20 @@ LIMITS: tuple[Option, ...] = (
         help="parity: largest tolerated error rate against the baseline's text",
     ),
     Option(
+        name="max-recall-drop",
+        metavar="POINTS",
+        parse=values.Range(-100, 100, "a number of percentage points from -100 to 100, such as 2.0"),
+        default="2.0",
+        help="terms: largest tolerated drop of the recall of terms, in percentage points",
+    ),
+    Option(
+        name="max-false-alarms",
+        metavar="POINTS",
+        parse=values.Range(-100, 1000, "a number of points from -100 to 1000, such as 2.0"),
+        help="terms: largest tolerated rise of terms that nobody said, in points of those that are said (default: "
+        "none, it is only reported)",
+    ),
+    Option(
         name="max-catastrophes",
         metavar="RATE",
         parse=values.Range(0, 1, "a rate above 0, up to 1, such as 0.02 for 2 %", never=0),

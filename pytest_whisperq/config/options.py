@@ -183,6 +183,13 @@ OPTIONS: tuple[Option, ...] = (
         "spaces part them and characters where none do (default: cer when every language of the corpus is written "
         "without spaces, as zh, ja and th are; wer when none is; mer for a mixture)",
     ),
+    Option(
+        name="terms",
+        metavar="FILE",
+        parse=values.text,
+        is_path=True,
+        help="terms: the product names, drugs, commands and the like that matter, one a line",
+    ),
     *LIMITS,
     Option(
         name="limit",

@@ -40,9 +40,12 @@ class GateConfig:
     normalizer: str | None
     substitutions: Path | None
     metric: Metric | None
+    terms: Path | None
     max_drop: float
     min_exact_match: float | None
     max_divergence: float
+    max_recall_drop: float
+    max_false_alarms: float | None
     max_catastrophes: float
     min_language_agreement: float
     max_size_ratio: float | None
@@ -145,7 +148,7 @@ def resolve(
         "report_audio": "none" if values["redact"] else values["report-audio"],
         **{
             name: _file(values, name.replace("_", "-"))
-            for name in ("substitutions", "merge_profile", "waivers", "report", "save", "export")
+            for name in ("substitutions", "terms", "merge_profile", "waivers", "report", "save", "export")
         },
     }
     return GateConfig(**{**as_parsed, **made})
@@ -156,7 +159,7 @@ def paths_of(config: GateConfig) -> tuple[str, ...]:
     names = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
     known = [name for name in names if name]
     whole = (name.rpartition("@")[0] for name in known if "@" in name)  # less the split of a corpus
-    named = (config.cache_dir, config.corpus_root, config.substitutions, config.merge_profile, config.waivers)
+    named = (config.cache_dir, config.corpus_root, config.substitutions, config.terms, config.merge_profile, config.waivers)
     files = (*named, *config.compare)
     folders = (candidate.location for candidate in config.candidates if candidate.location)
     return (*known, *whole, *folders, *(str(path) for path in files if path))

@@ -78,23 +78,38 @@ def power_of(session: Session, candidate: Candidate) -> Power:
     return learn(power, gained, [lengths[name] for name in both], [clusters[name] for name in both])
 
 
-def forecast(power: Power, limits: Sequence[float], aside: int = 0) -> list[str]:
+def forecast(
+    power: Power,
+    limits: Sequence[float],
+    aside: int = 0,
+    *,
+    counted: str = "words",
+    drop: str = "drop",
+    keyword: str = "max_drop",
+) -> list[str]:
     """Return the lines that say what a corpus is good for, and which of the ``limits``, in points, are beyond it.
 
-    ``aside`` counts the utterances that it lacks because they are set aside.
+    ``aside`` counts the utterances that it lacks because they are set aside; ``counted`` says what its words are,
+    ``drop`` and ``keyword`` what is limited.
     """
     if isinf(power.at_best):
-        return [f"{power.utterances} utterances in {power.clusters} independent groups certify no drop at all"]
+        return [f"{power.utterances} utterances in {power.clusters} independent groups certify no {drop} at all"]
     less = f" (less {aside} set aside to calibrate on)" if aside else ""
-    size = f"{power.utterances} utterances / {power.words} words{less}"
-    source = f"a pilot of {power.pilot}" if power.pilot else f"{CHANGED:.0%} of the texts changing by a word"
+    size = f"{power.utterances} utterances / {power.words} {counted}{less}"
+    source = (
+        f"a pilot of {power.pilot}"
+        if power.pilot
+        else f"{CHANGED:.0%} of the texts changing by a {counted.removesuffix('s')}"
+    )
     figures = f"{power.likely:.1f} points (judged by {source}; {power.at_best:.1f} if no text changes)"
-    lines = [f"{size} certify a drop below {figures}"]
+    lines = [f"{size} certify a {drop} below {figures}"]
     for limit in sorted(set(limits)):
         if limit <= power.at_best:
             least = power.needed(limit, best=True)
             needed = f"at least {least} utterances are needed" if least else "and no corpus can certify it"
-            lines.append(f"max_drop={limit:g} is out of their reach: a gate with it cannot pass; {needed}")
+            lines.append(f"{keyword}={limit:g} is out of their reach: a gate with it cannot pass; {needed}")
         elif limit < power.likely:
-            lines.append(f"max_drop={limit:g} needs about {power.needed(limit)} utterances to pass a good model surely")
+            lines.append(
+                f"{keyword}={limit:g} needs about {power.needed(limit)} utterances to pass a good model surely"
+            )
     return lines

@@ -40,6 +40,7 @@ class Gate(NamedTuple):
     ``refuse`` says what is wrong with the keywords that a test gives together, or "".
     ``parts`` names the gates that it puts together with these keywords: what is said above is then asked of them.
     ``first`` is the keyword that may be given without its name.
+    ``foresee`` says in lines, before anything is decoded, what the corpus can certify of these limits.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Gate(NamedTuple):
     refuse: Callable[[Mapping[str, Any]], str] | None = None
     parts: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
     first: str = ""
+    foresee: Callable[[Session, Candidate, Mapping[str, Any]], list[str]] | None = None
 
     @property
     def marker(self) -> str:
@@ -108,7 +110,7 @@ def _default(keyword: Keyword, config: GateConfig) -> Any:
 
 
 _FILES = (
-    *("parity", "accuracy", "catastrophe", "language", "longform", "timestamps", "streaming"),
+    *("parity", "accuracy", "terms", "catastrophe", "language", "longform", "timestamps", "streaming"),
     *("size", "memory", "speedup", "determinism", "limit"),
 )
 

@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatch
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,9 @@ NOT_BINDING = frozenset({"skip", "skipif", "xfail"})
 """Marks of tests whose failure, or whose verdict at all, is not certain to show."""
 
 _FORECAST = pytest.StashKey[bool]()
+
+_FORESEEN = pytest.StashKey[list[Callable[[], list[str]]]]()
+"""What the gates of a run say of the corpus before anything is decoded."""
 
 
 def check(config: pytest.Config) -> None:
@@ -107,14 +111,25 @@ def declare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
             continue
         with contextlib.suppress(WhisperqError, OSError):  # told by `check`, or by the gate itself
             for name, keywords in gate_markers(item):
+                gate = get_gate(name)
                 if name == "accuracy":
                     runner.declare_accuracy(candidate, **keywords)
+                if gate.foresee:
+                    limits = gate.limits(runner.config, keywords)
+                    foreseen = config.stash.setdefault(_FORESEEN, [])
+                    foreseen.append(partial(gate.foresee, runner.session, candidate, limits))
 
 
 def forecast_gates(config: pytest.Config) -> None:
-    """Say what the corpus is like and what is calibrated on, and forecast the accuracy gates that are declared."""
+    """Say what the corpus is like and what is calibrated on, and forecast the gates that are declared.
+
+    A gate that cannot use what it is given, such as a file of terms, ends the run here.
+    """
     _show_basis(config)
     _show(config, state.session(config).once(EarlyStopping).declared)
+    with usage_errors():
+        lines = [line for foresee in config.stash.get(_FORESEEN, []) for line in foresee()]
+    _say(config, dict.fromkeys(lines))
 
 
 def forecast_limit(config: pytest.Config) -> None:
@@ -133,19 +148,29 @@ def _show_basis(config: pytest.Config) -> None:
 
     And what is gated as it lies in a folder, and what is calibrated on.
     """
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is None or reporter.verbosity < 0:
+    if _is_quiet(config):
         return
     session = state.session(config)
     mixed = mixture(session.whole_corpus) if session.config.metric is None else ""
     lines = (*session.doubts, *ready_made_lines(session), *calibration_lines(session), *session.repairs)
-    for line in (*filter(None, [mixed]), *lines):
+    _say(config, (*filter(None, [mixed]), *lines))
+
+
+def _say(config: pytest.Config, lines: Iterable[str]) -> None:
+    if _is_quiet(config):
+        return
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    for line in lines:
         say(reporter, f"whisperq: {shareable(line, config.invocation_params.dir)}")
 
 
-def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLimit]]) -> None:
+def _is_quiet(config: pytest.Config) -> bool:
     reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is None or reporter.verbosity < 0:
+    return reporter is None or reporter.verbosity < 0
+
+
+def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLimit]]) -> None:
+    if _is_quiet(config):
         return
     session = state.session(config)
     aside = len(session.set_aside.speech) if session.set_aside else 0
@@ -157,4 +182,4 @@ def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLim
     for lines, names in alike.items():
         of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         for line in lines:
-            say(reporter, f"whisperq{of}: {line}")
+            say(config.pluginmanager.getplugin("terminalreporter"), f"whisperq{of}: {line}")

@@ -1,0 +1,76 @@
+"""The terms gate as users meet it: a file of terms, what is said before anything is decoded, and a planted loss."""
+
+import pytest
+from scripted_project import PLAIN_OR_WORKERS, WORDS, Project, same
+
+TESTS = """
+import pytest
+
+@pytest.mark.whisperq_accuracy(max_drop=3)
+def test_accuracy(): pass
+
+@pytest.mark.whisperq_terms(max_recall_drop=6, terms="terms.txt")
+def test_terms(): pass
+"""
+TERM = WORDS[0]
+
+
+def without_some(index: int, reference: str) -> str:
+    """Say another word for every term, in each fifth text: a point and a half of all words."""
+    return reference.replace(TERM, "something") if index % 5 == 0 else reference
+
+
+@pytest.fixture(params=PLAIN_OR_WORKERS)
+def any_project(request: pytest.FixtureRequest) -> Project:
+    return Project(request, request.param)
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest) -> Project:
+    return Project(request, ("-p", "no:xdist"))
+
+
+def test_a_candidate_that_passes_on_words_fails_on_terms(any_project: Project) -> None:
+    any_project.record(int8=without_some)
+    any_project.pytester.path.joinpath("terms.txt").write_text(f"# names\n{TERM}\nacme cloud\n")
+    any_project.pytester.makepyfile(TESTS)
+    result = any_project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq terms gate: FAIL",
+            "  recall drop: +* points (must stay below 6)*",
+            "*1 terms are never said in the corpus, and nothing is known of them: acme cloud*",
+            f"*terms lost most: {TERM} (found * of * times, by the baseline *)*",
+        ]
+    )
+
+
+def test_what_the_terms_of_a_corpus_certify_is_said_first(project: Project) -> None:
+    project.record(60, int8=same)
+    project.pytester.path.joinpath("own.txt").write_text(f"{TERM}\n")
+    project.pytester.makepyfile(TESTS.replace(', terms="terms.txt"', "").replace("drop=6", "drop=0.5"))
+    result = project.run("--whisperq-terms=own.txt", "-k", "terms")
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq: * utterances / * terms certify a recall drop below * points *",
+            "whisperq: max_recall_drop=0.5 is out of their reach: a gate with it cannot pass; at least * are needed",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "*--whisperq-terms: cannot read terms.txt: *"), ("[x]\n", "*terms.txt:1: nothing is left of the term*")],
+)
+def test_a_file_that_cannot_be_used_ends_the_run_before_anything_is_decoded(
+    content: str | None, message: str, project: Project
+) -> None:
+    project.record(10, int8=same)
+    if content:
+        project.pytester.path.joinpath("terms.txt").write_text(content)
+    project.pytester.makepyfile(TESTS)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+    assert not project.transcript_files()
