@@ -30,14 +30,14 @@ LIMITS: tuple[Option, ...] = (
         metavar="POINTS",
         parse=values.Range(-100, 100, "a number of percentage points from -100 to 100, such as 2.0"),
         default="2.0",
-        help="terms: largest tolerated drop of the recall of terms, in percentage points",
+        help="terms, entities: largest tolerated drop of their recall, in percentage points",
     ),
     Option(
         name="max-false-alarms",
         metavar="POINTS",
         parse=values.Range(-100, 1000, "a number of points from -100 to 1000, such as 2.0"),
-        help="terms: largest tolerated rise of terms that nobody said, in points of those that are said (default: "
-        "none, it is only reported)",
+        help="terms, entities: largest tolerated rise of those that nobody said, in points of those that are said "
+        "(default: none, it is only reported)",
     ),
     Option(
         name="max-catastrophes",

@@ -20,7 +20,7 @@ Look = Callable[[str, str | None], Counter[str]]
 """A function (normalized text, its language or None) → what of all that is looked for is there, with how often."""
 
 SHOWN = 5
-"""How many of what is lost, or is never said, a judgement names."""
+"""How many things a judgement names."""
 
 
 def judge_recall(
@@ -30,12 +30,12 @@ def judge_recall(
     limits: Mapping[str, Any],
     config: GateConfig,
     *,
-    never: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Outcome:
     """Pass when recall drops by less than ``max_recall_drop`` points, and false alarms rise by less than their limit.
 
-    ``gate`` is also what the things are called, ``never`` names those that no reference has. Things are words of the
-    corpus, and are named only where the run is not redacted.
+    ``gate`` is also what the things are called. They are words of the corpus, and are named only where the run is not
+    redacted.
     """
     rows = [_spotted(pair, look) for pair in texts.pairs]
     measured = measure_recall(rows, texts.clusters, confidence=config.confidence)
@@ -44,13 +44,11 @@ def judge_recall(
     if (most := limits["max_false_alarms"]) is not None:
         name, size = f"false {gate}", measured.utterances
         checks.append(judge(name, measured.alarms, most, keep="below", unit="points", utterances=size))
-    notes = [_missing(gate, never, config)] if never else []
-    if lost := _lost(gate, measured, config):
-        notes.append(lost)
+    lost = _lost(gate, measured, config)
     judgement = judgement_on(gate, texts, tuple(checks), (), config.seed)
     weights = [row.missed[1] - row.missed[0] for row in rows]
     return Outcome(
-        judgement=replace(judgement, figures=figures, notes=(*judgement.notes, *notes)),
+        judgement=replace(judgement, figures=figures, notes=(*judgement.notes, *notes, *lost)),
         worst=worst_utterances(texts, weights, "wer"),
         counted=gate,
     )
@@ -98,21 +96,16 @@ def _figures(gate: str, measured: RecallMeasurement) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def _missing(gate: str, never: Sequence[str], config: GateConfig) -> str:
-    named = "" if config.redact else f": {_listed(never)}"
-    return f"{len(never)} {gate} are never said in the corpus, and nothing is known of them{named}"
-
-
-def _lost(gate: str, measured: RecallMeasurement, config: GateConfig) -> str:
-    """Return in a line which things the candidate loses most; "" where it loses none, or nobody shall read them."""
+def _lost(gate: str, measured: RecallMeasurement, config: GateConfig) -> list[str]:
+    """Return in a line which things the candidate loses most; none where it loses none, or nobody shall read them."""
     lost = [one for one in measured.things if one.candidate < one.baseline]
     if not lost or config.redact:
-        return ""
-    return f"{gate} lost most: " + _listed(
-        [f"{one.name} (found {one.candidate} of {one.said} times, by the baseline {one.baseline})" for one in lost]
-    )
+        return []
+    named = [f"{one.name} (found {one.candidate} of {one.said} times, by the baseline {one.baseline})" for one in lost]
+    return [f"{gate} lost most: {listed(named)}"]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the first names in a line, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.keywords import Keyword, limit
-from pytest_whisperq.gates.recall import Look, foresee_recall, judge_recall
+from pytest_whisperq.gates.recall import Look, foresee_recall, judge_recall, listed
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.measuring.pairs import PairedTexts
@@ -30,7 +30,8 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
 
     def judge(texts: PairedTexts) -> Outcome:
         look = finder(terms, texts.normalizer)
-        return judge_recall("terms", texts, look, limits, session.config, never=never_said(terms, texts, look))
+        notes = never_said(terms, texts, look, is_private=session.config.redact)
+        return judge_recall("terms", texts, look, limits, session.config, notes=notes)
 
     return session.once(EarlyStopping).judge_all(candidate, judge)
 
@@ -124,7 +125,11 @@ def _count(words: Sequence[str], terms: Mapping[tuple[str, ...], str]) -> Counte
     return found
 
 
-def never_said(terms: Mapping[str, str], texts: PairedTexts, look: Look) -> list[str]:
-    """Return the terms that no reference has: of them nothing is known."""
+def never_said(terms: Mapping[str, str], texts: PairedTexts, look: Look, *, is_private: bool = False) -> list[str]:
+    """Return in a line which terms no reference has; none where all are said. ``is_private``: only how many."""
     said = set().union(*(look(pair.reference, pair.utterance.language) for pair in texts.pairs))
-    return [term for term in terms if term not in said]
+    never = [term for term in terms if term not in said]
+    if not never:
+        return []
+    named = "" if is_private else f": {listed(never)}"
+    return [f"of {len(terms)} terms {len(never)} are never said in the corpus, and nothing is known of them{named}"]

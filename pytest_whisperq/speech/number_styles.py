@@ -6,12 +6,12 @@ Number words, amounts and percentages are that normalizer's own work. What is ad
 import re
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _CLOCK = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?!:)")
 _TELEPHONE = re.compile(r"(?<![\d-])(?:(\d{3})-)?(\d{3})-(\d{4})(?![\d-])")
 _PERCENT = re.compile(r"(?<=\d)\s+(?=%)")
 _LEADING_ZERO = re.compile(r"(?<![\d.,:-])0\d+(?![\d.,:-]*\d)")
-_DAY = re.compile(rf"\b({_MONTHS}) (\d+)(?:st|nd|rd|th)\b")
+_DAY = re.compile(rf"\b({MONTHS}) (\d+)(?:st|nd|rd|th)\b")
 
 
 def as_spoken(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The terms gate as users meet it: a file of terms, what is said before anything is decoded, and a planted loss."""
+"""The gates on terms and entities as users meet them: what is said before anything is decoded, and planted losses."""
 
 import pytest
 from scripted_project import PLAIN_OR_WORKERS, WORDS, Project, same
@@ -40,7 +40,7 @@ def test_a_candidate_that_passes_on_words_fails_on_terms(any_project: Project) -
         [
             "whisperq terms gate: FAIL",
             "  recall drop: +* points (must stay below 6)*",
-            "*1 terms are never said in the corpus, and nothing is known of them: acme cloud*",
+            "*of 2 terms 1 are never said in the corpus, and nothing is known of them: acme cloud*",
             f"*terms lost most: {TERM} (found * of * times, by the baseline *)*",
         ]
     )
@@ -74,3 +74,23 @@ def test_a_file_that_cannot_be_used_ends_the_run_before_anything_is_decoded(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
     assert not project.transcript_files()
+
+
+def test_a_candidate_that_gets_numbers_wrong_fails_on_entities(project: Project) -> None:
+    said = [f"please hold the line and dial {1000 + number} for the office in town" for number in range(200)]
+    heard = [text.replace(" dial 1", " dial 9") if number % 5 == 0 else text for number, text in enumerate(said)]
+    project._make_corpus(project.corpus, said, {"language": ["en"] * 200})
+    project._make_script(project.model, project.corpus, {"float32": None, "int8": heard})
+    project.pytester.makepyfile(
+        "import pytest\n\n@pytest.mark.whisperq_entities(kinds=('digits', 'dates'))\ndef test_it(): pass\n"
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq: 200 utterances / 200 entities certify a recall drop below * points *",
+            "whisperq entities gate: FAIL",
+            "  recall drop: +20.00 points (must stay below 2)*",
+            "*entities lost most: 1000 (found 0 of 1 times, by the baseline 1), *",
+        ]
+    )
