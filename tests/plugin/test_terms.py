@@ -94,3 +94,29 @@ def test_a_candidate_that_gets_numbers_wrong_fails_on_entities(project: Project)
             "*entities lost most: 1000 (found 0 of 1 times, by the baseline 1), *",
         ]
     )
+
+
+def test_a_candidate_that_loses_case_and_marks_fails_on_format_alone(project: Project) -> None:
+    said = [f"Please call Anna, Bob or Carl, and {WORDS[number % len(WORDS)]}." for number in range(200)]
+    project._make_corpus(project.corpus, said, {"language": ["en"] * 200})
+    lower = [text.lower() for text in said]
+    project._make_script(project.model, project.corpus, {"float32": None, "int8": lower})
+    project.pytester.makepyfile(
+        "import pytest\n\n@pytest.mark.whisperq_accuracy(max_drop=3)\ndef test_accuracy(): pass\n\n"
+        "@pytest.mark.whisperq_format\ndef test_format(): pass\n"
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["whisperq: * certify a drop of format below * points *", "  format drop: +50.00 points (must stay below 1)*"]
+    )
+
+
+def test_format_of_transcripts_that_have_none_is_refused(project: Project) -> None:
+    project.record(10, int8=same)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_format\ndef test_format(): pass\n")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*whisperq_format: the transcripts of the corpus have neither case nor punctuation; *"]
+    )
