@@ -110,10 +110,10 @@ class Collector:
         return {name: self.session.known(spec) for name, spec in self.specs.items()}
 
     @property
-    def _substitutions(self) -> dict[str, str] | None:
-        """The team's substitutions; None redacted, for they may be names that nobody else should read."""
+    def _substitutions(self) -> dict[str, dict[str, str]]:
+        """The team's substitutions, where it has any. A redacted document has none of them, for they may be names."""
         made = self.session.substitutions
-        return dict(made.pairs) if made and not self.session.config.redact else None
+        return {"substitutions": dict(made.pairs)} if made and not self.session.config.redact else {}
 
     def compared(self, stored: StoredRun) -> set[str]:
         """Return which gates of the run were compared with a saved one; see `SavedRuns.compared`."""
@@ -142,7 +142,7 @@ class Collector:
                 "baseline": f"{config.baseline}@{config.baseline_model}",
                 "corpus": config.corpus,
                 "normalizer": str(session.normalizer),
-                "substitutions": self._substitutions,
+                **self._substitutions,
                 "metric": session.metric,
                 "confidence": config.confidence,
                 "bounds": config.bounds,
