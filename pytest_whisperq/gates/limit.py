@@ -40,6 +40,8 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "drop": Part("accuracy", "max_drop"),
         "divergence": Part("parity", "max_divergence", "divergence"),
         "exact-match": Part("parity", "min_exact_match", "exact match"),
+        "recall-drop": Part("terms", "max_recall_drop", "recall drop"),
+        "false-alarms": Part("terms", "max_false_alarms", "false terms"),
         "catastrophes": Part("catastrophe", "max_rate"),
         "language-agreement": Part("language", "min_agreement"),
         "shift": Part("timestamps", "max_shift"),

@@ -101,6 +101,15 @@ def test_one_limit_is_judged_as_its_own_gate_judges_it(world: Path, start_run: S
     assert together.id == "limit/scripted:int8"
 
 
+def test_what_is_said_of_terms_counts_in_a_condition(world: Path, start_run: StartRun, tmp_path: Path) -> None:
+    """Every clip has a term. Of its two quantities each is one check of the gate."""
+    terms = tmp_path / "terms.txt"
+    terms.write_text("".join(f"word{chr(97 + n)}a\n" for n in range(26)), encoding="utf-8")
+    run = start_run(terms=str(terms))
+    judgement = judged(run, "recall-drop<50 and false-alarms<50")
+    assert [(check.name, check.verdict) for check in judgement.checks] == [("recall drop", P), ("false terms", P)]
+
+
 def test_a_pass_beside_a_fail_is_a_pass_and_a_judgement_survives_its_journey(world: Path, start_run: StartRun) -> None:
     judgement = judged(start_run(), "size-ratio<0.5 or drop<3")
     assert [(check.name, check.verdict) for check in judgement.checks] == [("size", F), ("drop", P)]
