@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.speech.corpus.spacing import is_spaced
+from pytest_whisperq.speech.typography import unify
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import first_line, refuse_special
 
@@ -40,9 +41,18 @@ class Substitutions:
         return hashlib.sha256(json.dumps(sorted(self.pairs.items())).encode()).hexdigest()[:12]
 
     def through(self, spelling: Callable[[str], str]) -> Callable[[str], str]:
-        """Return the function that replaces in a text of that ``spelling``, which is that of the pairs too."""
+        """Return the function that replaces in a text of that ``spelling``, which is that of the pairs too.
+
+        Raises `ConfigError` for what that spelling takes out, such as a tag: it would never be found.
+        """
+        if gone := [found for found in self.pairs if not spelling(found)]:
+            raise ConfigError(
+                f"{gone[0]!r} is never found: the normalizer takes it out of a text before",
+                where=OPTION,
+                remedy="remove it",
+            )
         spelt = [(spelling(found), spelling(becomes)) for found, becomes in self.pairs.items()]
-        ordered = sorted((pair for pair in spelt if pair[0]), key=lambda pair: -len(pair[0]))
+        ordered = sorted(spelt, key=lambda pair: -len(pair[0]))
         pattern = re.compile("|".join(f"({_pattern(found)})" for found, _ in ordered), re.IGNORECASE)
         apart = [_set_apart(found, becomes) for found, becomes in ordered]
         return lambda text: " ".join(pattern.sub(lambda match: apart[(match.lastindex or 0) - 1], text).split())
@@ -72,15 +82,13 @@ def read_substitutions(path: Path) -> Substitutions:
         found, becomes = (" ".join(unicodedata.normalize("NFC", one).split()) for one in (found, becomes))
         if not found:
             raise ConfigError("finds nothing: what is to be replaced is empty", where=where, remedy=_REMEDY)
-        if pairs.get(named.get(_key(found), ""), becomes) != becomes:
+        earlier = named.setdefault(_key(unify(found) or found), found)
+        if pairs.setdefault(earlier, becomes) != becomes:
             raise ConfigError(
-                f"replaces {found!r} by {becomes!r}, and an earlier entry by {pairs[named[_key(found)]]!r}",
+                f"replaces {found!r} by {becomes!r}, and an earlier entry by {pairs[earlier]!r}",
                 where=where,
                 remedy="remove one",
             )
-        if _key(found) not in named:
-            named[_key(found)] = found
-            pairs[found] = becomes
     if not pairs:
         raise ConfigError(f"{path} holds no substitution", where=OPTION, remedy=_REMEDY)
     substitutions = Substitutions(pairs)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.substitutions import Substitutions, read_substitutions
 from pytest_whisperq.system.errors import ConfigError
 
@@ -61,6 +62,14 @@ def test_pairs_are_spelt_as_texts_are() -> None:
     assert Substitutions({"it’s": "it is"}).through(lambda text: text.replace("’", "'"))("It's") == "it is"
 
 
+def test_what_is_taken_out_before_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match="--whisperq-substitutions: '<unk>' is never found: the normalizer takes it out"
+    ):
+        normalizers.get("whisper-basic", Substitutions({"<unk>": "x", "a": "b"}))
+    assert normalizers.get("identity", Substitutions({"<unk>": "x"}))("<unk> a") == "x a"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -72,6 +81,11 @@ def test_pairs_are_spelt_as_texts_are() -> None:
         ("a.toml", "[replace]\n'' = 'b'", r"a\.toml: replace\.: finds nothing"),
         ("a.toml", "[replace]", r"a\.toml holds no substitution"),
         ("a.toml", "[replace]\na = 'b'\nA = 'c'", r"a\.toml: replace\.A: replaces 'A' by 'c', .* earlier entry by 'b'"),
+        (
+            "a.txt",
+            "it’s => it is\nit's => its",
+            r"a\.txt:2: replaces \"it's\" by 'its', and an earlier entry by 'it is'",
+        ),
         ("a.toml", "[replace]\na = 'b'\nb = 'c'", r"a\.toml: 'a' becomes 'b', of which another entry makes 'c'"),
         ("a.toml", "[replace]\ndr = 'dr dr'", r"a\.toml: 'dr' becomes 'dr dr', of which another entry makes"),
         ("a.txt", "colour color", r"a\.txt:1: is no substitution: 'colour color'; write found => becomes"),
