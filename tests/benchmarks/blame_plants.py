@@ -71,7 +71,9 @@ class Bench:
         else:
             self._calibrate(models[1], front_end)
         graphs = {part: getattr(models[1], part).model for part in _openvino_blocks.PARTS}
-        return Mixture(models[0], front_end, graphs, self.clips)
+        mixture = Mixture(models[0], front_end, graphs, self.clips)
+        self.session.decoder.settle(mixture)
+        return mixture
 
     def _calibrate(self, model: Any, front_end: _whisper.FrontEnd) -> None:
         """Quantize whatever that breaks: nothing is left in float32, and nothing refused."""
