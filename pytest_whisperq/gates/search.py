@@ -5,8 +5,9 @@ The cheapest is the one with the fewest bytes on disk. Candidates are built and 
 
 Who looks at many is shown one that was lucky. All k candidates therefore share the error that ``confidence`` allows:
 each is judged at 1 − (1 − confidence) / k (Bonferroni), whether the walk gets to it or not. A candidate that does not
-keep the condition is then named in no more of 100 searches than one gate passes one in 100 corpora. Confirmation on
-utterances set aside would do the same, with the bounds of half a corpus, and speed would have to be timed twice.
+keep the condition is then named no oftener than the confidence allows, as far as bounds hold so far out: where whole
+clips are lost they hold less (docs/statistics.md). Confirmation on utterances set aside would not depend on that, but
+have the bounds of half a corpus, and speed would have to be timed twice.
 """
 
 from collections.abc import Callable, Iterator, Sequence
