@@ -25,11 +25,10 @@ Lose = Callable[[Recorded, PairedTexts, float, np.random.Generator], PairedTexts
 
 
 class Searches(NamedTuple):
-    """Of so many searches: how many named a candidate, and how many the one that was planted as good."""
+    """Of so many searches, how many named a candidate."""
 
     total: int
     named: int
-    right: int
 
     @property
     def at_most(self) -> float:
@@ -44,21 +43,20 @@ def search_all(
 
     ``together``: all hear one corpus, as they do; else each has its own, and no two err for the same reason.
     """
-    named, right = dict.fromkeys(levels, 0), dict.fromkeys(levels, 0)
+    named = dict.fromkeys(levels, 0)
     for seed in range(count):
         random = np.random.default_rng((seed, count, together))
         corpus = planting.no_drop(recorded, random)
         walking = list(levels)
         for points in drops:
             heard = corpus if together else planting.no_drop(recorded, random)
-            texts = lose(recorded, heard, points, random) if points else heard
+            texts = lose(recorded, heard, points, random)
             for level in [one for one in walking if passes(texts, one)]:
                 named[level] += 1
-                right[level] += points == 0
                 walking.remove(level)
             if not walking:
                 break
-    return [Searches(count, named[level], right[level]) for level in levels]
+    return [Searches(count, named[level]) for level in levels]
 
 
 def passes(texts: PairedTexts, confidence: float) -> bool:
