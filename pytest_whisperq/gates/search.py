@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from math import ceil
 
+from pytest_whisperq.backends import get_backend
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.conditions import Condition, chances, comparisons
 from pytest_whisperq.config.settings import GateConfig
@@ -92,14 +93,21 @@ def cheapest_first(
             heappush(heap, (built, number, built))
 
 
+def _unfit(candidate: Candidate) -> str:
+    """Return why a candidate cannot win, or ""."""
+    is_simulated = candidate.precision in get_backend(candidate.backend).simulated
+    return candidate.missing or ("it is simulated, and no runtime has it" if is_simulated else "")
+
+
 def search(config: GateConfig, condition: Condition, progress: Progress, tell: Callable[[str], object]) -> Found:
     """Walk through the candidates of ``config`` from the cheapest, until one passes.
 
     ``tell`` is told what is found on the way. Raises `ConfigError` where no candidate is installed, `BuildError` and
     `DecodeError` for a baseline that cannot be run.
     """
-    here = tuple(one for one in config.candidates if not one.missing)
-    left_out = (*config.left_out, *(f"{one}: {one.missing}" for one in config.candidates if one.missing))
+    unfit = {one: why for one in config.candidates if (why := _unfit(one))}
+    here = tuple(one for one in config.candidates if one not in unfit)
+    left_out = (*config.left_out, *(f"{one}: {why}" for one, why in unfit.items()))
     if not here:
         raise ConfigError(f"nothing to search: {'; '.join(left_out)}", where="--backend")
     runner = GateRunner(replace(config, candidates=here, confidence=shared(config.confidence, len(here))), progress)

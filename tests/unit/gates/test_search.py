@@ -98,6 +98,18 @@ def world(tmp_path: Path, make_corpus: Any, make_script: Any, ladder: type[Ladde
     return World(tmp_path, make_corpus, make_script)
 
 
+def test_what_is_only_simulated_wins_nothing(
+    world: World, ladder: type[LadderBackend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder, "simulated", frozenset({"int2"}))
+    found = world.search({"int2": 0, "int8": 0})
+    assert named(found) == "int8"
+    assert found.left_out == ("ladder:int2: it is simulated, and no runtime has it",)
+    assert "int2" not in ladder.built
+    with pytest.raises(ConfigError, match="nothing to search: ladder:int2: it is simulated"):
+        world.search({"int2": 0}, seed=1)
+
+
 def named(found: Found) -> str:
     return found.winner.candidate.precision if found.winner else "none"
 
