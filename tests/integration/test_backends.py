@@ -95,6 +95,7 @@ def test_a_runtime_that_does_not_keep_to_what_it_was_told_is_refused(
         run.session.decoder.load(artifact)
 
 
+@pytest.mark.matrix
 def test_a_text_does_not_depend_on_its_neighbours(gate_run: Callable[..., GateRunner]) -> None:
     """Dynamic int8 scales activations by the whole batch, so its clips have to be decoded alone."""
     run = gate_run(candidate="transformers:int8-dynamic")
@@ -130,7 +131,8 @@ def bent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.matrix), None])
+@pytest.mark.matrix
+@pytest.mark.parametrize("language", ["en", None])
 def test_faster_whisper_encodes_a_clip_once_and_says_what_its_own_transcribe_says(
     gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch, language: str | None
 ) -> None:

@@ -48,6 +48,7 @@ def test_the_highest_level_has_a_test_of_its_own(run, monkeypatch: pytest.Monkey
     result.stdout.fnmatch_lines(["*SuffixPrefix, level INTERIOR: * % of its words are wrong, where windows mishear *"])
 
 
+@pytest.mark.matrix
 def test_a_merge_can_be_named(run) -> None:
     result = run("merger='pytest_whisperq.streaming:LocalAgreement', level='text'", "-k", "I1-")
     result.assert_outcomes(passed=1, deselected=11)
@@ -71,6 +72,7 @@ def test_what_cannot_be_meant_is_an_error(run, keywords: str, told: str) -> None
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
+@pytest.mark.matrix
 def test_a_profile_of_a_model_is_what_streams_are_made_of(run, pytester: pytest.Pytester) -> None:
     (pytester.path / "profile.json").write_text('{"window": 7777, "edge": 300}')
     result = run("merger=AgreementStrip", "-k", "I4", "--whisperq-merge-profile=profile.json")
@@ -83,6 +85,7 @@ def test_a_profile_of_a_model_is_what_streams_are_made_of(run, pytester: pytest.
     assert "Traceback" not in told
 
 
+@pytest.mark.matrix
 def test_the_profile_reaches_the_streams(run, pytester: pytest.Pytester) -> None:
     (pytester.path / "profile.json").write_text('{"window": 7777, "edge": 300}')
     (pytester.path / "own.py").write_text(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripted_project import WORDS, Project, same, with_workers
+from scripted_project import WORDS, Project, same
 
 EVERY = """
 import pytest
@@ -28,7 +28,6 @@ def test_memory():
 """
 
 
-@with_workers
 def test_the_original_against_itself_passes_every_gate(any_project: Project) -> None:
     any_project.record(int8=same)
     any_project.pytester.makepyfile(EVERY)
