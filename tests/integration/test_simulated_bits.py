@@ -25,6 +25,7 @@ def weights(directory: Path, precision: str) -> dict[str, np.ndarray]:
     return {name: value.detach().numpy() for name, value in model.named_parameters()}
 
 
+@pytest.mark.matrix
 def test_rounding_to_4_bits_is_nncfs(gate_run: GateRun) -> None:
     """So that what is simulated says what an executed precision would."""
     nncf, openvino = pytest.importorskip("nncf"), pytest.importorskip("openvino")

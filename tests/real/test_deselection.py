@@ -1,6 +1,7 @@
 """Tests on real weights run where they are meant to, and say why where they cannot."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,5 +33,4 @@ def test_they_are_collected_where_they_are_asked_for() -> None:
 def test_without_speech_they_are_skipped_with_the_reason() -> None:
     told = collect("-m", "real")
     assert "WHISPERQ_REAL_CORPUS names no recordings with transcripts" in told
-    assert "passed" not in told
-    assert "failed" not in told
+    assert not re.search(r"\d (passed|failed)", told)
