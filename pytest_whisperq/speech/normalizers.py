@@ -178,7 +178,7 @@ def _squeeze(text: str) -> str:
 @lru_cache(maxsize=1)
 def _plain_english() -> Callable[[str], str]:
     english = _english()
-    return lambda text: number_styles.days(english(number_styles.as_spoken(text)))
+    return lru_cache(maxsize=_REMEMBERED)(lambda text: number_styles.days(english(number_styles.as_spoken(text))))
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ hyphen, a vowel sign of Arabic or a full-width bracket is an error or cuts a wor
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _PLAIN = str.maketrans(
     {
@@ -36,6 +37,7 @@ _TAG = re.compile(
 _IRISH = re.compile(r"\b([oO])'(?=[^\W\d_]{2})")
 
 
+@lru_cache(maxsize=8192)  # a reference is compared with every candidate, under several normalizers
 def unify(text: str, language: str | None = None) -> str:
     """Return ``text`` in plain spelling; words, case and punctuation of a sentence stay.
 
