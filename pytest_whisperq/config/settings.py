@@ -159,15 +159,8 @@ def paths_of(config: GateConfig) -> tuple[str, ...]:
     names = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
     known = [name for name in names if name]
     whole = (name.rpartition("@")[0] for name in known if "@" in name)  # less the split of a corpus
-    named = (
-        config.cache_dir,
-        config.corpus_root,
-        config.substitutions,
-        config.terms,
-        config.merge_profile,
-        config.waivers,
-    )
-    files = (*named, config.waivers, *config.compare)
+    named = (config.corpus_root, config.substitutions, config.terms, config.merge_profile, config.waivers)
+    files = (config.cache_dir, *named, *config.compare)
     folders = (candidate.location for candidate in config.candidates if candidate.location)
     return (*known, *whole, *folders, *(str(path) for path in files if path))
 
