@@ -5,7 +5,6 @@ import ast
 import csv
 import importlib
 import io
-import json
 import re
 import shlex
 import tomllib
@@ -43,7 +42,7 @@ def blocks(wanted: str) -> list[object]:
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     found = {match[0] for page in PAGES for match in BLOCK.findall(page.read_text(encoding="utf-8"))}
-    assert found <= {"", "python", "toml", "yaml", "csv", "json", "text"}
+    assert found <= {"", "python", "toml", "yaml", "csv", "text"}
 
 
 @pytest.mark.parametrize("text", blocks("python"))
@@ -77,11 +76,6 @@ def test_yaml_parses_and_its_commands_exist(text: str) -> None:
 @pytest.mark.parametrize("text", blocks("csv"))
 def test_csv_has_as_many_fields_in_every_row(text: str) -> None:
     assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
-
-
-@pytest.mark.parametrize("text", blocks("json"))
-def test_json_parses(text: str) -> None:
-    assert json.loads(text)
 
 
 @pytest.mark.parametrize("text", blocks(""))
