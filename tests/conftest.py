@@ -314,6 +314,7 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     clock = VirtualTime()
     monkeypatch.setattr(ScriptedTranscriber, "_take", staticmethod(clock.take))
     monkeypatch.setattr(stopwatch, "time", SimpleNamespace(perf_counter=clock.read))
-    monkeypatch.setattr(stopwatch, "rounds", partial(timing.rounds, clock=clock.read, state=ProcessorState))
+    clocks = {"clock": clock.read, "cpu": clock.read}
+    monkeypatch.setattr(stopwatch, "rounds", partial(timing.rounds, **clocks, state=ProcessorState))
     monkeypatch.setattr(timing, "settle", lambda: None)
     return clock

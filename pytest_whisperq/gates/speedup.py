@@ -6,8 +6,8 @@ from math import exp
 from statistics import median, quantiles
 from typing import Any
 
-from pytest_whisperq.config.candidates import Candidate, explicit_candidate
-from pytest_whisperq.gates.baselines import at_float32
+from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.gates.baselines import other_precision, timed_against
 from pytest_whisperq.gates.keywords import Keyword, limit, one_of, pair
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.gates.saved_runs import SavedRuns
@@ -21,7 +21,7 @@ from pytest_whisperq.measuring.timing import CONTROL_CONFIDENCE, Timing, enough
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.session import Session
-from pytest_whisperq.system.errors import ConfigError, WhisperqError
+from pytest_whisperq.system.errors import WhisperqError
 from pytest_whisperq.system.machine import cpu_features
 
 ROUNDS_FOR_TAILS = 20
@@ -37,7 +37,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     stage: Stage = limits["stage"]
     min_ratio, spec = limits["min_ratio"], session.spec(candidate)
     watch, budget = session.once(stopwatch_of), session.config.timing_budget
-    base = _baseline(session, spec, limits["baseline"])
+    base = timed_against(session, spec, limits["baseline"], GATE.marker)
 
     def is_clear(timing: Timing) -> bool:
         return speed_check(stage, timing, min_ratio, budget).verdict is not Verdict.INCONCLUSIVE
@@ -101,31 +101,10 @@ def stopwatch_of(session: Session) -> Stopwatch:
     return Stopwatch(session.decoder, session.corpus, session.config)
 
 
-def _baseline(session: Session, spec: ModelSpec, named: str | None) -> ModelSpec:
-    """Return what a candidate is timed against; the run's baseline where its backend has no other float32."""
-    if named is not None:
-        chosen = explicit_candidate(named, "whisperq_speedup: baseline")
-        source = session.baseline_source if chosen == session.config.baseline else spec.source
-        baseline = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=source)
-    else:
-        baseline = _other_precision(spec) or session.baseline_spec
-    if baseline == spec:
-        raise ConfigError(
-            f"{spec} would be timed against itself",
-            where="whisperq_speedup",
-            remedy="name another model with baseline='BACKEND:PRECISION'",
-        )
-    return baseline
-
-
 def _other(session: Session, base: ModelSpec, spec: ModelSpec) -> ModelSpec | None:
     """Return the baseline that was not chosen: what quantization gave, or what the whole move gave."""
-    both = (_other_precision(spec), session.baseline_spec)
+    both = (other_precision(spec), session.baseline_spec)
     return next((one for one in both if one is not None and one not in (base, spec)), None)
-
-
-def _other_precision(spec: ModelSpec) -> ModelSpec | None:
-    return at_float32(spec) if spec.precision != "float32" else None
 
 
 def _latencies(watch: Stopwatch, base: ModelSpec, spec: ModelSpec, timings: Mapping[str, Timing]) -> list[Figure]:
@@ -135,7 +114,7 @@ def _latencies(watch: Stopwatch, base: ModelSpec, spec: ModelSpec, timings: Mapp
     def add(name: str, stage: Timing, of: Callable[[Sequence[float], Sequence[ReplayClip]], float]) -> None:
         if stage.rounds:
             round_clips = [clips[one.clip] for one in stage.rounds]
-            before, after = [one.before for one in stage.rounds], [one.after for one in stage.rounds]
+            before, after = zip(*((one.seconds.before, one.seconds.after) for one in stage.rounds), strict=True)
             rows.append((name, of(before, round_clips), of(after, round_clips)))
 
     add("encoder, ms a window", timings["encoder"], lambda times, _: 1e3 * median(times))
@@ -179,7 +158,7 @@ def judge_speedup(
     control = _figure(f"{stage} control, {100 * CONTROL_CONFIDENCE:g}%", timing.control)
     counts = [f"{stage} over {judgement.baseline}: {len(timing.rounds)} rounds"]
     counts += [f"{count} discarded: {reason}" for reason, count in timing.discarded.items()]
-    gains = tuple((float(number), exp(one.gain)) for number, one in enumerate(timing.rounds, 1))
+    gains = tuple((float(number), exp(one.seconds.gain)) for number, one in enumerate(timing.rounds, 1))
     judgement = replace(
         judgement,
         figures=(*control, *figures),
@@ -192,9 +171,17 @@ def judge_speedup(
 
 def speed_check(stage: str, timing: Timing, min_ratio: float, budget: float) -> Check:
     """Judge one speedup."""
-    speedup = timing.speedup
-    name = f"{stage} speedup"
-    check = judge(name, speedup, min_ratio, keep="above", unit=TIMES, utterances=len(timing.rounds))
+    check = judge(
+        f"{stage} speedup", timing.speedup, min_ratio, keep="above", unit=TIMES, utterances=len(timing.rounds)
+    )
+    return unless_doubtful(check, timing, "fast", budget)
+
+
+def unless_doubtful(check: Check, timing: Timing, what: str, budget: float) -> Check:
+    """Return a check of rounds without a verdict where these are too few, or the baseline beats itself.
+
+    ``what`` says what was compared: how "fast" both are.
+    """
     more = f"raise --whisperq-timing-budget ({budget:g} s)"
     least, fewest = enough(len(timing.kept)), min(timing.kept.values())
     if fewest < least:
@@ -207,8 +194,8 @@ def speed_check(stage: str, timing: Timing, min_ratio: float, budget: float) -> 
     if not timing.is_steady:
         low, high = timing.control.lower, timing.control.upper
         reason = (
-            f"the baseline against itself is {low:.2f} … {high:.2f} times as fast: timing cannot be trusted here now; "
-            "time on a quieter machine"
+            f"the baseline against itself is {low:.2f} … {high:.2f} times as {what}: timing cannot be trusted here "
+            "now; time on a quieter machine"
         )
         return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
     if check.verdict is Verdict.INCONCLUSIVE:

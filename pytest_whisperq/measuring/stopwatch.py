@@ -15,6 +15,7 @@ from pytest_whisperq.measuring.timing import (
     PER_CLIP,
     SHORTEST,
     Round,
+    Spent,
     Timing,
     Work,
     enough,
@@ -23,6 +24,7 @@ from pytest_whisperq.measuring.timing import (
     looks,
     measure,
     rounds,
+    seconds,
 )
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech import audio
@@ -177,8 +179,11 @@ class Stopwatch:
         stage: Stage,
         *,
         is_clear: Callable[[Timing], bool] | None = None,
+        of: Callable[[Round], Spent] = seconds,
     ) -> Timing:
         """Run rounds until the verdict on their speedup ``is_clear`` or the budget is spent; without it, for a report.
+
+        What is compared of each round is that which ``of`` takes; seconds that pass by default.
 
         Where rounds take long, fewer clips take turns, and a gate has as many rounds as bound anything though they take
         up to `PATIENCE` budgets. Every look may err, so that each is at a confidence that leaves the error of all
@@ -196,7 +201,7 @@ class Stopwatch:
             # A report takes all that a gate has timed, and asks for little more by itself.
             self._advance(pair, size if is_clear or size <= REPORTED else 0, budget, needed)
             # Not those beyond, which another gate may have asked for because it liked or disliked what it saw.
-            timing = measure(first_kept(done, size), confidence=1 - error_at(number, error))
+            timing = measure(first_kept(done, size), confidence=1 - error_at(number, error), of=of)
             is_over = self._spent[pair] >= budget and len(first_kept(done, size)) == len(done)
             is_over = is_over or (is_clear is None and size >= REPORTED and len(first_kept(done, size)) == len(done))
             if is_over or (is_clear is not None and is_clear(timing)):

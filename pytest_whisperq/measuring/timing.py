@@ -3,7 +3,7 @@
 In a round both models do the same work twice, in a fresh random order, so that whatever drifts (clock frequency,
 caches, neighbours) meets both alike. The baseline's second run is the control, which has to be as fast as the first.
 The speedup is exp(mean of y), y the mean log time of the baseline's runs less that of the candidate's, its bounds those
-of a t test.
+of a t test. Processor time and energy of the same runs are bounded in the same way.
 
 Clips take turns, and a candidate may gain on one and lose on another: what is typical of a clip (its median) is taken
 off before outliers are sought and put on again afterwards, or the clip on which the candidate loops would be thrown out
@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, floor, log, sqrt
+from typing import NamedTuple
 
+from pytest_whisperq.measuring import energy
 from pytest_whisperq.measuring.contention import ProcessorState, contention, robbed, uneven
 from pytest_whisperq.measuring.intervals import Interval
 
@@ -39,41 +41,55 @@ Work = Callable[[int], None]
 """What a contestant does in a round, on the clip of that number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """Seconds that each contestant took on a clip, both twice, and what disturbed them."""
+class Spent(NamedTuple):
+    """What each contestant of a round took of something, such as seconds, both twice."""
 
-    clip: int
     baseline: float
     control: float
     candidate: float
     again: float
-    disturbed: str = ""
 
     @property
     def before(self) -> float:
-        """Seconds of the baseline."""
+        """What the baseline took."""
         return sqrt(self.baseline * self.control)
 
     @property
     def after(self) -> float:
-        """Seconds of the candidate."""
+        """What the candidate took."""
         return sqrt(self.candidate * self.again)
 
     @property
     def gain(self) -> float:
-        """Log of how many times faster the candidate was."""
+        """Log of how many times less the candidate took."""
         return log(self.before / self.after)
 
     @property
     def drift(self) -> float:
-        """Log of how many times faster the control was: nothing but noise."""
+        """Log of how many times less the control took: nothing but noise."""
         return log(self.baseline) - log(self.control)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What the contestants took on a clip, and what disturbed them.
+
+    ``seconds`` pass on the wall; ``cpu`` are seconds of all threads of this process together; ``joules`` are those of
+    the whole machine, None where it does not tell them.
+    """
+
+    clip: int
+    seconds: Spent
+    cpu: Spent
+    joules: Spent | None = None
+    disturbed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """What some rounds say: the speedup, the control's, and how many rounds were kept and discarded, by reason.
+
+    Or how many times less of something else the candidate takes, where `measure` was asked for that.
 
     ``kept``: clip → its undisturbed rounds, 0 for one whose rounds were all disturbed.
     """
@@ -99,29 +115,40 @@ def rounds(
     *,
     repeats: int = 1,
     clock: Callable[[], float] = time.perf_counter,
+    cpu: Callable[[], float] = time.process_time,
+    joules: Callable[[], energy.Counters] = energy.read,
     state: Callable[[], ProcessorState] = ProcessorState.read,
 ) -> Iterator[Round]:
     """Run round after round, as long as one asks; clips take turns, and the order within a round is drawn afresh.
 
-    Each contestant does its work ``repeats`` times in a row; the seconds are those of once.
+    Each contestant does its work ``repeats`` times in a row; what it takes is that of once.
     """
     draw = random.Random(seed)  # noqa: S311 - an order, not a secret
     number = 0
     while True:
         order = [("baseline", baseline), ("control", baseline), ("candidate", candidate), ("again", candidate)]
         draw.shuffle(order)
-        seconds, why, runs = {}, "", []
+        seconds, cpus, taken, why, runs = {}, {}, dict[str, float](), "", []
         for name, work in order:
             settle()
-            before, start = state(), clock()
+            before, used, spent, start = state(), cpu(), joules(), clock()
             for _ in range(repeats):
                 work(number % clips)
             passed = max(clock() - start, 1e-9)
+            cpus[name] = max(cpu() - used, 1e-9) / repeats
+            if (used_up := energy.between(spent, joules())) is not None:
+                taken[name] = used_up / repeats
             runs.append((before, state()))
             why = why or contention(*runs[-1], passed)
             seconds[name] = passed / repeats
         why = why or robbed(runs) or uneven([after for _, after in runs])
-        yield Round(clip=number % clips, **seconds, disturbed=why)
+        yield Round(
+            clip=number % clips,
+            seconds=Spent(**seconds),
+            cpu=Spent(**cpus),
+            joules=Spent(**taken) if len(taken) == len(order) else None,
+            disturbed=why,
+        )
         number += 1
 
 
@@ -163,8 +190,13 @@ def first_kept(done: Sequence[Round], size: int) -> Sequence[Round]:
     return done
 
 
-def measure(done: Sequence[Round], *, confidence: float) -> Timing:
-    """Return what rounds say, without those that were disturbed.
+def seconds(one: Round) -> Spent:
+    """Return what a round took on the wall."""
+    return one.seconds
+
+
+def measure(done: Sequence[Round], *, confidence: float, of: Callable[[Round], Spent] = seconds) -> Timing:
+    """Return what rounds say of what ``of`` takes of each, without those that were disturbed.
 
     Bounds are None unless each clip, heard undisturbed or not, has `enough` rounds; so is the value where one has none.
     """
@@ -173,8 +205,8 @@ def measure(done: Sequence[Round], *, confidence: float) -> Timing:
     clips = [one.clip for one in left]
     kept = {clip: clips.count(clip) for clip in sorted({one.clip for one in done})}
     return Timing(
-        speedup=_ratio([one.gain for one in left], clips, kept, confidence),
-        control=_ratio([one.drift for one in left], clips, kept, CONTROL_CONFIDENCE),
+        speedup=_ratio([of(one).gain for one in left], clips, kept, confidence),
+        control=_ratio([of(one).drift for one in left], clips, kept, CONTROL_CONFIDENCE),
         rounds=left,
         kept=kept,
         discarded={reason: why.count(reason) for reason in dict.fromkeys(why)},

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.measuring.stopwatch import STAGES, Stage, Stopwatch
-from pytest_whisperq.measuring.timing import Round, measure, settle
+from pytest_whisperq.measuring.timing import Round, Spent, measure, settle
 from pytest_whisperq.models.source import ModelSpec
 
 PAIRS = ("ctranslate2:int8", "openvino:int8-ptq")
@@ -97,8 +97,14 @@ def in_turns(restarts: list[Restart], stage: Stage, seconds: float) -> list[list
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for number in random.sample(range(len(restarts)), len(restarts)):
-            rounds[number].append(Round(**restarts[number].ask("")))
+            rounds[number].append(_round(restarts[number].ask("")))
     return rounds
+
+
+def _round(told: dict[str, Any]) -> Round:
+    """Return a round that a process has written down."""
+    spent = {name: Spent(*told[name]) for name in ("seconds", "cpu")}
+    return Round(clip=told["clip"], **spent, disturbed=told["disturbed"])
 
 
 def time_pair(size: str, pair: str, args: argparse.Namespace) -> None:

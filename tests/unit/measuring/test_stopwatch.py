@@ -15,7 +15,7 @@ from pytest_whisperq.gates.speedup import implausible, speed_check, stopwatch_of
 from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring import stopwatch
-from pytest_whisperq.measuring.timing import Round, Timing, measure
+from pytest_whisperq.measuring.timing import Round, Spent, Timing, measure
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 
 StartRun = Callable[..., GateRunner]
@@ -255,17 +255,18 @@ def test_a_model_that_breaks_while_it_is_timed_is_named(
         speedup(start_run(), stage="encoder")
 
 
+def took_in(clip: int, seconds: Spent, disturbed: str = "") -> Round:
+    return Round(clip=clip, seconds=seconds, cpu=seconds, disturbed=disturbed)
+
+
 def of(ratio: float) -> Timing:
     took = [(1 + 0.001 * (n % 2)) / ratio for n in range(10)]
-    rounds = [Round(clip=0, baseline=1.0, control=1.0, candidate=one, again=one) for one in took]
+    rounds = [took_in(0, Spent(1.0, 1.0, one, one)) for one in took]
     return measure(rounds, confidence=0.95)
 
 
 def test_a_baseline_that_beats_itself_lets_nothing_pass_or_fail() -> None:
-    rounds = [
-        Round(clip=0, baseline=1.2 + 0.001 * (n % 3), control=1.0, candidate=0.5, again=0.5, disturbed="")
-        for n in range(10)
-    ]
+    rounds = [took_in(0, Spent(1.2 + 0.001 * (n % 3), 1.0, 0.5, 0.5)) for n in range(10)]
     check = speed_check("encoder", measure(rounds, confidence=0.95), 1.5, 20.0)
     assert check.verdict is Verdict.INCONCLUSIVE
     assert check.reason.startswith("the baseline against itself is 1.20 … 1.20 times as fast: timing cannot be trusted")
@@ -275,9 +276,7 @@ def test_a_baseline_that_beats_itself_lets_nothing_pass_or_fail() -> None:
 
 def test_a_clip_without_undisturbed_rounds_lets_nothing_pass() -> None:
     why = ("", "", "", "the quota")
-    rounds = [
-        Round(clip=n % 4, baseline=1.0, control=1.0, candidate=0.5, again=0.5, disturbed=why[n % 4]) for n in range(40)
-    ]
+    rounds = [took_in(n % 4, Spent(1.0, 1.0, 0.5, 0.5), why[n % 4]) for n in range(40)]
     check = speed_check("pipeline", measure(rounds, confidence=0.95), 1.5, 20.0)
     assert check.verdict is Verdict.INCONCLUSIVE
     assert check.reason.startswith("0 undisturbed rounds of one of 4 clips, 4 are needed, 10 were disturbed (the quota")
@@ -289,9 +288,9 @@ def test_the_first_look_at_four_clips_has_all_that_a_first_look_may_spend(
     timed(encoder=4.0, decoder=4.0)
     confidences: list[float] = []
 
-    def watched(done: Sequence[Round], *, confidence: float) -> Timing:
+    def watched(done: Sequence[Round], *, confidence: float, of: Callable[[Round], Spent]) -> Timing:
         confidences.append(confidence)
-        return measure(done, confidence=confidence)
+        return measure(done, confidence=confidence, of=of)
 
     monkeypatch.setattr(stopwatch, "measure", watched)
     run = start_run(timing_budget="60")

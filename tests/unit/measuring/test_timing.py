@@ -10,7 +10,7 @@ import pytest
 
 from pytest_whisperq.measuring import timing
 from pytest_whisperq.measuring.contention import ProcessorState
-from pytest_whisperq.measuring.timing import LOOKS, Round, Work, error_at, first_kept, looks, measure, rounds
+from pytest_whisperq.measuring.timing import LOOKS, Round, Spent, Work, error_at, first_kept, looks, measure, rounds
 
 
 class Clock:
@@ -30,7 +30,9 @@ class Clock:
 
     def rounds(self, ratio: float, clips: int = 3, repeats: int = 1) -> Iterator[Round]:
         base, own = self.work("base", 1.0), self.work("own", 1.0 / ratio)
-        return rounds(base, own, clips, 7, repeats=repeats, clock=lambda: self.now, state=ProcessorState)
+        return rounds(
+            base, own, clips, 7, repeats=repeats, clock=lambda: self.now, cpu=lambda: 3 * self.now, state=ProcessorState
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +42,8 @@ def _idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of(gain: float, drift: float = 0.0, disturbed: str = "", clip: int = 0) -> Round:
-    return Round(
-        clip=clip,
-        baseline=math.exp(drift / 2),
-        control=math.exp(-drift / 2),
-        candidate=math.exp(-gain),
-        again=math.exp(-gain),
-        disturbed=disturbed,
-    )
+    spent = Spent(math.exp(drift / 2), math.exp(-drift / 2), math.exp(-gain), math.exp(-gain))
+    return Round(clip=clip, seconds=spent, cpu=spent, disturbed=disturbed)
 
 
 def test_an_exact_ratio_is_found() -> None:
@@ -103,7 +99,9 @@ def test_repeated_work_is_counted_once() -> None:
     clock = Clock()
     (one,) = islice(clock.rounds(2.0, repeats=4), 1)
     assert len(clock.calls) == 16
-    assert (one.baseline, one.before, one.candidate, one.after) == pytest.approx((1.0, 1.0, 0.5, 0.5))
+    spent = one.seconds
+    assert (spent.baseline, spent.before, spent.candidate, spent.after) == pytest.approx((1.0, 1.0, 0.5, 0.5))
+    assert one.cpu.before == pytest.approx(3.0)
 
 
 def test_a_clip_on_which_the_candidate_loops_is_no_outlier() -> None:
@@ -162,7 +160,7 @@ def test_a_clip_whose_rounds_are_all_disturbed_is_not_left_out() -> None:
     found = measure(done, confidence=0.95)
     assert (found.speedup.value, found.speedup.lower, found.control.lower) == (None, None, None)
     assert dict(found.kept) == {0: 10, 1: 10, 2: 10, 3: 0}
-    seen = [of(one.gain, clip=one.clip) if number < 12 else one for number, one in enumerate(done)]
+    seen = [of(one.seconds.gain, clip=one.clip) if number < 12 else one for number, one in enumerate(done)]
     assert measure(seen, confidence=0.95).speedup.value is not None  # three rounds of the fourth
     assert measure(seen, confidence=0.95).speedup.lower is None
 
