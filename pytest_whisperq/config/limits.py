@@ -75,12 +75,19 @@ LIMITS: tuple[Option, ...] = (
         "embedded model is only held to it where int8 is known to be faster)",
     ),
     Option(
+        name="max-energy-ratio",
+        metavar="RATIO",
+        parse=values.Range(0, 100, "a ratio above 0, up to 100: 0.8 is a fifth less", never=0),
+        help="energy: largest tolerated share of what the same backend at float32 takes: processor seconds, and joules "
+        "where the machine tells them (default: 1.0; the suite gates the embedded model only if it is given)",
+    ),
+    Option(
         name="timing-budget",
         metavar="SECONDS",
         parse=values.Range(0, 3600, "a number of seconds above 0, up to 3600, such as 20", never=0),
         default="20",
-        help="speedup: how long a stage may be timed until its verdict is clear, in seconds; up to four times as long "
-        "until it has as many rounds as any verdict needs",
+        help="speedup, energy: how long a stage may be timed until its verdict is clear, in seconds; up to four times "
+        "as long until it has as many rounds as any verdict needs",
     ),
     Option(
         name="max-shift",

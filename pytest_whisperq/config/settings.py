@@ -50,6 +50,7 @@ class GateConfig:
     min_language_agreement: float
     max_size_ratio: float | None
     max_memory_ratio: float
+    max_energy_ratio: float | None
     min_speedup: float | None
     timing_budget: float
     max_shift: float

@@ -48,6 +48,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "wer-gap": Part("streaming", "max_wer_gap", "gap"),
         "commit-lag": Part("streaming", "max_commit_lag", "late words"),
         "memory-ratio": Part("memory", "max_ratio"),
+        "energy-ratio": Part("energy", "max_ratio"),
         "speedup": Part("speedup", "min_ratio"),
     }
 )

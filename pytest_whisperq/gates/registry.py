@@ -112,7 +112,7 @@ def _default(keyword: Keyword, config: GateConfig) -> Any:
 _FILES = (
     *("parity", "accuracy", "terms", "entities", "format", "catastrophe"),
     *("language", "longform", "timestamps", "streaming"),
-    *("size", "memory", "speedup", "determinism", "limit"),
+    *("size", "memory", "speedup", "energy", "determinism", "limit"),
 )
 
 _GATES = Extensions(

@@ -41,8 +41,10 @@ def untimed(item: pytest.Item) -> str:
     files = [Path(argument.partition("::")[0]) for argument in item.config.args]
     is_named = any(file.suffix == ".py" and file.name == item.path.name for file in files)
     packaged = any(argument.rpartition(".")[2] == item.path.stem for argument in item.config.args)
-    typed = (item.config.getoption(name) for name in ("whisperq_min_speedup", "whisperq_timing_budget"))
-    chosen = any("speed" in str(item.config.getoption(name, "")) for name in ("markexpr", "keyword"))
+    options = "whisperq_min_speedup", "whisperq_max_energy_ratio", "whisperq_timing_budget"
+    typed = (item.config.getoption(name) for name in options)
+    selected = [str(item.config.getoption(name, "")) for name in ("markexpr", "keyword")]
+    chosen = any(word in one for word in ("speed", "energy") for one in selected)
     if is_named or packaged or chosen or any(typed):
         raise because(Ending.UNTIMED, pytest.fail.Exception(reason, pytrace=False))
     return reason

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from scripted_project import Project, catastrophic, same
 
+from pytest_whisperq.measuring import energy
 from pytest_whisperq.system.machine import cpu_features
 
 SPEED = """
@@ -50,6 +51,18 @@ def test_a_fast_candidate_passes_and_the_table_shows_what_was_measured(project: 
     )
     flat = " ".join(result.stdout.str().split())  # a processor of many features has its line wrapped
     assert re.search(rf"speedup: \d+ threads? each on {re.escape(cpu_features())}, one clip at a time", flat)
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_what_a_transcript_costs_is_gated_in_the_same_rounds(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy, "read", dict)  # of a virtual machine, which tells no joules
+    record(project, 0.01)
+    gates = "whisperq_gate.energy(max_ratio=0.9)\n    whisperq_gate.energy(max_ratio=0.1)"
+    project.pytester.makepyfile(f"def test_cost(whisperq_gate):\n    {gates}\n")
+    result = project.run("--whisperq-timing-budget=6")
+    result.assert_outcomes(failed=1)
+    lines = ["*processor time, % *< 90*PASS*", "*processor time, % *< 10*FAIL*", "energy: joules are not gated*"]
+    result.stdout.fnmatch_lines_random([*lines, "*processor seconds an hour of sound: * → *"])
 
 
 @pytest.mark.usefixtures("virtual_time")

@@ -34,7 +34,8 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
         "min-exact-match",  # no limit fits three words and thirty
         "calibration-samples",
         *("corpus-root", "audio-column", "text-column", "language-column"),
-        *("threads", "cache-dir", "calibration", "min-speedup", "merge-profile", "report", "save", "compare", "export"),
+        *("threads", "cache-dir", "calibration", "min-speedup", "max-energy-ratio", "merge-profile"),
+        *("report", "save", "compare", "export"),
     }
 
 
