@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +13,16 @@ from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.measuring.recording import clipped, doubts, fingerprint
+from pytest_whisperq.measuring.recording import are_apart, clipped, doubts, fingerprint
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, Recording
 from pytest_whisperq.speech.clip_index import ClipFacts, facts_of
+from pytest_whisperq.speech.consistency import inconsistencies
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
 from pytest_whisperq.speech.corpus.load import NO_UTTERANCE
 from pytest_whisperq.speech.normalizers import Normalizer
+from pytest_whisperq.speech.transcripts import fault
 from pytest_whisperq.system.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -37,12 +38,6 @@ ALIKE = 0.95
 """Fingerprints of copies correlate by more: 0.98 when re-encoded; 0.72 at most for other sentences of one voice."""
 
 _CLIPPED = 0.001
-_PLACEHOLDER = re.compile(r"(to-do|tbd|n/a|fixme|x{3,}|[-_.?…\s]+)", re.IGNORECASE)
-_PERHAPS = re.compile(r"(todo|na|none|null|nan|unknown)", re.IGNORECASE)
-"""Placeholders too, but in lower case and other languages they are words: todo, null."""
-_UNSAID = "unk|inaudible|unintelligible|noise|laughter|music|silence|crosstalk"
-_MARKUP = re.compile(rf"[\[<{{(]\s*({_UNSAID})\b.*?[\]>}})]", re.IGNORECASE)
-_MOJIBAKE = re.compile("\ufffd|Ã[\x80-\xbf¡-¿€‚ƒ„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ]|Ã[‘’“”•–—…](?=\\w)|â€")
 
 
 def register(actions: Any) -> None:
@@ -108,9 +103,8 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
     sounds: list[_Sound] = []
     normalizer = normalizers.get(normalizers.choose(config.normalizer, corpus))
     for done, item in enumerate(corpus.utterances, start=1):
-        findings += [
-            Finding(where=item.where, message=f"{item.id}: {text}") for text in _text_problems(item, normalizer)
-        ]
+        if wrong := _wrong_text(item, normalizer):
+            findings.append(Finding(where=item.where, message=f"{item.id}: {wrong}"))
         try:
             recording = audio.read(item.audio, WINDOW_SECONDS)
         except CorpusError as error:
@@ -120,31 +114,33 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
         findings += [Finding(where=item.where, message=problem) for problem in _problems(item, recording, facts)]
         sounds.append(_Sound(item, facts.digest, fingerprint(recording.samples)))
         progress(done, len(corpus.utterances))
+    findings += [
+        Finding(where=found.item.where if found.item else corpus.name, message=found.message)
+        for found in inconsistencies(corpus, normalizer)
+    ]
     findings += _copies(sounds)
     findings += _calibrated(sounds, config)
     findings += _too_small(sounds, corpus, normalizer, config)
     return findings
 
 
-def _text_problems(item: Utterance, normalizer: Normalizer) -> Iterator[str]:
-    text = item.reference
+def _wrong_text(item: Utterance, normalizer: Normalizer) -> str:
     if not item.is_speech:
-        return
-    is_word = item.language not in (None, "en") and not text.isupper()
-    if _PLACEHOLDER.fullmatch(text.strip()) or (_PERHAPS.fullmatch(text.strip()) and not is_word):
-        yield f"the transcript {text!r} stands for one that is missing; write what is said"
-    elif match := _MARKUP.search(text):
-        yield f"the transcript holds {match.group()!r}, which nobody says; write what is said, or leave the clip out"
-    elif _MOJIBAKE.search(text):
-        yield f"the transcript {text!r} was read in the wrong encoding; save it as UTF-8 again"
-    elif not normalizer(text, item.language):
-        yield f"nothing is left of the transcript {text!r} under {normalizer}; write out what is said"
+        return ""
+    if wrong := fault(item):
+        return wrong
+    if not normalizer(item.reference, item.language):
+        return f"nothing is left of the transcript {item.reference!r} under {normalizer}; write out what is said"
+    return ""
 
 
 def _problems(item: Utterance, recording: Recording, facts: ClipFacts) -> Iterator[str]:
     for what, detail in doubts(item, facts):
         yield f"{item.id} ({detail}): {what}" if detail else f"{item.id}: {what}"
-    rate = audio.native_rate(item.audio)
+    rate, channels = audio.stored_as(item.audio) or (None, 1)
+    if channels == 2 and item.is_speech and are_apart(*audio.channels(item.audio)):
+        mixed = "has two channels with different sounds, which are mixed: two speakers?"
+        yield f"{item.id} {mixed} Write each to a file with a transcript of its own"
     if rate is not None and rate < LOWEST_RATE:
         few = f"has {rate} samples a second, fewer than a telephone's {LOWEST_RATE}"
         yield f"{item.id} {few}; find the original recording"

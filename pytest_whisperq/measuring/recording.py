@@ -26,6 +26,15 @@ _FASTEST, _SLOWEST = 30.0, 0.7  # characters a second: auctioneers stay below, p
 _SLOW_FROM = 6.0  # seconds; a short clip with a word in it is no sign of anything
 _SHOWN = 3
 
+_AUDIBLE = 0.01
+"""Power of the fainter of two channels, as a part of the louder one's (20 dB below): less is noise or crosstalk."""
+
+_ROOM = 0.02
+"""Seconds that sound takes to cross 7 m, as from one microphone to another."""
+
+_ALIKE = 0.1
+"""Correlation above which two channels have something in common: two microphones that hear one voice reach 0.2."""
+
 _FLAT = 3  # samples in a row at the end of the scale: a loud wave only touches it
 _FRAME, _BANDS, _STEPS = 512, 24, 48
 
@@ -38,6 +47,24 @@ def clipped(samples: NDArray[np.float32]) -> float:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], high.astype(np.int8), [0]])))
     lengths = edges[1::2] - edges[::2]
     return float(lengths[lengths >= _FLAT].sum() / len(samples))
+
+
+def are_apart(channels: NDArray[np.float32], rate: int) -> bool:
+    """Whether two channels, shape (n, 2), hold different sounds, as the two ends of a call: averaged they are mixed.
+
+    Both are loud, and at no lag that two microphones in one room have do they correlate.
+    """
+    import numpy as np
+
+    left, right = (channel - channel.mean() for channel in channels.T.astype(np.float64))
+    power = [float(left @ left), float(right @ right)]
+    if min(power) < _AUDIBLE * max(power) or not min(power):
+        return False
+    size = 1 << (2 * len(left) - 1).bit_length()
+    product = np.fft.rfft(left, size) * np.fft.rfft(right, size).conj()
+    lags = int(_ROOM * rate)
+    nearby = np.fft.irfft(product, size)[np.r_[0 : lags + 1, size - lags : size]]
+    return bool(np.abs(nearby).max() < _ALIKE * np.sqrt(power[0] * power[1]))
 
 
 def doubts(item: Utterance, facts: ClipFacts) -> Iterator[Note]:

@@ -113,15 +113,7 @@ def read(source: AudioSource, longest: float | None = None) -> Recording:
     import numpy as np
     import soxr
 
-    _refuse_longer(source.seconds or 0.0, longest, source)
-    with source.open() as file:
-        if not file.read(1):
-            raise CorpusError(
-                "the file is empty (0 bytes)", where=source.label, remedy="record it again or remove its line"
-            )
-        file.seek(0)
-        whole, notes = integrity.complete(file, source.label)
-        samples, rate, more = _decode_soundfile(whole, source, longest)
+    samples, rate, notes = _decoded(source, longest)
     if samples.shape[0] == 0:
         raise CorpusError("contains no samples", where=source.label, remedy="record it again or remove its line")
     mono = _mono(samples, source)
@@ -131,8 +123,30 @@ def read(source: AudioSource, longest: float | None = None) -> Recording:
         raise CorpusError(
             "is too short to hold a sample", where=source.label, remedy="record it again or remove its line"
         )
+    return Recording(samples=np.ascontiguousarray(mono, dtype=np.float32), notes=notes)
+
+
+def channels(source: AudioSource, longest: float | None = None) -> "tuple[NDArray[np.float32], int]":
+    """Return the channels of a clip before they are averaged, shape (n, channels), and their samples a second.
+
+    Raises `CorpusError` as `read` does.
+    """
+    samples, rate, _ = _decoded(source, longest)
+    return samples, rate
+
+
+def _decoded(source: AudioSource, longest: float | None) -> "tuple[NDArray[np.float32], int, tuple[Note, ...]]":
+    _refuse_longer(source.seconds or 0.0, longest, source)
+    with source.open() as file:
+        if not file.read(1):
+            raise CorpusError(
+                "the file is empty (0 bytes)", where=source.label, remedy="record it again or remove its line"
+            )
+        file.seek(0)
+        whole, notes = integrity.complete(file, source.label)
+        samples, rate, more = _decode_soundfile(whole, source, longest)
     # Container and decoder may both find that no length is stated.
-    return Recording(samples=np.ascontiguousarray(mono, dtype=np.float32), notes=tuple(dict.fromkeys((*notes, *more))))
+    return samples, rate, tuple(dict.fromkeys((*notes, *more)))
 
 
 def _mono(samples: "NDArray[np.float32]", source: AudioSource) -> "NDArray[np.float32]":
@@ -168,13 +182,20 @@ def _mono(samples: "NDArray[np.float32]", source: AudioSource) -> "NDArray[np.fl
 
 def native_rate(source: AudioSource) -> int | None:
     """Return the samples per second that a recording is stored at; None where libsndfile cannot read it."""
+    told = stored_as(source)
+    return told and told[0]
+
+
+def stored_as(source: AudioSource) -> tuple[int, int] | None:
+    """Return the samples per second and the channels of a recording as stored; None where libsndfile cannot read it."""
     import soundfile
 
     try:
         with source.open() as file:
-            return int(soundfile.info(file).samplerate)
+            info = soundfile.info(file)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: .raw has no header, and soundfile wants to be told
         return None
+    return int(info.samplerate), int(info.channels)
 
 
 def pcm_digest(samples: "NDArray[np.float32]") -> str:

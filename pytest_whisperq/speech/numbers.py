@@ -6,6 +6,10 @@ import unicodedata
 READ = frozenset({"de", "en", "es", "fr", "it", "nl", "pt"})
 """The languages whose number words are read, by Whisper's code: those of text2num 3.0. Of others, digits alone are."""
 
+SMALL = 13
+"""Numbers below this one are words in most people's writing, whatever they do with others."""
+
+_NUMERAL = re.compile(r"(?<![\w.,:/-])\d{2,9}(?![\w:/-]|[.,]\d)")
 _PARTS = re.compile(r"0{2,3}|\d|[^\W\d_]+")
 
 
@@ -29,6 +33,23 @@ def digits_apart(text: str, language: str | None = None) -> list[str]:
         else:
             units.append(word)
     return units
+
+
+def written_numbers(text: str, language: str | None) -> set[tuple[str, bool]]:
+    """Return the whole numbers from `SMALL` on in a text, as digits, each with whether it is written in words.
+
+    Empty for a language whose number words are not read.
+
+    >>> sorted(written_numbers("zwanzig von 100", "de"))
+    [('100', False), ('20', True)]
+    """
+    if language not in READ:
+        return set()
+    from text_to_num import alpha2digit
+
+    in_digits, both = (set(_NUMERAL.findall(one)) for one in (text, alpha2digit(text, language)))
+    found = {(number, False) for number in in_digits} | {(number, True) for number in both - in_digits}
+    return {(number, is_word) for number, is_word in found if int(number) >= SMALL}
 
 
 def plain_digit(char: str) -> str:

@@ -17,6 +17,55 @@ _CHINESE = frozenset({"zh", "yue"})
 _KANA = frozenset({"HIRAGANA", "KATAKANA"})
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
+SCRIPTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        language: tuple(scripts.split())
+        for scripts, languages in {
+            "LATIN": "af br ca cs cy da de en es et eu fi fo fr gl haw hr ht hu id is it jw la lb ln lt lv mg mi mt nl "
+            "nn no oc pl pt sk sl sn so sq su sv sw tl tr vi yo",
+            "CYRILLIC": "ba be bg mk ru tg uk",
+            "ARABIC": "ar fa ps ur",
+            "HEBREW": "he yi",
+            "DEVANAGARI": "hi mr ne sa",
+            "BENGALI": "as bn",
+            "GUJARATI": "gu",
+            "GURMUKHI ARABIC": "pa",
+            "KANNADA": "kn",
+            "MALAYALAM": "ml",
+            "TAMIL": "ta",
+            "TELUGU": "te",
+            "SINHALA": "si",
+            "THAI": "th",
+            "LAO": "lo",
+            "KHMER": "km",
+            "MYANMAR": "my",
+            "TIBETAN": "bo",
+            "ETHIOPIC": "am",
+            "ARMENIAN": "hy",
+            "GEORGIAN": "ka",
+            "GREEK": "el",
+            "HANGUL CJK": "ko",
+            "HIRAGANA KATAKANA CJK": "ja",
+            "CJK": "yue zh",
+        }.items()
+        for language in languages.split()
+    }
+)
+"""Each of Whisper's languages, by code → the scripts that it is written in, as Unicode's names of letters begin.
+
+Languages with several, such as Serbian, Kazakh or Malay, are not here: of these a script tells nothing.
+"""
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_ALIKE = frozenset(
+    "aceopxyijsABCEHIJKMOPSTXYZN"  # Latin
+    "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0456\u0458\u0455"  # Cyrillic
+    "\u0410\u0412\u0421\u0415\u041d\u0406\u0408\u041a\u041c\u041e\u0420\u0405\u0422\u0425\u0423"
+    "\u03bf\u03bd\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u03a5\u0396"  # Greek
+)
+_SEVERAL = 3
+"""Different small words of one language, and none of the stated one, that tell a wrong one."""
+
 SMALL_WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         language: frozenset(words.split())
@@ -78,6 +127,38 @@ def _script(letter: str) -> str:
     return unicodedata.name(letter, "UNKNOWN").split()[0].partition("-")[0]
 
 
+def scripts_of(text: str) -> Counter[str]:
+    """Return how many letters of each script a text has; what several scripts share, such as a mark, is left out.
+
+    >>> scripts_of("Google \u691c\u7d22")
+    Counter({'LATIN': 6, 'CJK': 2})
+    """
+    letters = filter(str.isalpha, unicodedata.normalize("NFKC", text))
+    return Counter(script for script in map(_script, letters) if script in _KNOWN)
+
+
+_KNOWN = frozenset(script for scripts in SCRIPTS.values() for script in scripts)
+
+
+def lookalike(text: str) -> tuple[str, str] | None:
+    """Return the first word with letters of another script that look like its own, and these letters; None for none.
+
+    An ending is none, as in Russian's iPhone with a Cyrillic ending, and neither are letters that no font confuses.
+    """
+    for word in _LETTERS.findall(text):
+        if word.isascii():
+            continue
+        by_script: dict[str, list[int]] = {}
+        for place, char in enumerate(word):
+            by_script.setdefault(_script(char), []).append(place)
+        if len(by_script) != 2 or not {"LATIN", "CYRILLIC", "GREEK"}.issuperset(by_script):
+            continue
+        many, few = sorted(by_script.values(), key=len, reverse=True)
+        if few[0] < many[-1] and all(word[place] in _ALIKE for place in few):
+            return word, ", ".join(f"U+{ord(word[place]):04X} {unicodedata.name(word[place])}" for place in few)
+    return None
+
+
 def _han(text: str) -> str | None:
     """Return which kind of Chinese characters a text has more of; None for as many, or for Japanese.
 
@@ -118,6 +199,23 @@ def language_of(text: str) -> str | None:
     small = _plain_small_words()[language]
     is_clear = most >= 2 and most >= 2 * second and 6 * sum(word in small for word in words) >= len(words)
     return language if is_clear else None
+
+
+def other_language(text: str, stated: str | None) -> str | None:
+    """Return the language that a text is clearly in, where it is not the ``stated`` one; None where that may be.
+
+    Clearly: `language_of` names it, by three different small words or more, and the stated language has none of its own
+    there. Of a language without known small words nothing is told.
+
+    >>> other_language("thank you for watching, see you with this the next time", "de")
+    'en'
+    """
+    if stated not in SMALL_WORDS or (found := language_of(text)) in (None, stated):
+        return None
+    words = {_without_marks(word) for word in _WORD.findall(text)}
+    small = _plain_small_words()
+    is_clear = len(words & small[found or ""]) >= _SEVERAL and not words & small[stated or ""] - small[found or ""]
+    return found if is_clear else None
 
 
 @lru_cache(maxsize=1)

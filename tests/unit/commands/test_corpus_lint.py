@@ -17,7 +17,11 @@ from pytest_whisperq.__main__ import main
 from pytest_whisperq.commands.corpus_lint import Finding, lint
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measuring.catastrophe import binomial, least
-from pytest_whisperq.measuring.recording import clipped, fingerprint
+from pytest_whisperq.measuring.recording import are_apart, clipped, fingerprint
+from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.consistency import inconsistencies
+from pytest_whisperq.speech.corpus import load_corpus
+from pytest_whisperq.speech.transcripts import fault
 
 RATE = 16_000
 
@@ -120,6 +124,60 @@ def test_twelve_faults_are_twelve_findings(tmp_path: Path, good: list[Row]) -> N
         r"and max_catastrophes=0\.02 \(at least 149 independent ones are needed\)",
         found[-1].message,
     )
+
+
+def test_fifteen_faults_of_texts_and_rows_are_fifteen_findings(tmp_path: Path, good: list[Row]) -> None:
+    """One for each: none hides another, and none is found in the rows around it."""
+    folder = tmp_path / "calls"
+    header = ["file_name", "text", "language", "cluster", "offset", "duration"]
+    rows = [[name, text, "en", "", "", ""] for name, text, _ in good]
+    planted = {
+        "desk_7.wav": (("desk_7", "en"), "is the name of a file"),
+        "html.wav": (("terms &amp; conditions", "en"), "as HTML writes it"),
+        "json.wav": ((r"caf\u00e9 au lait", "fr"), "an escape"),
+        "cue.wav": (("hello [00:12] there", "en"), "a time of subtitles"),
+        "tag.wav": (("hello <break time='1s'/> there", "en"), "the tag"),
+        "who.wav": (("Agent: how can I help", "en"), "names a speaker"),
+        "unseen.wav": (("hello\u200b there", "en"), r"U\+200B"),
+        "alike.wav": (("\u041c\u043ec\u043a\u0432\u0430", "ru"), "letters of another script"),
+        "script.wav": (("please hold the line", "ru"), "written in CYRILLIC"),
+        "other.wav": (("what is it that you have for this", "de"), "is in en by its small words"),
+        "stereo.wav": (("two at once", "en"), "two channels with different sounds"),
+        "words.wav": (("es waren zwanzig", "de"), r"20 in words, and digits\.wav"),
+    }
+    for number, (name, ((text, language), _)) in enumerate(planted.items(), start=2000):
+        soundfile.write(folder / name, voice(number), RATE)
+        rows.append([name, text, language, "", "", ""])
+    soundfile.write(folder / "stereo.wav", np.stack([voice(3000), voice(3001)], axis=1), RATE)
+    soundfile.write(folder / "digits.wav", voice(3002), RATE)
+    rows.append(["digits.wav", "es waren 20", "de", "", "", ""])
+    soundfile.write(folder / "spans.wav", voice(3003, 5.0), RATE)
+    rows += [["spans.wav", f"one and {n}", "en", "spans", f"{2 * n}", f"{2.8 - n}"] for n in range(2)]
+    for number, name in enumerate(("Anna", "anna")):
+        soundfile.write(folder / f"{name}.wav", voice(3010 + number), RATE)
+        rows.append([f"{name}.wav", f"who is {number}", "en", name, "", ""])
+    for number in range(3):
+        soundfile.write(folder / f"cut{number}.wav", voice(3020 + number, 5.0), RATE)
+        rows.append([f"cut{number}.wav", f"{number} {'some more words ' * 9}"[:127], "en", "", "", ""])
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    wanted = {
+        **{name: message for name, (_, message) in planted.items()},
+        "spans.wav": "shares 0.80 s of its recording",
+        "Anna": "in two spellings",
+        "cut0.wav": "3 transcripts, .*have 127 characters each",
+    }
+    found = [str(one) for one in look(folder)]
+    assert len(found) == len(wanted) == 15
+    for name, message in wanted.items():
+        assert len([one for one in found if re.search(message, one) and name in one]) == 1, (name, found)
+
+
+def test_the_embedded_corpus_has_none_of_these_faults() -> None:
+    """Without its recordings, whose checks take a minute."""
+    corpus = load_corpus()
+    assert [fault(item) for item in corpus.speech if fault(item)] == []
+    assert list(inconsistencies(corpus, normalizers.get(normalizers.choose(None, corpus)))) == []
 
 
 def test_a_recording_that_was_cut_is_named_with_both_lengths(tmp_path: Path, good: list[Row]) -> None:
@@ -248,6 +306,14 @@ def test_a_loud_wave_is_not_clipped_and_a_flat_top_is() -> None:
     wave = np.sin(np.arange(RATE) / 5).astype(np.float32)
     assert clipped(0.98 * wave) == 0
     assert clipped(np.clip(2 * wave, -1, 1)) > 0.3
+
+
+def test_two_speakers_on_two_channels_are_told_from_one_in_a_room() -> None:
+    left, right, noise = voice(1), voice(2), np.random.default_rng(0).normal(0, 0.02, len(voice(1))).astype(np.float32)
+    room = 0.5 * np.roll(left, 80) + 0.3 * np.roll(left, 300) + noise  # 5 ms later, with an echo
+    channels = {"call": right, "room": room, "noise": 0.1 * noise, "silence": 0 * left, "same": -left}
+    apart = {name: are_apart(np.stack([left, other], axis=1), RATE) for name, other in channels.items()}
+    assert apart == {"call": True, "room": False, "noise": False, "silence": False, "same": False}
 
 
 @pytest.mark.parametrize("change", ["ogg", "quiet", "noise", "telephone"])
