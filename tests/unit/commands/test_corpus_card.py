@@ -49,3 +49,25 @@ def test_a_damaged_cache_is_said_and_is_no_part_of_the_card(
     assert main(arguments) == 0
     note = "note: audio index in the cache: 1 of 2 lines damaged; the recordings are read again\n"
     assert capsys.readouterr() == (card, told + note)
+
+
+def test_a_card_says_how_transcripts_are_written(
+    tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["Twenty-one calls, please.", "HOLD THE LINE", "room 12", "доброе утро", "[noise]"]
+    columns = {"language": ["en", "en", "en", "ru", "en"], "cluster": ["a", "a", "b", "", "b"]}
+    make_corpus(tmp_path / "calls", texts, columns)
+    assert main(["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]) == 0
+    text = capsys.readouterr().out
+    for row in (
+        "| utterances | 5, 1 without speech, 1 of them with a transcript without words |",
+        "| recordings | 5 files |",
+        "| languages | en: 3, ru: 1 |",
+        "| scripts | LATIN: 3, CYRILLIC: 1 |",
+        "| case of transcripts | small letters: 2, both: 1, capitals: 1 |",
+        "| punctuation | marks in 1 of 4 transcripts |",
+        "| numbers | 1 transcripts have digits; 1 have numbers from 13 on in words; number words of 1 are not read |",
+        "| independent groups | 3; clusters of 1 to 2 utterances; 1 utterances are in none |",
+        "| note | clip0004.wav: a transcript has no words under",
+    ):
+        assert row in text, row
