@@ -42,6 +42,7 @@ from pytest_whisperq.models.store import Artifact, ArtifactStore
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
+from pytest_whisperq.speech.corpus.drafts import refuse_drafts
 from pytest_whisperq.speech.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.speech.normalizers import Normalizer
@@ -276,7 +277,10 @@ class Session:
         return subset(chosen, self._calibration_size, config.seed)
 
     def _hearable(self, corpus: Corpus) -> Corpus:
-        return self._part_of(corpus) if self._part_of else hearable(corpus, (self.source, self.baseline_source))
+        if self._part_of:
+            return self._part_of(corpus)
+        refuse_drafts(corpus)
+        return hearable(corpus, (self.source, self.baseline_source))
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -435,6 +439,11 @@ class Session:
         except WhisperqError as error:
             self._failed[spec] = error
             raise
+
+    def heard(self, corpus: Corpus) -> TranscriptSet:
+        """Return what the baseline says about recordings that are not the run's corpus, and need no transcripts."""
+        self.built(self.baseline_spec)
+        return self._transcripts.transcribe(self.baseline_spec, corpus, self._probe(corpus))
 
     def known(self, spec: ModelSpec) -> Known:
         """Return what a model has been heard to say about the corpus, in this run or earlier ones."""

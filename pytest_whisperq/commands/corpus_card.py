@@ -82,6 +82,7 @@ def card(session: Session) -> str:
         ),
         ("certifies", "; ".join(forecast(power, [session.config.max_drop]))),
         ("digest", corpus_digest(corpus, facts)[:16]),
+        *_drafts(corpus),
         *(("note", note) for note in corpus.notes),
     ]
     lines = [f"# {escape(Path(corpus.name).name)}", "", *markdown_table(("", ""), rows)]
@@ -107,6 +108,11 @@ def _unspoken(corpus: Corpus) -> str:
     return f"{len(silent)} without speech" + (
         f", {wordless} of them with a transcript without words" if wordless else ""
     )
+
+
+def _drafts(corpus: Corpus) -> list[tuple[str, str]]:
+    count = sum(item.is_draft for item in corpus.utterances)
+    return [("drafts", f"{count} transcripts are what a model heard, and no run takes them")] if count else []
 
 
 def _recordings(corpus: Corpus, config: GateConfig) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.backends import check_installed, get_backend
-from pytest_whisperq.commands import add, say
+from pytest_whisperq.commands import add, add_options, given, named, progress, say
+from pytest_whisperq.commands.corpus_draft import draft
 from pytest_whisperq.speech.corpus.files import read_text, recordings_in
 from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES
-from pytest_whisperq.system.errors import CorpusError, MissingDependency
+from pytest_whisperq.system.errors import ConfigError, CorpusError, MissingDependency
 from pytest_whisperq.system.files import replace_text
 
 _TESTS = '''"""What a release of the quantized model has to keep."""
@@ -35,17 +36,29 @@ _BACKENDS = ("openvino", "ctranslate2", "faster-whisper", "transformers")
 """What a starter gates, the first that is installed."""
 
 _OPTION = "corpus init"
+_OPTIONS = named("model", "threads", "decode-batch", "cache-dir")
 
 
 def register(actions: Any) -> None:
     """Add the action."""
     parser = add(actions, "init", "make a corpus, a test and a pytest.ini of a folder of recordings", _run)
     parser.add_argument("directory", metavar="DIR", type=Path, help="the folder; no file in it is replaced")
+    what = "fill in what the model hears where metadata.csv has no transcript, marked as drafts that a run refuses"
+    parser.add_argument("--draft", action="store_true", help=what)
+    parser.add_argument("--backend", metavar="NAME", help="--draft: what runs the model (default: transformers)")
+    add_options(parser, _OPTIONS)
 
 
 def _run(options: argparse.Namespace) -> int:
-    for line in start(options.directory):
-        say(line)
+    table = options.directory / METADATA_NAMES[0]
+    if not options.draft and (options.backend or any(given(options, _OPTIONS).values())):
+        raise ConfigError("names what makes drafts, and none are asked for", where=_OPTION, remedy="add --draft")
+    if not (options.draft and table.is_file()):
+        for line in start(options.directory):
+            say(line)
+    if options.draft:
+        for line in draft(table, given(options, _OPTIONS), options.backend, progress()):
+            say(line)
     return 0
 
 

@@ -20,6 +20,7 @@ from pytest_whisperq.speech.audio import WINDOW_SECONDS, Recording
 from pytest_whisperq.speech.clip_index import ClipFacts, facts_of
 from pytest_whisperq.speech.consistency import inconsistencies
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
+from pytest_whisperq.speech.corpus.drafts import REMEDY
 from pytest_whisperq.speech.corpus.load import NO_UTTERANCE
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.transcripts import fault
@@ -127,6 +128,8 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> l
 def _wrong_text(item: Utterance, normalizer: Normalizer) -> str:
     if not item.is_speech:
         return ""
+    if item.is_draft:
+        return f"the transcript is a draft of a model; {REMEDY}"
     if wrong := fault(item):
         return wrong
     if not normalizer(item.reference, item.language):

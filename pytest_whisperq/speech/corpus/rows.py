@@ -34,7 +34,13 @@ LANGUAGE_KEYS = ("language", "lang", "locale", "lang_id")
 CLUSTER_KEYS = ("cluster", "client_id", "speaker_id")
 """What utterances share that are not independent: the first of these. Common Voice and VoxPopuli name the speaker."""
 
-_RESERVED = frozenset({*AUDIO_KEYS, *TEXT_KEYS, *OTHER_TEXT_KEYS, "cluster", "client_id", "duration", "offset"})
+DRAFT_KEY = "draft"
+"""Where a row says that its transcript is what a model heard, and nobody has corrected it."""
+
+_DRAFTS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
+_RESERVED = frozenset(
+    {*AUDIO_KEYS, *TEXT_KEYS, *OTHER_TEXT_KEYS, "cluster", "client_id", "duration", "offset", DRAFT_KEY}
+)
 _KNOWN = frozenset({*_RESERVED, *LANGUAGE_KEYS, *CLUSTER_KEYS, "kind", "noise"})
 _NOBODY = ("", "None")  # VoxPopuli writes the latter
 
@@ -164,7 +170,19 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path, choices: Choice
         kind=kind,
         cluster=cluster,
         slices=tuple(sorted(slices.items())),
+        is_draft=_is_draft(row.get(DRAFT_KEY), where),
     )
+
+
+def _is_draft(value: Any, where: str) -> bool:
+    said = _plain(value).lower()
+    if said not in _DRAFTS:
+        raise CorpusError(
+            f"{DRAFT_KEY} says whether the transcript is a model's draft: yes or nothing (got {value!r})",
+            where=where,
+            remedy="clear it, or call the column something else",
+        )
+    return _DRAFTS[said]
 
 
 def _canonical_row(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:

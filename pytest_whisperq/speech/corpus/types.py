@@ -43,7 +43,8 @@ class Utterance:
     """One clip with what was said in it.
 
     ``where`` names the manifest line it came from, ``slices`` the groups it belongs to (language, voice, noise …), and
-    ``cluster`` is shared by utterances that share recordings and are therefore not independent.
+    ``cluster`` is shared by utterances that share recordings and are therefore not independent. ``is_draft``: its
+    reference is what a model heard, and nobody has corrected it.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Utterance:
     kind: str = ""
     cluster: str = ""
     slices: tuple[tuple[str, str], ...] = ()
+    is_draft: bool = False
 
     @property
     def is_speech(self) -> bool:
