@@ -38,7 +38,7 @@ from pytest_whisperq.models.languages import hearable, is_multilingual
 from pytest_whisperq.models.random_weights import find_source
 from pytest_whisperq.models.ready_made import folder_of
 from pytest_whisperq.models.source import Folder, ModelSpec, SourceModel
-from pytest_whisperq.models.store import Artifact, ArtifactStore
+from pytest_whisperq.models.store import Artifact, ArtifactStore, refuse_unfit
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
@@ -51,7 +51,7 @@ from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqErro
 
 T = TypeVar("T")
 
-_READ = ("substitutions", "corpus", "source", "baseline_source", "normalizer", "facts", "ready_made")
+_READ = ("substitutions", "corpus", "source", "baseline_source", "fit", "normalizer", "facts", "ready_made")
 """What of a session may be refused, in the order in which it is read."""
 
 
@@ -341,6 +341,14 @@ class Session:
     def metric(self) -> Metric:
         """What is counted where a gate does not say: what was asked for, or what suits the corpus's languages."""
         return self.config.metric or choose_metric(self.whole_corpus)
+
+    @cached_property
+    def fit(self) -> None:
+        """Nothing; raises `BuildError` for a checkpoint that the backend of a candidate or baseline cannot run."""
+        for candidate in self.config.candidates:
+            if not (candidate.missing or candidate.location):
+                refuse_unfit(self.spec(candidate))
+        refuse_unfit(self.baseline_spec)
 
     @cached_property
     def source(self) -> SourceModel:

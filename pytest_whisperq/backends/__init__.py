@@ -10,10 +10,12 @@ from typing import Protocol
 
 from pytest_whisperq.backends.capabilities import (
     Aligns,
+    ChoosesCheckpoints,
     HearsLong,
     Mixed,
     MixesBlocks,
     MixesTypes,
+    RunsFiles,
     RunsReadyMade,
     SharesProcessors,
     Staged,
@@ -29,6 +31,7 @@ from pytest_whisperq.backends.registry import (
     get_backend,
     in_all,
     names,
+    refusal,
     register,
     runners,
 )
@@ -50,6 +53,7 @@ __all__ = [
     "Aligns",
     "Backend",
     "Calibration",
+    "ChoosesCheckpoints",
     "Clip",
     "HearsLong",
     "Hypothesis",
@@ -60,6 +64,7 @@ __all__ = [
     "MixesTypes",
     "Noise",
     "ReadyMade",
+    "RunsFiles",
     "RunsReadyMade",
     "Segment",
     "SharesProcessors",
@@ -75,6 +80,7 @@ __all__ = [
     "get_backend",
     "in_all",
     "names",
+    "refusal",
     "register",
     "runners",
 ]
@@ -88,6 +94,8 @@ class Backend(Protocol):
     """Each precision it can build → the compute type that is expected to execute."""
     recommended: str
     """The precision of ``--whisperq-backend NAME`` by itself."""
+    original: str = "float32"
+    """The precision that is not quantized, with which speed, streams and long recordings of the others are compared."""
     weights: tuple[str, ...]
     """Glob patterns of the files that are the model's identity; the rest may carry dates and comments."""
     extra: str = ""

@@ -24,7 +24,7 @@ def check_files(source: Path) -> None:
     """Raise `BuildError` naming a file of weights in ``source`` that is missing, cut, or holds quantized weights."""
     from safetensors import SafetensorError, safe_open
 
-    for path in _files(source):
+    for path in files(source):
         if not path.is_file():
             raise BuildError(f"{_INDEX} names {path.name}, which is not there", where=str(source), remedy=_COPY)
         try:
@@ -43,8 +43,11 @@ def check_files(source: Path) -> None:
             )
 
 
-def _files(source: Path) -> list[Path]:
-    """Return the files that the weights are in, as transformers chooses them: one, or those that an index names."""
+def files(source: Path) -> list[Path]:
+    """Return the files that the weights are in, as transformers chooses them: one, or those that an index names.
+
+    Raises `BuildError` where there is neither.
+    """
     if (source / _ONE_FILE).exists():
         return [source / _ONE_FILE]
     try:

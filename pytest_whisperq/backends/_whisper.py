@@ -45,6 +45,9 @@ _ALTERNATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """File of a front end → the files in which older or newer tools write the same."""
 
+FRONT_END = (_EXTRACTOR, _TOKENIZER, _GENERATION)
+"""Files without which nothing can be transcribed: features, tokenizer, generation config."""
+
 FILES = frozenset({*_TOKENIZER_FILES, _GENERATION, "config.json", "processor_config.json"})
 """Files that lie beside the weights of a Whisper and belong to it."""
 
@@ -266,7 +269,7 @@ def lacking(directory: Path) -> tuple[str, ...]:
     """Return which files of a front end a folder lacks, each in any form: features, tokenizer, generation config."""
     return tuple(
         name
-        for name in (_EXTRACTOR, _TOKENIZER, _GENERATION)
+        for name in FRONT_END
         if not (directory / name).is_file()
         and not (name in _ALTERNATIVES and all((directory / other).is_file() for other in _ALTERNATIVES[name]))
     )

@@ -1,8 +1,8 @@
 """What a loaded model can do: `Transcriber` is what every backend's models can, each other protocol one ability more.
 
 A gate that needs an ability asks ``isinstance(transcriber, TellsTimes)``: a backend has it by having the method. All of
-them decode greedily, like `Transcriber.transcribe`. Two abilities are the backend's own: `RunsReadyMade` and
-`MixesBlocks`.
+them decode greedily, like `Transcriber.transcribe`. Abilities of the backend itself are `ChoosesCheckpoints`,
+`RunsReadyMade`, `RunsFiles` and `MixesBlocks`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -107,6 +107,18 @@ class Staged(Protocol):
 
 
 @runtime_checkable
+class ChoosesCheckpoints(Protocol):
+    """A backend whose runtime cannot run every Whisper."""
+
+    def refusal(self, source: Path) -> str:
+        """Return why it cannot be built of the checkpoint in a folder, from its ``config.json`` alone; "" where it can.
+
+        Nothing is built then, and ``--whisperq-backend all`` leaves the backend out.
+        """
+        ...
+
+
+@runtime_checkable
 class RunsReadyMade(Protocol):
     """A backend that runs models as somebody else has converted them: what ``BACKEND@FOLDER`` needs."""
 
@@ -118,6 +130,16 @@ class RunsReadyMade(Protocol):
         model that is damaged, or of which a part is missing.
         """
         ...
+
+
+@runtime_checkable
+class RunsFiles(RunsReadyMade, Protocol):
+    """A backend whose models are files by themselves: its `look` is given a folder or a file.
+
+    ``is_one_file`` says that it is. Tokenizer and features are the checkpoint's.
+    """
+
+    is_one_file: bool
 
 
 class Mixed(Protocol):

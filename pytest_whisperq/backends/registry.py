@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends.capabilities import RunsReadyMade
+from pytest_whisperq.backends.capabilities import ChoosesCheckpoints, RunsFiles, RunsReadyMade
 from pytest_whisperq.backends.values import ReadyMade
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
@@ -32,6 +32,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "openvino-stateless": f"{_HERE}.openvino:StatelessOpenVINOBackend",
         "scripted": f"{_HERE}.scripted:ScriptedBackend",
         "transformers": f"{_HERE}.transformers:TransformersBackend",
+        "whispercpp": f"{_HERE}.whispercpp:WhisperCppBackend",
     }
 )
 
@@ -39,7 +40,18 @@ BUILT_IN = tuple(_BUILT_IN)
 """The backends of this package."""
 
 _REQUIRED = (
-    *("name", "precisions", "recommended", "weights", "extra", "modules", "distributions", "calibrated", "controlled"),
+    *(
+        "name",
+        "precisions",
+        "recommended",
+        "original",
+        "weights",
+        "extra",
+        "modules",
+        "distributions",
+        "calibrated",
+        "controlled",
+    ),
     *("simulated", "by_name", "in_all", "falls_back", "base", "build", "load"),
 )
 _BACKENDS = Extensions("backend", GROUP, "pytest_whisperq_backends", _BUILT_IN, reserved=("all",))
@@ -58,11 +70,17 @@ def get_backend(name: str, option: str = "backend") -> "Backend":
     return _checked(name, _BACKENDS.find(name, option))
 
 
-def runners(directory: Path) -> Iterator[tuple[str, ReadyMade]]:
-    """Yield the backends that run what lies in a folder, and what each finds there; see `RunsReadyMade`."""
+def refusal(backend: "Backend", source: Path) -> str:
+    """Return why a backend cannot be built of the checkpoint in a folder; "" where it can, see `ChoosesCheckpoints`."""
+    return backend.refusal(source) if isinstance(backend, ChoosesCheckpoints) else ""
+
+
+def runners(path: Path) -> Iterator[tuple[str, ReadyMade]]:
+    """Yield the backends that run what lies in a folder, or what a file is, and what each finds in it."""
+    able = RunsReadyMade if path.is_dir() else RunsFiles
     for name in names():
         backend = get_backend(name)
-        if isinstance(backend, RunsReadyMade) and (found := backend.look(directory)):
+        if isinstance(backend, able) and (found := backend.look(path)):
             yield name, found
 
 

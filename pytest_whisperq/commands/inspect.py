@@ -40,7 +40,7 @@ def inspect(path: Path) -> Iterator[str]:
     """Yield what a file or folder is, a line each; raise `BuildError` for what is nothing that a gate can have."""
     if not path.exists():
         raise BuildError("is not there", where=str(path), remedy="correct the name")
-    models = list(runners(path)) if path.is_dir() else []
+    models = list(runners(path))
     for name, found in models:
         yield from _ready_made(path, name, found)
     if models and not (path / "model.safetensors").is_file():

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_whisperq.backends import BUILT_IN, MixesBlocks, check_installed, get_backend, in_all
+from pytest_whisperq.backends import BUILT_IN, MixesBlocks, check_installed, get_backend, in_all, refusal
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.models.ready_made import find, name_of
-from pytest_whisperq.models.source import without
+from pytest_whisperq.models.source import folder_of_checkpoint, without
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 from pytest_whisperq.system.files import user_path
 
@@ -56,7 +56,9 @@ def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tup
         if values["precision"]:
             raise ConfigError("names no backend", where="--whisperq-precision", remedy="add --whisperq-backend")
         return (), ()
-    return _cross_product(values["backend"], values["precision"], allow_fallback=values["allow-fallback"])
+    return _cross_product(
+        values["backend"], values["precision"], values["model"], allow_fallback=values["allow-fallback"]
+    )
 
 
 def _named(texts: tuple[str, ...], option: str) -> tuple[Candidate, ...]:
@@ -111,12 +113,12 @@ def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Can
 
 
 def _cross_product(
-    names: tuple[str, ...], precisions: tuple[str, ...] | None, *, allow_fallback: bool
+    names: tuple[str, ...], precisions: tuple[str, ...] | None, model: str, *, allow_fallback: bool
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
     """Pair backends and precisions; list pairs that do not exist with the reason; a precision nobody has raises.
 
-    ``all`` precisions are those that this machine executes, less those that a backend has by name only; one that was
-    named is tried, and is an error then.
+    ``all`` backends are those that can be built of ``model``. ``all`` precisions are those that this machine executes,
+    less those that a backend has by name only; one that was named is tried, and is an error then.
     """
     for name in names:
         if name not in (*backend_names(), "all"):
@@ -131,7 +133,11 @@ def _cross_product(
             raise unknown("unknown precision", precision, {*everything, "all"}, where="--whisperq-precision")
     candidates: list[Candidate] = []
     left_out: list[str] = []
+    checkpoint = folder_of_checkpoint(model)
     for backend in backends:
+        if checkpoint and backend.name not in named and (reason := refusal(backend, checkpoint)):
+            left_out.append(f"{backend.name}: {reason}")
+            continue
         missing = ""
         try:
             check_installed(backend)

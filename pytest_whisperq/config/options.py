@@ -15,15 +15,15 @@ OPTIONS: tuple[Option, ...] = (
         metavar="NAME[,NAME]",
         parse=values.names,
         help="backends to gate: ctranslate2, faster-whisper, faster-whisper-batched, openvino, openvino-stateless, "
-        "transformers, or all (those that are installed, less faster-whisper-batched and openvino-stateless); without "
-        "it (or candidate) no gate runs",
+        "transformers, whispercpp, or all (those that are installed and can run the model, less "
+        "faster-whisper-batched and openvino-stateless); without it (or candidate) no gate runs",
     ),
     Option(
         name="precision",
         metavar="ID[,ID]",
         parse=values.names,
         help="precisions to gate on each backend, or all that this machine executes, less simulated "
-        "ones and codebooks (default: int8; int8-ptq for openvino, int8-dynamic for transformers)",
+        "ones and codebooks (default: int8; int8-ptq for openvino, int8-dynamic for transformers, q8_0 for whispercpp)",
     ),
     Option(
         name="candidate",

@@ -7,24 +7,27 @@ from pytest_whisperq.session import Session
 from pytest_whisperq.system.errors import ConfigError
 
 
-def at_float32(spec: ModelSpec) -> ModelSpec | None:
-    """Return the model at float32, or None where its backend has no float32."""
-    if "float32" not in get_backend(spec.backend).precisions:
+def at_original(spec: ModelSpec) -> ModelSpec | None:
+    """Return the model at its backend's precision that is not quantized, mostly float32; None where it has none."""
+    backend = get_backend(spec.backend)
+    if backend.original not in backend.precisions:
         return None
-    return ModelSpec(backend=spec.backend, precision="float32", source=spec.source)
+    return ModelSpec(backend=spec.backend, precision=backend.original, source=spec.source)
 
 
 def unquantized(spec: ModelSpec, gate: str) -> ModelSpec:
-    """Return the model at float32; raise `ConfigError` naming the ``gate`` where its backend has no float32."""
-    model = at_float32(spec)
+    """Return the same as `at_original`; raise `ConfigError` naming the ``gate`` where there is none."""
+    model = at_original(spec)
     if model is None:
-        raise ConfigError(f"{spec.backend} has no float32 to compare {spec} with", where=f"whisperq_{gate}")
+        original = get_backend(spec.backend).original
+        raise ConfigError(f"{spec.backend} has no {original} to compare {spec} with", where=f"whisperq_{gate}")
     return model
 
 
 def other_precision(spec: ModelSpec) -> ModelSpec | None:
-    """Return the model at float32, or None where it is that itself, or its backend has none."""
-    return at_float32(spec) if spec.precision != "float32" else None
+    """Return the same as `at_original`, but None for a candidate that is that itself."""
+    model = at_original(spec)
+    return None if model and model.precision == spec.precision else model
 
 
 def timed_against(session: Session, spec: ModelSpec, named: str | None, marker: str) -> ModelSpec:

@@ -2,8 +2,7 @@
 
 import json
 import shlex
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ from typing import Any
 from pytest_whisperq.backends import runners
 
 _ADAPTER = "adapter_config.json"
-_GGML, _GGUF = b"lmgg", b"GGUF"
-_GGML_TYPES = {0: "f32", 1: "f16", 2: "q4_0", 3: "q4_1", 7: "q8_0", 8: "q5_0", 9: "q5_1"}
-"""whisper.cpp's file types, by their number in the head of a file."""
+_GGUF = b"GGUF"
 _NO_BACKEND = "no backend here runs it; one of your own may (docs/own-backend.md)"
 _MERGE = (
     "from peft import PeftModel; from transformers import WhisperForConditionalGeneration, WhisperProcessor; "
@@ -34,18 +31,23 @@ class Kind:
 def kind_of(path: Path) -> Kind | None:
     """Return what a file or folder is that cannot be a checkpoint; None for a checkpoint, and for what nobody knows."""
     if path.is_file():
-        return _file(path)
+        return next(_run_as_it_is(path), None) or _file(path)
     if (path / _ADAPTER).is_file():
         return _adapter(path)
     if any(path.glob("*.safetensors")):
         return None
+    for kind in _run_as_it_is(path):
+        return kind
+    files = (file for pattern in ("*.bin", "*.gguf", "*.onnx", "onnx/*.onnx") for file in sorted(path.glob(pattern)))
+    return next(filter(None, map(_file, files)), None)
+
+
+def _run_as_it_is(path: Path) -> Iterator[Kind]:
     for name, found in runners(path):
-        return Kind(
+        yield Kind(
             what=f"a model that {name} runs, in {found.stored}",
             remedy=f"gate it with --whisperq-candidate {name}@{path}, and name the checkpoint that it was made of",
         )
-    files = (file for pattern in ("*.bin", "*.gguf", "*.onnx", "onnx/*.onnx") for file in sorted(path.glob(pattern)))
-    return next(filter(None, map(_file, files)), None)
 
 
 def _adapter(folder: Path) -> Kind:
@@ -58,9 +60,6 @@ def _adapter(folder: Path) -> Kind:
 def _file(path: Path) -> Kind | None:
     with path.open("rb") as file:
         head = file.read(48)
-    if head.startswith(_GGML) and len(head) == 48:
-        number = struct.unpack("<12i", head)[-1] % 1000  # thousands count versions of the quantization
-        return Kind(what=f"a ggml file of whisper.cpp, {_GGML_TYPES.get(number, f'type {number}')}", remedy=_NO_BACKEND)
     if head.startswith(_GGUF):
         return Kind(what="a GGUF file", remedy=_NO_BACKEND)
     if path.suffix == ".onnx":

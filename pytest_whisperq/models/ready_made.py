@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from pytest_whisperq.backends import Backend, ReadyMade, RunsReadyMade, _whisper, get_backend, names, runners
+from pytest_whisperq.backends import Backend, ReadyMade, RunsFiles, RunsReadyMade, _whisper, get_backend, names, runners
 from pytest_whisperq.models.source import Folder, ModelSpec, download, is_hub_id
 from pytest_whisperq.system.errors import BuildError, ConfigError, WhisperqError
 from pytest_whisperq.system.files import link, sha256, user_path
@@ -21,6 +21,8 @@ from pytest_whisperq.system.files import link, sha256, user_path
 def find(backend: Backend, location: str, option: str) -> ReadyMade:
     """Return the model of a backend that lies at a location, a folder or a hub id (``OWNER/NAME[@REVISION]``).
 
+    For a backend whose models are files (`RunsFiles`) that may be a file, and on the hub it is (``OWNER/NAME/FILE``).
+
     Raises `ConfigError` or `BuildError` naming ``option`` where there is none that the backend runs.
     """
     if not isinstance(backend, RunsReadyMade):
@@ -28,13 +30,13 @@ def find(backend: Backend, location: str, option: str) -> ReadyMade:
         raise ConfigError(
             f"{backend.name} takes no model from a folder", where=option, remedy=f"those that do: {', '.join(able)}"
         )
-    directory = _locate(backend, location, option)
+    path = _locate(backend, location, option)
     try:
-        found = backend.look(directory)
+        found = backend.look(path)
     except WhisperqError as error:
         raise error.within(option) from error
     if found is None:
-        others = [f"gate it as {name}@{location}" for name, _ in runners(directory)]
+        others = [f"gate it as {name}@{location}" for name, _ in runners(path)]
         raise BuildError(
             f"{location} holds no model that {backend.name} runs",
             where=option,
@@ -57,7 +59,7 @@ def folder_of(backend: Backend, precision: str, location: str, option: str, *, i
     found = find(backend, location, option)
     return Folder(
         name=name_of(location),
-        directory=found.directory,
+        directory=_place(backend, found),
         executes=found.precisions[precision],
         is_asked=is_asked,
         identity=_identity(found),
@@ -118,6 +120,10 @@ def names_folder(folder: Folder | None) -> Iterator[None]:
         ) from error
 
 
+def _place(backend: Backend, found: ReadyMade) -> Path:
+    return found.directory / found.files[0] if isinstance(backend, RunsFiles) else found.directory
+
+
 def _identity(found: ReadyMade) -> str:
     stats = [(name, (found.directory / name).stat()) for name in found.files]
     return _digest(found.directory, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
@@ -132,10 +138,19 @@ def _digest(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str:
 
 def _locate(backend: Backend, location: str, option: str) -> Path:
     path = user_path(location, option)
-    if path.is_dir():
+    if path.is_dir() or (path.is_file() and isinstance(backend, RunsFiles)):
         return Path(os.path.abspath(path))
     if path.exists():
         raise BuildError(f"{location} is a file", where=option, remedy=f"name its folder, {path.parent}")
+    if isinstance(backend, RunsFiles):
+        owner, _, file = location.rpartition("/")
+        if is_hub_id(owner):
+            return download(owner, option, (file,)) / file
+        raise BuildError(
+            f"{location!r} is neither a file, a folder nor a file on the hub (OWNER/NAME/FILE)",
+            where=option,
+            remedy="correct what follows the @",
+        )
     if is_hub_id(location):
         return download(location, option, ("*.json", "*.txt", "*.xml", *backend.weights))
     raise BuildError(

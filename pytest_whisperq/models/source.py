@@ -111,6 +111,12 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
     )
 
 
+def folder_of_checkpoint(name: str) -> Path | None:
+    """Return where an embedded model or a directory lies that a user named; None for what is elsewhere, or nowhere."""
+    path = package_data.model_directory(name) if name in package_data.MODELS else Path(name).expanduser()
+    return path if (path / "config.json").is_file() else None
+
+
 def source_in(directory: Path, name: str, option: str = "") -> SourceModel:
     """Return the checkpoint in a directory, under the name a user knows it by.
 

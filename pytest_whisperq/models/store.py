@@ -23,6 +23,7 @@ from pytest_whisperq.backends import (
     check_installed,
     code_digest,
     get_backend,
+    refusal,
 )
 from pytest_whisperq.models.ready_made import take
 from pytest_whisperq.models.source import ModelSpec
@@ -113,6 +114,7 @@ class ArtifactStore:
             return artifact
         backend = get_backend(spec.backend)
         check_installed(backend)
+        refuse_unfit(spec)
         of_base = self._base(backend, spec)
         base = self.intact(of_base) if of_base else None
         with self._layout.locked(self._layout.artifacts / key):
@@ -236,6 +238,13 @@ class ArtifactStore:
                 remedy=f"mend the backend {spec.backend!r}",
             )
         return notes
+
+
+def refuse_unfit(spec: ModelSpec) -> None:
+    """Raise `BuildError` for a checkpoint that its backend cannot be built of, before anything is."""
+    reason = "" if spec.folder else refusal(get_backend(spec.backend), spec.source.directory)
+    if reason:
+        raise BuildError(reason, where=str(spec), remedy="gate another backend, or another checkpoint")
 
 
 def record_of(entry: Path) -> Mapping[str, Any] | None:

@@ -5,6 +5,15 @@ from typing import Any
 
 import pytest
 
+from pytest_whisperq.backends import get_backend, in_all, refusal
+from pytest_whisperq.system import package_data
+
+
+def on_embedded(names: Iterable[str] | None = None) -> list[str]:
+    """Return the backends, all that ``all`` means or of ``names``, that can be built of the embedded model."""
+    embedded = package_data.model_directory()
+    return [name for name in names or in_all() if not refusal(get_backend(name), embedded)]
+
 
 def matrix(parameters: Iterable[str], *often: str) -> list[Any]:
     """Return the parameters of a test, all of them marked ``matrix`` but those to run ``often``.

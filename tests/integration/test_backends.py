@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pairs import matrix
+from pairs import matrix, on_embedded
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend, in_all
+from pytest_whisperq.backends import BUILT_IN, Clip, _openvino_graph, get_backend
 from pytest_whisperq.backends._whisper import MAX_NEW_TOKENS, FrontEnd, quiet_libraries
 from pytest_whisperq.commands.sweep import sweep
 from pytest_whisperq.config.settings import resolve
@@ -25,20 +25,20 @@ from pytest_whisperq.system.errors import BuildError, DecodeError
 
 EXECUTED = [
     f"{name}:{precision}"
-    for name in in_all()
+    for name in on_embedded()
     for precision in get_backend(name).precisions
     if precision not in {*get_backend(name).falls_back(), *get_backend(name).by_name}
 ]
 EXECUTED += ["faster-whisper-batched:int8", "openvino-stateless:float32", "openvino-stateless:int8"]
 EXECUTED += ["openvino:vq2x256", "openvino:vq2x16", "openvino:codebook", "openvino-stateless:vq2x256"]
 EXECUTED += ["transformers:sim-int4", "transformers:sim-ternary", "transformers:sim-int6-channel"]
-FALLING_BACK = [f"{name}:{precision}" for name in in_all() for precision in get_backend(name).falls_back()]
+FALLING_BACK = [f"{name}:{precision}" for name in on_embedded() for precision in get_backend(name).falls_back()]
 OFTEN_FALLING_BACK = {"ctranslate2:float16", "openvino:float16"} & set(FALLING_BACK)  # newer processors have the latter
 OFTEN = (
     *("transformers:float32", "transformers:int8-dynamic", "ctranslate2:int8", "faster-whisper:int8"),
     *("openvino:int8", "openvino:int8-ptq", "transformers:sim-int4"),
 )
-TIMED = [name for name in BUILT_IN if name not in ("scripted", "openvino-stateless")]
+TIMED = [name for name in on_embedded(BUILT_IN) if name not in ("scripted", "openvino-stateless")]
 CATASTROPHIC = {"openvino:int2-sym", "openvino:vq2x16", "transformers:sim-ternary"}
 """Two bits and fewer break a model this small: the damage a gate has to see."""
 
@@ -229,7 +229,7 @@ def test_int8_is_smaller_and_another_model(gate_run: Callable[..., GateRunner], 
     assert small.identity != whole.identity
 
 
-@pytest.mark.parametrize("backend", matrix(in_all(), "ctranslate2"))
+@pytest.mark.parametrize("backend", matrix(on_embedded(), "ctranslate2"))
 def test_the_language_is_detected_where_the_corpus_does_not_say(
     gate_run: Callable[..., GateRunner], backend: str
 ) -> None:

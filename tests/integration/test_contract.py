@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from pairs import on_embedded
 
-from pytest_whisperq.backends import Clip, get_backend, in_all
+from pytest_whisperq.backends import Clip, get_backend
 from pytest_whisperq.contract import Subject, parametrize_backend_checks
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.speech import audio
@@ -16,7 +17,7 @@ CLIPS = [
 OFTEN = [Subject(get_backend(name), clips=CLIPS) for name in ("transformers", "ctranslate2")]
 OTHERS = [
     Subject(get_backend(name), clips=CLIPS)
-    for name in (*in_all(), "faster-whisper-batched", "openvino-stateless")
+    for name in (*on_embedded(), "faster-whisper-batched", "openvino-stateless")
     if name not in [subject.backend.name for subject in OFTEN]
 ]
 

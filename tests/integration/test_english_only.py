@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from pairs import matrix
+from pairs import matrix, on_embedded
 
 from pytest_whisperq.backends import BUILT_IN, get_backend
 from pytest_whisperq.gates.runner import GateRunner
@@ -16,7 +16,7 @@ from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError
 
 TEACHER, STUDENT = package_data.MODELS
-BACKENDS = [name for name in BUILT_IN if name not in ("scripted", "openvino-stateless")]
+BACKENDS = [name for name in on_embedded(BUILT_IN) if name not in ("scripted", "openvino-stateless")]
 """A stateless decoder of one layer is one of two layers with less in it."""
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pairs import on_embedded
 
-from pytest_whisperq.backends import Clip, in_all
+from pytest_whisperq.backends import Clip
 from pytest_whisperq.backends._whisper import FrontEnd
 from pytest_whisperq.gates.registry import all_gates
 from pytest_whisperq.gates.runner import GateRunner
@@ -16,7 +17,7 @@ from pytest_whisperq.speech import audio
 from pytest_whisperq.system.errors import ConfigError
 
 
-@pytest.mark.parametrize("backend", in_all())
+@pytest.mark.parametrize("backend", on_embedded())
 def test_stages_replay_what_is_given_and_leave_no_trace(gate_run: Callable[..., GateRunner], backend: str) -> None:
     run = gate_run(candidate=f"{backend}:float32")
     model = run.session.decoder.load(run.session.store.get(run.session.spec(run.config.candidates[0])))

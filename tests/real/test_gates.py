@@ -21,7 +21,7 @@ from pytest_whisperq.speech.corpus import load_corpus
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
-BACKENDS = ("transformers", "ctranslate2", "faster-whisper", "openvino", "openvino-stateless")
+BACKENDS = ("transformers", "ctranslate2", "faster-whisper", "openvino", "openvino-stateless", "whispercpp")
 BROKEN = "openvino:int2-sym"
 CLIPS, LONG_SECONDS, PAUSE = 24, 45, 0.4
 QUALITY = ("test_accuracy", "test_parity", "test_catastrophe", "test_language", "test_size")
@@ -52,10 +52,14 @@ def recommended(backend: str) -> str:
     return f"{backend}:{get_backend(backend).recommended}"
 
 
+def original(backend: str) -> str:
+    return f"{backend}:{get_backend(backend).original}"
+
+
 @pytest.fixture(scope="session")
 def quality(tiny: Path, speech: Path, tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
-    """Float32 and the recommended precision of every backend, and one that breaks the model, on the same clips."""
-    pairs = [f"{backend}:float32" for backend in BACKENDS[1:]] + [*map(recommended, BACKENDS), BROKEN]
+    """The original and the recommended precision of every backend, and one that breaks the model, on the same clips."""
+    pairs = [*map(original, BACKENDS[1:]), *map(recommended, BACKENDS), BROKEN]
     options = f"--whisperq-candidate={','.join(pairs)}", "--whisperq-early-stop=false"
     return gate(tmp_path_factory.mktemp("quality"), tiny, speech, QUALITY, *options)
 
@@ -86,8 +90,8 @@ def test_the_baseline_transcribes(quality: StoredRun) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
-def test_float32_says_what_the_baseline_says(quality: StoredRun, backend: str) -> None:
-    assert check(quality, "parity", f"{backend}:float32", "divergence").value < 0.02
+def test_what_is_not_quantized_says_what_the_baseline_says(quality: StoredRun, backend: str) -> None:
+    assert check(quality, "parity", original(backend), "divergence").value < 0.02
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

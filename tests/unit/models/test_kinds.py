@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import struct
 from pathlib import Path
 
 import pytest
@@ -38,17 +37,6 @@ def test_an_adapter_is_to_be_merged_by_a_command_that_python_reads(tmp_path: Pat
 def test_an_adapter_beside_weights_is_said_to_be_left_out(tmp_path: Path) -> None:
     (adapter(tmp_path) / "model.safetensors").write_bytes(b"")
     assert told(tmp_path)[0].endswith(", beside weights that would be judged without it")
-
-
-@pytest.mark.parametrize(("number", "name"), [(0, "f32"), (7, "q8_0"), (2008, "q5_0"), (77, "type 77")])
-def test_a_ggml_file_is_known_by_its_head(tmp_path: Path, number: int, name: str) -> None:
-    path = tmp_path / "ggml-base.en.bin"
-    path.write_bytes(b"lmgg" + struct.pack("<11i", *range(10), number))
-    for place in (path, tmp_path):
-        assert told(place) == (
-            f"a ggml file of whisper.cpp, {name}",
-            "no backend here runs it; one of your own may (docs/own-backend.md)",
-        )
 
 
 @pytest.mark.parametrize(
