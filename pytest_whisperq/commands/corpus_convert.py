@@ -13,6 +13,7 @@ from pytest_whisperq.speech.corpus.convert import write_audiofolder, write_parqu
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import output_error
 
+TARGET = "a folder that is made, or a name with .parquet"
 _OPTIONS = named(*READ_AS)
 _WHERE = "corpus convert"
 
@@ -21,7 +22,7 @@ def register(actions: Any) -> None:
     """Add the action."""
     parser = add(actions, "convert", "write a corpus as an audiofolder, or as parquet with its recordings in it", _run)
     parser.add_argument("source", metavar="SRC", help="in any form that --whisperq-corpus takes")
-    parser.add_argument("target", metavar="DST", type=Path, help="a folder that is made, or a name with .parquet")
+    parser.add_argument("target", metavar="DST", type=Path, help=TARGET)
     add_options(parser, _OPTIONS)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from unicodedata import normalize
 
@@ -84,17 +84,22 @@ def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:
 
 def shuffled(corpus: Corpus, seed: int) -> list[str]:
     """Return the ids of a corpus in the order of which `subset` takes the first: each start of it is like the whole."""
-    strata: dict[tuple[str, ...], list[Utterance]] = defaultdict(list)
+    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for item in corpus.utterances:
         slices = dict(item.slices)
-        strata[item.kind, item.language or "", slices.get("noise", "")].append(item)
+        strata[item.kind, item.language or "", slices.get("noise", "")].append(item.id)
+    return spread(strata, seed)
+
+
+def spread(strata: Mapping[tuple[str, ...], Sequence[str]], seed: int) -> list[str]:
+    """Return all names in an order of which each start has the ``strata`` in proportion, seeded and reproducible."""
 
     def order(name: object) -> str:  # file names need not be valid text
         return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).hexdigest()
 
     places = []
-    for key, items in strata.items():
+    for key, names in strata.items():
         start = int(order(key)[:8], 16) / 2**32
-        ranked = sorted(items, key=lambda item: order(item.id))
-        places += [((index + start) / len(items), key, item.id) for index, item in enumerate(ranked)]
+        ranked = sorted(names, key=order)
+        places += [((index + start) / len(names), key, name) for index, name in enumerate(ranked)]
     return [name for _, _, name in sorted(places)]
