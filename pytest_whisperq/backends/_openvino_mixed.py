@@ -54,25 +54,28 @@ def quantize(
     def lost(chosen: Collection[str]) -> Loss:
         return measure.between(before, [said.text for said in mixture.transcribe(chosen)])
 
-    given, left = give_back(noises, mixture.layers, lost)
+    given, left = give_back(noises, mixture.blocks, mixture.executes, lost)
     mixture.use([name for name in noises if name not in given])
     model.clear_requests()
     return [*notes, _note(given, left, original, quantized, mixture.graphs(set(noises) - set(given)))]
 
 
 def give_back(
-    noises: Mapping[str, Noise], layers: Mapping[str, int], lost: Callable[[Collection[str]], Loss]
+    noises: Mapping[str, Noise],
+    blocks: Sequence[str],
+    executes: Callable[[Collection[str]], bool],
+    lost: Callable[[Collection[str]], Loss],
 ) -> tuple[list[str], Loss]:
     """Return the blocks to be given back, the noisiest first, until what is ``lost`` passes; and what is lost then.
 
-    ``noises`` are those of the blocks that are quantized, ``layers`` counts the layers of each block there is, as in
-    `following`. Raises `QuantizationError` where no block is left to be given back.
+    ``noises`` are those of the ``blocks`` that are quantized; ``executes`` is that of `following`. Raises
+    `QuantizationError` where no block is left to be given back.
     """
     order = sorted(noises, key=lambda name: -math.inf if math.isnan(noises[name].scores) else noises[name].scores)
-    given = [name for name in layers if name not in noises]  # in float32 as it is
+    given = [name for name in blocks if name not in noises]  # in float32 as it is
     back: list[str] = []
     while not (loss := lost([name for name in noises if name not in back])).passes:
-        block = following(order, {*given, *back}, layers)
+        block = following(order, {*given, *back}, executes)
         if block is None:
             tried = f" with {', '.join(back)} in float32" if back else ""
             raise QuantizationError(f"int8-ptq-mixed still loses too much{tried}: {loss}", remedy=_REMEDY)

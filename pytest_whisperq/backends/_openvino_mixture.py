@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Clip, Hypothesis, _generate, _openvino_blocks, _whisper
+from pytest_whisperq.backends import Clip, Hypothesis, _generate, _openvino_blocks, _openvino_graph, _whisper
 from pytest_whisperq.backends._openvino_blocks import OUTPUT, PARTS
 from pytest_whisperq.backends._openvino_layers import Comparison, Sqnr, Watched, outputs
 from pytest_whisperq.backends._openvino_ptq import CHECKED, Heard, hear
@@ -43,19 +43,26 @@ class Mixture:
         self._batches = [clips[start : start + _BATCH] for start in range(0, len(clips), _BATCH)]
         self._clips = clips
         self._encoded: dict[frozenset[str], list[Any]] = {}
+        self._executed: dict[frozenset[str], str] = {}
 
     @property
-    def layers(self) -> dict[str, int]:
-        """How many layers with weights each block has, such as ``encoder.layers.3``, in their order."""
-        return {
-            f"{part}.{block}": len(inside)
-            for part, graph in self._original.items()
-            for block, inside in _openvino_blocks.blocks(graph).items()
-        }
+    def blocks(self) -> list[str]:
+        """The blocks, such as ``encoder.layers.3``, in their order."""
+        return [f"{part}.{block}" for part, graph in self._original.items() for block in _openvino_blocks.blocks(graph)]
+
+    def executes(self, float32: Collection[str]) -> bool:
+        """Whether what executes with these blocks in float32 is what does with all quantized, as it is read back."""
+        return self._compute_type(float32) == self._compute_type(())
+
+    def _compute_type(self, float32: Collection[str]) -> str:
+        if (left := frozenset(float32)) not in self._executed:
+            model = self.use([name for name in self.blocks if name not in left])
+            self._executed[left], _ = _openvino_graph.read_back(model, {})
+        return self._executed[left]
 
     def graphs(self, chosen: Collection[str]) -> dict[str, Any]:
         """Return the graph of each part with the ``chosen`` blocks quantized."""
-        every = self.layers
+        every = self.blocks
         graphs = {}
         for part, original in self._original.items():
             inside = {name.partition(".")[2] for name in chosen if name.startswith(f"{part}.")}

@@ -146,8 +146,15 @@ class Mixed(Protocol):
     """A model in float32 and quantized, of which any blocks can be quantized and the others not, and some clips."""
 
     @property
-    def layers(self) -> Mapping[str, int]:
-        """How many layers with weights each block has, such as ``encoder.layers.3``, in their order."""
+    def blocks(self) -> Sequence[str]:
+        """Its blocks, such as ``encoder.layers.3``, in their order."""
+        ...
+
+    def executes(self, float32: Collection[str]) -> bool:
+        """Return whether its precision is what executes with the blocks ``float32`` left in float32.
+
+        As it is read back when such a model is loaded, so that no build makes what loading would refuse.
+        """
         ...
 
     def transcribe(self, chosen: Collection[str]) -> list[Hypothesis]:

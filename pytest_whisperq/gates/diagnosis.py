@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pytest_whisperq.backends import MixesBlocks, Noise, get_backend
+from pytest_whisperq.backends import Mixed, MixesBlocks, Noise, get_backend
 from pytest_whisperq.backends.giving_back import following
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.baselines import unquantized
@@ -118,7 +118,7 @@ def diagnose(runner: GateRunner, candidate: Candidate, *, passed: bool) -> Diagn
     found = Diagnosis(
         candidate=str(candidate), corpus=chosen.name, clips=len(clips), whole=lost(tuple(noises)), blames=blames
     )
-    return _verified(runner, candidate, repair(found, mixed.layers, lost, session.config.max_drop, passed=passed))
+    return _verified(runner, candidate, repair(found, mixed, lost, session.config.max_drop, passed=passed))
 
 
 def rank(
@@ -138,7 +138,7 @@ def rank(
 
 def repair(
     found: Diagnosis,
-    layers: Mapping[str, int],
+    mixed: Mixed,
     lost: Callable[[Collection[str]], Interval],
     limit: float,
     *,
@@ -147,14 +147,14 @@ def repair(
     """Return the diagnosis with the fewest of the most damaged blocks without which no more than ``limit`` is lost.
 
     In points, on the calibration set: the value and not a bound, for the set is small and the gate comes after.
-    ``layers`` counts those of each block, as in `following`: most of the model stays quantized.
+    ``mixed`` says what blocks there are, and of which its precision would not be what executes any more.
     """
     names = [blame.block for blame in found.blames]
     if passed and _within(found.whole, limit):
         return replace(found, note=f"nothing to repair: it loses no more than {limit:g} points")
-    given = [name for name in layers if name not in names]  # in float32 as it is
+    given = [name for name in mixed.blocks if name not in names]  # in float32 as it is
     back: list[str] = []
-    while block := following(names, {*given, *back}, layers):
+    while block := following(names, {*given, *back}, mixed.executes):
         back.append(block)
         left = lost(tuple(name for name in names if name not in back))
         if _within(left, limit):

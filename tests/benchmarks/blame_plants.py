@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--cache-dir", default="")
     options = parser.parse_args()
     bench = Bench(options.model, options.corpus, options.samples, options.cache_dir)
-    every = tuple(bench.mixture(None, "int8").layers) if options.kind != "none" else ()
+    every = tuple(bench.mixture(None, "int8").blocks) if options.kind != "none" else ()
     chosen = [
         one for one in plants(options.kind, every) if not options.blocks or one.block in options.blocks.split(",")
     ]

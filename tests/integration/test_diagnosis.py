@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from pytest_whisperq.backends._whisper import copy_front_end
 from pytest_whisperq.backends.openvino import OpenVINOBackend
 from pytest_whisperq.gates.diagnosis import diagnose
 from pytest_whisperq.gates.runner import GateRunner
@@ -68,7 +69,28 @@ def test_a_mixture_of_all_blocks_and_of_none_is_either_model(gate_run: Callable[
     folders = [session.build("openvino", precision).directory for precision in ("float32", candidate.precision)]
     mixed = OpenVINOBackend().mix(*folders, clips, 1)
     for chosen, precision, folder in zip(
-        ((), tuple(mixed.layers)), ("float32", candidate.precision), folders, strict=True
+        ((), tuple(mixed.blocks)), ("float32", candidate.precision), folders, strict=True
     ):
         alone = OpenVINOBackend().load(precision, folder, 1).transcribe(clips)
         assert [said.text for said in mixed.transcribe(chosen)] == [said.text for said in alone]
+
+
+@pytest.mark.matrix
+def test_a_mixture_tells_of_itself_what_loading_it_reads_back(
+    gate_run: Callable[..., GateRunner], tmp_path: Path
+) -> None:
+    """One count: a build that gave back a block too many would be refused when it is loaded."""
+    run = gate_run(candidate="openvino:int8-ptq")
+    session, clips = run.session, run.session.calibration.clips()
+    backend, seen = OpenVINOBackend(), set[bool]()
+    folders = [session.build("openvino", precision).directory for precision in ("float32", "int8-ptq")]
+    mixed = backend.mix(*folders, clips, 1)
+    for number, left in enumerate(([], ["decoder.output"], [name for name in mixed.blocks if "decoder" in name])):
+        directory = tmp_path / str(number)
+        model = mixed.use([name for name in mixed.blocks if name not in left])
+        model.save_pretrained(directory)
+        copy_front_end(folders[0], directory)
+        loaded = backend.load("int8-ptq", directory, 1).compute_type
+        assert mixed.executes(left) == (loaded == backend.precisions["int8-ptq"])
+        seen.add(mixed.executes(left))
+    assert seen == {True, False}

@@ -19,7 +19,7 @@ from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscrib
 BROKEN = "encoder.layers.1"
 
 class Mixed:
-    layers = {"encoder.layers.0": 6, BROKEN: 5, "decoder.layers.0": 10}
+    blocks = ["encoder.layers.0", BROKEN, "decoder.layers.0"]
 
     def __init__(self, folder, clips):
         script = json.loads((folder / "scripted.json").read_text(encoding="utf-8"))
@@ -32,8 +32,11 @@ class Mixed:
     def noise(self):
         return {
             name: Noise(block=30.0, scores=4.0 if name == BROKEN else 35.0, layer=name[8:] + ".fc2", layer_alone=9.0)
-            for name in self.layers
+            for name in self.blocks
         }
+
+    def executes(self, float32):
+        return len(float32) == 1
 
 class Blocky(ScriptedBackend):
     name = "blocky"

@@ -5,23 +5,33 @@ from collections.abc import Collection
 
 import pytest
 
-from pytest_whisperq.backends import Noise
+from pytest_whisperq.backends import Hypothesis, Noise
 from pytest_whisperq.gates.diagnosis import Diagnosis, rank, repair
 from pytest_whisperq.measuring.intervals import Interval
 
 COSTS = {"encoder.layers.0": 0.25, "encoder.layers.1": 6.0, "decoder.layers.0": 3.0, "decoder.output": 0.5}
 """What each block loses, in points."""
-LAYERS = {
-    "encoder.layers.0": 6,
-    "encoder.layers.1": 5,
-    "decoder.layers.0": 10,
-    "decoder.layers.1": 10,
-    "decoder.output": 1,
-}
 NOISES = {
     name: Noise(block=30.0, scores=ratio, layer=f"{name}.fc", layer_alone=20.0)
     for name, ratio in zip(COSTS, (40.0, 5.0, 12.0, 30.0), strict=True)
 }
+
+
+class Model:
+    """A mixture of these blocks, whose precision does not execute with the ``kept`` ones all in float32."""
+
+    def __init__(self, blocks: Collection[str] = (), kept: Collection[str] = ("decoder.output",)) -> None:
+        self.blocks = list(blocks)
+        self._kept = set(kept)
+
+    def executes(self, float32: Collection[str]) -> bool:
+        return not self._kept <= set(float32)
+
+    def transcribe(self, chosen: Collection[str]) -> list[Hypothesis]:
+        raise NotImplementedError
+
+    def noise(self) -> dict[str, Noise]:
+        raise NotImplementedError
 
 
 def lost(blocks: Collection[str]) -> Interval:
@@ -62,33 +72,36 @@ def test_a_block_that_says_no_number_is_the_first() -> None:
     ],
 )
 def test_as_few_are_given_back_as_the_limit_needs(limit: float, ignored: tuple[str, ...]) -> None:
-    found = repair(ranked(), {**LAYERS, "decoder.output": 31}, lost, limit, passed=False)
+    found = repair(ranked(), Model(COSTS), lost, limit, passed=False)
     assert found.ignored == ignored
     assert found.repaired == lost(set(COSTS) - set(ignored))
 
 
-def test_most_of_each_part_stays_quantized() -> None:
-    """decoder.layers.1 is in float32 as it is: with decoder.layers.0, next to nothing of the decoder would not be."""
-    found = repair(ranked(), LAYERS, lost, 0.5, passed=False)
+def test_the_precision_stays_what_executes() -> None:
+    """decoder.layers.1 is in float32 as it is: with any other beside it, its precision would not execute."""
+    model = Model([*COSTS, "decoder.layers.1"], ["decoder.layers.1"])
+    found = repair(ranked(), model, lost, 0.5, passed=False)
     assert (found.ignored, found.repaired) == ((), None)
     assert found.note == (
-        "no repair: it still loses more than 0.5 points with encoder.layers.1 in float32, and most of it would not be "
-        "quantized with more; gate another precision"
+        "no repair: it still loses more than 0.5 points, and most of it would not be quantized with more; gate another "
+        "precision"
     )
 
 
 @pytest.mark.parametrize(("passed", "ignored"), [(True, ()), (False, ("encoder.layers.1",))])
 def test_what_passed_its_gates_is_not_repaired_and_what_did_not_is(passed: bool, ignored: tuple[str, ...]) -> None:
     """A gate hears more than the calibration set: little lost there is no reason to leave a failed one alone."""
-    found = repair(ranked(), LAYERS, lost, 20.0, passed=passed)
+    found = repair(ranked(), Model(COSTS), lost, 20.0, passed=passed)
     assert found.ignored == ignored
     assert bool(found.note) == passed
 
 
 def test_what_passed_but_loses_much_on_the_calibration_set_is_repaired() -> None:
-    assert repair(ranked(), LAYERS, lost, 4.0, passed=True).ignored == ("encoder.layers.1",)
+    assert repair(ranked(), Model(COSTS), lost, 4.0, passed=True).ignored == ("encoder.layers.1",)
 
 
 def test_without_any_noise_there_is_nothing_to_give_back() -> None:
-    assert repair(ranked({}), {}, lost, 1.0, passed=True).note == "nothing to repair: it loses no more than 1 points"
-    assert repair(ranked({}), {}, lost, 1.0, passed=False).ignored == ()
+    assert (
+        repair(ranked({}), Model(), lost, 1.0, passed=True).note == "nothing to repair: it loses no more than 1 points"
+    )
+    assert repair(ranked({}), Model(), lost, 1.0, passed=False).ignored == ()
