@@ -233,7 +233,12 @@ class Session:
     @cached_property
     def doubts(self) -> list[str]:
         """What may be wrong with recordings and texts of the corpus, a line for each kind; first `only_these`."""
-        return [*self.only_these, *self.corpus.notes, *doubt_lines(self.corpus.utterances, self.facts)]
+        return [
+            *self.only_these,
+            *self.corpus.told,
+            *self.corpus.notes,
+            *doubt_lines(self.corpus.utterances, self.facts),
+        ]
 
     @property
     def only_these(self) -> list[str]:

@@ -19,7 +19,7 @@ _ERASE = "\r\x1b[K"
 """What a terminal takes for the beginning of a line that is empty."""
 
 
-READ_AS = ("corpus-root", "audio-column", "text-column", "language-column")
+READ_AS = ("corpus-root", "audio-column", "text-column", "language-column", "language")
 """The options that say how a corpus is read."""
 
 

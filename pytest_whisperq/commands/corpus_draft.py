@@ -10,6 +10,7 @@ from pytest_whisperq.models.languages import hearable
 from pytest_whisperq.session import Session, silent
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.speech.corpus.drafts import REMEDY, DraftTable
+from pytest_whisperq.speech.corpus.languages import in_language
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import replace_text
 
@@ -36,6 +37,8 @@ def draft(
         return [f"{table}: every recording has its transcript; nothing to draft"]
     session = Session(config, progress)
     asked = Corpus(name=str(table), utterances=empty)
+    if config.language:
+        asked = in_language(asked, config.language)
     corpus = hearable(asked, [session.baseline_source])
     heard = session.heard(corpus)
     texts = {item.id: " ".join(text.split()) for item, text in zip(corpus.utterances, heard.texts, strict=True)}

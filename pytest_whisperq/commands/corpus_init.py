@@ -36,7 +36,7 @@ _BACKENDS = ("openvino", "ctranslate2", "faster-whisper", "transformers")
 """What a starter gates, the first that is installed."""
 
 _OPTION = "corpus init"
-_OPTIONS = named("model", "threads", "decode-batch", "cache-dir")
+_OPTIONS = named("model", "language", "threads", "decode-batch", "cache-dir")
 
 
 def register(actions: Any) -> None:

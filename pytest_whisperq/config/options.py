@@ -99,6 +99,13 @@ OPTIONS: tuple[Option, ...] = (
         help="the column of languages, by code or English name (default: language, lang, locale or lang_id)",
     ),
     Option(
+        name="language",
+        metavar="LANG",
+        parse=values.text,
+        help="the language of utterances that state none, by code or English name; others keep theirs (default: the "
+        "model detects it)",
+    ),
+    Option(
         name="long-form",
         metavar="PATH",
         parse=values.text,

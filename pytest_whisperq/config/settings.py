@@ -11,6 +11,7 @@ from pytest_whisperq.config.choices import Bounds, Metric
 from pytest_whisperq.config.options import OPTIONS
 from pytest_whisperq.config.values import whole
 from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.corpus.languages import language_code
 from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import user_path
@@ -32,6 +33,7 @@ class GateConfig:
     audio_column: str | None
     text_column: str | None
     language_column: str | None
+    language: str | None
     long_form: str
     calibration: str | None
     calibration_samples: int | None
@@ -82,6 +84,7 @@ class GateConfig:
             audio_column=self.audio_column,
             text_column=self.text_column,
             language_column=self.language_column,
+            language=self.language,
             root=self.corpus_root,
         )
 
@@ -145,6 +148,7 @@ def resolve(
         "threads": values["threads"] or _default_threads(workers),
         "cache_dir": cache_directory(values["cache-dir"]),
         "compare": tuple(user_path(name, "--whisperq-compare") for name in values["compare"] or ()),
+        "language": _language(values["language"]),
         "corpus_root": _folder(values["corpus-root"], "--whisperq-corpus-root"),
         "report_audio": "none" if values["redact"] else values["report-audio"],
         **{
@@ -178,6 +182,16 @@ def _folder(typed: str | None, option: str) -> Path | None:
     if not path.is_dir():
         raise ConfigError(f"{typed} is no folder", where=option, remedy="name one that the recordings lie in")
     return path
+
+
+def _language(typed: str | None) -> str | None:
+    """Return the code of a language; raise `ConfigError` for what is none."""
+    code = language_code(typed) if typed else None
+    if typed and code is None:
+        raise ConfigError(
+            f"must be a code such as en, or an English name such as German (got {typed!r})", where="--whisperq-language"
+        )
+    return code
 
 
 def _default_threads(workers: int) -> int:

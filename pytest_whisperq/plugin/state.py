@@ -121,9 +121,11 @@ def header(config: pytest.Config) -> list[str]:
     baseline = str(resolved.baseline)
     if resolved.baseline_model != resolved.model:
         baseline += f"@{resolved.baseline_model}"
+    told = f", in {resolved.language} where it states no language" if resolved.language else ""
     first = (
         f"whisperq: {', '.join(map(str, resolved.candidates))} of {resolved.model} against {baseline}; "
-        f"corpus {resolved.corpus}; bounds at {resolved.confidence:g}, seed {resolved.seed}, {resolved.threads} threads"
+        f"corpus {resolved.corpus}{told}; bounds at {resolved.confidence:g}, seed {resolved.seed}, "
+        f"{resolved.threads} threads"
     )
     lines = [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
     if known := waivers(config):

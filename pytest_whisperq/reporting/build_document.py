@@ -141,6 +141,7 @@ class Collector:
                 "model": config.model,
                 "baseline": f"{config.baseline}@{config.baseline_model}",
                 "corpus": config.corpus,
+                **({"language": config.language} if config.language else {}),
                 "normalizer": str(session.normalizer),
                 **self._substitutions,
                 "metric": session.metric,

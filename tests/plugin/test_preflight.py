@@ -146,3 +146,21 @@ def test_few_speakers_of_whom_nothing_is_lost_pass_for_them(project: Project) ->
     result = project.run("-k", "loose")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*accuracy: judged utterance by utterance, for this 1 cluster alone*"])
+
+
+def test_a_corpus_that_states_no_language_is_told_one(project: Project) -> None:
+    """What a model says when it is told a language is another transcript than what it says when it detects one."""
+    project._make_corpus(project.corpus, ["guten morgen"] * 3)
+    project._make_script(project.model, project.corpus, {"float32": None, "int8": None})
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_parity\ndef test_it(): pass\n")
+    project.run()
+    result = project.run("--whisperq-language=German", "--whisperq-report=out")
+    told = "3 of 3 utterances state no language and are taken to be in de (--whisperq-language)"
+    result.stdout.fnmatch_lines(["*; corpus calls, in de where it states no language; *", f"whisperq: {told}"])
+    document = json.loads((project.pytester.path / "out" / "report.json").read_text())
+    assert (document["settings"]["language"], document["corpus"]["notes"]) == ("de", [told])
+    assert {row["language"] for row in document["utterances"]} == {"de"}
+    assert told in html.unescape((project.pytester.path / "out" / "report.html").read_text())
+    for cached in project.transcript_files():
+        clips = [json.loads(line)["clip"].partition(":")[2] for line in cached.read_text().splitlines()[1:]]
+        assert sorted(set(clips)) == ["de", "detect"]

@@ -1,6 +1,12 @@
 """Languages as corpora name them → the codes that Whisper's tokens spell."""
 
 import re
+from collections import Counter
+from dataclasses import replace
+
+from pytest_whisperq.speech.corpus.types import Corpus, Utterance
+
+OPTION = "--whisperq-language"
 
 _NAMES = """
 af afrikaans, am amharic, ar arabic, as assamese, az azerbaijani, ba bashkir, be belarusian, bg bulgarian, bn bengali,
@@ -37,3 +43,26 @@ def language_code(value: str) -> str | None:
         return _CODES[text]
     code = re.split("[-_]", text)[0]
     return _ALIASES.get(code, code) if re.fullmatch("[a-z]{2,3}", code) else None
+
+
+def in_language(corpus: Corpus, language: str) -> Corpus:
+    """Return a corpus in which utterances that state no language are in ``language``, by code; others keep theirs.
+
+    What is chosen for utterances, and that some keep another, stands in what the corpus says of itself.
+    """
+    items = tuple(item if item.language else _in(item, language) for item in corpus.utterances)
+    count, chosen = len(items), sum(item.language is None for item in corpus.utterances)
+    others = Counter(item.language for item in corpus.utterances if item.language not in (None, language))
+    told, notes = list(corpus.told), list(corpus.notes)
+    if chosen:
+        told.append(f"{chosen} of {count} utterances state no language and are taken to be in {language} ({OPTION})")
+    if others:
+        listed = ", ".join(f"{name}: {times}" for name, times in others.most_common())
+        kept = f"{others.total()} of {count} utterances state another language and keep it ({listed})"
+        notes.append(f"{OPTION} is {language}, and {kept}")
+    return replace(corpus, utterances=items, told=tuple(told), notes=tuple(notes))
+
+
+def _in(item: Utterance, language: str) -> Utterance:
+    slices = {**dict(item.slices), "language": language}
+    return replace(item, language=language, slices=tuple(sorted(slices.items())))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pytest_whisperq.speech.corpus import manifest, tables
 from pytest_whisperq.speech.corpus.files import listed, names_in
+from pytest_whisperq.speech.corpus.languages import in_language
 from pytest_whisperq.speech.corpus.layouts.common_voice import is_common_voice, lists_of, read_list
 from pytest_whisperq.speech.corpus.layouts.named import refuse_named
 from pytest_whisperq.speech.corpus.layouts.registry import DEEP, FLAT, LISTS, Layout
@@ -36,7 +37,7 @@ def load_corpus(
     ``location`` may end in ``@SPLIT`` for data sets with splits. No audio is decoded yet. Raises `CorpusError` naming
     file and line for anything that cannot be used, and when there is no utterance at all; ``option`` is where a bad
     location is blamed on. Rows of text that are told to ``on_error`` are left out. ``choices`` name columns, and where
-    recordings may lie; the embedded corpus needs none.
+    recordings may lie; the embedded corpus needs none. An utterance that states no language is in that of ``choices``.
     """
     name = str(location)
     resolved_folder.cache_clear()
@@ -56,7 +57,8 @@ def load_corpus(
             f"{NO_UTTERANCE}; a gate over nothing cannot pass", where=name, remedy="add recordings or name another"
         )
     # What belongs to a row that could not be used is not unread.
-    return Corpus(name=name, utterances=tuple(utterances), notes=() if failed else tuple(notes))
+    corpus = Corpus(name=name, utterances=tuple(utterances), notes=() if failed else tuple(notes))
+    return in_language(corpus, choices.language) if choices.language else corpus
 
 
 def _read(name: str, option: str, reading: Reading) -> list[Utterance]:

@@ -25,12 +25,14 @@ def refuse(error: CorpusError) -> None:
 class Choices:
     """The columns that a user names where several could be meant, or none is known; None leaves it to their names.
 
-    ``root`` is a folder, without links, that paths of a corpus may lie in besides its own folder.
+    ``language`` is that of utterances that state none, by Whisper's code; None leaves it to the model. ``root`` is a
+    folder, without links, that paths of a corpus may lie in besides its own folder.
     """
 
     audio_column: str | None = None
     text_column: str | None = None
     language_column: str | None = None
+    language: str | None = None
     root: Path | None = None
 
 
@@ -72,13 +74,14 @@ class Utterance:
 class Corpus:
     """Utterances under a name; never empty. ``withheld`` names the columns that were taken from them.
 
-    ``notes`` say what lies beside them and was not read.
+    ``notes`` say what lies beside them and was not read, and ``told`` what was not read but chosen.
     """
 
     name: str
     utterances: tuple[Utterance, ...]
     withheld: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def speech(self) -> tuple[Utterance, ...]:

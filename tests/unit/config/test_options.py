@@ -33,7 +33,7 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
         *("max-commit-lag", "limit", "ignored-blocks", "substitutions", "terms", "max-false-alarms"),
         "min-exact-match",  # no limit fits three words and thirty
         "calibration-samples",
-        *("corpus-root", "audio-column", "text-column", "language-column"),
+        *("corpus-root", "audio-column", "text-column", "language-column", "language"),
         *("threads", "cache-dir", "calibration", "min-speedup", "max-energy-ratio", "merge-profile"),
         *("report", "save", "compare", "export"),
     }
