@@ -129,6 +129,37 @@ def test_m4a_is_read_through_pyav() -> None:
     assert 0.25 < np.sqrt(np.mean(samples[4_000:12_000] ** 2)) < 0.45
 
 
+@pytest.mark.parametrize(
+    ("kind", "codec", "rate"),
+    [("mp4", "aac", 44_100), ("matroska", "aac", 44_100), ("asf", "wmav2", 44_100), ("amr", "amr_nb", 8_000)],
+)
+def test_mp4_mka_wma_and_amr_are_read_through_pyav_and_named_without_it(
+    kind: str, codec: str, rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    av = pytest.importorskip("av")
+    name = "libopencore_amrnb" if codec == "amr_nb" else codec
+    if name not in av.codecs_available:
+        pytest.skip(f"this PyAV does not write {name}")
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind) as container:
+        stream = container.add_stream(name, rate=rate, layout="mono", bit_rate=12_200 if kind == "amr" else 96_000)
+        context = stream.codec_context
+        frame = av.AudioFrame.from_ndarray(tone(rate, 1.0).astype(np.float32)[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        resampler = av.AudioResampler(context.format, "mono", rate, context.frame_size)
+        for part in (*resampler.resample(frame), *resampler.resample(None), None):
+            for packet in stream.encode(part):
+                container.mux(packet)
+    samples = load(file.getvalue())
+    assert abs(len(samples) - 16_000) < 1_500
+    assert 0.2 < np.sqrt(np.mean(samples[4_000:12_000] ** 2)) < 0.45
+    monkeypatch.setattr(optional_imports, "missing", lambda modules: list(modules))
+    with pytest.raises(
+        CorpusError, match=r'not readable as wav.*another container.*pip install "pytest-whisperq\[data\]"'
+    ):
+        load(file.getvalue())
+
+
 def test_a_flac_file_that_does_not_say_how_long_it_is_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """What writes to a pipe cannot go back to put the number of samples into the header."""
     samples = np.sin(np.arange(8000, dtype=np.float32))

@@ -1,13 +1,16 @@
 """The normalizers: each under its name and version, with the default chosen by language."""
 
 import re
+import sys
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jiwer
 import pytest
 
+from pytest_whisperq.__main__ import main
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
@@ -225,3 +228,42 @@ def test_one_s_own_is_known_while_it_is_registered() -> None:
 def test_what_is_no_normalizer_or_takes_a_name_is_refused(what: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         normalizers.register([[what]])
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The distribution of a package that brings normalizers, in a folder on ``sys.path``; forgotten afterwards."""
+    info = tmp_path / "tones-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tones\nVersion: 1.0\n")
+    group = f"[{normalizers.GROUP}]\ntoneless = tones_of_a_test:TONELESS\nbroken = tones_of_a_test:NONE\n"
+    (info / "entry_points.txt").write_text(group)
+    (tmp_path / "tones_of_a_test.py").write_text(
+        "from pytest_whisperq import Normalizer\n"
+        "TONELESS = Normalizer(name='toneless', version='3', apply=lambda text, language: text.rstrip('12345'))\n"
+        "NONE = str.lower\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    vars(normalizers._EXTENSIONS).pop("installed", None)
+    yield tmp_path
+    vars(normalizers._EXTENSIONS).pop("installed", None)
+    sys.modules.pop("tones_of_a_test", None)
+
+
+def test_an_installed_package_brings_a_normalizer(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = normalizers.get("toneless", Substitutions({"yat1": "jat1"}))
+    assert one("yat1") == "jat"
+    assert str(one).startswith("toneless (3, substitutions ")
+    assert "toneless" in normalizers.names()
+    assert main(["normalize", "yat1", "--normalizer", "toneless"]) == 0
+    assert capsys.readouterr().out.startswith("toneless (3)\n")
+
+
+def test_what_an_installed_package_brings_has_to_be_one(package: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a normalizer is a value of pytest_whisperq.Normalizer \(got <method"):
+        normalizers.get("broken")
+    entries = package / "tones-1.0.dist-info" / "entry_points.txt"
+    entries.write_text(f"[{normalizers.GROUP}]\nidentity = tones_of_a_test:TONELESS\n")
+    vars(normalizers._EXTENSIONS).pop("installed", None)
+    with pytest.raises(ConfigError, match="the normalizer name 'identity' of tones_of_a_test:TONELESS is taken"):
+        normalizers.get("toneless")
