@@ -133,14 +133,23 @@ def forecast_gates(config: pytest.Config) -> None:
 
 
 def forecast_limit(config: pytest.Config) -> None:
-    """Forecast the configured limit, once a run: under xdist only the workers know the markers."""
+    """Forecast the configured limits, once a run: under xdist only the workers know the markers.
+
+    Those of terms, if a file of them is configured; one that cannot be used ends the run here.
+    """
     if config.stash.get(_FORECAST, False):
         return
     config.stash[_FORECAST] = True
     _show_basis(config)
     limits = get_gate("accuracy").limits(state.gate_config(config), {})
     limit = state.session(config).once(EarlyStopping).limit(limits)
-    _show(config, {one: [limit] for one in state.gate_config(config).candidates if not one.missing})
+    candidates = [one for one in state.gate_config(config).candidates if not one.missing]
+    _show(config, {one: [limit] for one in candidates})
+    terms = get_gate("terms")
+    if state.gate_config(config).terms and terms.foresee:
+        with usage_errors():
+            limits = terms.limits(state.gate_config(config), {})
+            _say(config, terms.foresee(state.session(config), candidates[0], limits))
 
 
 def _show_basis(config: pytest.Config) -> None:

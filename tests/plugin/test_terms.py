@@ -46,17 +46,28 @@ def test_a_candidate_that_passes_on_words_fails_on_terms(any_project: Project) -
     )
 
 
-def test_what_the_terms_of_a_corpus_certify_is_said_first(project: Project) -> None:
-    project.record(60, int8=same)
-    project.pytester.path.joinpath("own.txt").write_text(f"{TERM}\n")
-    project.pytester.makepyfile(TESTS.replace(', terms="terms.txt"', "").replace("drop=6", "drop=0.5"))
-    result = project.run("--whisperq-terms=own.txt", "-k", "terms")
-    result.stdout.fnmatch_lines(
-        [
-            "whisperq: * utterances / * terms certify a recall drop below * points *",
-            "whisperq: max_recall_drop=0.5 is out of their reach: a gate with it cannot pass; at least * are needed",
-        ]
-    )
+CONFIGURED = TESTS.replace('max_recall_drop=6, terms="terms.txt"', "")
+
+
+def test_what_the_terms_of_a_corpus_certify_is_said_first(any_project: Project) -> None:
+    any_project.record(60, int8=same)
+    any_project.pytester.path.joinpath("own.txt").write_text(f"{TERM}\n")
+    any_project.pytester.makepyfile(CONFIGURED)
+    result = any_project.run("--whisperq-terms=own.txt", "--whisperq-max-recall-drop=0.5", "-k", "terms")
+    beyond = "max_recall_drop=0.5 is out of their reach: a gate with it cannot pass; at least * are needed"
+    said = ["whisperq: * utterances / * terms certify a recall drop below * points *", f"whisperq: {beyond}"]
+    result.stdout.fnmatch_lines(said)
+    assert len([line for line in result.outlines if line.startswith("whisperq: ") and "recall drop below" in line]) == 1
+
+
+def test_a_configured_file_that_cannot_be_used_ends_the_run_in_workers_too(any_project: Project) -> None:
+    any_project.record(10, int8=same)
+    any_project.pytester.path.joinpath("own.txt").write_text("[x]\n")
+    any_project.pytester.makepyfile(CONFIGURED)
+    result = any_project.run("--whisperq-terms=own.txt", "-k", "terms")
+    assert "own.txt:1: nothing is left of the term" in result.stdout.str() + result.stderr.str()
+    assert "whisperq terms gate" not in result.stdout.str()
+    assert not any_project.transcript_files()
 
 
 @pytest.mark.parametrize(
