@@ -63,7 +63,8 @@ def foresee_recall(gate: str, session: Session, normalizer: Normalizer, look: Lo
     rows = [(count, cluster) for count, cluster in counts if count]
     if not rows:
         return [f"no {gate} are said in the corpus: a gate on them cannot pass"]
-    power = plan([row[0] for row in rows], [row[1] for row in rows], confidence=session.config.confidence)
+    counted, clusters = [row[0] for row in rows], [row[1] for row in rows]
+    power = plan(counted, clusters, confidence=session.config.confidence, is_share=True)
     return forecast(power, [limit], counted=gate, drop="recall drop", keyword="max_recall_drop")
 
 

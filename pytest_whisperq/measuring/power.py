@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from math import expm1, sqrt
 
 from pytest_whisperq.measuring.intervals import IMAGINED, MIN_CLUSTERS, distinct, sum_by_cluster
+from pytest_whisperq.measuring.paired_shares import best_bound
 
 CHANCE = 0.9
 """How surely a candidate that is no worse than the baseline is to pass."""
@@ -34,6 +35,7 @@ class Power:
     ``utterances`` and ``words`` are counts of speech, ``clusters`` of independent groups among it; ``scatter`` is σ, in
     words a cluster. ``changed`` is the share of clusters whose errors change, and ``change`` by how many words they do
     on average. ``pilot`` says from how many utterances of a pilot all this is known, 0 where it is `CHANGED`.
+    ``is_share``: what is counted is found or not, and its bound is that of `paired_shares`, too.
     """
 
     utterances: int
@@ -44,6 +46,7 @@ class Power:
     change: float
     confidence: float
     pilot: int = 0
+    is_share: bool = False
 
     @property
     def at_best(self) -> float:
@@ -78,10 +81,11 @@ class Power:
         loss = (IMAGINED / 2 + changed * self.change / length) / (IMAGINED + changed)
         pseudo, scatter = loss / (clusters + 1), 0.0 if best else self.scatter / length / sqrt(clusters)
         t = float(stdtrit(clusters - 1, self.confidence))
-        return 100 * (pseudo + t * sqrt(scatter**2 + pseudo**2) + float(ndtri(CHANCE)) * scatter)
+        bound = pseudo + t * sqrt(scatter**2 + pseudo**2) + float(ndtri(CHANCE)) * scatter
+        return 100 * (max(bound, best_bound(clusters, self.confidence)) if self.is_share else bound)
 
 
-def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float) -> Power:
+def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float, is_share: bool = False) -> Power:
     """Return the power of utterances of ``lengths`` words in named ``clusters``, `CHANGED` of which change by a word.
 
     An empty name is a cluster of its own.
@@ -101,6 +105,7 @@ def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float) 
         changed=changed,
         change=words / changed if changed else 0.0,
         confidence=confidence,
+        is_share=is_share,
     )
 
 

@@ -6,10 +6,16 @@ What a text has beyond its reference is a false alarm.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pytest_whisperq.measuring.accuracy import bound_drop
 from pytest_whisperq.measuring.intervals import Interval
+from pytest_whisperq.measuring.paired_shares import bound_difference
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,12 @@ class Spotted:
     def missed(self) -> tuple[int, int]:
         """How many of them baseline and candidate do not say."""
         return (self.reference - self.baseline).total(), (self.reference - self.candidate).total()
+
+    @property
+    def changed(self) -> tuple[int, int]:
+        """How many of them only the candidate says, which are gained, and only the baseline, which are lost."""
+        before, after = self.reference & self.baseline, self.reference & self.candidate
+        return (after - before).total(), (before - after).total()
 
     @property
     def false(self) -> tuple[int, int]:
@@ -68,37 +80,52 @@ def measure_recall(rows: Sequence[Spotted], clusters: Sequence[str], *, confiden
     """Measure both models on the same utterances; ``clusters`` are their groups.
 
     The drop of recall is 100·Σ(q − r) / ΣN, with r and q what baseline and candidate miss of the N things in the
-    reference of an utterance: an accuracy drop that counts things instead of words (`accuracy.bound_drop`). Utterances
-    without any are no evidence of recall. The rise of false alarms has the same denominator, which precision has not:
-    it is paired. An utterance in which nobody says anything that is looked for is no evidence of it either.
+    reference of an utterance: an accuracy drop that counts things instead of words (`accuracy.bound_drop`). No bound is
+    closer than that of the difference of two shares, for things may be lost cluster by cluster (`paired_shares`).
+    Utterances without any are no evidence of recall. The rise of false alarms has the same denominator, which precision
+    has not: it is paired. An utterance in which nobody says anything that is looked for is no evidence of it either.
     """
-    said = sum(row.said for row in rows)
-    found = [said - sum(row.missed[model] for row in rows) for model in (0, 1)]
-    false = [sum(row.false[model] for row in rows) for model in (0, 1)]
-    expected = [row.said > 0 for row in rows]
-    any_said = [row.said + sum(row.false) > 0 for row in rows]
+    missed, false, sizes = ([getattr(row, name) for row in rows] for name in ("missed", "false", "said"))
+    said = sum(sizes)
+    found = [said - sum(counts[model] for counts in missed) for model in (0, 1)]
+    wrong = [sum(counts[model] for counts in false) for model in (0, 1)]
     recalls, precisions = (
         tuple(hits / count if count else None for hits, count in zip(found, counts, strict=True))
-        for counts in ([said, said], [hits + wrong for hits, wrong in zip(found, false, strict=True)])
+        for counts in ([said, said], [hits + others for hits, others in zip(found, wrong, strict=True)])
     )
+    changed = [(*row.changed, size) for row, size in zip(rows, sizes, strict=True)]
+    alarms = [(*counts, size) for counts, size in zip(false, sizes, strict=True)]
     return RecallMeasurement(
         recalls=(recalls[0], recalls[1]),
         precisions=(precisions[0], precisions[1]),
-        drop=_bounded([(*row.missed, row.said) for row in rows], clusters, expected, confidence),
-        alarms=_bounded([(*row.false, row.said) for row in rows], clusters, any_said, confidence),
+        drop=bound_recall(*_kept(changed, clusters, [size > 0 for size in sizes]), confidence=confidence),
+        alarms=bound_drop(*_kept(alarms, clusters, [sum(counts) > 0 for counts in alarms]), confidence=confidence),
         said=said,
-        utterances=sum(expected),
+        utterances=sum(size > 0 for size in sizes),
         things=_things(rows),
     )
 
 
-def _bounded(
-    counts: Sequence[tuple[int, int, int]], clusters: Sequence[str], kept: Sequence[bool], confidence: float
-) -> Interval:
+def bound_recall(counts: "NDArray[np.float64]", clusters: Sequence[str], *, confidence: float) -> Interval:
+    """Bound the drop of recall in points: rows (gained, lost, N), shape (utterances, 3), as of `Spotted.changed`.
+
+    The bounds are those of an accuracy drop, and no closer than those of `paired_shares`, which also hold where all
+    things of a cluster are lost together. Where the former are none, there are none.
+    """
+    drop = bound_drop(counts, clusters, confidence=confidence)
+    if drop.lower is None or drop.upper is None:
+        return drop
+    lower, upper = bound_difference(counts, clusters, confidence)
+    return replace(drop, lower=min(drop.lower, 100 * lower), upper=max(drop.upper, 100 * upper))
+
+
+def _kept(
+    counts: Sequence[tuple[int, int, int]], clusters: Sequence[str], kept: Sequence[bool]
+) -> "tuple[NDArray[np.float64], list[str]]":
     import numpy as np
 
     chosen = np.array([row for row, keep in zip(counts, kept, strict=True) if keep], np.float64).reshape(-1, 3)
-    return bound_drop(chosen, [name for name, keep in zip(clusters, kept, strict=True) if keep], confidence=confidence)
+    return chosen, [name for name, keep in zip(clusters, kept, strict=True) if keep]
 
 
 def _things(rows: Sequence[Spotted]) -> tuple[Thing, ...]:

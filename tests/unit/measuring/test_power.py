@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_whisperq.measuring.accuracy import bound_drop
+from pytest_whisperq.measuring.paired_shares import best_bound
 from pytest_whisperq.measuring.power import CHANCE, Power, learn, plan
 
 
@@ -71,3 +72,14 @@ def test_many_small_changes_of_a_pilot_make_the_pseudo_clip_small_and_few_large_
     lumped = learn(power, [5, -5, 3, 1] + [0] * 96, [6] * 100, [""] * 100)
     assert spread.scatter == pytest.approx(lumped.scatter, rel=0.02)
     assert spread.likely < lumped.likely - 0.05
+
+
+def test_shares_certify_what_the_bound_of_a_share_allows() -> None:
+    """Terms of a cluster may be lost together: 40 clusters of which none is lost tell less than their words would."""
+    lengths, clusters = [2] * 120, [str(number % 40) for number in range(120)]
+    power, words = (plan(lengths, clusters, confidence=0.95, is_share=is_share) for is_share in (True, False))
+    assert power.at_best == pytest.approx(100 * best_bound(40, 0.95))
+    assert power.at_best > words.at_best
+    needed = power.needed(2.0, best=True)
+    assert needed == 3 * 133  # of so many clusters the bound is below two points
+    assert 100 * best_bound(133, 0.95) < 2.0 <= 100 * best_bound(132, 0.95)
