@@ -12,6 +12,7 @@ from pytest_whisperq.commands import (
     doctor,
     inspect,
     normalize,
+    qat,
     search,
     stream,
     sweep,
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     about = "Corpora, caches, saved runs and exported models, outside a test run. The same: python -m pytest_whisperq."
     whole = argparse.ArgumentParser(prog="whisperq", description=about)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for command in (cache, corpus, compare, verify, inspect, doctor, sweep, search, chunking, stream, normalize):
+    for command in (cache, corpus, compare, verify, inspect, doctor, sweep, search, qat, chunking, stream, normalize):
         command.register(commands)
     return whole
 

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.backends import _weights
+from pytest_whisperq.backends.values import Grid
 from pytest_whisperq.system.errors import BuildError
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ PRECISIONS: Mapping[str, str] = MappingProxyType(
     {f"sim-{kind}{suffix}": f"float32 on simulated {kind} weights" for suffix in ("", _CHANNEL) for kind in _LEVELS}
 )
 """Each precision → what it executes."""
+
+
+GRIDS: Mapping[str, Grid] = MappingProxyType(
+    {
+        f"sim-{kind}{suffix}": Grid(levels=levels, group=None if suffix else GROUP)
+        for suffix in ("", _CHANNEL)
+        for kind, levels in _LEVELS.items()
+        if levels > _TERNARY
+    }
+)
+"""The precisions whose codes are on both sides of zero → how they round."""
 
 
 def rounded(weight: NDArray[np.float32], levels: int, group: int) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
@@ -168,6 +180,11 @@ def restore(model: Any, path: Path) -> tuple[Any, str]:
     found = {"missing_keys": set(missing), "unexpected_keys": extra, "mismatched_keys": ()}
     _weights.unused(path, found, is_tied=bool(model.config.tie_word_embeddings))
     return model, f" on simulated {' and '.join(kinds)} weights"
+
+
+def matrices(model: Any) -> dict[str, NDArray[np.float32]]:
+    """Return the weights that are rounded, by name."""
+    return {name: weight.detach().numpy() for name, weight in _rounded_of(model)}
 
 
 def _kind(size: int, count: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pytest_whisperq.backends.values import Calibration, Clip, Hypothesis, Noise, ReadyMade, TimedText, TimedWord
+from pytest_whisperq.backends.values import Calibration, Clip, Grid, Hypothesis, Noise, ReadyMade, TimedText, TimedWord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,6 +140,20 @@ class RunsFiles(RunsReadyMade, Protocol):
     """
 
     is_one_file: bool
+
+
+@runtime_checkable
+class RoundsToGrid(Protocol):
+    """A backend of which it is known how some builds round weights, so that a model can be trained for them.
+
+    ``grids`` has these precisions. A build of weights that lie on the grid already changes none of them.
+    """
+
+    grids: Mapping[str, Grid]
+
+    def rounded(self, precision: str, directory: Path) -> "Mapping[str, NDArray[np.float32]]":
+        """Return the matrices that a build rounded, as they are computed with, by their names in a checkpoint."""
+        ...
 
 
 class Mixed(Protocol):

@@ -9,6 +9,7 @@ from pytest_whisperq.backends import (
     Backend,
     Calibration,
     Clip,
+    Grid,
     Hypothesis,
     ReadyMade,
     TimedText,
@@ -16,6 +17,7 @@ from pytest_whisperq.backends import (
     _generate,
     _openvino_blocks,
     _openvino_codebooks,
+    _openvino_codes,
     _openvino_graph,
     _openvino_ir,
     _openvino_mixed,
@@ -46,6 +48,8 @@ _WEIGHT_MODES: Mapping[str, tuple[str, int]] = MappingProxyType(
         "fp8-e4m3": ("FP8_E4M3", -1),
     }
 )
+_LEVELS: Mapping[str, int] = MappingProxyType({"INT4_SYM": 16, "INT3_SYM": 8, "INT2_SYM": 4})
+"""Modes whose codes are times a scale and nothing else → how many codes there are."""
 _PTQ, _MIXED = "int8-ptq", "int8-ptq-mixed"
 _LOOKED_UP = (*_openvino_codebooks.VECTORS, _openvino_codebooks.SCALAR)
 # What the runtime is told to compute in. Left alone it executes a float32 model in bf16, with an 8-bit key/value cache
@@ -76,6 +80,13 @@ class OpenVINOBackend(Backend):
     controlled = frozenset({_MIXED})
     by_block = frozenset({_PTQ, _MIXED, *_WEIGHT_MODES})
     by_name = frozenset(_LOOKED_UP)
+    grids: Mapping[str, Grid] = MappingProxyType(
+        {
+            name: Grid(levels=_LEVELS[mode], group=group if group > 0 else None, positions=True)
+            for name, (mode, group) in _WEIGHT_MODES.items()
+            if mode in _LEVELS
+        }
+    )
     weights = ("*.bin",)  # the .xml beside them says nothing that they do not
     stateful = True
 
@@ -135,6 +146,10 @@ class OpenVINOBackend(Backend):
         ]
         graphs = {part: getattr(models[1], part).model for part in _openvino_blocks.PARTS}
         return _openvino_mixture.Mixture(models[0], _whisper.FrontEnd(original), graphs, clips)
+
+    def rounded(self, precision: str, directory: Path) -> "dict[str, NDArray[np.float32]]":
+        """Return the matrices of a model of `grids`; see `RoundsToGrid`."""
+        return _openvino_codes.matrices(directory)
 
     def look(self, directory: Path) -> ReadyMade | None:
         """Return which IR an exporter wrote into a folder, with a decoder of this kind; see `RunsReadyMade`."""

@@ -52,6 +52,7 @@ class TransformersBackend(Backend):
     recommended = _DYNAMIC
     simulated = frozenset(_simulated_bits.PRECISIONS)
     by_name = simulated
+    grids = _simulated_bits.GRIDS
     weights = ("*.safetensors",)
     # Nothing falls back: PyTorch computes in every one of these types on any processor, however slowly.
 
@@ -87,6 +88,11 @@ class TransformersBackend(Backend):
             notes.append(_simulated_bits.save(model, precision, directory / _WEIGHTS))
         _whisper.copy_front_end(source, directory)
         return notes
+
+    def rounded(self, precision: str, directory: Path) -> "dict[str, NDArray[np.float32]]":
+        """Return the matrices of a model of `grids`; see `RoundsToGrid`."""
+        model, _ = _simulated_bits.restore(_empty(directory), directory / _WEIGHTS)
+        return _simulated_bits.matrices(model)
 
     def load(self, precision: str, directory: Path, threads: int) -> "TransformersTranscriber":
         """Load a model in the type it was stored in."""

@@ -129,6 +129,18 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """How a build rounds weights: to one of ``levels`` codes, −levels/2 … levels/2 − 1, times a scale of float16.
+
+    ``group`` weights of a row share a scale; None: all of it. ``positions``: the decoder's are rounded too.
+    """
+
+    levels: int
+    group: int | None
+    positions: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyMade:
     """What a folder holds that somebody else has converted a model into; see `RunsReadyMade`.
 
