@@ -28,6 +28,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "ctranslate2": f"{_HERE}.ctranslate2:CTranslate2Backend",
         "faster-whisper": f"{_HERE}.faster_whisper:FasterWhisperBackend",
         "faster-whisper-batched": f"{_HERE}.faster_whisper_batched:FasterWhisperBatchedBackend",
+        "onnxruntime": f"{_HERE}.onnxruntime:OnnxRuntimeBackend",
         "openvino": f"{_HERE}.openvino:OpenVINOBackend",
         "openvino-stateless": f"{_HERE}.openvino:StatelessOpenVINOBackend",
         "scripted": f"{_HERE}.scripted:ScriptedBackend",

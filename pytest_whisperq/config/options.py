@@ -14,8 +14,8 @@ OPTIONS: tuple[Option, ...] = (
         name="backend",
         metavar="NAME[,NAME]",
         parse=values.names,
-        help="backends to gate: ctranslate2, faster-whisper, faster-whisper-batched, openvino, openvino-stateless, "
-        "transformers, whispercpp, or all (those that are installed and can run the model, less "
+        help="backends to gate: ctranslate2, faster-whisper, faster-whisper-batched, onnxruntime, openvino, "
+        "openvino-stateless, transformers, whispercpp, or all (those that are installed and can run the model, less "
         "faster-whisper-batched and openvino-stateless); without it (or candidate) no gate runs",
     ),
     Option(
@@ -23,7 +23,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="ID[,ID]",
         parse=values.names,
         help="precisions to gate on each backend, or all that this machine executes, less simulated "
-        "ones and codebooks (default: int8; int8-ptq for openvino, int8-dynamic for transformers, q8_0 for whispercpp)",
+        "ones and codebooks (default: int8; int8-ptq for openvino, int8-dynamic for onnxruntime and transformers, q8_0 "
+        "for whispercpp)",
     ),
     Option(
         name="candidate",

@@ -21,7 +21,10 @@ from pytest_whisperq.speech.corpus import load_corpus
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
-BACKENDS = ("transformers", "ctranslate2", "faster-whisper", "openvino", "openvino-stateless", "whispercpp")
+BACKENDS = (
+    *("transformers", "ctranslate2", "faster-whisper", "openvino", "openvino-stateless"),
+    *("whispercpp", "onnxruntime"),
+)
 BROKEN = "openvino:int2-sym"
 CLIPS, LONG_SECONDS, PAUSE = 24, 45, 0.4
 QUALITY = ("test_accuracy", "test_parity", "test_catastrophe", "test_language", "test_size")
