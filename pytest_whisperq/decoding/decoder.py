@@ -39,7 +39,7 @@ class Decoder:
         self.store = store
         self.progress = progress
         self._threads = threads
-        self._batch = batch
+        self.batch = batch
         self._allow_fallback = allow_fallback
 
     def load(self, artifact: Artifact) -> Transcriber:
@@ -95,7 +95,7 @@ class Decoder:
 
     def batches(self, items: Sequence[Utterance]) -> list[Sequence[Utterance]]:
         """Cut a list into the batches that are decoded at once."""
-        return [items[start : start + self._batch] for start in range(0, len(items), self._batch)]
+        return [items[start : start + self.batch] for start in range(0, len(items), self.batch)]
 
     def anew(self, spec: ModelSpec, corpus: Corpus, times: int) -> tuple[str, list[list[Hypothesis]]]:
         """Return the compute type, and what a model says about ``corpus`` each time; nothing comes from the cache."""

@@ -2,27 +2,27 @@
 
 Transcripts are kept in ``transcripts/KEY.jsonl``, one line a clip, appended batch by batch: a killed run resumes, and a
 warm run reads text without loading any model or runtime. Lines are sealed: what a damaged one held is decoded again,
-and that is said. The first line says what executed; without it nobody could say what the others are.
+and that is said (`transcript_file`).
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.backends import MixesTypes, Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
+from pytest_whisperq.decoding.transcript_file import Said, Stored, TranscriptFile, read
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.cache_layout import CacheLayout
-from pytest_whisperq.system.files import replace_text
+from pytest_whisperq.system.errors import DecodeError, StoreError
 from pytest_whisperq.system.machine import cpu_features, versions
-from pytest_whisperq.system.sealed import SealedLines, read_sealed, seal, sealed
 
 DECODING = {
     "task": "transcribe",
@@ -71,18 +71,6 @@ class Known:
     languages: Mapping[str, str | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
-    """A file of transcripts: what executed, text and language by clip, and the lines they come from.
-
-    Without a sound first line there are no texts: nobody could say what executed.
-    """
-
-    header: Mapping[str, Any] = field(default_factory=dict)
-    texts: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
-    lines: SealedLines = field(default_factory=SealedLines)
-
-
 def operations_of(transcriber: Transcriber) -> str:
     """Return what a runtime that mixes types says of them, "" for one that does not."""
     return transcriber.operations if isinstance(transcriber, MixesTypes) else ""
@@ -109,10 +97,21 @@ def uncached_transcripts(
 class TranscriptCache:
     """Transcripts by artifact, decoding options, library versions and processor features.
 
-    ``on_repair`` is told in a sentence what was damaged and is decoded again.
+    ``on_repair`` is told in a sentence what was damaged and is decoded again. Processes that decode the same ``shard``
+    of a corpus, or all of it, wait for each other; others do not. One that ``is_complete`` decodes nothing.
     """
 
-    def __init__(self, root: Path, decoder: Decoder, on_repair: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        decoder: Decoder,
+        on_repair: Callable[[str], None],
+        *,
+        shard: tuple[int, int] | None = None,
+        is_complete: bool = False,
+    ) -> None:
+        self._shard = shard
+        self._is_complete = is_complete
         self._layout = CacheLayout(root)
         self._on_repair = on_repair
         self._decoder = decoder
@@ -128,27 +127,33 @@ class TranscriptCache:
 
         Raises `DecodeError` when the model cannot run or executes another compute type than its precision promises.
         """
-        wanted = [(_clip_id(item, facts), item) for item in corpus.utterances]
-        artifact = self._store.get(spec)
-        path = self._path(artifact)
-        stored = _read(path)
+        wanted = [(clip_id(item, facts), item) for item in corpus.utterances]
+        artifact = self._store.built(spec) or self._store.get(spec)
+        path = self._path(artifact.spec, artifact.identity)
+        stored = read(path)
         if not _suffices(wanted, stored.texts, enough):
+            if self._is_complete:
+                raise _not_merged(spec, [clip for clip, _ in wanted if clip not in stored.clips], len(wanted))
             artifact = self._store.intact(spec)  # before its weights speak
-            path = self._path(artifact)
-            with self._layout.locked(path):
+            path = self._path(artifact.spec, artifact.identity)
+            with self._layout.decoding(path, self._shard):
                 self._decode(artifact, path, wanted, enough)
-            stored = _read(path)
-        compute_type = stored.header.get("compute_type", "")
+            stored = read(path)
+            if not _suffices(wanted, stored.texts, enough):
+                raise StoreError(
+                    f"transcripts of {spec} were there, and are gone", where=str(path), remedy="run again; it resumes"
+                )
+        said, compute_type = stored.texts, stored.header.get("compute_type", "")
         self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
-        wanted = _leading(wanted, stored.texts)
+        wanted = _leading(wanted, said)
         return TranscriptSet(
             spec=spec,
             artifact=artifact,
             compute_type=compute_type,
             operations=stored.header.get("operations", ""),
             clips=tuple(facts[item.id].digest for _, item in wanted),
-            texts=tuple(stored.texts[clip][0] for clip, _ in wanted),
-            languages=tuple(stored.texts[clip][1] for clip, _ in wanted),
+            texts=tuple(said[clip][0] for clip, _ in wanted),
+            languages=tuple(said[clip][1] for clip, _ in wanted),
         )
 
     def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> Known:
@@ -156,25 +161,69 @@ class TranscriptCache:
         artifact = self._store.built(spec)
         if artifact is None:
             return Known()
-        stored = _read(self._path(artifact))
-        ids = {item.id: clip for item in corpus.utterances if (clip := _clip_id(item, facts)) in stored.texts}
+        stored = read(self._path(artifact.spec, artifact.identity))
+        said = stored.texts
+        ids = {item.id: clip for item in corpus.utterances if (clip := clip_id(item, facts)) in said}
         return Known(
             compute_type=stored.header.get("compute_type", ""),
             operations=stored.header.get("operations", ""),
-            texts={name: stored.texts[clip][0] for name, clip in ids.items()},
-            languages={name: stored.texts[clip][1] for name, clip in ids.items()},
+            texts={name: said[clip][0] for name, clip in ids.items()},
+            languages={name: said[clip][1] for name, clip in ids.items()},
         )
 
-    def _path(self, artifact: Artifact) -> Path:
+    def stored(self, spec: ModelSpec) -> Stored:
+        """Return all that the cache holds of what a model says, of whatever corpus."""
+        artifact = self._store.built(spec)
+        return read(self._path(artifact.spec, artifact.identity)) if artifact else Stored()
+
+    def refuse_contradiction(
+        self, spec: ModelSpec, identity: str, header: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Raise `StoreError` where the cache knows another text of a clip than ``clips``: one of the two is wrong.
+
+        ``identity`` is that of the model's weights, which need not be known here yet; ``header`` says what executed.
+        """
+        path = self._path(spec, identity)
+        stored = read(path)
+        known = stored.texts if stored.header.get("compute_type") == header["compute_type"] else {}
+        for row in clips:
+            here = known.setdefault(row["clip"], (row["text"], row["language"]))
+            if here != (row["text"], row["language"]):
+                raise StoreError(
+                    f"{spec} has transcribed the clip {row['clip'][:16]} in another way than a shard did",
+                    where=str(path),
+                    remedy="judge the shards in a cache of their own: --whisperq-cache-dir",
+                )
+
+    def take(self, spec: ModelSpec, header: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what another machine has decoded with a model that is known here (`ArtifactStore.borrow`)."""
+        artifact = self._store.built(spec) or self._store.get(spec)
+        file = self._file(artifact, self._path(spec, artifact.identity), header)
+        known = file.begin()
+        file.add([row for row in clips if row["clip"] not in known])
+
+    def _file(self, artifact: Artifact, path: Path, executes: Mapping[str, Any]) -> TranscriptFile:
+        def tell(damage: str) -> None:
+            self._on_repair(f"transcripts of {artifact.spec} in the cache: {damage} damaged; decoded again")
+
+        header = {
+            "compute_type": executes["compute_type"],
+            "operations": executes["operations"],
+            "model": str(artifact.spec),
+            "artifact": artifact.key,
+            **DECODING,
+        }
+        return TranscriptFile(self._layout, path, header, tell)
+
+    def _path(self, spec: ModelSpec, identity: str) -> Path:
         """Return the file of a model's transcripts, by all that decides what it says.
 
         Not by the precision it was asked for, in our backends: of two that come to the same weights and run them in the
         same type (int8 and int8-float32 of CTranslate2), one is decoded for both. Others may load them differently.
         """
-        spec = artifact.spec
         backend = get_backend(spec.backend)
         code = code_digest(backend)
-        model = [spec.backend, spec.source.identity, code, artifact.identity, spec.promised]
+        model = [spec.backend, spec.source.identity, code, identity, spec.promised]
         model += [spec.precision] if code else []
         model += [spec.folder.identity] if spec.folder else []  # its front end is its own
         recipe = [*model, DECODING, versions(backend.distributions), cpu_features()]
@@ -184,44 +233,63 @@ class TranscriptCache:
     def _decode(
         self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]], enough: Enough | None
     ) -> None:
-        stored = _read(path)
-        if _suffices(wanted, stored.texts, enough):  # another worker was faster
+        if _suffices(wanted, read(path).texts, enough):  # another worker was faster
             return
         transcriber = self._decoder.load(artifact)
-        if stored.lines.damaged:
-            damage = stored.lines.damage
-            self._on_repair(f"transcripts of {artifact.spec} in the cache: {damage} damaged; decoded again")
         executes = {"compute_type": transcriber.compute_type, "operations": operations_of(transcriber)}
-        if stored.header.get("compute_type") != transcriber.compute_type:  # the same runtime may be told otherwise
-            stored = _Stored()
-        if not stored.header or stored.lines.damaged or stored.lines.is_cut:
-            header = {**executes, "model": str(artifact.spec), "artifact": artifact.key, **DECODING}
-            replace_text(path, sealed(stored.lines.records or (header,), path.name))
-        known = dict(stored.texts)
+        file = self._file(artifact, path, executes)
+        known = file.begin()
         todo = {clip: item for clip, item in wanted if clip not in known}
-        done = 0
-        with path.open("a", encoding="utf-8") as file:
-            names = {item.id: clip for clip, item in todo.items()}
-            for batch in self._decoder.batches(list(todo.values())):
-                clips = [names[item.id] for item in batch]
-                for clip, hypothesis in zip(clips, self._decoder.run(artifact.spec, transcriber, batch), strict=True):
-                    record = {
-                        "clip": clip,
-                        "text": hypothesis.text,
-                        "language": hypothesis.language,
-                        "tokens": hypothesis.tokens,
-                    }
-                    file.write(seal(record, path.name))
-                    known[clip] = hypothesis.text, hypothesis.language
-                file.flush()
-                done += len(batch)
-                stop = _suffices(wanted, known, enough)
-                self._decoder.progress(f"{artifact.spec} decodes", done, done if stop else len(todo))
-                if stop:
-                    break
+        left, done, leading = iter(todo.items()), 0, _Leading([clip for clip, _ in wanted], enough)
+        while batch := dict(islice(((clip, item) for clip, item in left if clip not in known), self._decoder.batch)):
+            hypotheses = self._decoder.run(artifact.spec, transcriber, list(batch.values()))
+            records = [
+                {"clip": clip, "text": one.text, "language": one.language, "tokens": one.tokens}
+                for clip, one in zip(batch, hypotheses, strict=True)
+            ]
+            others = file.add(records)  # another shard, or a run of the whole corpus, may have decoded some of it
+            known |= {row["clip"]: (row["text"], row["language"]) for row in records} | others
+            done = min(done + len(batch.keys() | (others.keys() & todo.keys())), len(todo))
+            stop = leading.suffices(known)
+            self._decoder.progress(f"{artifact.spec} decodes", done, done if stop else len(todo))
+            if stop:
+                break
 
 
-def _clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
+class _Leading:
+    """The first clips of those that are wanted, as far as they are known without a gap, while more become known."""
+
+    def __init__(self, clips: Sequence[str], enough: Enough | None) -> None:
+        self._clips = clips
+        self._enough = enough
+        self._count = 0
+        self._next = 0
+
+    def suffices(self, known: Mapping[str, Said]) -> bool:
+        """Whether no more is wanted: all are known, or those in front are enough.
+
+        That is asked again when there are a twentieth more of them: asked after every batch of a long corpus, it would
+        take longer than the decoding.
+        """
+        while self._count < len(self._clips) and self._clips[self._count] in known:
+            self._count += 1
+        if self._count == len(self._clips):
+            return True
+        if self._enough is None or self._count < self._next:
+            return False
+        self._next = self._count + max(1, self._count // 20)
+        return self._enough([known[clip][0] for clip in self._clips[: self._count]])
+
+
+def _not_merged(spec: ModelSpec, missing: Sequence[str], count: int) -> DecodeError:
+    return DecodeError(
+        f"{spec} has not transcribed {len(missing)} of {count} utterances in any shard",
+        where="--whisperq-merge",
+        remedy="let the shards run the same tests and candidates as the run that judges",
+    )
+
+
+def clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
     """Return what identifies a transcript within a cache file: the sound, and the language the model was told."""
     return f"{facts[item.id].digest}:{item.language or 'detect'}"
 
@@ -231,16 +299,5 @@ def _leading(wanted: Sequence[tuple[str, Utterance]], known: Mapping[str, object
     return list(takewhile(lambda row: row[0] in known, wanted))
 
 
-def _suffices(
-    wanted: Sequence[tuple[str, Utterance]], known: Mapping[str, tuple[str, str | None]], enough: Enough | None
-) -> bool:
-    leading = _leading(wanted, known)
-    return len(leading) == len(wanted) or (enough is not None and enough([known[clip][0] for clip, _ in leading]))
-
-
-def _read(path: Path) -> _Stored:
-    lines = read_sealed(path)
-    header, *clips = lines.records or ({},)
-    if "compute_type" not in header:
-        return _Stored(lines=lines)
-    return _Stored(header=header, texts={row["clip"]: (row["text"], row["language"]) for row in clips}, lines=lines)
+def _suffices(wanted: Sequence[tuple[str, Utterance]], known: Mapping[str, Said], enough: Enough | None) -> bool:
+    return _Leading([clip for clip, _ in wanted], enough).suffices(known)

@@ -79,9 +79,9 @@ def _is_due(entry: Entry, older_than: float | None) -> bool:
 
 @contextmanager
 def _unused(root: Path, path: Path) -> Iterator[bool]:
-    """Hold the lock of an entry; False when a run holds it."""
+    """Hold the locks of an entry; False when a run holds one."""
     try:
-        with CacheLayout(root).locked(path, timeout=0):
+        with CacheLayout(root).unused(path):
             yield True
     except Timeout:
         yield False
@@ -98,7 +98,9 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
     layout = CacheLayout(root)
     try:
         if path == layout.audio_index:
-            state = _inspect_index(path)
+            state = _inspect_index(path, "audio index")
+        elif path == layout.audio_files:
+            state = _inspect_index(path, "digests of audio files")
         elif path.suffix == ".jsonl":
             state = _inspect_transcripts(layout, path)
         elif layout.is_random(path):
@@ -166,10 +168,10 @@ def _inspect_transcripts(layout: CacheLayout, path: Path) -> _State:
     return _State(name, "" if is_used else "their model is no longer in the cache")
 
 
-def _inspect_index(path: Path) -> _State:
-    """Return the name of the audio index and, where it is damaged, how much of it is."""
+def _inspect_index(path: Path, name: str) -> _State:
+    """Return the ``name`` of an index and, where it is damaged, how much of it is."""
     lines = read_sealed(path)
     if not lines.records and (lines.damaged or lines.is_cut):
         return _State(_UNREADABLE, "damaged: no line of it is sound", is_damaged=True)
     damage = f"damaged: {lines.damage}; the next run reads those recordings again" if lines.damaged else ""
-    return _State("audio index", damage, is_damaged=bool(damage))
+    return _State(name, damage, is_damaged=bool(damage))

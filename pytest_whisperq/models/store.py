@@ -2,7 +2,8 @@
 
 ``artifacts/KEY/model/`` holds the files, ``artifacts/KEY/artifact.json`` what they are, in one sealed line
 (`system.cache_layout`). A build that is killed at any moment leaves nothing that looks finished. Of a ready-made model
-the entry holds links to the files in its folder.
+the entry holds links to the files in its folder. Of a model that was built elsewhere, for a shard of a run, there may
+be the record alone: it is built when somebody needs its files.
 """
 
 import errno
@@ -39,6 +40,9 @@ SCHEMA = 6
 _ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says
 
 
+ELSEWHERE = "elsewhere"
+"""The field of a record that says that the model was built on another machine."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -60,6 +64,8 @@ class Artifact:
     build_memory: int | None = None
     calibration: str = ""
     notes: tuple[str, ...] = ()
+    is_elsewhere: bool = False
+    """Whether there are no files of it here, but only the record of another machine."""
 
 
 class ArtifactStore:
@@ -110,7 +116,7 @@ class ArtifactStore:
         Processes that ask at the same time build once. Raises `BuildError`, `MissingDependency` or `StoreError`.
         """
         key = self.key(spec)
-        if artifact := self._read(spec, key):
+        if (artifact := self._read(spec, key)) and not artifact.is_elsewhere:
             return artifact
         backend = get_backend(spec.backend)
         check_installed(backend)
@@ -118,11 +124,25 @@ class ArtifactStore:
         of_base = self._base(backend, spec)
         base = self.intact(of_base) if of_base else None
         with self._layout.locked(self._layout.artifacts / key):
-            return self._read(spec, key) or self._build(backend, spec, key, base)
+            found = self._read(spec, key)
+            return self._build(backend, spec, key, base) if found is None or found.is_elsewhere else found
 
     def built(self, spec: ModelSpec) -> Artifact | None:
-        """Return the model if it has been built already."""
+        """Return the model if it has been built already, here or elsewhere."""
         return self._read(spec, self.key(spec))
+
+    def record(self, artifact: Artifact) -> Mapping[str, Any]:
+        """Return what the cache knows of a built model; raise `StoreError` for a record that is damaged, or gone."""
+        return _sound_record(artifact)
+
+    def borrow(self, spec: ModelSpec, record: Mapping[str, Any]) -> None:
+        """Know a model by the record of another machine, which built it; a model that is here already stays."""
+        key = self.key(spec)
+        entry = self._layout.artifacts / key
+        with self._layout.locked(entry):
+            if self._read(spec, key) is None:
+                with publish_folder(entry, is_locked=True) as aside:
+                    replace_text(aside / "artifact.json", seal({**record, ELSEWHERE: True}, key))
 
     def intact(self, spec: ModelSpec) -> Artifact:
         """Return a model as `get` does, every file checked against the digest it was published with.
@@ -164,8 +184,11 @@ class ArtifactStore:
         if record is None:  # absent, or damaged: build it again
             return None
         sizes = {name: size for name, (size, _) in record["files"].items()}
+        is_elsewhere = bool(record.get(ELSEWHERE))
         try:
-            if any((entry / "model" / name).stat().st_size != size for name, size in sizes.items()):
+            if not is_elsewhere and any(
+                (entry / "model" / name).stat().st_size != size for name, size in sizes.items()
+            ):
                 return None
         except OSError:
             return None
@@ -179,13 +202,14 @@ class ArtifactStore:
             build_memory=record["build_memory"],
             calibration=record["calibration"],
             notes=tuple(record["notes"]),
+            is_elsewhere=is_elsewhere,
         )
 
     def _build(self, backend: Backend, spec: ModelSpec, key: str, base: Artifact | None) -> Artifact:
         if not spec.folder:
             self._on_build(spec)
         entry = self._layout.artifacts / key
-        if entry.exists():  # and could not be read
+        if entry.exists() and not (record_of(entry) or {}).get(ELSEWHERE):  # and could not be read
             self._on_repair(f"{spec} in the cache: its record or a file of it is damaged; built again")
         with publish_folder(entry, is_locked=True) as aside:
             (aside / "model").mkdir()
@@ -258,16 +282,22 @@ def record_of(entry: Path) -> Mapping[str, Any] | None:
 
 def digests_of(artifact: Artifact) -> dict[str, str]:
     """Return the digest of every file of a model as it was published, by name; raise `StoreError` without a record."""
+    return {name: digest for name, (_, digest) in _sound_record(artifact)["files"].items()}
+
+
+def _sound_record(artifact: Artifact) -> Mapping[str, Any]:
     entry = artifact.directory.parent
     record = record_of(entry)
     if record is None:
         raise StoreError("the record of a model is damaged, or gone", where=str(entry), remedy="run again")
-    return {name: digest for name, (_, digest) in record["files"].items()}
+    return record
 
 
 def is_sound(entry: Path) -> bool:
-    """Whether every file of a published entry has the digest in its record."""
+    """Whether every file of a published entry has the digest in its record; one without files is as sound as that."""
     record = record_of(entry)
+    if record is not None and record.get(ELSEWHERE):
+        return True
     try:
         return record is not None and all(
             sha256(entry / "model" / name) == digest for name, (_, digest) in record["files"].items()

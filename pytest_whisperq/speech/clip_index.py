@@ -1,11 +1,14 @@
 """Which clip is in which file: digests and durations, remembered by the bytes of the recording.
 
 Decoding five hundred recordings to learn that nothing changed would be most of a warm run. The index is keyed by the
-SHA-256 of the encoded bytes and the decoder's version, so it cannot be stale. Its lines are sealed: a damaged one is
-forgotten, its recording read again, and that is said.
+SHA-256 of the encoded bytes and the decoder's version, so it cannot be stale. Reading a hundred thousand recordings to
+digest them would be most of it, too: the digest of a file is remembered by its path, size and times, of which one
+changes with whatever changes the file. Lines are sealed: a damaged one is forgotten, its recording read again, and that
+is said.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +22,9 @@ from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.machine import versions
 from pytest_whisperq.system.sealed import SealedLines, read_sealed, sealed
+
+UNSETTLED = 2 * 10**9
+"""A file that changed so many ns ago may change again without another time: file systems count in up to 2 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,7 @@ class AudioIndex:
         self._path = self._layout.audio_index
         self._stored = read_sealed(self._path)
         self._known = _facts(self._stored)
+        self._files = FileDigests(self._layout, on_repair)
         self._on_repair = on_repair
         self._decoder = f"{audio.REVISION}:{versions(('soundfile', 'soxr', 'av'))}"
 
@@ -74,6 +81,7 @@ class AudioIndex:
         finally:
             if is_broken or len(self._known) > before:  # also when a clip is broken: others are not decoded again
                 self._write()
+            self._files.write()
         _refuse_contradictions(corpus, facts)
         return facts
 
@@ -90,8 +98,7 @@ class AudioIndex:
         """Return what a clip is remembered by; ``files`` keeps the digests of files that hold several clips."""
         digest = files.get(source.path) if source.path else None
         if digest is None:
-            with source.open() as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = self._files.digest(source)
         if source.path:
             files[source.path] = digest
         span = f"{self._decoder}:{source.offset}:{source.seconds}:{digest}"
@@ -102,6 +109,62 @@ class AudioIndex:
             known = {**_facts(read_sealed(self._path)), **self._known}
             rows = [{"recording": key, **asdict(fact)} for key, fact in known.items()]
             replace_text(self._path, sealed(rows, self._path.name))
+
+
+_State = tuple[int, ...]
+
+
+class FileDigests:
+    """The digest of every recording's bytes, remembered by its path for as long as its size and times stay."""
+
+    def __init__(self, layout: CacheLayout, on_repair: Callable[[str], None]) -> None:
+        self._layout = layout
+        self._path = layout.audio_files
+        stored = read_sealed(self._path)
+        if stored.damaged:
+            on_repair(f"digests of recordings in the cache: {stored.damage} damaged; those files are read again")
+        self._known = _states(stored)
+        self._is_news = bool(stored.damaged or stored.is_cut)
+
+    def digest(self, source: AudioSource) -> str:
+        """Return the SHA-256 of a recording's bytes, which are read where its file may have changed since."""
+        state = _state(source.path) if source.path else None
+        name = str(source.path)
+        known = self._known.get(name) if state else None
+        if known and known[0] == state:
+            return known[1]
+        with source.open() as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if state and source.path and state == _state(source.path) and max(state[1:]) < time.time_ns() - UNSETTLED:
+            self._known[name] = state, digest
+            self._is_news = True
+        return digest
+
+    def write(self) -> None:
+        """Keep what was digested since."""
+        if not self._is_news:
+            return
+        with self._layout.locked(self._path):
+            known = {**_states(read_sealed(self._path)), **self._known}
+            rows = [{"file": name, "state": state, "digest": digest} for name, (state, digest) in known.items()]
+            replace_text(self._path, sealed(rows, self._path.name))
+        self._is_news = False
+
+
+def _state(path: Path) -> _State | None:
+    """Return size, time of the last change of the bytes, and of any change, in ns; None for a file that is not there.
+
+    The last one is the system's own: a copy that keeps the size and the time of the bytes has another.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _states(lines: SealedLines) -> dict[str, tuple[_State, str]]:
+    return {row["file"]: (tuple(row["state"]), row["digest"]) for row in lines.records}
 
 
 def _facts(lines: SealedLines) -> dict[str, ClipFacts]:

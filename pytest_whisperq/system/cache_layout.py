@@ -6,9 +6,11 @@
     transcripts/KEY.jsonl         what a model said, one line a clip
     random/NAME/                  a checkpoint of random weights
     audio-index.jsonl             digests and durations of recordings, one line each
+    audio-files.jsonl             digests of the bytes of recordings, by path, size and times
     locks/KEY.lock                held while an artifact or a checkpoint is made
     locks/KEY.transcripts.lock    held while transcripts are added
-    locks/audio-index.lock        held while recordings are added
+    locks/KEY.decoding.lock       held while a model decodes; decoding-3-8: shard 3 of 8
+    locks/audio-index.lock        held while recordings are added; audio-files.lock
 
 Every line of text that is read back is sealed (`system.sealed`): transcripts, recordings, ``artifact.json``.
 
@@ -18,7 +20,8 @@ What is being made lies beside its place, as ``.build-NAME-…`` (`files.publish
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from glob import escape
 from pathlib import Path
 
 from filelock import FileLock
@@ -46,6 +49,7 @@ class CacheLayout:
         self.random = root / "random"
         self.locks = root / "locks"
         self.audio_index = root / "audio-index.jsonl"
+        self.audio_files = root / "audio-files.jsonl"
 
     def transcript_file(self, key: str) -> Path:
         """Return the file of the transcripts with that key."""
@@ -57,8 +61,8 @@ class CacheLayout:
 
     def lock_of(self, entry: Path) -> Path:
         """Return the lock under which an entry is written."""
-        if entry == self.audio_index:
-            return self.locks / "audio-index.lock"
+        if entry in (self.audio_index, self.audio_files):
+            return self.locks / f"{entry.stem}.lock"
         stem = entry.name.removeprefix(BUILDING)
         if not self.is_random(entry):  # whose names have hyphens
             stem = stem.partition("-")[0].removesuffix(".jsonl")
@@ -67,15 +71,34 @@ class CacheLayout:
         return self.locks / f"{stem}{'.transcripts.lock' if entry.suffix == '.jsonl' else '.lock'}"
 
     @contextmanager
-    def locked(self, entry: Path, timeout: float = -1) -> Iterator[None]:
-        """Hold the lock of an entry, its folder made; raise `StoreError` for a cache that cannot be used.
+    def locked(self, entry: Path) -> Iterator[None]:
+        """Hold the lock of an entry, its folder made; raise `StoreError` for a cache that cannot be used."""
+        with self._held(entry, [self.lock_of(entry)], -1):
+            yield
 
-        Raises `filelock.Timeout` after so many seconds; by default it waits as long as it takes.
-        """
+    @contextmanager
+    def decoding(self, transcripts: Path, shard: tuple[int, int] | None) -> Iterator[None]:
+        """Hold what keeps others from decoding the same with the same model: a shard of a corpus, or all of it."""
+        part = "-{}-{}".format(*shard) if shard else ""
+        with self._held(transcripts, [self.locks / f"{transcripts.stem}.decoding{part}.lock"], -1):
+            yield
+
+    @contextmanager
+    def unused(self, entry: Path) -> Iterator[None]:
+        """Hold every lock of an entry; raises `filelock.Timeout` where somebody writes, or decodes for, it."""
+        stem = escape(entry.stem)
+        decoding = sorted(self.locks.glob(f"{stem}.decoding*.lock")) if entry.suffix == ".jsonl" else []
+        with self._held(entry, [self.lock_of(entry), *decoding], 0):
+            yield
+
+    @contextmanager
+    def _held(self, entry: Path, locks: list[Path], timeout: float) -> Iterator[None]:
         try:
             for folder in (entry.parent, self.locks):
                 folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.lock_of(entry), timeout=timeout):
+            with ExitStack() as stack:
+                for lock in locks:
+                    stack.enter_context(FileLock(lock, timeout=timeout))
                 yield
         except TimeoutError:
             raise
@@ -83,7 +106,7 @@ class CacheLayout:
             raise cache_error(self.root, error) from error
 
     def entries(self) -> Iterator[Path]:
-        """Yield what lies under names of ours: artifacts, transcripts, checkpoints, oldest first; audio index."""
+        """Yield what lies under names of ours: artifacts, transcripts, checkpoints, oldest first; the indexes."""
         for folder, made in _MADE.items():
             times: list[tuple[float, Path]] = []
             for path in (self.root / folder).glob("*"):
@@ -93,8 +116,7 @@ class CacheLayout:
                     except FileNotFoundError:
                         continue
             yield from (path for _, path in sorted(times))
-        if self.audio_index.exists():
-            yield self.audio_index
+        yield from (index for index in (self.audio_index, self.audio_files) if index.exists())
 
     def is_ours(self, entry: Path) -> bool:
         """Whether we made an entry: its lock is there. Where locks do not outlast who holds them, their folder is."""

@@ -40,7 +40,7 @@ def start(cache: Path, clips: int, **options: str) -> GateRunner:
     typed = {"cache_dir": str(cache), "max_utterances": str(clips), "early_stop": "false", **options}
     run = GateRunner(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
     shutil.rmtree(cache / "transcripts", ignore_errors=True)
-    for index in cache.glob("audio-index*"):
+    for index in cache.glob("audio-*.jsonl"):
         index.unlink()
     for spec in (run.session.baseline_spec, run.session.spec(run.config.candidates[0])):
         run.session.store.get(spec)

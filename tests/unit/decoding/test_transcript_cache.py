@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
-from pytest_whisperq.decoding import transcript_cache
+from pytest_whisperq.decoding import transcript_cache, transcript_file
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates.runner import GateRunner
@@ -295,10 +295,10 @@ def test_a_crash_of_the_runtime_names_the_batch(start_run: StartRun, monkeypatch
 
 
 def test_a_full_disk_is_a_store_error(tmp_path: Path, start_run: StartRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(record: object, name: str) -> None:
+    def full(records: object, name: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(transcript_cache, "seal", full)
+    monkeypatch.setattr(transcript_file, "sealed", full)
     with pytest.raises(StoreError, match=f"{tmp_path / 'cache'}: No space left on device.*--whisperq-cache-dir"):
         candidate(start_run())
 

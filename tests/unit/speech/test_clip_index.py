@@ -1,5 +1,6 @@
 """The memory of clips: nothing is decoded twice, nothing is believed when the bytes changed."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq.speech import audio
+from pytest_whisperq.speech import audio, clip_index
 from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, load_corpus
 from pytest_whisperq.speech.integrity import UNTOLD
@@ -126,6 +127,60 @@ def test_damage_to_what_another_corpus_left_is_mended_too(tmp_path: Path, corpus
     probe(tmp_path, part, repairs)
     assert (len(repairs), len(decodes)) == (1, 3)
     assert index.read_bytes() == head + b"\n"
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every recording whose bytes were read; files count as settled at once."""
+    labels: list[str] = []
+    start = audio.AudioSource.open
+
+    def counted(source: audio.AudioSource) -> object:
+        labels.append(source.label)
+        return start(source)
+
+    monkeypatch.setattr(audio.AudioSource, "open", counted)
+    monkeypatch.setattr(clip_index, "UNSETTLED", -(10**18))
+    return labels
+
+
+def test_an_unchanged_file_is_not_read_and_a_changed_one_is_whatever_of_it_stayed(
+    tmp_path: Path, corpus: Corpus, opened: list[str]
+) -> None:
+    before = probe(tmp_path, corpus)
+    opened.clear()
+    assert probe(tmp_path, corpus) == before
+    assert opened == []
+    path = tmp_path / "corpus" / "clip0001.wav"
+    state, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # as a copy that keeps times: size and time are the same
+    assert probe(tmp_path, corpus)["clip0001.wav"].digest != before["clip0001.wav"].digest
+    assert set(opened) == {"clip0001.wav"}
+
+
+def test_a_file_that_may_still_change_within_its_time_is_read_again(
+    tmp_path: Path, corpus: Corpus, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_index, "UNSETTLED", 10**18)
+    probe(tmp_path, corpus)
+    opened.clear()
+    probe(tmp_path, corpus)
+    assert len(opened) == 3
+    assert not (tmp_path / "audio-files.jsonl").exists()
+
+
+def test_a_damaged_digest_is_said_and_its_file_read_again(tmp_path: Path, corpus: Corpus, opened: list[str]) -> None:
+    expected, repairs = probe(tmp_path, corpus), list[str]()
+    index = tmp_path / "audio-files.jsonl"
+    index.write_bytes(index.read_bytes().replace(b'"digest": "', b'"digest": "0', 1))
+    opened.clear()
+    assert probe(tmp_path, corpus, repairs) == expected
+    assert repairs == ["digests of recordings in the cache: 1 of 3 lines damaged; those files are read again"]
+    assert len(opened) == 1
+    probe(tmp_path, corpus, repairs)
+    assert len(repairs) == 1
 
 
 def test_corpora_share_the_index(tmp_path: Path, corpus: Corpus, decodes: list[str]) -> None:

@@ -38,9 +38,20 @@ def test_an_entry_is_locked_in_folders_that_are_there_by_then(layout: CacheLayou
         assert entry.parent.is_dir()
         with pytest.raises(Timeout):
             FileLock(layout.lock_of(entry), timeout=0).acquire()
-        with pytest.raises(Timeout), layout.locked(entry, timeout=0):
+        with pytest.raises(Timeout), layout.unused(entry):
             pass
     assert layout.is_ours(entry)
+
+
+def test_nobody_waits_for_another_shard_and_no_file_is_unused_while_one_decodes(layout: CacheLayout) -> None:
+    entry = layout.transcript_file(KEY)
+    with layout.decoding(entry, (1, 8)), layout.decoding(entry, (2, 8)), layout.decoding(entry, None):
+        with layout.locked(entry):
+            pass
+        with pytest.raises(Timeout), layout.unused(entry):
+            pass
+    with layout.unused(entry):
+        pass
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""One file of transcripts, ``transcripts/KEY.jsonl``, to which several processes may append, on several machines.
+
+The first line says what executed; without it nobody could say what the others are. Each further line is a clip. The
+file is locked while lines are added, and not while a model decodes them: the shards of a run that share a folder write
+side by side. It is opened anew under the lock, as network file systems want it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_whisperq.system.cache_layout import CacheLayout
+from pytest_whisperq.system.files import replace_text
+from pytest_whisperq.system.sealed import SealedLines, read_sealed, sealed, unseal
+
+Said = tuple[str, str | None]
+"""What a model says in a clip: the text, and the language it detects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a file of transcripts holds: what executed, each clip's record, and the lines they come from.
+
+    Without a sound first line there are no clips: nobody could say what executed.
+    """
+
+    header: Mapping[str, Any] = field(default_factory=dict)
+    clips: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lines: SealedLines = field(default_factory=SealedLines)
+
+    @property
+    def texts(self) -> dict[str, Said]:
+        """Text and language by clip."""
+        return {clip: (row["text"], row["language"]) for clip, row in self.clips.items()}
+
+
+def read(path: Path) -> Stored:
+    """Return what a file of transcripts holds; nothing where there is none."""
+    return _stored(read_sealed(path))
+
+
+def _stored(lines: SealedLines) -> Stored:
+    header, *clips = lines.records or ({},)
+    if "compute_type" not in header:
+        return Stored(lines=lines)
+    return Stored(header=header, clips={row["clip"]: row for row in clips}, lines=lines)
+
+
+class TranscriptFile:
+    """A file of transcripts to be added to; ``header`` is its first line.
+
+    ``on_damage`` is told how much of the file was damaged, and is gone.
+    """
+
+    def __init__(
+        self, layout: CacheLayout, path: Path, header: Mapping[str, Any], on_damage: Callable[[str], None]
+    ) -> None:
+        self._layout = layout
+        self._path = path
+        self._header = header
+        self._on_damage = on_damage
+        self._end = (0, 0)
+        """Which file was read last, and up to where."""
+
+    def begin(self) -> dict[str, Said]:
+        """Make the file, or what is wrong with it anew; return what it says of which clip."""
+        with self._layout.locked(self._path):
+            return self._begin()
+
+    def add(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Said]:
+        """Add clips; return what other processes have added since the file was last looked at."""
+        with self._layout.locked(self._path):
+            added = self._news()
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(sealed([row for row in records if row["clip"] not in added], self._path.name))
+            self._look()
+        return added
+
+    def _begin(self) -> dict[str, Said]:
+        stored = read(self._path)
+        if stored.lines.damaged:
+            self._on_damage(stored.lines.damage)
+        if stored.header.get("compute_type") != self._header["compute_type"]:  # the runtime may be told otherwise
+            stored = Stored()
+        if not stored.header or stored.lines.damaged or stored.lines.is_cut:
+            replace_text(self._path, sealed(stored.lines.records or (self._header,), self._path.name))
+        self._look()
+        return stored.texts
+
+    def _news(self) -> dict[str, Said]:
+        """Return what was added to the file since; all of it where it is another one, or not as it was left."""
+        number, end = self._end
+        try:
+            state = self._path.stat()
+            if state.st_ino == number and state.st_size >= end:
+                with self._path.open("rb") as file:
+                    file.seek(end)
+                    lines = unseal(file.read(), self._path.name)
+                if not (lines.damaged or lines.is_cut):
+                    return {row["clip"]: (row["text"], row["language"]) for row in lines.records}
+        except FileNotFoundError:
+            pass
+        return self._begin()
+
+    def _look(self) -> None:
+        state = self._path.stat()
+        self._end = state.st_ino, state.st_size
