@@ -11,6 +11,7 @@ from pytest_whisperq.commands import (
     corpus,
     doctor,
     inspect,
+    merge,
     normalize,
     qat,
     search,
@@ -40,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
     about = "Corpora, caches, saved runs and exported models, outside a test run. The same: python -m pytest_whisperq."
     whole = argparse.ArgumentParser(prog="whisperq", description=about)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for command in (cache, corpus, compare, verify, inspect, doctor, sweep, search, qat, chunking, stream, normalize):
+    each = cache, corpus, compare, merge, verify, inspect, doctor, sweep, search, qat, chunking, stream, normalize
+    for command in each:
         command.register(commands)
     return whole
 

@@ -1,6 +1,6 @@
 """What a run works on: its corpus, its models and what they say, each obtained once and kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +18,7 @@ from pytest_whisperq.decoding.transcript_cache import (
     TranscriptSet,
     uncached_transcripts,
 )
+from pytest_whisperq.decoding.transcript_file import Stored
 from pytest_whisperq.measuring.calibrated import measure_on
 from pytest_whisperq.measuring.intervals import judged_by, only_these
 from pytest_whisperq.measuring.longform import share_out
@@ -45,9 +46,10 @@ from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corp
 from pytest_whisperq.speech.corpus.drafts import refuse_drafts
 from pytest_whisperq.speech.corpus.longform import OPTION as LONG_FORM_OPTION
 from pytest_whisperq.speech.corpus.longform import load_long_form, whole
+from pytest_whisperq.speech.corpus.shards import deal_out
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.substitutions import Substitutions, read_substitutions
-from pytest_whisperq.system.errors import ConfigError, CorpusError, WhisperqError
+from pytest_whisperq.system.errors import ConfigError, CorpusError, LeftToJudgingError, WhisperqError
 
 T = TypeVar("T")
 
@@ -84,8 +86,8 @@ class Model:
 
     @property
     def artifact(self) -> Artifact:
-        """The built model: directory, size, identity."""
-        return self.session.built(self.spec)
+        """The built model: directory, size, identity. Its files are here."""
+        return self.session.built(self.spec, here=True)
 
     @property
     def transcripts(self) -> TranscriptSet:
@@ -126,7 +128,14 @@ class Session:
             progress=progress,
             allow_fallback=config.allow_fallback,
         )
-        self._transcripts = TranscriptCache(config.cache_dir, self.decoder, self.repairs.append)
+        self._transcripts = TranscriptCache(
+            config.cache_dir,
+            self.decoder,
+            self.repairs.append,
+            shard=config.shard,
+            is_complete=bool(config.merge),
+        )
+        self._shares: dict[int, list[Corpus]] = {}
         self._decoded: dict[ModelSpec, TranscriptSet] = {}
         self._unbuilt: dict[ModelSpec, WhisperqError] = {}
         self._failed: dict[ModelSpec, WhisperqError] = {}
@@ -262,6 +271,31 @@ class Session:
         groups, _ = self._judged_by
         return groups.get(item.id) or item.cluster or self.facts[item.id].digest
 
+    def share(self, shard: int, shards: int) -> Corpus:
+        """Return what of the corpus a shard of a run decodes, from 1 on: whole clusters, and equal sounds together.
+
+        Raises `ConfigError` where there is nothing left for some shard.
+        """
+        if shards not in self._shares:
+            self._shares[shards] = self._deal_out(shards)
+        return self._shares[shards][shard - 1]
+
+    def _deal_out(self, shards: int) -> list[Corpus]:
+        items = self.corpus.utterances
+        facts = [self.facts[item.id] for item in items]
+        clusters = [self.cluster(item) for item in items]
+        sounds, seconds = [fact.digest for fact in facts], [fact.seconds for fact in facts]
+        shares: list[list[Utterance]] = [[] for _ in range(shards)]
+        for item, shard in zip(items, deal_out(clusters, sounds, seconds, shards, self.config.seed), strict=True):
+            shares[shard - 1].append(item)
+        if (used := sum(map(bool, shares))) < shards:
+            raise ConfigError(
+                f"{self.corpus.name} has parts for {used} shards at most, for clusters and equal sounds stay together",
+                where="--whisperq-shard",
+                remedy=f"run {used} or fewer",
+            )
+        return [replace(self.corpus, utterances=tuple(share)) for share in shares]
+
     @cached_property
     def calibration_set(self) -> Corpus:
         """The recordings static quantization measures on, at most as many as are asked for.
@@ -394,6 +428,8 @@ class Session:
         artifacts = {candidate: self.store.get(self.spec(candidate)) for candidate in self._folders}
         for artifact in artifacts.values():
             known = self.known(artifact.spec)
+            if self.config.merge:  # each shard has loaded it
+                continue
             if known.texts:
                 self.decoder.attest(artifact.spec, known.compute_type)
             else:
@@ -423,25 +459,45 @@ class Session:
         """Build any pair of backend and precision from the run's checkpoint."""
         return self.store.get(self.spec(explicit_candidate(f"{backend}:{precision}", "whisperq_build")))
 
-    def built(self, spec: ModelSpec) -> Artifact:
-        """Return the built model; what failed fails again, for an hour of building is not repeated for each gate."""
+    def built(self, spec: ModelSpec, *, here: bool = False) -> Artifact:
+        """Return the built model; what failed fails again, for an hour of building is not repeated for each gate.
+
+        Of a model that another machine has built (``--whisperq-merge``) there are files only where they have to be
+        ``here``.
+        """
         if spec in self._unbuilt:
             raise self._unbuilt[spec]
         try:
-            return self.store.get(spec)
+            return (None if here else self.store.built(spec)) or self.store.get(spec)
         except WhisperqError as error:
             self._unbuilt[spec] = error
             raise
 
     def transcripts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says about the corpus, building and decoding at most once."""
+        self._refuse_in_a_shard()
         if spec not in self._decoded:
             self._decoded[spec] = self._transcribe(spec, self.corpus, None)
         return self._decoded[spec]
 
+    def decode_share(self, spec: ModelSpec) -> TranscriptSet:
+        """Return what a model says about the shard of the corpus that this run decodes."""
+        if self.config.shard is None:
+            raise ValueError("this run is no shard")
+        if spec not in self._decoded:
+            self._decoded[spec] = self._transcribe(spec, self.share(*self.config.shard), None)
+        return self._decoded[spec]
+
     def leading(self, spec: ModelSpec, corpus: Corpus, enough: Enough) -> TranscriptSet:
         """Return what a model says about the first utterances of ``corpus``, the run's in another order."""
+        self._refuse_in_a_shard()
         return self._transcribe(spec, corpus, enough)
+
+    def _refuse_in_a_shard(self) -> None:
+        if self.config.shard:
+            raise LeftToJudgingError(
+                "a shard has no transcripts of the whole corpus", remedy="the run that judges all shards has them"
+            )
 
     def _transcribe(self, spec: ModelSpec, corpus: Corpus, enough: Enough | None) -> TranscriptSet:
         if spec in self._failed:
@@ -457,6 +513,20 @@ class Session:
         """Return what the baseline says about recordings that are not the run's corpus, and need no transcripts."""
         self.built(self.baseline_spec)
         return self._transcripts.transcribe(self.baseline_spec, corpus, self._probe(corpus))
+
+    def stored(self, spec: ModelSpec) -> Stored:
+        """Return all that the cache holds of what a model says, of whatever corpus."""
+        return self._transcripts.stored(spec)
+
+    def refuse_contradiction(
+        self, spec: ModelSpec, identity: str, header: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Raise `StoreError` where the cache has another text, see `TranscriptCache.refuse_contradiction`."""
+        self._transcripts.refuse_contradiction(spec, identity, header, clips)
+
+    def take(self, spec: ModelSpec, header: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what a shard has transcribed with a model, see `TranscriptCache.take`."""
+        self._transcripts.take(spec, header, clips)
 
     def known(self, spec: ModelSpec) -> Known:
         """Return what a model has been heard to say about the corpus, in this run or earlier ones."""

@@ -168,6 +168,20 @@ OPTIONS: tuple[Option, ...] = (
         help="gate on a seeded, stratified subset of the corpus (default: all of it)",
     ),
     Option(
+        name="shard",
+        metavar="K/N",
+        parse=values.shard,
+        help="decode shard K of N of the corpus and judge nothing: whisperq merge, or a run with the same cache, "
+        "judges all of them",
+    ),
+    Option(
+        name="merge",
+        metavar="FILE[,FILE]",
+        parse=values.names,
+        is_path=True,
+        help="saved shards of this run, all of them: judge what they have transcribed, and transcribe no more",
+    ),
+    Option(
         name="normalizer",
         metavar="NAME",
         parse=values.text,

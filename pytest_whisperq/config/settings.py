@@ -39,6 +39,8 @@ class GateConfig:
     calibration_samples: int | None
     smooth_quant: tuple[float, float]
     max_utterances: int | None
+    shard: tuple[int, int] | None
+    merge: tuple[Path, ...]
     normalizer: str | None
     substitutions: Path | None
     metric: Metric | None
@@ -139,6 +141,7 @@ def resolve(
             where="--whisperq-report-audio",
             remedy="drop either",
         )
+    _refuse_with_shards(values)
     as_parsed = {option.field: values[option.name] for option in OPTIONS if option.field in GateConfig.__slots__}
     made = {
         "candidates": candidates,
@@ -149,6 +152,7 @@ def resolve(
         "cache_dir": cache_directory(values["cache-dir"]),
         "compare": tuple(user_path(name, "--whisperq-compare") for name in values["compare"] or ()),
         "language": _language(values["language"]),
+        "merge": tuple(user_path(name, "--whisperq-merge") for name in values["merge"] or ()),
         "corpus_root": _folder(values["corpus-root"], "--whisperq-corpus-root"),
         "report_audio": "none" if values["redact"] else values["report-audio"],
         **{
@@ -159,13 +163,42 @@ def resolve(
     return GateConfig(**{**as_parsed, **made})
 
 
+_NOT_IN_A_SHARD = ("merge", "report", "compare", "export", "diagnose")
+"""Options that want verdicts, which a shard has none of."""
+
+
+def _refuse_with_shards(values: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` that names every option which means nothing for a shard, or for shards that are merged."""
+    asked = [name for name in _NOT_IN_A_SHARD if values[name]] if values["shard"] else []
+    extends = values["on-inconclusive"] == "extend"
+    if values["shard"] and (asked or extends):
+        names = [f"--whisperq-{name}" for name in asked] + ["--whisperq-on-inconclusive=extend"] * extends
+        raise ConfigError(
+            f"a shard judges nothing, and cannot have {', '.join(names)}",
+            where="--whisperq-shard",
+            remedy="give them to the run that judges all shards (-o whisperq_report= turns off one of an ini file)",
+        )
+    if values["shard"] and values["save"] and values["redact"]:
+        raise ConfigError(
+            "a saved shard is made of transcripts, and --whisperq-redact keeps them out of saved runs",
+            where="--whisperq-shard",
+            remedy="drop --whisperq-save and share the cache directory, or redact the run that judges",
+        )
+    if values["merge"] and extends:
+        raise ConfigError(
+            "shards have decoded what --whisperq-max-utterances says, and no more",
+            where="--whisperq-merge",
+            remedy="drop --whisperq-on-inconclusive=extend",
+        )
+
+
 def paths_of(config: GateConfig) -> tuple[str, ...]:
     """Return what a user named that may be a folder of this machine, and has no place in what others read."""
     names = (config.model, config.baseline_model, config.corpus, config.long_form, config.calibration)
     known = [name for name in names if name]
     whole = (name.rpartition("@")[0] for name in known if "@" in name)  # less the split of a corpus
     named = (config.corpus_root, config.substitutions, config.terms, config.merge_profile, config.waivers)
-    files = (config.cache_dir, *named, *config.compare)
+    files = (config.cache_dir, *named, *config.compare, *config.merge)
     folders = (candidate.location for candidate in config.candidates if candidate.location)
     return (*known, *whole, *folders, *(str(path) for path in files if path))
 

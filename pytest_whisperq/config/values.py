@@ -96,6 +96,21 @@ def whole(low: int, what: str) -> Callable[[str], int]:
     return parse
 
 
+def shard(text: str) -> tuple[int, int]:
+    """Parse which shard of how many.
+
+    >>> shard("3/8")
+    (3, 8)
+    """
+    problem = "K/N, shard K of N, such as 3/8"
+    number, _, count = text.partition("/")
+    if not all(part.strip().isascii() and part.strip().isdigit() for part in (number, count)):
+        raise ValueError(problem)
+    if not 1 <= int(number) <= int(count):
+        raise ValueError(f"{problem}: K from 1 to N")
+    return int(number), int(count)
+
+
 def names(text: str) -> tuple[str, ...]:
     """Parse names separated by commas, each once.
 

@@ -71,6 +71,7 @@ GATE = Gate(
     },
     run=run,
     hears_speech=True,
+    judges_transcripts=True,
     extendable=True,
     refuse=_refuse,
 )

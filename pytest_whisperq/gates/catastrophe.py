@@ -41,6 +41,7 @@ GATE = Gate(
     keywords={"max_rate": limit("max_catastrophes")},
     run=run,
     hears_speech=True,
+    judges_transcripts=True,
     extendable=True,
     needs_whole_corpus=True,
 )

@@ -69,7 +69,7 @@ class EarlyStopping:
             return None
         key = candidate, limit
         if key not in self._failed:
-            session, order = self._session, self._order
+            session, order = self._session, self.order
             session.built(session.spec(candidate))  # one that quantization broke is told before the baseline is decoded
             utterances = tuple(session.corpus.utterances[index] for index in order)
             corpus = replace(session.corpus, utterances=utterances)
@@ -112,7 +112,7 @@ class EarlyStopping:
         return f"{len(part.pairs)} of {len(self._session.corpus.speech)} utterances"
 
     @cached_property
-    def _order(self) -> list[int]:
+    def order(self) -> list[int]:
         """The corpus in random order, cluster after cluster; non-speech, which has no words to count, at the end."""
         session = self._session
         items = session.corpus.utterances

@@ -63,6 +63,7 @@ GATE = Gate(
     },
     run=run,
     hears_speech=True,
+    judges_transcripts=True,
     extendable=True,
     needs_whole_corpus=True,
     foresee=foresee,

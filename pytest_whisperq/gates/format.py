@@ -54,6 +54,7 @@ GATE = Gate(
     keywords={"max_drop": Keyword(between(-100, 100), default=1.0)},
     run=run,
     hears_speech=True,
+    judges_transcripts=True,
     extendable=True,
     needs_whole_corpus=True,
     foresee=foresee,

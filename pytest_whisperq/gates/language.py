@@ -53,6 +53,7 @@ GATE = Gate(
     keywords={"min_agreement": limit("min_language_agreement")},
     run=run,
     hears_speech=True,
+    judges_transcripts=True,
     extendable=True,
     needs_whole_corpus=True,
 )

@@ -43,6 +43,7 @@ GATE = Gate(
     },
     run=run,
     hears_speech=True,
+    judges_transcripts=True,
     extendable=True,
     needs_whole_corpus=True,
 )

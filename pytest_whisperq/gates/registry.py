@@ -34,6 +34,7 @@ class Gate(NamedTuple):
     `Outcome` whose judgement has the gate's name.
 
     ``hears_speech``: it judges what is said, which means nothing for random weights.
+    ``judges_transcripts``: it needs no more than transcripts of the corpus, which shards of a run can make.
     ``extendable``: more of the corpus may help to decide it (``--whisperq-on-inconclusive=extend``).
     ``needs_whole_corpus``: it judges transcripts of the whole corpus, which are not made for a broken candidate.
     ``is_timed``: it times, which it cannot beside other processes of the same run.
@@ -48,6 +49,7 @@ class Gate(NamedTuple):
     keywords: Mapping[str, Keyword]
     run: Callable[[Session, Candidate, Mapping[str, Any]], Outcome]
     hears_speech: bool = False
+    judges_transcripts: bool = False
     extendable: bool = False
     needs_whole_corpus: bool = False
     is_timed: bool = False

@@ -1,5 +1,6 @@
 """One run's gates, each run by its name; and the whole product without pytest: options in, judgements out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -8,9 +9,10 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.early_stop import EarlyStopping
-from pytest_whisperq.gates.registry import get_gate
+from pytest_whisperq.gates.registry import Gate, get_gate
 from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Judgement, Verdict
+from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.session import Session, silent
 from pytest_whisperq.system.errors import ConfigError
 
@@ -32,13 +34,7 @@ class GateRunner:
         """
         gate = get_gate(name)
         limits = gate.limits(self.config, given)
-        parts = gate.made_of(limits)
-        if any(part.hears_speech for part in parts) and self.session.source.is_random:
-            raise ConfigError(
-                f"{self.session.source.name} says nothing that could be judged, its weights are random",
-                where=gate.marker,
-                remedy="gate its speed, size and memory, or name a trained model",
-            )
+        parts = self._parts(gate, limits)
         is_extended = self.config.on_inconclusive == "extend" and any(part.extendable for part in parts)
         for session in self._looks if is_extended else (self.session,):
             outcome = gate.run(session, candidate, limits)
@@ -48,6 +44,32 @@ class GateRunner:
                 break
         notes = (*outcome.judgement.notes, *dict.fromkeys(self.session.repairs))
         return replace(outcome, judgement=replace(outcome.judgement, notes=notes))
+
+    def decode_share(self, name: str, candidate: Candidate, **given: Any) -> tuple[ModelSpec, ...]:
+        """Decode this run's shard of the corpus for a gate, with both models; return them.
+
+        None of them for a gate that needs something else than transcripts of the corpus. Raises as `judge` does.
+        """
+        gate = get_gate(name)
+        if not any(part.judges_transcripts for part in self._parts(gate, gate.limits(self.config, given))):
+            return ()
+        session = self.session
+        models = (session.baseline_spec, session.spec(candidate))
+        session.built(models[1])  # one that quantization broke is told before the baseline is decoded
+        for spec in models:
+            session.decode_share(spec)
+        return models
+
+    def _parts(self, gate: Gate, limits: Mapping[str, Any]) -> tuple[Gate, ...]:
+        """Return the gates that a gate is made of; raise `ConfigError` where they would judge random weights."""
+        parts = gate.made_of(limits)
+        if any(part.hears_speech for part in parts) and self.session.source.is_random:
+            raise ConfigError(
+                f"{self.session.source.name} says nothing that could be judged, its weights are random",
+                where=gate.marker,
+                remedy="gate its speed, size and memory, or name a trained model",
+            )
+        return parts
 
     def declare_accuracy(self, candidate: Candidate, **given: Any) -> None:
         """Say that this run gates a candidate's accuracy; once all such gates have failed, no gate decodes the rest."""

@@ -51,7 +51,8 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     """Judge the bytes on disk against the baseline's."""
     default = SHORT if is_short(candidate.precision) else OTHERS
     limit = default if limits["max_ratio"] is None else limits["max_ratio"]
-    return judge_size(session.baseline.artifact, session.model(candidate).artifact, max_ratio=limit)
+    baseline, quantized = session.built(session.baseline_spec), session.built(session.spec(candidate))
+    return judge_size(baseline, quantized, max_ratio=limit)
 
 
 GATE = Gate(

@@ -18,6 +18,7 @@ from pytest_whisperq.plugin.fixtures import (
     whisperq_gate,
 )
 from pytest_whisperq.plugin.markers import MERGE_CONTRACT, candidate_of, gate_markers, is_gated
+from pytest_whisperq.system.errors import LeftToJudgingError
 
 if TYPE_CHECKING:
     from pytest_whisperq.config.candidates import Candidate
@@ -67,6 +68,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if state.gate_config(config).redact:
             redacting.quieten(config)
         config.pluginmanager.register(Attempts(), "whisperq-attempts")
+        if state.gate_config(config).shard:
+            from pytest_whisperq.plugin.sharding import Sharding
+
+            config.pluginmanager.register(Sharding(config), "whisperq-sharding")
+            return
         if state.waivers(config):
             from pytest_whisperq.plugin.waiving import WaiverCheck
 
@@ -179,7 +185,7 @@ def _may_gate(item: pytest.Item) -> bool:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run the gates of the test's markers after its body; then see whether what failed in either is waived."""
-    result = yield
+    result = yield from _body()
     if item.get_closest_marker(MERGE_CONTRACT) is not None:
         from pytest_whisperq.plugin import merging
 
@@ -192,6 +198,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             gating.run_markers(item)
         gating.excuse(item)
     return result
+
+
+def _body() -> Generator[None, object, object]:
+    """Run the body of a test; one of a shard that asks for what only the judging run has ends there."""
+    try:
+        return (yield)
+    except LeftToJudgingError as error:
+        from pytest_whisperq.plugin import sharding
+
+        raise sharding.left_to_judging(error) from None
 
 
 @pytest.hookimpl(wrapper=True)

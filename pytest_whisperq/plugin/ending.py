@@ -20,6 +20,8 @@ class Ending(StrEnum):
     """A gate could not be timed beside other processes of the run."""
     INAPPLICABLE = "inapplicable"
     """The gate demands nothing of this candidate."""
+    SHARD = "shard"
+    """A shard of a run decodes, and judges nothing."""
     ERROR = "error"
     """Something could not be used, built or run: there is no verdict."""
 

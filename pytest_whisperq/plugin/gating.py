@@ -16,7 +16,7 @@ from pytest_whisperq.gates.registry import get_gate
 from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.judging.waivers import Waiver, covering
-from pytest_whisperq.plugin import state
+from pytest_whisperq.plugin import sharding, state
 from pytest_whisperq.plugin.ending import Ending, because
 from pytest_whisperq.plugin.errors import plain_errors
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
@@ -72,6 +72,8 @@ class GateFixture:
         __tracebackhide__ = True
         with plain_errors(redact=self._config.redact):
             limits = get_gate(gate).named(given, keywords, f"whisperq_gate.{gate}")
+        if self._config.shard:
+            return self._decode_share([(gate, limits)])
         if self._is_timed(gate, limits) and (reason := untimed(self._item)):
             _defer(self._item, [(Ending.UNTIMED, reason)])
             return cast("Outcome", Untimed(reason))
@@ -86,6 +88,8 @@ class GateFixture:
     def report(self, gate: str, **limits: Any) -> Outcome:
         """Measure as the gate of that name does, but demand nothing: its values are shown, without a verdict."""
         __tracebackhide__ = True
+        if self._config.shard:
+            return self._decode_share([(gate, limits)])
         if gate in registry.names() and self._is_timed(gate, limits) and (reason := untimed(self._item)):
             name = str(self._candidate.spec)
             self._record(Judgement(gate=gate, candidate=name, baseline="", checks=(), notes=(reason,)))
@@ -95,10 +99,21 @@ class GateFixture:
     def run(self, gates: list[tuple[str, dict[str, Any]]]) -> None:
         """Run several gates and fail once, with the reasons of all that did not pass; speed where it can be timed."""
         __tracebackhide__ = True
+        if self._config.shard:
+            self._decode_share(gates)
+            return
         apart = [pair for pair in gates if self._is_timed(*pair)] if company(self._item) else []
         self._settle([self.judge(gate, limits) for gate, limits in gates if (gate, limits) not in apart])
         for gate, limits in apart:
             self._single(gate, **limits)
+
+    def _decode_share(self, gates: list[tuple[str, dict[str, Any]]]) -> Outcome:
+        """Decode this run's shard of the corpus for these gates, and have the test end as skipped."""
+        __tracebackhide__ = True
+        with plain_errors(redact=self._config.redact):
+            reason = sharding.decode(self._item, self._candidate, gates)
+        _defer(self._item, [(Ending.SHARD, reason)])
+        return cast("Outcome", sharding.Undecided(reason))
 
     def _is_timed(self, name: str, given: dict[str, Any]) -> bool:
         """Whether a gate times with these keywords; they are checked, for some gates tell only then."""
@@ -179,7 +194,8 @@ def begin(item: pytest.Item) -> None:
         concluded = ", ".join(f"{one.gate} {one.verdict.value}" for one in judged if one.checks)
         item.stash[_EARLIER].append(concluded or "no verdict")
     earlier = item.stash.setdefault(_EARLIER, [])
-    item.user_properties[:] = [pair for pair in item.user_properties if pair[0] not in (PROPERTY, EARLIER)]
+    of_gates = (PROPERTY, EARLIER, sharding.PROPERTY)
+    item.user_properties[:] = [pair for pair in item.user_properties if pair[0] not in of_gates]
     if earlier:
         item.user_properties.append((EARLIER, json.dumps(earlier)))
     keys: tuple[pytest.StashKey[Any], ...] = (_DOUBTS, _WAIVED, _IS_OVER)

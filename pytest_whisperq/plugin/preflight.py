@@ -15,6 +15,7 @@ from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.forecast import calibration_lines, forecast, power_of, ready_made_lines
 from pytest_whisperq.gates.registry import get_gate
 from pytest_whisperq.gates.saved_runs import SavedRuns
+from pytest_whisperq.history.shards import Merged
 from pytest_whisperq.judging.waivers import refuse_expired, today
 from pytest_whisperq.measuring.metric import mixture
 from pytest_whisperq.measuring.sequential import AccuracyLimit
@@ -22,6 +23,7 @@ from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.errors import usage_errors
 from pytest_whisperq.plugin.markers import candidate_of, gate_markers
 from pytest_whisperq.plugin.reporting import say
+from pytest_whisperq.plugin.sharding import share_line
 from pytest_whisperq.system.errors import CorpusError, WhisperqError
 from pytest_whisperq.system.files import refuse_special
 from pytest_whisperq.system.redaction import shareable
@@ -48,6 +50,10 @@ def check(config: pytest.Config) -> None:
             refuse_special(session.config.save, "--whisperq-save")
         refuse_expired(state.waivers(config), today())
         session.read()
+        if session.config.shard:
+            session.share(*session.config.shard)
+        if session.config.merge:
+            session.once(Merged)
         session.once(SavedRuns)  # read when they are made
         session.once(EarlyStopping).limit(get_gate("accuracy").limits(session.config, {}))  # bounds may not suit it
 
@@ -126,6 +132,8 @@ def forecast_gates(config: pytest.Config) -> None:
     A gate that cannot use what it is given, such as a file of terms, ends the run here.
     """
     _show_basis(config)
+    if state.gate_config(config).shard:
+        return
     _show(config, state.session(config).once(EarlyStopping).declared)
     with usage_errors():
         lines = [line for foresee in config.stash.get(_FORESEEN, []) for line in foresee()]
@@ -141,6 +149,8 @@ def forecast_limit(config: pytest.Config) -> None:
         return
     config.stash[_FORECAST] = True
     _show_basis(config)
+    if state.gate_config(config).shard:
+        return
     limits = get_gate("accuracy").limits(state.gate_config(config), {})
     limit = state.session(config).once(EarlyStopping).limit(limits)
     candidates = [one for one in state.gate_config(config).candidates if not one.missing]
@@ -162,7 +172,9 @@ def _show_basis(config: pytest.Config) -> None:
     session = state.session(config)
     mixed = mixture(session.whole_corpus) if session.config.metric is None else ""
     lines = (*session.doubts, *ready_made_lines(session), *calibration_lines(session), *session.repairs)
-    _say(config, (*filter(None, [mixed]), *lines))
+    share = [share_line(session)] if session.config.shard else []
+    merged = session.once(Merged).lines if session.config.merge else []
+    _say(config, (*filter(None, [mixed]), *lines, *share, *merged))
 
 
 def _say(config: pytest.Config, lines: Iterable[str]) -> None:

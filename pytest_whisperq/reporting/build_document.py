@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.gates.diagnosis import Diagnoses
+from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.registry import get_gate
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.gates.saved_runs import SavedRuns
@@ -107,7 +108,24 @@ class Collector:
 
     @cached_property
     def _known(self) -> dict[str, Known]:
-        return {name: self.session.known(spec) for name, spec in self.specs.items()}
+        return {name: self._heard(name, self.session.known(spec)) for name, spec in self.specs.items()}
+
+    def _heard(self, name: str, known: Known) -> Known:
+        """Return what a model said before decoding stopped for its errors, where it did.
+
+        A cache may hold more of it, from another run or from shards. What a run judged is told, and no more.
+        """
+        judged = [one for one in self._judged(name) if get_gate(one.gate).extendable]
+        most = max((one.utterances for one in judged), default=0)
+        if most >= len(self.session.corpus.speech) or not any(one.gate in ("accuracy", "limit") for one in judged):
+            return known
+        first = self.session.once(EarlyStopping).order[:most]
+        ids = {self.session.corpus.utterances[index].id for index in first}
+        return replace(
+            known,
+            texts={one: text for one, text in known.texts.items() if one in ids},
+            languages={one: language for one, language in known.languages.items() if one in ids},
+        )
 
     @property
     def _substitutions(self) -> dict[str, dict[str, str]]:

@@ -57,6 +57,8 @@ def _export(collector: Collector, document: Mapping[str, Any], name: str, target
     """Copy one candidate; raise `ConfigError` for what stands in the way, `StoreError` for what cannot be copied."""
     store, judged = collector.session.store, document["models"][name]
     artifact = store.built(collector.specs[name])
+    if artifact and artifact.is_elsewhere:
+        artifact = store.get(collector.specs[name])
     if artifact is None or artifact.identity != judged["identity"]:
         raise StoreError(f"{name} is no longer in the cache as it was gated", where=_OPTION, remedy=_AGAIN)
     if not _is_free(target):

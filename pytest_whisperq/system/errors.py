@@ -4,6 +4,7 @@
 
     WhisperqError
     ├── ConfigError         an option, ini key or marker that cannot be used
+    │   └── LeftToJudgingError  what a shard of a run cannot tell, and the run that judges all of them can
     ├── MissingDependency   a backend or reader whose packages are not installed, or are broken
     ├── CorpusError         a manifest, transcript or recording that cannot be used
     ├── BuildError          a model that could not be found, converted or quantized
@@ -55,6 +56,10 @@ class WhisperqError(Exception):
 
 class ConfigError(WhisperqError):
     """An option, ini key or marker that cannot be used."""
+
+
+class LeftToJudgingError(ConfigError):
+    """A shard of a run was asked for what only the run that judges all shards can tell."""
 
 
 class MissingDependency(WhisperqError):  # noqa: N818 - the field says "missing dependency", like ModuleNotFoundError

@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.speech.corpus.shards import share_out
+from pytest_whisperq.speech.corpus.shards import deal_out
 
 names = st.sampled_from([f"speaker {number}" for number in range(12)])
 sounds = st.sampled_from([f"sound {number}" for number in range(40)])
@@ -18,7 +18,7 @@ Row = tuple[str, str, float]
 
 def dealt(corpus: list[Row], shards: int, seed: int) -> tuple[int, ...]:
     clusters, clips, seconds = zip(*corpus, strict=True)
-    return share_out(clusters, clips, seconds, shards, seed)
+    return deal_out(clusters, clips, seconds, shards, seed)
 
 
 @given(corpus=rows, shards=counts, seed=seeds)

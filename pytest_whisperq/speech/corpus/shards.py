@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from heapq import heapify, heapreplace
 
 
-def share_out(
+def deal_out(
     clusters: Sequence[str], sounds: Sequence[str], seconds: Sequence[float], shards: int, seed: int
 ) -> tuple[int, ...]:
     """Return the shard of each utterance, from 1 on, by its cluster, the digest of its sound and its length.
@@ -19,7 +19,7 @@ def share_out(
     A function of the seed and of what is shared out: neither the manifest's order nor the platform matters. Where there
     are fewer groups than shards, some shards have none.
 
-    >>> share_out(["anna", "anna", "ben", "cleo"], ["a", "b", "c", "d"], [2.0, 2.0, 3.0, 1.0], shards=2, seed=0)
+    >>> deal_out(["anna", "anna", "ben", "cleo"], ["a", "b", "c", "d"], [2.0, 2.0, 3.0, 1.0], shards=2, seed=0)
     (2, 2, 1, 1)
     """
     groups = _joined(clusters, sounds)

@@ -29,7 +29,18 @@ def test_defaults_hold_when_nothing_is_typed() -> None:
     assert values["allow-fallback"] is False
     assert values["baseline"] == "transformers:float32"
     assert {name for name, value in values.items() if value is None} == {
-        *("backend", "precision", "candidate", "max-utterances", "normalizer", "metric", "waivers", "max-size-ratio"),
+        *(
+            "backend",
+            "precision",
+            "candidate",
+            "max-utterances",
+            "shard",
+            "merge",
+            "normalizer",
+            "metric",
+            "waivers",
+            "max-size-ratio",
+        ),
         *("max-commit-lag", "limit", "ignored-blocks", "substitutions", "terms", "max-false-alarms"),
         "min-exact-match",  # no limit fits three words and thirty
         "calibration-samples",
