@@ -18,7 +18,7 @@ OUTPUTS: tuple[Option, ...] = (
         parse=values.one_of("worst", "all", "none"),
         default="worst",
         help="recordings that report.html holds to be played: worst (the five that weigh most against each candidate), "
-        "all or none; 10 MB at most",
+        "all or none; 4 MB at most",
     ),
     Option(
         name="save",

@@ -248,7 +248,8 @@ class TranscriptCache:
                 for clip, one in zip(batch, hypotheses, strict=True)
             ]
             others = file.add(records)  # another shard, or a run of the whole corpus, may have decoded some of it
-            known |= {row["clip"]: (row["text"], row["language"]) for row in records} | others
+            known |= others
+            known |= {clip: (one.text, one.language) for clip, one in zip(batch, hypotheses, strict=True)}
             done = min(done + len(batch.keys() | (others.keys() & todo.keys())), len(todo))
             stop = leading.suffices(known)
             self._decoder.progress(f"{artifact.spec} decodes", done, done if stop else len(todo))

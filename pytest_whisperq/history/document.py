@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -199,7 +200,8 @@ def rescored(run: StoredRun, normalizer: Normalizer) -> StoredRun:
 
 def write(document: Mapping[str, Any], path: Path, option: str) -> None:
     """Write a document atomically; raise `StoreError` naming ``option`` where it cannot be."""
-    replace_text(path, json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n", option)
+    parts = json.JSONEncoder(ensure_ascii=False, indent=1, allow_nan=False).iterencode(document)
+    replace_text(path, chain(parts, "\n"), option)
 
 
 def _look_at(run: StoredRun) -> tuple[Any, ...]:

@@ -245,17 +245,19 @@ class Collector:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
         baseline, *candidates = self.specs
         spoken = [row for row in rows if row["errors"] is not None]
-        values = categories(self.session.corpus.speech)
+        members: dict[tuple[str, str], list[dict[str, Any]]] = {("", ""): spoken}
+        for column, several in sorted(categories(self.session.corpus.speech).items()):
+            for value in sorted(several):
+                members[column, value] = []
+        for row in spoken:  # once, however many slices there are
+            for part in row["slices"].items():
+                if part in members:
+                    members[part].append(row)
         drops = []
         for name in candidates:
             if any(model not in row["errors"] for row in spoken for model in (baseline, name)):
                 continue  # broken beyond doubt before the corpus was through
-            parts = [("", "", spoken)]
-            for column, several in sorted(values.items()):
-                for value in sorted(several):
-                    members = [row for row in spoken if row["slices"].get(column) == value]
-                    parts.append((column, value, members))
-            drops += [self._drop(baseline, name, *part) for part in parts]
+            drops += [self._drop(baseline, name, *part, rows) for part, rows in members.items()]
         return drops
 
     def _drop(

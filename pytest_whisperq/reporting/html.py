@@ -15,12 +15,13 @@ from pytest_whisperq.reporting import charts, diagnosis, side_by_side, templates
 from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.reporting.overview import overview, rerun_line
 from pytest_whisperq.speech import normalizers
+from pytest_whisperq.speech.normalizers import Normalizer
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-ROWS = 3000
-"""Rows of the table of utterances at most: those that changed most stay."""
+ROWS = 2000
+"""Rows of the table of utterances at most: those that changed most stay. With recordings the page is below 10 MB."""
 
 LONGEST = 600
 """Characters of a line of aligned texts, which is cut there."""
@@ -46,7 +47,7 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     run = StoredRun(name="", document=document)
     candidates = run.named(CANDIDATE)
     rates = side_by_side.rates(run)
-    rows = utterance_table(document)
+    rows = utterance_table(document, ROWS)
     script, style = templates.asset("report.js"), templates.asset("charts.css") + templates.asset("report.css")
     metric = document["settings"]["metric"]
     drops = side_by_side.drops(run)
@@ -74,8 +75,8 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
         ],
         diagnosis_headings=diagnosis.HEADINGS,
         candidates=candidates,
-        rows=rows[:ROWS],
-        left_out_rows=max(0, len(rows) - ROWS),
+        rows=rows,
+        left_out_rows=rows_of(document) - len(rows),
         clips={name: (number, _data_uri(data)) for number, (name, data) in enumerate((clips or {}).items(), 1)},
         audio_note=audio_note,
         environment=_environment(document),
@@ -86,43 +87,72 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     )
 
 
-def utterance_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each utterance and candidate that heard it, the largest losses first."""
-    models = document["models"]
-    baseline = next(name for name, model in models.items() if model["role"] == BASELINE)
-    candidates = [name for name, model in models.items() if model["role"] == CANDIDATE]
+def utterance_table(document: Mapping[str, Any], most: int | None = None) -> list[dict[str, Any]]:
+    """Return a row for each utterance and candidate that heard it, the largest losses first; at most ``most`` of them.
+
+    Texts are aligned for those alone: of a million utterances that would take longer than the gates.
+    """
+    baseline = next(name for name, model in document["models"].items() if model["role"] == BASELINE)
     # Another installation's normalizer may be missing here: texts are then shown as they were said.
     normalizer = StoredRun(name="", document=document).own_normalizer or normalizers.get("identity")
+    normalize = None if document["redacted"] else normalizer
+    ranked = sorted(
+        (-_delta(item, baseline, name), not _is_changed(item, baseline, name, normalize), item["id"], name, place)
+        for place, item in enumerate(document["utterances"])
+        for name in _heard_by(document, item, baseline)
+    )
     rows = []
-    for item in document["utterances"]:
-        for name in candidates:
-            if baseline not in item["texts"] or name not in item["texts"]:
-                continue
-            errors = item["errors"] or {baseline: 0, name: 0}
-            texts: list[tuple[str, str]] = []
-            if document["redacted"]:
-                is_changed = item["texts"][baseline] != item["texts"][name]
-            else:
-                raw = (item["reference"], item["texts"][baseline], item["texts"][name])
-                normalized = [normalizer(text, item["language"]) for text in raw]
-                is_changed = normalized[1] != normalized[2]
-                lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in align(*normalized)]
-                texts = list(zip(("reference", "baseline", "candidate"), lines, strict=True))
-            rows.append(
-                {
-                    "id": item["id"],
-                    "candidate": name,
-                    "language": item["language"],
-                    "seconds": item["seconds"],
-                    "length": item["length"],
-                    "before": errors[baseline],
-                    "after": errors[name],
-                    "delta": errors[name] - errors[baseline],
-                    "changed": is_changed,
-                    "texts": texts,
-                }
-            )
-    return sorted(rows, key=lambda row: (-row["delta"], not row["changed"], row["id"], row["candidate"]))
+    for delta, is_same, _, name, place in ranked[:most]:
+        item = document["utterances"][place]
+        errors = item["errors"] or {baseline: 0, name: 0}
+        rows.append(
+            {
+                "id": item["id"],
+                "candidate": name,
+                "language": item["language"],
+                "seconds": item["seconds"],
+                "length": item["length"],
+                "before": errors[baseline],
+                "after": errors[name],
+                "delta": -delta,
+                "changed": not is_same,
+                "texts": _aligned(item, baseline, name, normalize) if normalize else [],
+            }
+        )
+    return rows
+
+
+def rows_of(document: Mapping[str, Any]) -> int:
+    """Return how many rows `utterance_table` has."""
+    baseline = next(name for name, model in document["models"].items() if model["role"] == BASELINE)
+    return sum(len(_heard_by(document, item, baseline)) for item in document["utterances"])
+
+
+def _heard_by(document: Mapping[str, Any], item: Mapping[str, Any], baseline: str) -> list[str]:
+    """Return the candidates that heard an utterance, where the baseline did."""
+    if baseline not in item["texts"]:
+        return []
+    models = document["models"]
+    return [name for name in models if models[name]["role"] == CANDIDATE and name in item["texts"]]
+
+
+def _delta(item: Mapping[str, Any], baseline: str, name: str) -> int:
+    errors: Mapping[str, int] = item["errors"] or {}
+    return errors.get(name, 0) - errors.get(baseline, 0)
+
+
+def _is_changed(item: Mapping[str, Any], baseline: str, name: str, normalize: Normalizer | None) -> bool:
+    before, after = item["texts"][baseline], item["texts"][name]
+    if before == after or normalize is None:
+        return bool(before != after)
+    return normalize(before, item["language"]) != normalize(after, item["language"])
+
+
+def _aligned(item: Mapping[str, Any], baseline: str, name: str, normalize: Normalizer) -> list[tuple[str, str]]:
+    raw = (item["reference"], item["texts"][baseline], item["texts"][name])
+    lines = align(*(normalize(text, item["language"]) for text in raw))
+    cut = [line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in lines]
+    return list(zip(("reference", "baseline", "candidate"), cut, strict=True))
 
 
 def worst(document: Mapping[str, Any], count: int | None) -> list[str]:
@@ -130,7 +160,7 @@ def worst(document: Mapping[str, Any], count: int | None) -> list[str]:
 
     None: all that the table shows, those first.
     """
-    rows = utterance_table({**document, "redacted": True})[:ROWS]  # without texts
+    rows = utterance_table({**document, "redacted": True}, ROWS)  # without texts
     by_candidate: dict[str, list[str]] = {}
     for row in rows:
         ids = by_candidate.setdefault(row["candidate"], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -14,13 +15,13 @@ from pytest_whisperq.judging.rule import WORST
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.reporting.build_document import Collector
 from pytest_whisperq.reporting.export import export
-from pytest_whisperq.reporting.html import render, worst
+from pytest_whisperq.reporting.html import ROWS, render, rows_of, worst
 from pytest_whisperq.reporting.markdown import summary
 from pytest_whisperq.speech import audio
-from pytest_whisperq.system.files import output_error, replace_text
+from pytest_whisperq.system.files import output_error, remove, replace_text
 
-MOST_AUDIO = 10_000_000
-"""Bytes of recordings in a report, encoded."""
+MOST_AUDIO = 4_000_000
+"""Bytes of recordings in a report, encoded; in the page they take a third more."""
 
 _REPORT = "--whisperq-report"
 
@@ -90,13 +91,27 @@ class Publisher:
         text = summary(document)
         replace_text(folder / "summary.md", text, _REPORT)
         replace_text(folder / "report.html", render(document, clips, note), _REPORT)
+        beside = self._write_utterances(folder / "utterances.jsonl")
         if step := os.environ.get("GITHUB_STEP_SUMMARY"):
             try:
                 with Path(step).open("a", encoding="utf-8") as file:
                     file.write(text)
             except OSError as error:
                 raise output_error(Path(step), "GITHUB_STEP_SUMMARY", error) from error
-        return f"report {folder / 'report.html'}, report.json, summary.md"
+        return f"report {folder / 'report.html'}, report.json, summary.md{', utterances.jsonl' if beside else ''}"
+
+    def _write_utterances(self, path: Path) -> bool:
+        """Write every utterance as a line of JSON where the page has no room for all; say whether it was so.
+
+        What an earlier run left there goes: it would be another run's.
+        """
+        if rows_of(self._document) <= ROWS:
+            if path.is_file():
+                remove(path)
+            return False
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in self._document["utterances"])
+        replace_text(path, lines, _REPORT)
+        return True
 
     def _clips(self, document: Mapping[str, Any]) -> tuple[dict[str, bytes], str]:
         """Return recordings as FLAC, the most telling first, as many as fit, and a note about those that do not."""

@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -74,8 +74,8 @@ def refuse_special(path: Path, option: str) -> None:
         raise ConfigError(f"{path} is no regular file", where=option, remedy="name one, or a place for a new one")
 
 
-def replace_text(path: Path, text: str, option: str | None = None) -> None:
-    """Write ``text`` to ``path`` atomically: beside it first, to disk, then renamed over it.
+def replace_text(path: Path, text: str | Iterable[str], option: str | None = None) -> None:
+    """Write ``text``, or its parts, to ``path`` atomically: beside it first, to disk, then renamed over it.
 
     Of a link, the file that it leads to is replaced; an old file's permissions stay.
 
@@ -91,7 +91,7 @@ def replace_text(path: Path, text: str, option: str | None = None) -> None:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+                file.writelines([text] if isinstance(text, str) else text)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(mode)  # mkstemp's 0600 would hide a shared cache from everyone else

@@ -272,6 +272,21 @@ def test_sound_beyond_the_limit_is_left_out_and_said_so(project: Project, monkey
     assert f"{60 - page.count('<audio')} recordings are left out" in page
 
 
+def test_what_the_page_has_no_room_for_lies_beside_it_and_goes_with_the_next_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.record(60, int8=same)
+    project.pytester.makepyfile(GATES)
+    for name in ("write_outputs", "html"):
+        monkeypatch.setattr(f"pytest_whisperq.reporting.{name}.ROWS", 50)
+    project.run("--whisperq-report=out").stdout.fnmatch_lines(["*summary.md, utterances.jsonl"])
+    beside, whole = (project.pytester.path / "out" / name for name in ("utterances.jsonl", "report.json"))
+    assert [json.loads(line) for line in beside.read_text().splitlines()] == json.loads(whole.read_text())["utterances"]
+    monkeypatch.setattr("pytest_whisperq.reporting.write_outputs.ROWS", 60)
+    project.run("--whisperq-report=out")
+    assert not beside.exists()
+
+
 def test_redacting_and_playing_everything_contradict(project: Project) -> None:
     project.record(5, int8=same)
     result = project.run("--whisperq-redact", "--whisperq-report-audio=all")

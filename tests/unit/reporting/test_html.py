@@ -17,8 +17,9 @@ import pytest
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Series, Verdict
 from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
-from pytest_whisperq.reporting.html import render, utterance_table, worst
+from pytest_whisperq.reporting.html import ROWS, render, rows_of, utterance_table, worst
 from pytest_whisperq.reporting.markdown import LONGEST, escape, summary
+from pytest_whisperq.reporting.write_outputs import MOST_AUDIO
 
 EVIL = '</pre></script><script>alert("1")</script><img src=x onerror=alert(2)>'
 SCHEMA = json.loads((resources.files("pytest_whisperq.history") / "schema.json").read_text(encoding="utf-8"))
@@ -249,6 +250,17 @@ def test_the_worst_utterances_are_those_that_lost_most(document: Callable[..., A
     found = document("one two")
     assert worst(found, 3) == ["clip0000.wav", "clip0003.wav", "clip0006.wav"]
     assert worst(found, 99) == [f"clip{number:04}.wav" for number in (0, 3, 6, 9)]
+
+
+def test_a_page_of_any_corpus_is_below_ten_megabytes_and_says_what_it_lacks(document: Callable[..., Any]) -> None:
+    found = document(" ".join(f"word{number}" for number in range(200)))
+    row = found["utterances"][0]
+    found["utterances"] = [{**row, "id": f"clip{number}.wav"} for number in range(ROWS + 500)]
+    assert rows_of(found) == ROWS + 500
+    page = render(found, {"clip0.wav": bytes(MOST_AUDIO)})
+    assert len(page.encode()) < 10_000_000
+    assert "500 more rows, those that changed least, are in utterances.jsonl and in report.json only" in page
+    assert utterance_table(found, 3) == utterance_table({**found, "utterances": found["utterances"][:9]})[:3]
 
 
 def test_the_summary_shows_the_table_and_why(document: Callable[..., Any]) -> None:
