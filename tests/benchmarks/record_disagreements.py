@@ -1,4 +1,4 @@
-"""Keep what candidates got wrong on a corpus as counts: ``python tests/benchmarks/record_disagreements.py REPORT …``.
+"""Keep what candidates got wrong on a corpus as counts: ``record_disagreements.py REPORT … [--models NAME,NAME]``.
 
 Reads documents of ``--whisperq-save`` and writes ``disagreements.jsonl`` beside this file, which real_gate.py reads:
 one line a clip with its reference words, the errors of the baseline and those of each candidate, under a number for its
@@ -6,28 +6,36 @@ cluster. No text is kept. The first line says where the clips and the models com
 sentences of LibriSpeech (OpenSLR 12, CC BY 4.0) and OpenAI's tiny.en (MIT):
 
     pytest suites/test_accuracy.py --whisperq-model tiny.en --whisperq-corpus librispeech --whisperq-early-stop=false
-        --whisperq-candidate ctranslate2:int8,openvino:int8,openvino:int4-sym --whisperq-save REPORT
+        --whisperq-candidate ctranslate2:int8,openvino:int8,openvino:int8-ptq,openvino:int4-sym --whisperq-save REPORT
 
-and the same for openvino:int8-ptq, with and without ``--whisperq-calibration embedded``.
+and the same for openvino:int8-ptq with ``--whisperq-calibration embedded``. ``--models`` takes some of a large run.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
+
+from pytest_whisperq.history.document import CANDIDATE
 
 TARGET = Path(__file__).with_name("disagreements.jsonl")
 ORIGIN = "sentences of LibriSpeech (OpenSLR 12, CC BY 4.0); OpenAI's tiny.en (MIT)"
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Read, merge by clip and write."""
-    documents = [json.loads(Path(name).read_text(encoding="utf-8")) for name in names]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("reports", nargs="+", type=Path)
+    parser.add_argument("--models", type=lambda typed: typed.split(","), help="these candidates; all of them")
+    options = parser.parse_args()
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in options.reports]
     clips: dict[str, dict[str, Any]] = {}
     numbers: dict[str, int] = {}
     models: dict[str, Any] = {}
     for document in documents:
         for name, model in document["models"].items():
+            if options.models and model["role"] == CANDIDATE and name not in options.models:
+                continue
             label = _label(document, name)
             models[label] = {key: model[key] for key in ("identity", "compute_type", "versions") if key in model}
             for row in document["utterances"]:
@@ -55,4 +63,4 @@ def _label(document: dict[str, Any], name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
