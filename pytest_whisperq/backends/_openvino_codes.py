@@ -33,10 +33,11 @@ def matrices(directory: Path) -> dict[str, NDArray[np.float32]]:
 def _matrices(openvino: Any, core: Any, graph: Any) -> Iterator[tuple[str, NDArray[np.float32]]]:
     constants = {str(one.get_friendly_name()): one for one in graph.get_ops() if one.get_type_name() == "Constant"}
     for name, codes in constants.items():
-        if codes.get_element_type().to_string() in _CODES:
-            others = (constants.get(f"{name}/{what}") for what in ("zero_point", "scale"))
-            zero, scale = (None if one is None else _floats(openvino, core, one) for one in others)
-            values = (_floats(openvino, core, codes) - (0 if zero is None else zero)) * scale
+        if codes.get_element_type().to_string() in _CODES and f"{name}/scale" in constants:
+            values = _floats(openvino, core, codes)
+            if f"{name}/zero_point" in constants:
+                values = values - _floats(openvino, core, constants[f"{name}/zero_point"])
+            values = values * _floats(openvino, core, constants[f"{name}/scale"])
             yield name, values.reshape(values.shape[0], -1)
 
 

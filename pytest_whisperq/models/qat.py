@@ -129,7 +129,7 @@ class Training:
         )
         noise = (heard - sound).square().mean() / sound.square().mean()
         self._optimizer.zero_grad()
-        (divergence + noise).backward()  # type: ignore[no-untyped-call]
+        (divergence + noise).backward()
         torch.nn.utils.clip_grad_norm_(self._learning.values(), _LONGEST_GRADIENT)
         self._optimizer.step()
         self.step += 1
@@ -241,7 +241,7 @@ def _hear(model: Any, rounded: dict[str, Tensor], features: Tensor, tokens: Tens
     """
     import torch
 
-    class Whole(torch.nn.Module):
+    class Whole(torch.nn.Module):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
             super().__init__()
             self.whisper = model
