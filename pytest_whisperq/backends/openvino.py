@@ -54,8 +54,8 @@ _PTQ, _MIXED = "int8-ptq", "int8-ptq-mixed"
 _LOOKED_UP = (*_openvino_codebooks.VECTORS, _openvino_codebooks.SCALAR)
 # What the runtime is told to compute in. Left alone it executes a float32 model in bf16, with an 8-bit key/value cache
 # and quantized activations.
-_HINTS: Mapping[str, str] = MappingProxyType({"float16": "f16", "bfloat16": "bf16"})
-_PINNED: Mapping[str, str] = MappingProxyType({"KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"})
+HINTS: Mapping[str, str] = MappingProxyType({"float16": "f16", "bfloat16": "bf16"})
+PINNED: Mapping[str, str] = MappingProxyType({"KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"})
 
 
 class OpenVINOBackend(Backend):
@@ -160,7 +160,7 @@ class OpenVINOBackend(Backend):
         found = None if precision in self.precisions else self.look(directory)
         if found is None or precision not in found.precisions:
             check_precision(self, precision)
-        return OpenVINOTranscriber(directory, threads, _HINTS.get(precision, "f32"))
+        return OpenVINOTranscriber(directory, threads, HINTS.get(precision, "f32"))
 
 
 class StatelessOpenVINOBackend(OpenVINOBackend):
@@ -192,7 +192,7 @@ class OpenVINOTranscriber(_generate.Stages):
         self._model = _model_class().from_pretrained(directory, ov_config=options)
         tokens = _openvino_graph.check_parts(self._model, directory)
         _checkpoint.check(self._front_end, tokens=tokens, mels=self._model.config.num_mel_bins)
-        self.compute_type, self.operations = _openvino_graph.read_back(self._model, _PINNED)
+        self.compute_type, self.operations = _openvino_graph.read_back(self._model, PINNED)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
@@ -208,7 +208,7 @@ class OpenVINOTranscriber(_generate.Stages):
 
 
 def _options(hint: str) -> dict[str, str]:
-    return {**_PINNED, "INFERENCE_PRECISION_HINT": hint}
+    return {**PINNED, "INFERENCE_PRECISION_HINT": hint}
 
 
 def _compress(

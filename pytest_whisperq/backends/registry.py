@@ -30,6 +30,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "faster-whisper-batched": f"{_HERE}.faster_whisper_batched:FasterWhisperBatchedBackend",
         "onnxruntime": f"{_HERE}.onnxruntime:OnnxRuntimeBackend",
         "openvino": f"{_HERE}.openvino:OpenVINOBackend",
+        "openvino-genai": f"{_HERE}.openvino_genai:OpenVINOGenAIBackend",
         "openvino-stateless": f"{_HERE}.openvino:StatelessOpenVINOBackend",
         "scripted": f"{_HERE}.scripted:ScriptedBackend",
         "transformers": f"{_HERE}.transformers:TransformersBackend",

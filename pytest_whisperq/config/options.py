@@ -15,8 +15,9 @@ OPTIONS: tuple[Option, ...] = (
         metavar="NAME[,NAME]",
         parse=values.names,
         help="backends to gate: ctranslate2, faster-whisper, faster-whisper-batched, onnxruntime, openvino, "
-        "openvino-stateless, transformers, whispercpp, or all (those that are installed and can run the model, less "
-        "faster-whisper-batched and openvino-stateless); without it (or candidate) no gate runs",
+        "openvino-genai, openvino-stateless, transformers, whispercpp, or all (those that are installed and can run "
+        "the model, less faster-whisper-batched, openvino-genai and openvino-stateless); without it (or candidate) no "
+        "gate runs",
     ),
     Option(
         name="precision",

@@ -30,6 +30,7 @@ EXECUTED = [
     if precision not in {*get_backend(name).falls_back(), *get_backend(name).by_name}
 ]
 EXECUTED += ["faster-whisper-batched:int8", "openvino-stateless:float32", "openvino-stateless:int8"]
+EXECUTED += ["openvino-genai:float32", "openvino-genai:int8", "openvino-genai:int8-ptq"]
 EXECUTED += ["openvino:vq2x256", "openvino:vq2x16", "openvino:codebook", "openvino-stateless:vq2x256"]
 EXECUTED += ["transformers:sim-int4", "transformers:sim-ternary", "transformers:sim-int6-channel"]
 FALLING_BACK = [f"{name}:{precision}" for name in on_embedded() for precision in get_backend(name).falls_back()]

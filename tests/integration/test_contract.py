@@ -17,7 +17,7 @@ CLIPS = [
 OFTEN = [Subject(get_backend(name), clips=CLIPS) for name in ("transformers", "ctranslate2")]
 OTHERS = [
     Subject(get_backend(name), clips=CLIPS)
-    for name in (*on_embedded(), "faster-whisper-batched", "openvino-stateless")
+    for name in (*on_embedded(), "faster-whisper-batched", "openvino-genai", "openvino-stateless")
     if name not in [subject.backend.name for subject in OFTEN]
 ]
 
