@@ -255,9 +255,9 @@ def test_the_worst_utterances_are_those_that_lost_most(document: Callable[..., A
 def test_a_page_of_any_corpus_is_below_ten_megabytes_and_says_what_it_lacks(document: Callable[..., Any]) -> None:
     found = document(" ".join(f"word{number}" for number in range(200)))
     row = found["utterances"][0]
-    found["utterances"] = [{**row, "id": f"clip{number}.wav"} for number in range(ROWS + 500)]
+    found["utterances"] = [{**row, "id": f"clip{number:05}.wav"} for number in range(ROWS + 500)]
     assert rows_of(found) == ROWS + 500
-    page = render(found, {"clip0.wav": bytes(MOST_AUDIO)})
+    page = render(found, {"clip00000.wav": bytes(MOST_AUDIO)})
     assert len(page.encode()) < 10_000_000
     assert "500 more rows, those that changed least, are in utterances.jsonl and in report.json only" in page
     assert utterance_table(found, 3) == utterance_table({**found, "utterances": found["utterances"][:9]})[:3]
