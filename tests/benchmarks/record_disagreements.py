@@ -36,7 +36,7 @@ def main() -> None:
         for name, model in document["models"].items():
             if options.models and model["role"] == CANDIDATE and name not in options.models:
                 continue
-            label = _label(document, name)
+            label = _label(name, model)
             models[label] = {key: model[key] for key in ("identity", "compute_type", "versions") if key in model}
             for row in document["utterances"]:
                 if not row["errors"] or name not in row["errors"]:
@@ -56,10 +56,11 @@ def main() -> None:
     print(f"{len(clips)} clips of {len(numbers)} clusters, models {', '.join(models)}")
 
 
-def _label(document: dict[str, Any], name: str) -> str:
+def _label(name: str, model: dict[str, Any]) -> str:
     """Return the name of a model, with its calibration where that is not the corpus's own."""
-    named = document["settings"].get("calibration")
-    return f"{name} calibrated on {named}" if named and name.endswith("-ptq") else name
+    calibration = model.get("calibration", "")
+    other = "" if "set aside" in calibration else calibration.partition(",")[0]
+    return f"{name} {other}".strip().removesuffix(" (baseline)")
 
 
 if __name__ == "__main__":
