@@ -110,6 +110,7 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
         training(steps=7, seed=2).resume(tmp_path / qat.STATE)
 
 
+@pytest.mark.matrix
 def test_a_student_comes_nearer_to_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qat, "BATCH_SECONDS", 8.0)
     monkeypatch.setattr(qat, "_WARM_UP", 2)
