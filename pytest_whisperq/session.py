@@ -18,7 +18,6 @@ from pytest_whisperq.decoding.transcript_cache import (
     TranscriptSet,
     uncached_transcripts,
 )
-from pytest_whisperq.decoding.transcript_file import Stored
 from pytest_whisperq.measuring.calibrated import measure_on
 from pytest_whisperq.measuring.intervals import judged_by, only_these
 from pytest_whisperq.measuring.longform import share_out
@@ -514,9 +513,10 @@ class Session:
         self.built(self.baseline_spec)
         return self._transcripts.transcribe(self.baseline_spec, corpus, self._probe(corpus))
 
-    def stored(self, spec: ModelSpec) -> Stored:
-        """Return all that the cache holds of what a model says, of whatever corpus."""
-        return self._transcripts.stored(spec)
+    def share_clips(self, spec: ModelSpec) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+        """Return what executed, and what the cache holds of what a model says about this run's shard of the corpus."""
+        share = self.share(*self.config.shard or (1, 1))
+        return self._transcripts.header(spec), self._transcripts.clips(spec, share, self.facts)
 
     def refuse_contradiction(
         self, spec: ModelSpec, identity: str, header: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]

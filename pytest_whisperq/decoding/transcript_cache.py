@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_whisperq.backends import MixesTypes, Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
-from pytest_whisperq.decoding.transcript_file import Said, Stored, TranscriptFile, read
+from pytest_whisperq.decoding.transcript_file import Said, Stored, TranscriptFile, read, read_clips
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
@@ -23,6 +23,7 @@ from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import DecodeError, StoreError
 from pytest_whisperq.system.machine import cpu_features, versions
+from pytest_whisperq.system.sealed import SealedFile
 
 DECODING = {
     "task": "transcribe",
@@ -116,6 +117,7 @@ class TranscriptCache:
         self._on_repair = on_repair
         self._decoder = decoder
         self._store = decoder.store
+        self._files: dict[Path, tuple[tuple[int, ...], Stored]] = {}
 
     def transcribe(
         self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts], enough: Enough | None = None
@@ -130,15 +132,15 @@ class TranscriptCache:
         wanted = [(clip_id(item, facts), item) for item in corpus.utterances]
         artifact = self._store.built(spec) or self._store.get(spec)
         path = self._path(artifact.spec, artifact.identity)
-        stored = read(path)
+        stored = self._read(path)
         if not _suffices(wanted, stored.texts, enough):
             if self._is_complete:
-                raise _not_merged(spec, [clip for clip, _ in wanted if clip not in stored.clips], len(wanted))
+                raise _not_merged(spec, [clip for clip, _ in wanted if clip not in stored.texts], len(wanted))
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact.spec, artifact.identity)
             with self._layout.decoding(path, self._shard):
                 self._decode(artifact, path, wanted, enough)
-            stored = read(path)
+            stored = self._read(path)
             if not _suffices(wanted, stored.texts, enough):
                 raise StoreError(
                     f"transcripts of {spec} were there, and are gone", where=str(path), remedy="run again; it resumes"
@@ -161,7 +163,7 @@ class TranscriptCache:
         artifact = self._store.built(spec)
         if artifact is None:
             return Known()
-        stored = read(self._path(artifact.spec, artifact.identity))
+        stored = self._read(self._path(artifact.spec, artifact.identity))
         said = stored.texts
         ids = {item.id: clip for item in corpus.utterances if (clip := clip_id(item, facts)) in said}
         return Known(
@@ -171,10 +173,33 @@ class TranscriptCache:
             languages={name: said[clip][1] for name, clip in ids.items()},
         )
 
-    def stored(self, spec: ModelSpec) -> Stored:
-        """Return all that the cache holds of what a model says, of whatever corpus."""
+    def _read(self, path: Path) -> Stored:
+        """Read a file once for as long as nobody adds to it: forecast, gates and document all ask for the same."""
+        try:
+            found = path.stat()
+        except OSError:
+            return read(path)  # which says what is wrong
+        state = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if path not in self._files or self._files[path][0] != state:
+            self._files[path] = state, read(path)
+        return self._files[path][1]
+
+    def header(self, spec: ModelSpec) -> Mapping[str, Any]:
+        """Return what the cache says of all transcripts of a model: what executed. Nothing where there are none."""
         artifact = self._store.built(spec)
-        return read(self._path(artifact.spec, artifact.identity)) if artifact else Stored()
+        return next(iter(SealedFile(self._path(spec, artifact.identity))), {}) if artifact else {}
+
+    def clips(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> list[Mapping[str, Any]]:
+        """Return all that the cache holds of what a model says in the clips of a corpus, each once.
+
+        Raises `StoreError` where one is not there.
+        """
+        artifact = self._store.built(spec)
+        wanted = dict.fromkeys(clip_id(item, facts) for item in corpus.utterances)
+        rows = read_clips(self._path(spec, artifact.identity), wanted) if artifact else {}
+        if len(rows) < len(wanted):
+            raise StoreError(f"transcripts of {spec} were there, and are gone", remedy="run again; it resumes")
+        return [rows[clip] for clip in wanted]
 
     def refuse_contradiction(
         self, spec: ModelSpec, identity: str, header: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]
@@ -184,8 +209,8 @@ class TranscriptCache:
         ``identity`` is that of the model's weights, which need not be known here yet; ``header`` says what executed.
         """
         path = self._path(spec, identity)
-        stored = read(path)
-        known = stored.texts if stored.header.get("compute_type") == header["compute_type"] else {}
+        stored = self._read(path)
+        known = dict(stored.texts) if stored.header.get("compute_type") == header["compute_type"] else {}
         for row in clips:
             here = known.setdefault(row["clip"], (row["text"], row["language"]))
             if here != (row["text"], row["language"]):
@@ -233,7 +258,7 @@ class TranscriptCache:
     def _decode(
         self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]], enough: Enough | None
     ) -> None:
-        if _suffices(wanted, read(path).texts, enough):  # another worker was faster
+        if _suffices(wanted, self._read(path).texts, enough):  # another worker was faster
             return
         transcriber = self._decoder.load(artifact)
         executes = {"compute_type": transcriber.compute_type, "operations": operations_of(transcriber)}
@@ -248,8 +273,8 @@ class TranscriptCache:
                 for clip, one in zip(batch, hypotheses, strict=True)
             ]
             others = file.add(records)  # another shard, or a run of the whole corpus, may have decoded some of it
-            known |= others
             known |= {clip: (one.text, one.language) for clip, one in zip(batch, hypotheses, strict=True)}
+            known |= others
             done = min(done + len(batch.keys() | (others.keys() & todo.keys())), len(todo))
             stop = leading.suffices(known)
             self._decoder.progress(f"{artifact.spec} decodes", done, done if stop else len(todo))

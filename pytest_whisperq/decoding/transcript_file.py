@@ -5,14 +5,14 @@ file is locked while lines are added, and not while a model decodes them: the sh
 side by side. It is opened anew under the lock, as network file systems want it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.files import replace_text
-from pytest_whisperq.system.sealed import SealedLines, read_sealed, sealed, unseal
+from pytest_whisperq.system.sealed import SealedFile, damage, seal, sealed, unseal
 
 Said = tuple[str, str | None]
 """What a model says in a clip: the text, and the language it detects."""
@@ -20,31 +20,36 @@ Said = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What a file of transcripts holds: what executed, each clip's record, and the lines they come from.
+    """What a file of transcripts holds: what executed, and what was said in which clip.
 
-    Without a sound first line there are no clips: nobody could say what executed.
+    Without a sound first line there are no texts: nobody could say what executed. ``damage`` says how many of how many
+    lines are damaged, "" for none; ``is_cut`` says that the last line has no end.
     """
 
     header: Mapping[str, Any] = field(default_factory=dict)
-    clips: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    lines: SealedLines = field(default_factory=SealedLines)
-
-    @property
-    def texts(self) -> dict[str, Said]:
-        """Text and language by clip."""
-        return {clip: (row["text"], row["language"]) for clip, row in self.clips.items()}
+    texts: Mapping[str, Said] = field(default_factory=dict)
+    damage: str = ""
+    is_cut: bool = False
 
 
 def read(path: Path) -> Stored:
     """Return what a file of transcripts holds; nothing where there is none."""
-    return _stored(read_sealed(path))
+    lines = SealedFile(path)
+    records = iter(lines)
+    header = next(records, {})
+    is_known = "compute_type" in header
+    texts = {row["clip"]: (row["text"], row["language"]) for row in records if is_known}
+    return Stored(
+        header=header if is_known else {},
+        texts=texts,
+        damage=damage(lines.damaged, lines.count) if lines.damaged else "",
+        is_cut=lines.is_cut,
+    )
 
 
-def _stored(lines: SealedLines) -> Stored:
-    header, *clips = lines.records or ({},)
-    if "compute_type" not in header:
-        return Stored(lines=lines)
-    return Stored(header=header, clips={row["clip"]: row for row in clips}, lines=lines)
+def read_clips(path: Path, clips: Container[str]) -> dict[str, Mapping[str, Any]]:
+    """Return all that a file of transcripts holds of some clips, tokens too."""
+    return {row["clip"]: row for row in SealedFile(path) if row.get("clip") in clips}
 
 
 class TranscriptFile:
@@ -78,15 +83,15 @@ class TranscriptFile:
         return added
 
     def _begin(self) -> dict[str, Said]:
-        stored = read(self._path)
-        if stored.lines.damaged:
-            self._on_damage(stored.lines.damage)
+        stored, kept = read(self._path), iter(SealedFile(self._path))
+        if stored.damage:
+            self._on_damage(stored.damage)
         if stored.header.get("compute_type") != self._header["compute_type"]:  # the runtime may be told otherwise
-            stored = Stored()
-        if not stored.header or stored.lines.damaged or stored.lines.is_cut:
-            replace_text(self._path, sealed(stored.lines.records or (self._header,), self._path.name))
+            stored, kept = Stored(), iter([dict(self._header)])
+        if not stored.header or stored.damage or stored.is_cut:
+            replace_text(self._path, (seal(row, self._path.name) for row in kept))
         self._look()
-        return stored.texts
+        return dict(stored.texts)
 
     def _news(self) -> dict[str, Said]:
         """Return what was added to the file since; all of it where it is another one, or not as it was left."""

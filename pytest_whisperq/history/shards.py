@@ -82,9 +82,9 @@ def save_shard(session: Session, specs: Sequence[ModelSpec], command: Sequence[s
     }
     document = scrubber(paths_of(config))(shown)
     for model, spec in zip(document["models"], specs, strict=True):
-        rows, wanted = session.stored(spec).clips, session.share(*config.shard or (1, 1))
-        clips = dict.fromkeys(clip_id(item, session.facts) for item in wanted.utterances)
-        model["clips"] = [{name: rows[clip][name] for name in _CLIP} for clip in clips]
+        header, clips = session.share_clips(spec)
+        model |= {"compute_type": header["compute_type"], "operations": header["operations"]}
+        model["clips"] = [{name: row[name] for name in _CLIP} for row in clips]
     replace_text(path, seal(document, KIND), "--whisperq-save")
 
 
@@ -99,15 +99,13 @@ def _of_run(session: Session) -> dict[str, Any]:
 
 
 def _of_model(session: Session, spec: ModelSpec) -> dict[str, Any]:
-    artifact, header = session.built(spec), session.stored(spec).header
+    artifact = session.built(spec)
     return {
         "name": str(spec),
         "spec": _identity(spec),
         "versions": machine.versions(get_backend(spec.backend).distributions),
         "artifact": artifact.key,
         "record": dict(session.store.record(artifact)),
-        "compute_type": header["compute_type"],
-        "operations": header["operations"],
     }
 
 

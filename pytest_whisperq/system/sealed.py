@@ -5,7 +5,7 @@ A killed writer leaves a last line without its end. That line is unfinished, and
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,12 @@ class SealedLines:
     @property
     def damage(self) -> str:
         """How many lines of how many are damaged: ``1 of 301 lines``."""
-        count = len(self.records) + self.damaged
-        return f"{self.damaged} of {count} line{'s' if count > 1 else ''}"
+        return damage(self.damaged, len(self.records) + self.damaged)
+
+
+def damage(damaged: int, count: int) -> str:
+    """Return how many lines of how many are damaged: ``1 of 301 lines``."""
+    return f"{damaged} of {count} line{'s' if count > 1 else ''}"
 
 
 def seal(record: Mapping[str, Any], name: str) -> str:
@@ -57,9 +61,46 @@ def read_sealed(path: Path) -> SealedLines:
     except (FileNotFoundError, NotADirectoryError):
         return SealedLines()
     except OSError as error:
-        raise StoreError(
-            f"cannot be read: {error.strerror or error}", where=str(path), remedy="delete it, or make it readable"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+class SealedFile:
+    """The lines of a file of the cache, read one by one: what a file of millions holds need not be held.
+
+    Iterating yields the records that are as they were written. When it is over, ``count`` says how many lines have an
+    end, ``damaged`` how many of them are damaged, and ``is_cut`` whether there is one without.
+
+    Raises `StoreError` for a file that cannot be read; one that is not there has no lines.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.count = self.damaged = 0
+        self.is_cut = False
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        try:
+            with self._path.open("rb") as file:
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        self.is_cut = True
+                        return
+                    self.count += 1
+                    record = _unsealed(line[:-1], self._path.name)
+                    if record is None:
+                        self.damaged += 1
+                    else:
+                        yield record
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot be read: {error.strerror or error}", where=str(path), remedy="delete it, or make it readable"
+    )
 
 
 def sealed(records: Iterable[Mapping[str, Any]], name: str) -> str:

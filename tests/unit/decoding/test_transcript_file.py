@@ -39,7 +39,7 @@ def test_two_processes_add_to_one_file_and_learn_what_the_other_decoded(tmp_path
     assert one.add(rows("a", "b")) == {}
     assert two.add(rows("c")) == {"a": ("text of a", None), "b": ("text of b", None)}
     assert one.add(rows("c", "d")) == {"c": ("text of c", None)}
-    assert list(read(path).clips) == ["a", "b", "c", "d"]
+    assert list(read(path).texts) == ["a", "b", "c", "d"]
     assert path.read_text().count('"clip"') == 4  # each once
     assert read(path).header == HEADER
 
@@ -50,13 +50,13 @@ def test_a_file_that_is_removed_or_made_anew_meanwhile_gets_what_is_added(tmp_pa
     file.add(rows("a"))
     path.unlink()
     assert file.add(rows("b")) == {}
-    assert list(read(path).clips) == ["b"]
+    assert list(read(path).texts) == ["b"]
     path.write_bytes(path.read_bytes()[:-20])  # a process was killed while it wrote
     other = open_file(tmp_path)
     assert other.begin() == {}
     assert file.add(rows("c")) == {}
     assert other.add(rows("b")) == {"c": ("text of c", None)}
-    assert list(read(path).clips) == ["c", "b"]
+    assert list(read(path).texts) == ["c", "b"]
 
 
 def test_damage_is_told_once_and_sound_lines_stay(tmp_path: Path, path: Path) -> None:

@@ -260,7 +260,8 @@ def test_a_page_of_any_corpus_is_below_ten_megabytes_and_says_what_it_lacks(docu
     page = render(found, {"clip00000.wav": bytes(MOST_AUDIO)})
     assert len(page.encode()) < 10_000_000
     assert "500 more rows, those that changed least, are in utterances.jsonl and in report.json only" in page
-    assert utterance_table(found, 3) == utterance_table({**found, "utterances": found["utterances"][:9]})[:3]
+    ids = sorted(one["id"] for one in found["utterances"])
+    assert [one["id"] for one in utterance_table(found, 3)] == ids[:3]  # all lose as much
 
 
 def test_the_summary_shows_the_table_and_why(document: Callable[..., Any]) -> None:
