@@ -145,5 +145,5 @@ def test_what_was_trained_is_what_is_built_and_gated(
     }
     run = GateRunner(resolve({f"whisperq_{key}": value for key, value in options.items()}))
     judgement = run.judge("accuracy", run.config.candidates[0]).judgement
-    assert judgement.baseline == "transformers:float32"
+    assert judgement.baseline == "transformers:float32@whisperq-micro"
     assert run.session.model(run.config.candidates[0]).transcripts.compute_type.startswith("float32 on ")
