@@ -1,5 +1,6 @@
 """Which pairs of backend and precision a run gates, and what they are judged against."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,11 +88,11 @@ def _ready_made(text: str, option: str) -> Candidate:
     if precision and precision not in found.precisions:
         what = f"{location} is stored in {found.stored}, and {name} cannot load it as"
         raise unknown(what, precision, found.precisions, where=option)
-    is_here = user_path(location, option).is_dir()  # a test may change to another folder
+    here = user_path(location, option)
     return Candidate(
         backend=name,
         precision=precision or found.stored,
-        location=str(found.directory) if is_here else location,
+        location=os.path.abspath(here) if here.exists() else location,  # a test may change to another folder
         is_asked=bool(precision),
     )
 

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_whisperq.backends import _whispercpp_ggml as ggml
 from pytest_whisperq.backends.whispercpp import WhisperCppBackend, _letters, _openai_name
+from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.models.kinds import kind_of
 from pytest_whisperq.models.ready_made import find, folder_of
 from pytest_whisperq.system.errors import BuildError
@@ -140,6 +141,13 @@ def test_a_file_is_a_candidate_and_so_is_its_folder_where_it_is_alone(written: P
     assert kind is not None
     assert kind.what == "a model that whispercpp runs, in float16"
     assert f"--whisperq-candidate whispercpp@{written}" in kind.remedy
+
+
+def test_a_file_is_found_from_any_folder(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("_pywhispercpp")
+    monkeypatch.chdir(written.parent)
+    (one,) = resolve({"whisperq_candidate": f"whispercpp@{written.name}"}).candidates
+    assert (one.location, one.precision, str(one)) == (str(written), "float16", "whispercpp:float16@ggml-small.bin")
 
 
 def test_one_of_several_files_has_to_be_named(written: Path, tmp_path: Path) -> None:
