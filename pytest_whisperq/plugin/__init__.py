@@ -185,7 +185,7 @@ def _may_gate(item: pytest.Item) -> bool:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run the gates of the test's markers after its body; then see whether what failed in either is waived."""
-    result = yield from _body()
+    result = yield from _body(item)
     if item.get_closest_marker(MERGE_CONTRACT) is not None:
         from pytest_whisperq.plugin import merging
 
@@ -200,14 +200,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
-def _body() -> Generator[None, object, object]:
+def _body(item: pytest.Item) -> Generator[None, object, object]:
     """Run the body of a test; one of a shard that asks for what only the judging run has ends there."""
     try:
         return (yield)
     except LeftToJudgingError as error:
-        from pytest_whisperq.plugin import sharding
+        from pytest_whisperq.plugin import gating
 
-        raise sharding.left_to_judging(error) from None
+        gating.leave_to_judging(item, error)
 
 
 @pytest.hookimpl(wrapper=True)

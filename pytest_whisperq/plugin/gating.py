@@ -24,7 +24,7 @@ from pytest_whisperq.plugin.reporting import EARLIER, PROPERTY
 from pytest_whisperq.plugin.timing import Untimed, company, untimed
 from pytest_whisperq.reporting.terminal import doubt, explain
 from pytest_whisperq.session import Model
-from pytest_whisperq.system.errors import unknown
+from pytest_whisperq.system.errors import LeftToJudgingError, unknown
 from pytest_whisperq.system.printing import printable
 from pytest_whisperq.system.redaction import shareable
 
@@ -182,6 +182,19 @@ def run_markers(item: pytest.Item) -> None:
     with plain_errors():
         gates = gate_markers(item)
     GateFixture(item, state.session(item.config).model(candidate)).run(gates)
+
+
+def leave_to_judging(item: pytest.Item, error: LeftToJudgingError) -> NoReturn:
+    """End a test of a shard as skipped whose body asked for all transcripts: it gets them in the run that judges.
+
+    They are those of the shards, so that the shard of both models is decoded, and what the test's markers ask for.
+    """
+    __tracebackhide__ = True
+    if candidate := candidate_of(item):
+        with plain_errors():
+            gates = [("parity", dict[str, Any]()), *gate_markers(item)]
+        GateFixture(item, state.session(item.config).model(candidate)).run(gates)
+    raise sharding.left_to_judging(error) from None
 
 
 def begin(item: pytest.Item) -> None:

@@ -148,6 +148,16 @@ def test_a_plain_run_judges_the_cache_of_shards_and_a_broken_shard_is_not_saved(
     next(one for one in outcomes if one.ret).stdout.fnmatch_lines(["*shard * of 2 is not saved: 2 tests failed*"])
 
 
+def test_what_a_body_alone_asks_for_is_in_the_shards(project: Project) -> None:
+    project.record(10, int8=few, int4_sym=few)
+    body = "assert len(whisperq_candidate.transcripts.texts) == 10"
+    project.pytester.makepyfile(f"def test_own(whisperq_candidate):\n    {body}")
+    for number in (1, 2):
+        shard(project, number, of=2).assert_outcomes(skipped=2)
+    judge = ("--whisperq-cache-dir=judging", f"--whisperq-merge={files(2)}")
+    project.run(*GATED, *judge).assert_outcomes(passed=2)
+
+
 @pytest.mark.matrix
 def test_the_github_matrix_of_the_docs_says_what_one_run_says(project: Project) -> None:
     """Its commands are run here, shard by shard, in folders that have no more than their jobs would have."""
