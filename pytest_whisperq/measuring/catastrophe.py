@@ -142,7 +142,7 @@ def clustered(hit: Sequence[bool], clusters: Sequence[str], confidence: float) -
 
     Where clusters differ in size, whatever their correlation, the mean over clusters of the share that is hit
     estimates the same rate. The upper bound takes the larger of both shares and the lower the smaller. How often
-    bounds hold: ``python tests/benchmarks/rate_coverage.py``.
+    bounds hold: ``python tests/benchmarks/bound_coverage.py``.
 
     >>> one_in_350 = clustered([True] + [False] * 349, [""] * 250 + ["a", "b", "c", "d", "e"] * 20, 0.95)
     >>> f"{one_in_350.value:.4f}, below {one_in_350.upper:.4f}"
