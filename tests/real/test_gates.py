@@ -96,7 +96,9 @@ def test_the_baseline_transcribes(quality: StoredRun) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_what_is_not_quantized_says_what_the_baseline_says(quality: StoredRun, backend: str) -> None:
-    assert check(quality, "parity", original(backend), "divergence").value < 0.02
+    found = check(quality, "parity", original(backend), "divergence")
+    # faster-whisper makes features of its own (docs/backends.md): it is held to the gate's limit.
+    assert found.verdict.value != "FAIL" if backend == "faster-whisper" else found.value < 0.02
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -108,7 +110,7 @@ def test_the_recommended_precision_does_not_fail(quality: StoredRun, backend: st
 
 def test_a_broken_model_fails(quality: StoredRun) -> None:
     assert check(quality, "accuracy", BROKEN, "drop").verdict.value == "FAIL"
-    assert check(quality, "parity", BROKEN, "exact match").verdict.value == "FAIL"
+    assert check(quality, "parity", BROKEN, "divergence").verdict.value == "FAIL"
     assert check(quality, "catastrophe", BROKEN, "new catastrophes").verdict.value == "FAIL"
 
 
