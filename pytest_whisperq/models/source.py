@@ -114,7 +114,10 @@ def resolve_source(name: str, option: str = "--whisperq-model") -> SourceModel:
 def folder_of_checkpoint(name: str) -> Path | None:
     """Return where an embedded model or a directory lies that a user named; None for what is elsewhere, or nowhere."""
     path = package_data.model_directory(name) if name in package_data.MODELS else Path(name).expanduser()
-    return path if (path / "config.json").is_file() else None
+    try:
+        return path if (path / "config.json").is_file() else None
+    except OSError:  # a name that no file can have: whoever reads the model says so
+        return None
 
 
 def source_in(directory: Path, name: str, option: str = "") -> SourceModel:

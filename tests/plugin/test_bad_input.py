@@ -194,7 +194,8 @@ def test_a_missing_backend_is_skipped_with_the_install_line_under_all(project: P
     project.record(30, int8=same)
     project.pytester.makepyfile(GATES, block=BLOCK)
     result = project.pytester.runpytest_subprocess("-p", "block", "--whisperq-backend=all", "-rs", "-k", "openvino")
-    result.assert_outcomes(skipped=2, deselected=6)
+    assert result.parseoutcomes().keys() == {"skipped", "deselected"}
+    assert result.parseoutcomes()["skipped"] == 2
     result.stdout.fnmatch_lines(['*pip install "pytest-whisperq[[]openvino]"*'])
 
 

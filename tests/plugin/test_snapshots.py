@@ -121,7 +121,9 @@ def snapshot(
 ) -> "partial[None]":
     """Return a function that runs the project's tests and compares all they leave with the file of that name."""
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setattr("pytest_whisperq.gates.speedup.cpu_features", lambda: "PROCESSOR")
+    for gate in ("speedup", "energy"):
+        monkeypatch.setattr(f"pytest_whisperq.gates.{gate}.cpu_features", lambda: "PROCESSOR")
+    monkeypatch.setattr("pytest_whisperq.gates.energy.energy.read", dict)  # of a machine that tells no joules
 
     def compare(name: str, *options: str) -> None:
         result = project.run(*LEAVING, *options)
@@ -256,6 +258,7 @@ def test_every_gate_on_costs_with_every_verdict(calls: Project, snapshot: Any, m
         ("determinism", "repeats=2"),
         *(("speedup", f"stage='encoder', min_ratio={limit}") for limit in (1.5, 9)),
         ("speedup", "stage='decoder'"),
+        *(("energy", f"max_ratio={limit}") for limit in (0.9, 0.01)),
     )
     calls.pytester.makepyfile(test_costs=suite_of(*limits))
     snapshot("costs", "--whisperq-timing-budget=6")
