@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pytest_whisperq.backends import _whispercpp_ggml as ggml
-from pytest_whisperq.backends.whispercpp import WhisperCppBackend, _letters, _openai_name
+from pytest_whisperq.backends._whispercpp_checkpoint import letters, openai_name
+from pytest_whisperq.backends.whispercpp import WhisperCppBackend
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.models.kinds import kind_of
 from pytest_whisperq.models.ready_made import find, folder_of
@@ -188,9 +189,9 @@ def test_a_checkpoint_that_it_cannot_run_is_refused(config: str, reason: str, tm
 
 
 def test_letters_stand_for_all_bytes() -> None:
-    letters = _letters()
-    assert sorted(letters.values()) == [bytes([byte]) for byte in range(256)]
-    assert (letters["Ġ"], letters["Ċ"], letters["a"]) == (b" ", b"\n", b"a")
+    known = letters()
+    assert sorted(known.values()) == [bytes([byte]) for byte in range(256)]
+    assert (known["Ġ"], known["Ċ"], known["a"]) == (b" ", b"\n", b"a")
 
 
 @pytest.mark.parametrize(
@@ -206,4 +207,4 @@ def test_letters_stand_for_all_bytes() -> None:
     ],
 )
 def test_weights_have_the_names_of_openai(key: str, name: str) -> None:
-    assert _openai_name(key) == name
+    assert openai_name(key) == name
