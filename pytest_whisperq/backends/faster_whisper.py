@@ -6,8 +6,6 @@ threshold above all, and it suppresses the checkpoint's tokens, not a list of it
 vocabularies.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -32,6 +30,7 @@ from pytest_whisperq.backends import (
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, compute_type, quiet, replay
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
+from pytest_whisperq.system.files import share_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,11 +61,7 @@ class FasterWhisperBackend(Backend):
     def build(self, precision: str, source: Path, directory: Path, calibration: Calibration | None) -> None:
         """Link the converted files: nothing is converted, or kept, twice."""
         check_precision(self, precision)
-        for path in source.iterdir():
-            try:
-                os.link(path, directory / path.name)
-            except OSError:  # a file system without hard links
-                shutil.copyfile(path, directory / path.name)
+        share_files(source, directory)
 
     def look(self, directory: Path) -> ReadyMade | None:
         """Return what a converter wrote into a folder; see `RunsReadyMade`.

@@ -6,8 +6,6 @@ Tokenizer and detokenizer are graphs too, converted beside it. Features, decodin
 
 import gc
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +27,7 @@ from pytest_whisperq.backends import (
 from pytest_whisperq.backends.openvino import HINTS, PINNED, OpenVINOBackend
 from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.files import share_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,11 +65,7 @@ class OpenVINOGenAIBackend(Backend):
         check_precision(self, precision)
         tokenizers = optional_imports.require("openvino_tokenizers", extra=self.extra, purpose=_PURPOSE)
         runtime = optional_imports.require("openvino", extra=self.extra, purpose=_PURPOSE)
-        for path in source.iterdir():
-            try:
-                os.link(path, directory / path.name)
-            except OSError:  # a file system without hard links
-                shutil.copyfile(path, directory / path.name)
+        share_files(source, directory)
         tokenizer = _whisper.FrontEnd(source).tokenizer
         for name, graph in zip(
             ("tokenizer", "detokenizer"),

@@ -36,6 +36,15 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def share_files(source: Path, directory: Path) -> None:
+    """Give the files of a folder a second name in ``directory``, or copy them where the system allows no hard links."""
+    for path in source.iterdir():
+        try:
+            os.link(path, directory / path.name)
+        except OSError:
+            shutil.copyfile(path, directory / path.name)
+
+
 def user_path(text: str, option: str) -> Path:
     """Return the path a user typed, ``~`` expanded; raise `ConfigError` naming ``option`` for one that cannot be."""
     if "\0" in text:
