@@ -1,12 +1,13 @@
 """What the plugin costs beside bare loops: ``python tests/benchmarks/harness_cost.py [--clips N] [--backend NAME]``.
 
-Decoding: a corpus through the plugin (audio checked and digested, weights verified, transcripts written) against a
-bare batched loop over the library itself, both loading the model, in interleaved rounds. Gate: a whole parity and
-accuracy gate against the procedure of the notebooks: decode all clips with the original, then with the quantized model,
-one by one, time encoder, decoder and pipeline of each in a pass of its own, then score; each in fresh processes, in
-turns. Models are built beforehand, transcripts are not. Where getting memory from the system takes a fifth of the time
-and makes most of its noise, as in some virtual machines, MALLOC_MMAP_THRESHOLD_=4294967296 and
-MALLOC_TRIM_THRESHOLD_=17179869184 in the environment have glibc keep it, for both sides.
+Decoding: a corpus through the plugin (audio checked and digested, weights verified, transcripts written) against a bare
+batched loop over the library itself, both loading the model, in interleaved rounds. Gate: a whole parity and accuracy
+gate against the procedure of the notebooks: decode all clips with the original, then with the quantized model, one by
+one, time encoder, decoder and pipeline of each in a pass of its own, then score; each in fresh processes, in turns.
+``--sizes`` and ``--gated-model`` take checkpoints, too, with ``--corpus`` what they hear. Models are built beforehand,
+transcripts are not. Where getting memory from the system takes a fifth of the time and makes most of its noise, as in
+some virtual machines, MALLOC_MMAP_THRESHOLD_=4294967296 and MALLOC_TRIM_THRESHOLD_=17179869184 in the environment have
+glibc keep it, for both sides.
 """
 
 import argparse
@@ -193,21 +194,22 @@ def gate(run: GateRunner) -> Stopped:
 PROCEDURES: dict[str, Callable[[GateRunner], Stopped]] = {"notebook": notebook, "gate": gate}
 
 
-def procedure(name: str, cache: Path, clips: int, gated: str) -> None:
+def procedure(name: str, cache: Path, clips: int, options: dict[str, str]) -> None:
     """Follow one procedure in this process, and print where the time went."""
-    run = start(cache, clips, candidate=gated)
+    run = start(cache, clips, **options)
     for model in (run.session.baseline, run.session.model(run.config.candidates[0])):  # imports are nobody's
         get_backend(model.spec.backend).load(model.spec.precision, model.artifact.directory, run.config.threads)
     fresh = GateRunner(run.config)
     print(json.dumps(PROCEDURES[name](fresh).seconds))
 
 
-def gating(cache: Path, clips: int, gated: str) -> None:
+def gating(cache: Path, clips: int, options: dict[str, str]) -> None:
     """Print what both procedures take, each in fresh processes, in turns."""
+    start(cache, clips, **options)  # builds the models
     totals: dict[str, list[float]] = {name: [] for name in PROCEDURES}
     parts: dict[str, dict[str, float]] = {}
     for name in ("notebook", "gate", "gate", "notebook"):
-        command = [sys.executable, __file__, "--clips", str(clips), "--gated", gated, "--one", name, str(cache)]
+        command = [sys.executable, __file__, *sys.argv[1:], "--one", name, str(cache)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         parts[name] = json.loads(done.stdout.splitlines()[-1])
         totals[name].append(sum(parts[name].values()))
@@ -215,7 +217,8 @@ def gating(cache: Path, clips: int, gated: str) -> None:
         told = ", ".join(f"{part} {value:.1f}" for part, value in parts[name].items())
         print(f"{name}: {' and '.join(f'{one:.1f}' for one in seconds)} s; the last: {told}", flush=True)
     share = sum(totals["gate"]) / sum(totals["notebook"])
-    print(f"{clips} clips, {gated}: the gate takes {share:.2f} of the notebook's time")
+    told = f"{clips} clips, {options['candidate']} of {options['model']}"
+    print(f"{told}: the gate takes {share:.2f} of the notebook's time")
 
 
 def main() -> None:
@@ -227,22 +230,25 @@ def main() -> None:
     parser.add_argument("--backend", default="ctranslate2:int8")
     parser.add_argument("--sizes", nargs="*", default=["whisperq-micro", "random:whisper-tiny"])
     parser.add_argument("--gated", default="openvino:int8-ptq")
+    parser.add_argument("--gated-model", default="whisperq-micro")
+    parser.add_argument("--corpus", default="embedded")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.backend.partition(":")[0] not in LIBRARIES or args.backend == "transformers:int8-dynamic":
         parser.error(f"--backend: {args.backend} cannot be run by its library alone; one of {', '.join(LIBRARIES)} can")
+    heard = {"corpus": args.corpus, "threads": args.threads}
+    gated = {**heard, "model": args.gated_model, "candidate": args.gated}
     if args.one:
-        procedure(args.one[0], Path(args.one[1]), args.clips, args.gated)
+        procedure(args.one[0], Path(args.one[1]), args.clips, gated)
         return
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
         for model in args.sizes:
             clips = args.clips if model == "whisperq-micro" else max(args.clips // 4, 5)
             pair = {"candidate": args.backend, "baseline": args.backend}
-            longer = decoding(cache, clips, args.rounds, {**pair, "model": model, "threads": args.threads})
+            longer = decoding(cache, clips, args.rounds, {**heard, **pair, "model": model})
             print(f"{model}, {clips} clips on {args.backend}: the plugin takes {longer} longer", flush=True)
-        start(cache, args.clips, candidate=args.gated)
-        gating(cache, args.clips, args.gated)
+        gating(cache, args.clips, gated)
 
 
 if __name__ == "__main__":

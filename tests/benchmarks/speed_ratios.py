@@ -1,6 +1,7 @@
 """Do speedups repeat? ``python tests/benchmarks/speed_ratios.py``: int8 over float32, at true sizes.
 
-Three processes with models of their own, of random weights, time every stage in turns, one round each in an order that
+Three processes with models of their own, of random weights or of a checkpoint (``--sizes tiny base my-checkpoint/``,
+with ``--corpus`` what it hears), time every stage in turns, one round each in an order that
 is drawn afresh: what changes about the machine meanwhile meets all three, and what differs is theirs. Adds to a file of
 results, one line a process and stage; killed, it goes on with the stage that it was at.
 """
@@ -45,13 +46,15 @@ def serve(args: argparse.Namespace) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
     typed = {
-        "model": f"random:whisper-{args.sizes[0]}",
+        "model": args.sizes[0] if os.sep in args.sizes[0] else f"random:whisper-{args.sizes[0]}",
         "candidate": args.pairs[0],
         "threads": args.threads,
         "seed": str(args.restart),
         "calibration_samples": "8",
         "cache_dir": args.cache,
     }
+    if args.corpus:
+        typed["corpus"] = args.corpus
     run = GateRunner(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
     candidate = run.session.spec(run.config.candidates[0])
     watch = Watch(run.session.decoder, run.session.corpus, run.config)
@@ -155,7 +158,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("speed_ratios.jsonl"))
     parser.add_argument("--cache", default=".tox/.whisperq-cache", help="where models are built")
-    parser.add_argument("--sizes", nargs="+", default=SIZES)
+    parser.add_argument("--sizes", nargs="+", default=SIZES, help="of random weights; or folders of checkpoints")
+    parser.add_argument("--corpus", default="", help="what is heard (default: the embedded corpus)")
     parser.add_argument("--pairs", nargs="+", default=PAIRS)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--budget", type=float, default=60.0, help="seconds of each process for each stage")
