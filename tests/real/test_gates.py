@@ -1,6 +1,7 @@
 """Every backend and every gate on OpenAI's weights and real speech, as ``tox run -e real`` runs them."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,23 +27,38 @@ BACKENDS = (
     *("whispercpp", "onnxruntime", "openvino-genai"),
 )
 BROKEN = "openvino:int2-sym"
-CLIPS, LONG_SECONDS, PAUSE = 24, 45, 0.4
+CLIPS, FEW, LONG_SECONDS, PAUSE = 24, 9, 45, 0.4
+"""Clips whose quality is judged; those that are heard often, or window after window."""
 QUALITY = ("test_accuracy", "test_parity", "test_catastrophe", "test_language", "test_size")
-COSTLY = ("determinism", "longform", "memory", "speed", "streaming", "timestamps")
+COSTLY = ("determinism", "energy", "longform", "memory", "speed", "streaming", "timestamps")
+MARKED = """
+import pytest
+
+@pytest.mark.whisperq_terms
+@pytest.mark.whisperq_entities
+@pytest.mark.whisperq_limit("drop<10")
+def test_words():
+    pass
+"""
+"""What no suite asks for, as people ask for it in tests of their own."""
+TERMS = "mister\nlittle\nnothing\n"
+BY_MARKERS = {"terms", "entities", "limit"}
 UNTIMED = {"openvino-genai"}
 """Backends whose stages nobody can run apart."""
-UNHEARD = {"language"}
-"""Gates that an English-only model has nothing to say to."""
+UNHEARD = {"language", "format"}
+"""Gates that an English-only model has nothing to say to, and transcripts without case and punctuation."""
 
 
-def gate(folder: Path, model: Path, speech: Path, suites: tuple[str, ...], *options: str) -> StoredRun:
+def gate(
+    folder: Path, model: Path, speech: Path, suites: tuple[str, ...], *options: str, clips: int = CLIPS
+) -> StoredRun:
     """Run suites as a user does; return the run."""
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [
             *(sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *(f"suites/{suite}.py" for suite in suites),
-            *(f"--whisperq-model={model}", f"--whisperq-corpus={speech}", f"--whisperq-max-utterances={CLIPS}"),
+            *(suite if os.sep in suite else f"suites/{suite}.py" for suite in suites),
+            *(f"--whisperq-model={model}", f"--whisperq-corpus={speech}", f"--whisperq-max-utterances={clips}"),
             *(f"--whisperq-cache-dir={model.parent / 'cache'}", f"--whisperq-save={folder / 'run.json'}", *options),
         ],
         cwd=ROOT,
@@ -64,9 +80,13 @@ def original(backend: str) -> str:
 @pytest.fixture(scope="session")
 def quality(tiny: Path, speech: Path, tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
     """The original and the recommended precision of every backend, and one that breaks the model, on the same clips."""
+    folder = tmp_path_factory.mktemp("quality")
+    (folder / "terms.txt").write_text(TERMS, encoding="utf-8")
+    (folder / "test_mine.py").write_text(MARKED, encoding="utf-8")
     pairs = [*map(original, BACKENDS[1:]), *map(recommended, BACKENDS), BROKEN]
-    options = f"--whisperq-candidate={','.join(pairs)}", "--whisperq-early-stop=false"
-    return gate(tmp_path_factory.mktemp("quality"), tiny, speech, QUALITY, *options)
+    asked = f"--whisperq-terms={folder / 'terms.txt'}", "--whisperq-early-stop=false"
+    options = f"--whisperq-candidate={','.join(pairs)}", *asked
+    return gate(folder, tiny, speech, (*QUALITY, str(folder / "test_mine.py")), *options)
 
 
 def check(run: StoredRun, gate: str, candidate: str, name: str) -> Any:
@@ -119,6 +139,8 @@ def test_nothing_broke_off(quality: StoredRun) -> None:
     said = {one["message"] for one in quality.document["broken"]}
     assert all("an English-only model detects no language" in message for message in said)
     assert len(quality.named(CANDIDATE)) == 2 * len(BACKENDS)
+    judged = {(one.gate, one.candidate) for one in quality.judgements}
+    assert judged >= {(gate_name, name) for gate_name in BY_MARKERS for name in quality.named(CANDIDATE)}
 
 
 @pytest.fixture(scope="session")
@@ -149,9 +171,10 @@ def _is_honest(said: str) -> bool:
 def test_every_other_gate_judges(backend: str, tiny: Path, speech: Path, long_speech: Path, tmp_path: Path) -> None:
     candidate = recommended(backend)
     options = (f"--whisperq-long-form={long_speech}", "--whisperq-timing-budget=6")
-    run = gate(tmp_path / "run", tiny, speech, COSTLY, f"--whisperq-candidate={candidate}", *options)
+    run = gate(tmp_path / "run", tiny, speech, COSTLY, f"--whisperq-candidate={candidate}", *options, clips=FEW)
     judged = {one.gate for one in run.judgements}
-    wanted = {one.name for one in all_gates()} - UNHEARD - {suite.removeprefix("test_") for suite in QUALITY}
+    heard = {suite.removeprefix("test_") for suite in QUALITY} | BY_MARKERS
+    wanted = {one.name for one in all_gates()} - UNHEARD - heard
     broken = {one["test"]: one["message"] for one in run.document["broken"]}
     for gate_name in wanted - judged:  # of what a backend cannot do, it is said what can
         assert any(gate_name in test and _is_honest(said) for test, said in broken.items()), broken
