@@ -11,6 +11,7 @@ from pytest_whisperq.config.candidates import Candidate, explicit_candidate, is_
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder, Progress
+from pytest_whisperq.decoding.engine import Engine, InProcess
 from pytest_whisperq.decoding.transcript_cache import (
     Enough,
     Known,
@@ -127,9 +128,11 @@ class Session:
             progress=progress,
             allow_fallback=config.allow_fallback,
         )
+        self._engine: Engine = InProcess(self.decoder)
         self._transcripts = TranscriptCache(
             config.cache_dir,
             self.decoder,
+            self._engine,
             self.repairs.append,
             shard=config.shard,
             is_complete=bool(config.merge),

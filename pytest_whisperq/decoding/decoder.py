@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from pytest_whisperq.backends import (
@@ -38,7 +39,7 @@ class Decoder:
     ) -> None:
         self.store = store
         self.progress = progress
-        self._threads = threads
+        self.threads = threads
         self.batch = batch
         self._allow_fallback = allow_fallback
 
@@ -47,17 +48,14 @@ class Decoder:
         spec = artifact.spec
         backend = get_backend(spec.backend)
         with decode_errors(f"{spec} was built but cannot be loaded"), names_folder(spec.folder):
-            transcriber = backend.load(spec.precision, artifact.directory, self._threads)
+            transcriber = backend.load(spec.precision, artifact.directory, self.threads)
         self.settle(transcriber)
         self.attest(spec, transcriber.compute_type)
         return transcriber
 
     def settle(self, transcriber: object) -> None:
-        """Give torch the threads that what decodes wants it to have; where it is not told it takes all cores."""
-        if torch := sys.modules.get("torch"):
-            torch.set_num_threads(
-                transcriber.torch_threads if isinstance(transcriber, SharesProcessors) else self._threads
-            )
+        """Give torch the threads that what decodes wants it to have, see `settle`."""
+        settle(transcriber, self.threads)
 
     def attest(self, spec: ModelSpec, compute_type: str) -> None:
         """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed.
@@ -82,16 +80,10 @@ class Decoder:
     def _ask(
         self, spec: ModelSpec, hear: Callable[[Sequence[Clip]], list[_Decoded]], batch: Sequence[Utterance]
     ) -> list[_Decoded]:
-        clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in batch]
-        names = ", ".join(item.id for item in batch[:3])
-        what = f"{spec} failed on a batch of {len(batch)} clips ({names} …)"
-        with decode_errors(what, where=f"{spec} at {batch[0].where}"):
+        clips = clips_of(batch)
+        with batch_errors(spec, batch):
             hypotheses = hear(clips)
-        if not isinstance(hypotheses, list) or len(hypotheses) != len(batch):
-            raise DecodeError(
-                f"{spec} did not answer {len(batch)} clips with as many hypotheses", remedy="its backend is broken"
-            )
-        return hypotheses
+        return answers(spec, hypotheses, len(batch))
 
     def batches(self, items: Sequence[Utterance]) -> list[Sequence[Utterance]]:
         """Cut a list into the batches that are decoded at once."""
@@ -149,3 +141,30 @@ class Decoder:
                 texts.append(transcriber.transcribe_long(audio.load(recording.audio), recording.language))
         self.progress(f"{spec} decodes long recordings", len(recordings), len(recordings))
         return artifact, transcriber, texts
+
+
+def settle(transcriber: object, threads: int) -> None:
+    """Give torch the threads that what decodes wants it to have; where it is not told it takes all cores."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(transcriber.torch_threads if isinstance(transcriber, SharesProcessors) else threads)
+
+
+def clips_of(batch: Sequence[Utterance]) -> list[Clip]:
+    """Return what a model hears of utterances; raise `CorpusError` for a recording that cannot be read."""
+    return [Clip(samples=audio.load(item.audio), language=item.language) for item in batch]
+
+
+def batch_errors(spec: ModelSpec, batch: Sequence[Utterance]) -> AbstractContextManager[None]:
+    """Name model and clips in whatever is raised while a batch is decoded, see `decode_errors`."""
+    names = ", ".join(item.id for item in batch[:3])
+    what = f"{spec} failed on a batch of {len(batch)} clips ({names} …)"
+    return decode_errors(what, where=f"{spec} at {batch[0].where}")
+
+
+def answers(spec: ModelSpec, hypotheses: object, count: int) -> list[_Decoded]:
+    """Return what a model says about ``count`` clips; raise `DecodeError` where that is not as many hypotheses."""
+    if not isinstance(hypotheses, list) or len(hypotheses) != count:
+        raise DecodeError(
+            f"{spec} did not answer {count} clips with as many hypotheses", remedy="its backend is broken"
+        )
+    return hypotheses

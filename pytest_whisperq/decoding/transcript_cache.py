@@ -8,13 +8,15 @@ and that is said (`transcript_file`).
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.backends import MixesTypes, Transcriber, _whisper, code_digest, get_backend
+from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
+from pytest_whisperq.decoding.engine import Batch, Engine, Running, operations_of
 from pytest_whisperq.decoding.transcript_file import Said, Stored, TranscriptFile, read, read_clips
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
@@ -72,11 +74,6 @@ class Known:
     languages: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def operations_of(transcriber: Transcriber) -> str:
-    """Return what a runtime that mixes types says of them, "" for one that does not."""
-    return transcriber.operations if isinstance(transcriber, MixesTypes) else ""
-
-
 def uncached_transcripts(
     artifact: Artifact, transcriber: Transcriber, clips: Sequence[str], texts: Sequence[str]
 ) -> TranscriptSet:
@@ -106,6 +103,7 @@ class TranscriptCache:
         self,
         root: Path,
         decoder: Decoder,
+        engine: Engine,
         on_repair: Callable[[str], None],
         *,
         shard: tuple[int, int] | None = None,
@@ -116,6 +114,7 @@ class TranscriptCache:
         self._layout = CacheLayout(root)
         self._on_repair = on_repair
         self._decoder = decoder
+        self._engine = engine
         self._store = decoder.store
         self._files: dict[Path, tuple[tuple[int, ...], Stored]] = {}
 
@@ -260,26 +259,42 @@ class TranscriptCache:
     ) -> None:
         if _suffices(wanted, self._read(path).texts, enough):  # another worker was faster
             return
-        transcriber = self._decoder.load(artifact)
-        executes = {"compute_type": transcriber.compute_type, "operations": operations_of(transcriber)}
+        known = self._read(path).texts
+        missing = len({clip for clip, _ in wanted} - known.keys())
+        with self._engine.running(artifact, missing) as running:
+            self._run(running, artifact, path, wanted, enough)
+
+    def _run(
+        self,
+        running: Running,
+        artifact: Artifact,
+        path: Path,
+        wanted: Sequence[tuple[str, Utterance]],
+        enough: Enough | None,
+    ) -> None:
+        executes = {"compute_type": running.compute_type, "operations": running.operations}
         file = self._file(artifact, path, executes)
         known = file.begin()
         todo = {clip: item for clip, item in wanted if clip not in known}
         left, done, leading = iter(todo.items()), 0, _Leading([clip for clip, _ in wanted], enough)
-        while batch := dict(islice(((clip, item) for clip, item in left if clip not in known), self._decoder.batch)):
-            hypotheses = self._decoder.run(artifact.spec, transcriber, list(batch.values()))
-            records = [
-                {"clip": clip, "text": one.text, "language": one.language, "tokens": one.tokens}
-                for clip, one in zip(batch, hypotheses, strict=True)
-            ]
-            others = file.add(records)  # another shard, or a run of the whole corpus, may have decoded some of it
-            known |= {clip: (one.text, one.language) for clip, one in zip(batch, hypotheses, strict=True)}
-            known |= others
-            done = min(done + len(batch.keys() | (others.keys() & todo.keys())), len(todo))
-            stop = leading.suffices(known)
-            self._decoder.progress(f"{artifact.spec} decodes", done, done if stop else len(todo))
-            if stop:
-                break
+
+        def take() -> Batch:
+            return dict(islice(((clip, item) for clip, item in left if clip not in known), self._decoder.batch))
+
+        with closing(running.decode(iter(take, {}))) as decoded:
+            for batch, hypotheses in decoded:
+                records = [
+                    {"clip": clip, "text": one.text, "language": one.language, "tokens": one.tokens}
+                    for clip, one in zip(batch, hypotheses, strict=True)
+                ]
+                others = file.add(records)  # another shard, or a run of the whole corpus, may have decoded some of it
+                known |= {clip: (one.text, one.language) for clip, one in zip(batch, hypotheses, strict=True)}
+                known |= others
+                done = min(done + len(batch.keys() | (others.keys() & todo.keys())), len(todo))
+                stop = leading.suffices(known)
+                self._decoder.progress(f"{artifact.spec} decodes{running.pace}", done, done if stop else len(todo))
+                if stop:
+                    break
 
 
 class _Leading:
