@@ -13,6 +13,7 @@ from pytest_whisperq.config.values import whole
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.corpus.languages import language_code
 from pytest_whisperq.speech.corpus.types import Choices
+from pytest_whisperq.system.cache_layout import default_root
 from pytest_whisperq.system.errors import ConfigError, unknown
 from pytest_whisperq.system.files import user_path
 from pytest_whisperq.system.machine import cpu_quota
@@ -245,6 +246,4 @@ def cache_directory(typed: str | None) -> Path:
     """Return where built models and transcripts are kept: what was typed, or the platform's cache directory."""
     if typed:
         return user_path(typed, "--whisperq-cache-dir").resolve()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("pytest-whisperq", appauthor=False)
+    return default_root()

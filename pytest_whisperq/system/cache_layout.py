@@ -39,6 +39,13 @@ What bears such a name, and does not say itself what it is, is ours if the lock 
 """
 
 
+def default_root() -> Path:
+    """Return the platform's cache directory, where nobody has named another one."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("pytest-whisperq", appauthor=False)
+
+
 class CacheLayout:
     """The names and locks of one cache directory, ``root``; nothing is made before something is locked."""
 
