@@ -53,7 +53,17 @@ from pytest_whisperq.system.errors import ConfigError, CorpusError, LeftToJudgin
 
 T = TypeVar("T")
 
-_READ = ("substitutions", "corpus", "source", "baseline_source", "fit", "normalizer", "facts", "ready_made")
+_READ = (
+    "engine_is_there",
+    "substitutions",
+    "corpus",
+    "source",
+    "baseline_source",
+    "fit",
+    "normalizer",
+    "facts",
+    "ready_made",
+)
 """What of a session may be refused, in the order in which it is read."""
 
 
@@ -95,6 +105,15 @@ class Model:
         return self.session.transcripts(self.spec)
 
 
+def _engine(name: str, decoder: Decoder) -> Engine:
+    """Return what decodes; Ray is not imported before it does."""
+    if name == "process":
+        return InProcess(decoder)
+    from pytest_whisperq.decoding.ray_engine import RayEngine
+
+    return RayEngine(name, decoder)
+
+
 class Session:
     """One run's corpus, models and transcripts, each obtained on first use and kept: every gate shares them."""
 
@@ -128,7 +147,7 @@ class Session:
             progress=progress,
             allow_fallback=config.allow_fallback,
         )
-        self._engine: Engine = InProcess(self.decoder)
+        self._engine = _engine(config.engine, self.decoder)
         self._transcripts = TranscriptCache(
             config.cache_dir,
             self.decoder,
@@ -382,6 +401,12 @@ class Session:
     def metric(self) -> Metric:
         """What is counted where a gate does not say: what was asked for, or what suits the corpus's languages."""
         return self.config.metric or choose_metric(self.whole_corpus)
+
+    @cached_property
+    def engine_is_there(self) -> None:
+        """Nothing; raises `ConfigError` where what is to decode cannot be reached, unless the run only merges."""
+        if not self.config.merge:
+            self._engine.check()
 
     @cached_property
     def fit(self) -> None:

@@ -259,6 +259,15 @@ OPTIONS: tuple[Option, ...] = (
         help="one-sided confidence of every bound",
     ),
     Option(
+        name="engine",
+        metavar="ENGINE",
+        parse=values.engine,
+        default="process",
+        help="who transcribes the corpus: process, this one; ray, actors on the Ray cluster of RAY_ADDRESS, or on one "
+        "that is started here; ray://auto, on the one that runs on this machine; ray://HOST:PORT, on one elsewhere, by "
+        "Ray Client; all but the transcripts of the corpus is measured here",
+    ),
+    Option(
         name="threads",
         metavar="N",
         parse=values.whole(1, "a whole number, 1 or more"),

@@ -13,8 +13,9 @@ from pytest_whisperq.config.values import whole
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.corpus.languages import language_code
 from pytest_whisperq.speech.corpus.types import Choices
+from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.cache_layout import default_root
-from pytest_whisperq.system.errors import ConfigError, unknown
+from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 from pytest_whisperq.system.files import user_path
 from pytest_whisperq.system.machine import cpu_quota
 
@@ -68,6 +69,7 @@ class GateConfig:
     early_stop: bool
     bounds: Bounds
     confidence: float
+    engine: str
     threads: int
     decode_batch: int
     seed: int
@@ -143,6 +145,7 @@ def resolve(
             remedy="drop either",
         )
     _refuse_with_shards(values)
+    _refuse_engine(values["engine"], workers)
     as_parsed = {option.field: values[option.name] for option in OPTIONS if option.field in GateConfig.__slots__}
     made = {
         "candidates": candidates,
@@ -190,6 +193,25 @@ def _refuse_with_shards(values: Mapping[str, Any]) -> None:
             "shards have decoded what --whisperq-max-utterances says, and no more",
             where="--whisperq-merge",
             remedy="drop --whisperq-on-inconclusive=extend",
+        )
+
+
+def _refuse_engine(engine: str, workers: int) -> None:
+    """Raise `ConfigError` for a cluster and xdist at once, and `MissingDependency` for one without its packages."""
+    if engine == "process":
+        return
+    if workers > 1:
+        raise ConfigError(
+            f"a run decodes on a cluster, or in {workers} xdist workers, not both",
+            where="--whisperq-engine",
+            remedy="drop -n (or use -n0)",
+        )
+    needed = ("ray", "grpc") if engine not in ("ray", "ray://auto") else ("ray",)
+    if absent := optional_imports.missing(needed):
+        raise MissingDependency(
+            f"{engine} needs {', '.join(absent)}, not installed",
+            where="--whisperq-engine",
+            remedy=f"{optional_imports.RUN}{optional_imports.install_line('ray')}",
         )
 
 

@@ -111,6 +111,22 @@ def shard(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
+def engine(text: str) -> str:
+    """Parse who decodes.
+
+    >>> engine("ray://10.0.0.7:10001")
+    'ray://10.0.0.7:10001'
+    """
+    scheme, is_address, address = text.strip().partition("://")
+    host, _, port = address.rpartition(":")
+    is_named = address == "auto" or (
+        bool(host) and not set(host) & set("/@?# ") and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    )
+    if text.strip() in ("process", "ray") or (scheme == "ray" and is_address and is_named):
+        return text.strip()
+    raise ValueError("process, ray, ray://auto or ray://HOST:PORT, such as ray://10.0.0.7:10001")
+
+
 def names(text: str) -> tuple[str, ...]:
     """Parse names separated by commas, each once.
 

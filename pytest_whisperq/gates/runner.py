@@ -16,6 +16,9 @@ from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.session import Session, silent
 from pytest_whisperq.system.errors import ConfigError
 
+ON_THIS_MACHINE = "measured on this machine, not on the cluster of --whisperq-engine"
+"""What a run whose corpus is transcribed on a cluster notes of gates that need more than transcripts."""
+
 
 class GateRunner:
     """Runs gates by name, on the session of a run or, where the corpus is extended, on larger and larger ones."""
@@ -42,7 +45,9 @@ class GateRunner:
                 break
             if any(part.needs_whole_corpus for part in parts) and session.once(EarlyStopping).broken(candidate):
                 break
-        notes = (*outcome.judgement.notes, *dict.fromkeys(self.session.repairs))
+        is_here = self.config.engine != "process" and not all(part.judges_transcripts for part in parts)
+        where = [ON_THIS_MACHINE] if is_here else []
+        notes = (*outcome.judgement.notes, *where, *dict.fromkeys(self.session.repairs))
         return replace(outcome, judgement=replace(outcome.judgement, notes=notes))
 
     def decode_share(self, name: str, candidate: Candidate, **given: Any) -> tuple[ModelSpec, ...]:

@@ -128,6 +128,13 @@ def header(config: pytest.Config) -> list[str]:
         f"{resolved.threads} threads"
     )
     lines = [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
+    if resolved.engine != "process":
+        from pytest_whisperq.decoding.ray_engine import place
+
+        lines.append(
+            f"whisperq: the corpus is transcribed on {place(resolved.engine)}; all else, speed, memory, energy and "
+            "determinism too, is measured on this machine"
+        )
     if known := waivers(config):
         lines.append(f"whisperq: waivers {resolved.waivers}: {', '.join(waiver.id for waiver in known)}")
     return [printable(shareable(line, config.invocation_params.dir)) for line in lines]
