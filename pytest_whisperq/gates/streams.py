@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from pytest_whisperq.backends import (
     Aligns,
@@ -14,6 +13,7 @@ from pytest_whisperq.backends import (
     Hypothesis,
     TellsWordTimes,
     TimedWord,
+    Transcriber,
     _whisper,
     check_installed,
     get_backend,
@@ -23,6 +23,7 @@ from pytest_whisperq.decoding.transcript_cache import TranscriptSet, uncached_tr
 from pytest_whisperq.measuring.edges import measure_profile
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.models.source import ModelSpec
+from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import WINDOW_SECONDS
@@ -37,7 +38,8 @@ from pytest_whisperq.system.errors import CorpusError, DecodeError, StreamError
 ALIGNER = ("ctranslate2", "float32")
 """What finds out when words were said where a runtime cannot: it shows the attention that forced alignment follows."""
 
-_PER_MS = audio.SAMPLE_RATE // 1000
+PER_MS = audio.SAMPLE_RATE // 1000
+"""Samples of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,35 @@ class Streamed:
     transcripts: TranscriptSet
     decoded: tuple[DecodedRecording, ...]
     events: tuple[tuple[Event, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A loaded model that hears windows. Where it tells no times of words, the ``aligner`` finds them."""
+
+    transcriber: Transcriber
+    aligner: Aligns | None
+
+    def hear(self, clip: Clip) -> Hypothesis | Sequence[TimedWord]:
+        """Return what is said in a clip, with the times of words where the model tells them."""
+        if isinstance(self.transcriber, TellsWordTimes):
+            return self.transcriber.transcribe_words(clip)
+        return self.transcriber.transcribe([clip])[0]
+
+    def words(self, clip: Clip, begun: int) -> tuple[tuple[StreamWord, ...], float]:
+        """Return the words of a window that begins ``begun`` ms after its stream, and how long decoding took, in ms.
+
+        Aligning is not counted.
+        """
+        started = time.perf_counter()
+        output = self.hear(clip)
+        took = 1000 * (time.perf_counter() - started)
+        if isinstance(output, Hypothesis):
+            if self.aligner is None:
+                raise DecodeError("tells no times of words, and nothing aligns them", remedy="report this as a defect")
+            told = Clip(samples=clip.samples, language=clip.language or output.language)
+            output = self.aligner.align(told, output.tokens or output.text)  # a backend need not tell tokens
+        return tuple(_milliseconds(_characters(output, clip.language), begun)), took
 
 
 class Streams:
@@ -180,57 +211,50 @@ class Streams:
     def _listen(self, spec: ModelSpec) -> tuple[TranscriptSet, tuple[DecodedRecording, ...]]:
         """Return what a model says about utterances and hears in windows; the model itself need not stay."""
         if spec not in self._decoded:
-            decoder, artifact = self.session.decoder, self.session.store.intact(spec)
-            transcriber = decoder.load(artifact)
-            hear: Callable[[Clip], Any]
-            if isinstance(transcriber, TellsWordTimes):
-                aligner, hear = None, transcriber.transcribe_words
-            else:
-                aligner, hear = self._aligner, lambda clip: transcriber.transcribe([clip])[0]
-                self._aligned.add(spec)
-            decoder.settle(transcriber)  # an aligner loaded since may want other threads
-            decoded = tuple(self._stream(spec, recording, hear, aligner) for recording in self.recordings)
+            artifact = self.session.store.intact(spec)
+            listener = self.listener(artifact)
+            decoded = tuple(self._stream(spec, recording, listener) for recording in self.recordings)
             items = self.session.long_form.utterances
-            texts = [self.session.long_normalizer(self._whole(spec, item, hear), item.language) for item in items]
+            texts = [self.session.long_normalizer(self._whole(spec, item, listener), item.language) for item in items]
             self._decoded[spec] = (
-                uncached_transcripts(artifact, transcriber, [item.id for item in items], texts),
+                uncached_transcripts(artifact, listener.transcriber, [item.id for item in items], texts),
                 decoded,
             )
         return self._decoded[spec]
 
-    def _whole(self, spec: ModelSpec, item: Utterance, hear: Callable[[Clip], Any]) -> str:
+    def listener(self, artifact: Artifact) -> Listener:
+        """Load a built model, and the `ALIGNER` where it tells no times of words."""
+        decoder = self.session.decoder
+        transcriber = decoder.load(artifact)
+        aligner = None
+        if not isinstance(transcriber, TellsWordTimes):
+            aligner = self._aligner
+            self._aligned.add(artifact.spec)
+            decoder.settle(transcriber)  # an aligner loaded since may want other threads
+        return Listener(transcriber=transcriber, aligner=aligner)
+
+    def _whole(self, spec: ModelSpec, item: Utterance, listener: Listener) -> str:
         """Decode one utterance as windows are, with timestamps where those need them."""
         with decode_errors(f"{spec} failed on {item.where}"):
-            output = hear(Clip(samples=audio.load(item.audio), language=item.language))
+            output = listener.hear(Clip(samples=audio.load(item.audio), language=item.language))
         return output.text if isinstance(output, Hypothesis) else join(_milliseconds(output, 0))
 
-    def _stream(
-        self,
-        spec: ModelSpec,
-        recording: LongRecording,
-        hear: Callable[[Clip], Any],
-        aligner: Aligns | None,
-    ) -> DecodedRecording:
+    def _stream(self, spec: ModelSpec, recording: LongRecording, listener: Listener) -> DecodedRecording:
         """Decode the windows of one recording; a model that tells no times is aligned, off the clock."""
         samples = audio.load(recording.audio)
-        chunks, took = [], []
-        spans = windows(len(samples) // _PER_MS, self.windows)
+        chunks, times = [], []
+        spans = windows(len(samples) // PER_MS, self.windows)
         for number, (start, end) in enumerate(spans):
-            clip = Clip(samples=samples[start * _PER_MS : end * _PER_MS], language=recording.language)
+            clip = Clip(samples=samples[start * PER_MS : end * PER_MS], language=recording.language)
             where = f"a window of {recording.audio.label}, {start / 1000:g} to {end / 1000:g} s"
             with decode_errors(f"{spec} failed on {where}"):
                 if not number:
-                    hear(clip)  # the first inference of a runtime is no measure of it
-                begun = time.perf_counter()
-                output = hear(clip)
-                took.append(1000 * (time.perf_counter() - begun))
-                if aligner:
-                    told = Clip(samples=clip.samples, language=clip.language or output.language)
-                    output = aligner.align(told, output.tokens or output.text)  # a backend need not tell tokens
-            words = tuple(_milliseconds(_characters(output, recording.language), start))
+                    listener.hear(clip)  # the first inference of a runtime is no measure of it
+                words, took = listener.words(clip, start)
             chunks.append(Chunk(number, start, end, words, final=number + 1 == len(spans)))
+            times.append(took)
             self.session.decoder.progress(f"{spec} streams {recording.audio.label}", number + 1, len(spans))
-        return DecodedRecording(chunks=tuple(chunks), took=tuple(took))
+        return DecodedRecording(chunks=tuple(chunks), took=tuple(times))
 
     def normalize(self, recording: LongRecording) -> Callable[[str], str]:
         """Return the run's normalizer for the language of a recording."""

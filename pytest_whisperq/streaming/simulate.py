@@ -47,17 +47,33 @@ def windows(length: int, profile: StreamProfile) -> list[tuple[int, int]]:
     return [(max(0, end - profile.window), end) for end in ends]
 
 
-def play(chunks: Sequence[Chunk], took: Sequence[float], merge: Merger) -> tuple[Event, ...]:
-    """Push `chunks` as they would arrive, each after it was decoded in `took` ms, then flush; one event each.
+class Playback:
+    """Pushes windows into a merge as they would arrive, each after it was decoded, and keeps the clock.
 
     A window is decoded when its sound is there and the one before is done: nothing is skipped, so that a model slower
     than the stream falls behind without end.
     """
-    events: list[Event] = []
-    done = 0.0
-    for chunk, cost in zip(chunks, took, strict=True):
-        done = max(float(chunk.end), done) + cost
-        update = merge.push(chunk)
-        events.append(Event(chunk.end, done, cost, tuple(merge.committed), update.tentative))
-    merge.flush()
-    return (*events, Event(chunks[-1].end if chunks else 0, done, 0.0, tuple(merge.committed), ()))
+
+    def __init__(self, merge: Merger) -> None:
+        self._merge = merge
+        self._done = 0.0
+        self._sent = 0
+
+    def push(self, chunk: Chunk, took: float) -> Event:
+        """Hear one more window, whose decoding took so many ms."""
+        self._done = max(float(chunk.end), self._done) + took
+        self._sent = chunk.end
+        update = self._merge.push(chunk)
+        return Event(chunk.end, self._done, took, tuple(self._merge.committed), update.tentative)
+
+    def flush(self) -> Event:
+        """Commit what is left: the stream is over."""
+        self._merge.flush()
+        return Event(self._sent, self._done, 0.0, tuple(self._merge.committed), ())
+
+
+def play(chunks: Sequence[Chunk], took: Sequence[float], merge: Merger) -> tuple[Event, ...]:
+    """Push `chunks` as they would arrive, each after it was decoded in `took` ms, then flush; one event each."""
+    playback = Playback(merge)
+    events = [playback.push(chunk, cost) for chunk, cost in zip(chunks, took, strict=True)]
+    return (*events, playback.flush())
