@@ -13,6 +13,7 @@ from pytest_whisperq.commands import (
     inspect,
     merge,
     normalize,
+    playground,
     qat,
     search,
     stream,
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="whisperq", description=about)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     each = cache, corpus, compare, merge, verify, inspect, doctor, sweep, search, qat, chunking, stream, normalize
-    for command in each:
+    for command in (*each, playground):
         command.register(commands)
     return whole
 

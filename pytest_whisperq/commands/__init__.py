@@ -29,11 +29,12 @@ def named(*names: str) -> tuple[Option, ...]:
 
 
 def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
-    """Let a command take options of a gate run, under their names without the prefix."""
+    """Let a command take options of a gate run, under their names without the prefix; with it they mean the same."""
     for option in options:
         default = f" (default: {option.default})" if option.default else ""
         text = f"{option.help}{default}".replace("%", "%%")
         parser.add_argument(f"--{option.name}", dest=option.ini, metavar=option.metavar, help=text)
+        parser.add_argument(option.flag, dest=option.ini, help=argparse.SUPPRESS)
 
 
 def given(parsed: argparse.Namespace, options: Sequence[Option]) -> dict[str, str | None]:

@@ -81,6 +81,7 @@ def examine(kept: Path) -> Iterator[Symptom]:
         ("datasets", "data", "read datasets directories and hub ids"),
         ("matplotlib", "plots", "draw timelines of streams"),
         ("hypothesis", "streaming", "test merges of streams"),
+        ("gradio", "playground", "hear models in a browser"),
     ):
         absent = bool(optional_imports.missing((module,)))
         state = "not installed" if absent else machine.versions((module,))[module]

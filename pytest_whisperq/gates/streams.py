@@ -79,7 +79,7 @@ class Listener:
     def words(self, clip: Clip, begun: int) -> tuple[tuple[StreamWord, ...], float]:
         """Return the words of a window that begins ``begun`` ms after its stream, and how long decoding took, in ms.
 
-        Aligning is not counted.
+        Aligning is not counted. Raises `DecodeError` for a model that tells no times, where nothing aligns.
         """
         started = time.perf_counter()
         output = self.hear(clip)

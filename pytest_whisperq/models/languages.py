@@ -13,6 +13,13 @@ def is_multilingual(source: SourceModel) -> bool:
     return bool(generation_config(source.directory).get("is_multilingual", True))
 
 
+def known_languages(source: SourceModel) -> tuple[str, ...]:
+    """Return the codes of the languages of which a checkpoint has tokens, sorted; none for an English-only one."""
+    if not is_multilingual(source):
+        return ()
+    return tuple(sorted(token.strip("<|>") for token in generation_config(source.directory).get("lang_to_id") or {}))
+
+
 def hearable(corpus: Corpus, sources: Iterable[SourceModel]) -> Corpus:
     """Return a corpus without the languages that an English-only checkpoint was never taught.
 

@@ -1,37 +1,30 @@
-"""A headless Chromium, where there is one; required in the environment `browser`, and otherwise a bonus."""
+"""Windows of a headless Chromium."""
 
-import os
-import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-
-CHROMIUM, DRIVER = "chromium", "chromedriver"
+from chromium import start
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A Chromium window of a common size."""
-    missing = [name for name in (CHROMIUM, DRIVER) if shutil.which(name) is None]
-    try:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-    except ImportError:
-        missing.append("selenium")
-    if missing:
-        reason = f"needs {', '.join(missing)}: apt-get install chromium chromium-driver, and tox run -e browser"
-        if os.environ.get("WHISPERQ_BROWSER") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which(CHROMIUM))
-    for argument in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"),
-        *("--autoplay-policy=no-user-gesture-required", "--disable-audio-output"),  # a sound card may be absent or hang
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(shutil.which(DRIVER))))
+    """A Chromium window."""
+    driver = start()
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def speaking_browser(spoken: Path) -> Iterator[Any]:
+    """A Chromium window with a microphone that plays the recording ``spoken`` of a module once, and then is silent."""
+    driver = start(
+        *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
+        f"--use-file-for-fake-audio-capture={spoken}%noloop",
+    )
+    driver.set_script_timeout(120)
+    remember = {"source": "performance.setResourceTimingBufferSize(10000)"}  # all that a page asks for
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", remember)
     yield driver
     driver.quit()
