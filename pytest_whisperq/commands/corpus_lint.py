@@ -23,7 +23,7 @@ from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corp
 from pytest_whisperq.speech.corpus.drafts import REMEDY
 from pytest_whisperq.speech.corpus.load import NO_UTTERANCE
 from pytest_whisperq.speech.normalizers import Normalizer
-from pytest_whisperq.speech.transcripts import fault
+from pytest_whisperq.speech.transcripts import fault, translation_fault
 from pytest_whisperq.system.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _wrong_text(item: Utterance, normalizer: Normalizer) -> str:
         return wrong
     if not normalizer(item.reference, item.language):
         return f"nothing is left of the transcript {item.reference!r} under {normalizer}; write out what is said"
-    return ""
+    return translation_fault(item)
 
 
 def _problems(item: Utterance, recording: Recording, facts: ClipFacts) -> Iterator[str]:

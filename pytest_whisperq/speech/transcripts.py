@@ -6,6 +6,7 @@ A rule is here only if what it finds is never said: each would rather miss a fau
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from html.entities import html5
 from pathlib import PurePosixPath
 
@@ -34,6 +35,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _UNSEEN = frozenset("\u2060\ufeff\ufffc")
 _DIRECTIONS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _LEFTWARDS = frozenset({"ARABIC", "HEBREW", "SYRIAC", "THAANA", "NKO"})
+_SEVERAL = 4
+"""Words that two languages do not share by chance, as they do numbers and names."""
 _ENOUGH = 10
 """Letters, in several words, that no name or title of another script has by chance."""
 
@@ -44,6 +47,21 @@ def fault(item: Utterance) -> str:
     One thing is named at most: what is wrong besides mostly follows from it.
     """
     return next(filter(None, (look(item.reference.strip(), item) for look in _LOOKS)), "")
+
+
+def translation_fault(item: Utterance) -> str:
+    """Return what is wrong with the English translation of an utterance and what to do about it; "" for nothing."""
+    text = item.translation
+    if not text:
+        return ""
+    if item.language == "en":
+        return "it is spoken in English and has a translation, which no gate looks at; clear one of the two"
+    if text.casefold() == item.reference.casefold() and len(text.split()) >= _SEVERAL:
+        return f"the translation {text!r} is the transcript; write what it says in English"
+    if other := other_language(text, "en"):
+        return f"the translation {text!r} is in {other} by its small words; write it in English"
+    wrong = fault(replace(item, reference=text, language="en"))
+    return wrong.replace("the transcript", "the translation", 1)
 
 
 def _stands_for_none(text: str, item: Utterance) -> str:

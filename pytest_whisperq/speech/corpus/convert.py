@@ -13,7 +13,7 @@ from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus.drafts import MARK
 from pytest_whisperq.speech.corpus.files import AUDIO_SUFFIXES
 from pytest_whisperq.speech.corpus.manifest import METADATA_NAMES
-from pytest_whisperq.speech.corpus.rows import DRAFT_KEY
+from pytest_whisperq.speech.corpus.rows import DRAFT_KEY, TRANSLATION_KEY
 from pytest_whisperq.speech.corpus.types import Corpus, Utterance
 from pytest_whisperq.system import optional_imports
 
@@ -94,7 +94,7 @@ def _header(corpus: Corpus) -> list[str]:
 
 def _columns(item: Utterance) -> dict[str, str]:
     columns = {"text": item.reference, "cluster": item.cluster, "language": item.language or "", **dict(item.slices)}
-    columns |= {DRAFT_KEY: MARK} if item.is_draft else {}
+    columns |= {TRANSLATION_KEY: item.translation, **({DRAFT_KEY: MARK} if item.is_draft else {})}
     return {name: value for name, value in columns.items() if value or name == "text"}
 
 

@@ -37,9 +37,22 @@ CLUSTER_KEYS = ("cluster", "client_id", "speaker_id")
 DRAFT_KEY = "draft"
 """Where a row says that its transcript is what a model heard, and nobody has corrected it."""
 
+TRANSLATION_KEY = "translation"
+"""Where a row holds what is said in English, for the gate on translation."""
+
 _DRAFTS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 _RESERVED = frozenset(
-    {*AUDIO_KEYS, *TEXT_KEYS, *OTHER_TEXT_KEYS, "cluster", "client_id", "duration", "offset", DRAFT_KEY}
+    {
+        *AUDIO_KEYS,
+        *TEXT_KEYS,
+        *OTHER_TEXT_KEYS,
+        "cluster",
+        "client_id",
+        "duration",
+        "offset",
+        DRAFT_KEY,
+        TRANSLATION_KEY,
+    }
 )
 _KNOWN = frozenset({*_RESERVED, *LANGUAGE_KEYS, *CLUSTER_KEYS, "kind", "noise"})
 _NOBODY = ("", "None")  # VoxPopuli writes the latter
@@ -135,12 +148,9 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path, choices: Choice
     except CorpusError as error:
         raise error.within(where) from None
     audio = _audio(row[column.audio], row, where, root, choices.root)
-    text = row[column.text]
-    if text is None:
-        text = ""
-    if not isinstance(text, str):
-        raise CorpusError(f"the transcript must be text (got {text!r}, a {type(text).__name__})", where=where)
-    text = text.strip()
+    text, translation = _text(row[column.text], "transcript", where), ""
+    if column.text != TRANSLATION_KEY:
+        translation = _text(row.get(TRANSLATION_KEY), "translation", where)
     named = {key: _plain(row[key]) for key in column.slices}
     if column.language is not None:
         named["language"] = _plain(row[column.language])
@@ -155,6 +165,10 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path, choices: Choice
     if text and kind == NONSPEECH:
         raise CorpusError(
             f"kind={NONSPEECH} but the transcript is {text!r}", where=where, remedy="clear one of the two"
+        )
+    if translation and kind == NONSPEECH:
+        raise CorpusError(
+            f"kind={NONSPEECH} but the translation is {translation!r}", where=where, remedy="clear one of the two"
         )
     cluster = "" if column.cluster is None else _plain(row[column.cluster])  # 0 is a name like any other
     if cluster in _NOBODY:
@@ -171,7 +185,18 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path, choices: Choice
         cluster=cluster,
         slices=tuple(sorted(slices.items())),
         is_draft=_is_draft(row.get(DRAFT_KEY), where),
+        translation=translation,
     )
+
+
+def _text(value: Any, what: str, where: str) -> str:
+    if value is not None and not isinstance(value, str):
+        raise CorpusError(
+            f"the {what} must be text (got {value!r}, a {type(value).__name__})",
+            where=where,
+            remedy="write text, or call the column something else",
+        )
+    return (value or "").strip()
 
 
 def _is_draft(value: Any, where: str) -> bool:

@@ -44,6 +44,7 @@ AS_NAMED = Choices()
 class Utterance:
     """One clip with what was said in it.
 
+    ``translation`` is the same in English, "" where nobody wrote one.
     ``where`` names the manifest line it came from, ``slices`` the groups it belongs to (language, voice, noise …), and
     ``cluster`` is shared by utterances that share recordings and are therefore not independent. ``is_draft``: its
     reference is what a model heard, and nobody has corrected it.
@@ -58,11 +59,17 @@ class Utterance:
     cluster: str = ""
     slices: tuple[tuple[str, str], ...] = ()
     is_draft: bool = False
+    translation: str = ""
 
     @property
     def is_speech(self) -> bool:
         """Whether the clip counts for WER and parity."""
         return self.kind != NONSPEECH
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether there is a translation to compare with: into English, so that nobody speaks it."""
+        return bool(self.translation) and self.language != "en"
 
     @property
     def is_spaced(self) -> bool:

@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> Path:
     soundfile.write(folder / "c.wav", noise[:100], 16_000)
     rows = [
         {"file_name": "calls/a.ogg", "text": 'one, "two"', "language": "en-US", "client_id": "f0", "line": "mobile"},
-        {"file_name": "b.wav", "text": "three", "offset": 0, "duration": 0.5},
+        {"file_name": "b.wav", "text": "drei", "translation": "three", "offset": 0, "duration": 0.5},
         {"file_name": "b.wav", "text": "four", "offset": 0, "duration": 1.25},
         {"file_name": "c.wav", "text": "", "kind": "nonspeech"},
     ]
@@ -38,7 +38,15 @@ def source(tmp_path: Path) -> Path:
 def told(corpus: Corpus) -> list[tuple[object, ...]]:
     """Return all that counts of each utterance: its text, its groups, and its sound."""
     return [
-        (item.reference, item.language, item.kind, item.cluster, item.slices, audio.pcm_digest(audio.load(item.audio)))
+        (
+            item.reference,
+            item.translation,
+            item.language,
+            item.kind,
+            item.cluster,
+            item.slices,
+            audio.pcm_digest(audio.load(item.audio)),
+        )
         for item in corpus.utterances
     ]
 

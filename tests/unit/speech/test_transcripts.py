@@ -4,7 +4,7 @@ import pytest
 
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus import Utterance
-from pytest_whisperq.speech.transcripts import fault
+from pytest_whisperq.speech.transcripts import fault, translation_fault
 
 
 def of(text: str, language: str | None = "en", name: str = "call_7.wav") -> str:
@@ -77,3 +77,31 @@ def test_what_nobody_says_is_named(text: str, language: str, message: str) -> No
 )
 def test_what_somebody_may_say_is_not(text: str, language: str | None) -> None:
     assert of(text, language, "monday.wav") == ""
+
+
+@pytest.mark.parametrize(
+    ("translation", "language", "message"),
+    [
+        ("it is here", "en", "is spoken in English and has a translation, which no gate looks at"),
+        ("Das ist mein Haus", "de", "is the transcript; write what it says in English"),
+        ("ich habe es nicht und sie ist auch für mich", "es", "is in de by its small words; write it in English"),
+        ("this is my house&amp;", "de", "the translation holds '&amp;'"),
+        ("this is my house", "de", ""),
+        ("alpha bravo", "de", ""),
+        ("", "en", ""),
+    ],
+)
+def test_a_translation_is_into_english_and_of_another_language(translation: str, language: str, message: str) -> None:
+    item = Utterance(
+        id="a.wav", where="", audio=AudioSource(label="a.wav"), reference="das ist mein Haus", language=language,
+        translation=translation,
+    )  # fmt: skip
+    assert message in translation_fault(item)
+    assert bool(message) == bool(translation_fault(item))
+
+
+def test_what_two_languages_share_is_no_missing_translation() -> None:
+    item = Utterance(
+        id="a.wav", where="", audio=AudioSource(label="a.wav"), reference="Lima 8", language="es", translation="Lima 8"
+    )  # fmt: skip
+    assert not translation_fault(item)

@@ -47,6 +47,25 @@ def test_a_csv_with_quotes_spaces_in_the_header_and_a_byte_order_mark(folder: Pa
     assert second.where.endswith("metadata.csv:4")
 
 
+def test_a_column_of_translations_is_none_of_the_groups(folder: Path) -> None:
+    rows = [{"file_name": "a.wav", "text": "hallo", "Translation": " hello "}, {"file_name": "b.wav", "text": "ja"}]
+    first, second = load_corpus(jsonl(folder, *rows)).utterances
+    assert (first.translation, second.translation) == ("hello", "")
+    assert (first.slices, first.is_translated, second.is_translated) == ((), True, False)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"text": "hallo", "translation": {"en": "hello"}}, "1: the translation must be text .*call the column someth"),
+        ({"text": "", "kind": "nonspeech", "translation": "hi"}, "kind=nonspeech but the translation is 'hi'; clear"),
+    ],
+)
+def test_a_translation_that_cannot_be_meant_is_refused(folder: Path, row: dict[str, Any], says: str) -> None:
+    with pytest.raises(CorpusError, match=says):
+        load_corpus(jsonl(folder, {"file_name": "a.wav", **row}))
+
+
 @pytest.mark.parametrize("audio_key", ["file_name", "audio_filepath", "audio", "path", "file"])
 @pytest.mark.parametrize("text_key", ["text", "transcription", "sentence", "transcript"])
 def test_hugging_face_and_nemo_keys(folder: Path, audio_key: str, text_key: str) -> None:
