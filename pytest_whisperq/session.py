@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pytest_whisperq.backends import Calibration, TimedText, get_backend
+from pytest_whisperq.backends import Calibration, Task, TimedText, get_backend
 from pytest_whisperq.config.candidates import Candidate, explicit_candidate, is_by_block, is_calibrated
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
@@ -157,9 +157,9 @@ class Session:
             is_complete=bool(config.merge),
         )
         self._shares: dict[int, list[Corpus]] = {}
-        self._decoded: dict[ModelSpec, TranscriptSet] = {}
+        self._decoded: dict[tuple[ModelSpec, Task], TranscriptSet] = {}
         self._unbuilt: dict[ModelSpec, WhisperqError] = {}
-        self._failed: dict[ModelSpec, WhisperqError] = {}
+        self._failed: dict[tuple[ModelSpec, Task], WhisperqError] = {}
         self._long: dict[ModelSpec, TranscriptSet] = {}
         self._timed: dict[ModelSpec, tuple[TranscriptSet, list[TimedText]]] = {}
         self._paired: dict[Candidate, PairedTexts] = {}
@@ -250,6 +250,18 @@ class Session:
                 "holds nothing but copies of what is set aside", where=self._part.name, remedy="add recordings"
             )
         return replace(self._part, utterances=kept)
+
+    @cached_property
+    def translated(self) -> Corpus:
+        """What of the corpus has a translation to compare with; raises `CorpusError` where nothing has."""
+        kept = tuple(item for item in self.corpus.utterances if item.is_translated)
+        if not kept:
+            raise CorpusError(
+                "has no translations",
+                where=self.corpus.name,
+                remedy="add a column translation with what is said in English (docs/corpus-layouts.md)",
+            )
+        return replace(self.corpus, utterances=kept)
 
     @cached_property
     def _facts_of_part(self) -> dict[str, ClipFacts]:
@@ -500,20 +512,24 @@ class Session:
             self._unbuilt[spec] = error
             raise
 
-    def transcripts(self, spec: ModelSpec) -> TranscriptSet:
-        """Return what a model says about the corpus, building and decoding at most once."""
+    def transcripts(self, spec: ModelSpec, task: Task = "transcribe") -> TranscriptSet:
+        """Return what a model says about the corpus, building and decoding at most once.
+
+        Asked to translate, about the part of it that has translations.
+        """
         self._refuse_in_a_shard()
-        if spec not in self._decoded:
-            self._decoded[spec] = self._transcribe(spec, self.corpus, None)
-        return self._decoded[spec]
+        if (spec, task) not in self._decoded:
+            corpus = self.corpus if task == "transcribe" else self.translated
+            self._decoded[spec, task] = self._transcribe(spec, corpus, None, task)
+        return self._decoded[spec, task]
 
     def decode_share(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says about the shard of the corpus that this run decodes."""
         if self.config.shard is None:
             raise ValueError("this run is no shard")
-        if spec not in self._decoded:
-            self._decoded[spec] = self._transcribe(spec, self.share(*self.config.shard), None)
-        return self._decoded[spec]
+        if (spec, "transcribe") not in self._decoded:
+            self._decoded[spec, "transcribe"] = self._transcribe(spec, self.share(*self.config.shard), None)
+        return self._decoded[spec, "transcribe"]
 
     def leading(self, spec: ModelSpec, corpus: Corpus, enough: Enough) -> TranscriptSet:
         """Return what a model says about the first utterances of ``corpus``, the run's in another order."""
@@ -526,14 +542,16 @@ class Session:
                 "a shard has no transcripts of the whole corpus", remedy="the run that judges all shards has them"
             )
 
-    def _transcribe(self, spec: ModelSpec, corpus: Corpus, enough: Enough | None) -> TranscriptSet:
-        if spec in self._failed:
-            raise self._failed[spec]
+    def _transcribe(
+        self, spec: ModelSpec, corpus: Corpus, enough: Enough | None, task: Task = "transcribe"
+    ) -> TranscriptSet:
+        if (spec, task) in self._failed:
+            raise self._failed[spec, task]
         self.built(spec)
         try:
-            return self._transcripts.transcribe(spec, corpus, self.facts, enough)
+            return self._transcripts.transcribe(spec, corpus, self.facts, enough, task)
         except WhisperqError as error:
-            self._failed[spec] = error
+            self._failed[spec, task] = error
             raise
 
     def heard(self, corpus: Corpus) -> TranscriptSet:

@@ -23,6 +23,7 @@ from pytest_whisperq.backends.capabilities import (
     TellsTimes,
     TellsWordTimes,
     Transcriber,
+    Translates,
 )
 from pytest_whisperq.backends.registry import (
     BUILT_IN,
@@ -46,6 +47,7 @@ from pytest_whisperq.backends.values import (
     Noise,
     ReadyMade,
     Segment,
+    Task,
     TimedText,
     TimedWord,
 )
@@ -73,11 +75,13 @@ __all__ = [
     "Segment",
     "SharesProcessors",
     "Staged",
+    "Task",
     "TellsTimes",
     "TellsWordTimes",
     "TimedText",
     "TimedWord",
     "Transcriber",
+    "Translates",
     "check_installed",
     "check_precision",
     "code_digest",

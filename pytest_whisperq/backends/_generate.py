@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedText, TimedWord, _checkpoint, _whisper
+from pytest_whisperq.backends import Clip, Hypothesis, Segment, Task, TimedText, TimedWord, _checkpoint, _whisper
 from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import DecodeError
@@ -17,24 +17,28 @@ CHUNK_BATCH = 8
 """Length of the chunks that a long recording is cut into, and how many are decoded at once."""
 
 
-def short(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip]) -> list[Hypothesis]:
+def short(
+    model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], task: Task = "transcribe"
+) -> list[Hypothesis]:
     """Decode a batch of clips of one window each, without timestamps."""
     import torch
 
     features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
     with torch.inference_mode():
         encoded = model.get_encoder()(input_features=features)  # once, for both questions
-    return behind(model, front_end, clips, encoded)
+    return behind(model, front_end, clips, encoded, task)
 
 
-def behind(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], encoded: Any) -> list[Hypothesis]:
+def behind(
+    model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], encoded: Any, task: Task = "transcribe"
+) -> list[Hypothesis]:
     """Decode a batch of clips of which the encoder's output is known, without timestamps."""
     import torch
 
     with torch.inference_mode():
         detected = detect_languages(model, front_end, encoded, len(clips))
         languages = [clip.language or language for clip, language in zip(clips, detected, strict=True)]
-        ids = model.generate(encoder_outputs=encoded, **generate_options(front_end, languages))
+        ids = model.generate(encoder_outputs=encoded, **generate_options(front_end, languages, task=task))
     return front_end.hypotheses(ids.tolist(), detected)
 
 
@@ -216,7 +220,11 @@ class _NoTimestamps:
 
 
 def generate_options(
-    front_end: _whisper.FrontEnd, languages: Sequence[str | None], *, timestamps: bool = False
+    front_end: _whisper.FrontEnd,
+    languages: Sequence[str | None],
+    *,
+    timestamps: bool = False,
+    task: Task = "transcribe",
 ) -> dict[str, Any]:
     """Return the keyword arguments of transformers' ``generate`` that make it greedy, short-form and explicit.
 
@@ -231,5 +239,5 @@ def generate_options(
     if not timestamps:
         options["logits_processor"] = [_NoTimestamps(front_end.timestamps)]
     if front_end.is_multilingual:
-        options |= {"task": "transcribe", "language": list(languages)}
+        options |= {"task": task, "language": list(languages)}
     return options

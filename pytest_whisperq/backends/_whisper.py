@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_whisperq.backends import Clip, Hypothesis, Segment, TimedWord
+from pytest_whisperq.backends import Clip, Hypothesis, Segment, Task, TimedWord
 from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import BuildError
@@ -116,14 +116,14 @@ class FrontEnd:
         """Return how many frames of `features` a clip fills, before the padding."""
         return len(clip.samples) // int(self.extractor.hop_length)
 
-    def prompt(self, language: str | None, *, timestamps: bool = False) -> list[int]:
-        """Return the start-of-transcript ids of one clip; ``language`` is ignored by English-only models.
+    def prompt(self, language: str | None, *, timestamps: bool = False, task: Task = "transcribe") -> list[int]:
+        """Return the start-of-transcript ids of one clip; language and task are ignored by English-only models.
 
         Raises `BuildError` for a language or task that the vocabulary lacks.
         """
         names = ["<|startoftranscript|>"]
         if self.is_multilingual:
-            names += [f"<|{language}|>", "<|transcribe|>"]
+            names += [f"<|{language}|>", f"<|{task}|>"]
         if not timestamps:
             names.append("<|notimestamps|>")
         vocabulary = self.vocabulary  # asked for a token it lacks, the tokenizer answers with another

@@ -47,6 +47,15 @@ class SharesProcessors(Protocol):
 
 
 @runtime_checkable
+class Translates(Protocol):
+    """Says in English what is said in another language. No English-only model can."""
+
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch as `Transcriber.transcribe` does, task translate; a clip has the language that is spoken."""
+        ...
+
+
+@runtime_checkable
 class HearsLong(Protocol):
     """Hears recordings of any length."""
 

@@ -14,6 +14,7 @@ from pytest_whisperq.backends import (
     Clip,
     Hypothesis,
     ReadyMade,
+    Task,
     TimedText,
     TimedWord,
     _checkpoint,
@@ -153,7 +154,14 @@ class CTranslate2Transcriber:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
-        results, detected = self._decode(self._encode(clips), clips, timestamps=False)
+        return self._short(clips, "transcribe")
+
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch in English; see `Translates`."""
+        return self._short(clips, "translate")
+
+    def _short(self, clips: Sequence[Clip], task: Task) -> list[Hypothesis]:
+        results, detected = self._decode(self._encode(clips), clips, timestamps=False, task=task)
         return self._front_end.hypotheses([result.sequences_ids[0] for result in results], detected)
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
@@ -227,7 +235,9 @@ class CTranslate2Transcriber:
         encoded = [self._model.encode(view.from_array(one[None])) for one in self._front_end.features(clips)]
         return view.from_array(np.concatenate([np.asarray(one) for one in encoded]))
 
-    def _decode(self, encoded: Any, clips: Sequence[Clip], *, timestamps: bool) -> tuple[list[Any], list[str | None]]:
+    def _decode(
+        self, encoded: Any, clips: Sequence[Clip], *, timestamps: bool, task: Task = "transcribe"
+    ) -> tuple[list[Any], list[str | None]]:
         """Return CTranslate2's result for each clip, one sequence of ids in each, and the language detected.
 
         Suppressed are the tokens of the checkpoint's generation config (-1 stands for them), and timestamps unless
@@ -237,7 +247,7 @@ class CTranslate2Transcriber:
         languages = [clip.language or language for clip, language in zip(clips, detected, strict=True)]
         results = self._model.generate(
             encoded,
-            [self._front_end.prompt(language, timestamps=timestamps) for language in languages],
+            [self._front_end.prompt(language, timestamps=timestamps, task=task) for language in languages],
             beam_size=1,
             suppress_tokens=[-1] if timestamps else [-1, *self._front_end.timestamps],
             max_length=2 * _whisper.MAX_NEW_TOKENS,  # CTranslate2 generates at most half of max_length

@@ -20,6 +20,7 @@ from pytest_whisperq.backends import (
     Hypothesis,
     ReadyMade,
     Segment,
+    Task,
     TimedText,
     TimedWord,
     _checkpoint,
@@ -135,7 +136,12 @@ class FasterWhisperTranscriber:
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode clip by clip; see `Transcriber`."""
         with self._one_numeric_thread():
-            return [self._one(clip) for clip in clips]
+            return [self._one(clip, "transcribe") for clip in clips]
+
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode clip by clip in English; see `Translates`."""
+        with self._one_numeric_thread():
+            return [self._one(clip, "translate") for clip in clips]
 
     def _one_numeric_thread(self) -> AbstractContextManager[Any]:
         """Make features with one thread: numpy's others would spin on, on the processors that the encoder waits for.
@@ -190,6 +196,7 @@ class FasterWhisperTranscriber:
         timestamps: bool = True,
         word_timestamps: bool = False,
         batch_size: int | None = None,
+        task: Task = "transcribe",
     ) -> LongHypothesis:
         """Decode a recording of any length, shape (n,), with faster-whisper's own features.
 
@@ -199,6 +206,7 @@ class FasterWhisperTranscriber:
         """
         options: dict[str, Any] = {
             **self._repeatable,
+            "task": task,
             "language": language,
             "beam_size": beam_size,
             "word_timestamps": word_timestamps,
@@ -237,7 +245,6 @@ class FasterWhisperTranscriber:
     def _repeatable(self) -> dict[str, Any]:
         """The options without which a run could not be repeated, or be compared with the other backends."""
         return {
-            "task": "transcribe",
             "temperature": 0.0,
             "suppress_tokens": list(self._suppressed),  # it adds to the list
             "condition_on_previous_text": False,
@@ -261,7 +268,7 @@ class FasterWhisperTranscriber:
         )
         return info.transcription_options
 
-    def _one(self, clip: Clip) -> Hypothesis:
+    def _one(self, clip: Clip, task: Task) -> Hypothesis:
         """Decode one clip as its ``transcribe`` does, which would encode it once more to detect the language."""
         model = self._model
         features = model.feature_extractor(clip.samples)
@@ -270,7 +277,7 @@ class FasterWhisperTranscriber:
         tokenizer = self._library.tokenizer.Tokenizer(
             model.hf_tokenizer,
             self.is_multilingual,
-            task="transcribe",
+            task=task,
             language=(clip.language or detected) if detected else "en",
         )
         segments = list(model.generate_segments(features, tokenizer, replace(self._options), False, encoded))

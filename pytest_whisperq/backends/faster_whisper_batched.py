@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, TimedText
+from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Task, TimedText
 from pytest_whisperq.backends.faster_whisper import FasterWhisperBackend, FasterWhisperTranscriber, timed_text
 
 if TYPE_CHECKING:
@@ -65,9 +65,16 @@ class FasterWhisperBatchedTranscriber:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode clip by clip; see `Transcriber`."""
+        return self._short(clips, "transcribe")
+
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode clip by clip in English; see `Translates`."""
+        return self._short(clips, "translate")
+
+    def _short(self, clips: Sequence[Clip], task: Task) -> list[Hypothesis]:
         hypotheses = []
         for clip in clips:
-            heard = self._decode(clip.samples, clip.language, timestamps=False)
+            heard = self._decode(clip.samples, clip.language, timestamps=False, task=task)
             is_asked = clip.language is None and self._model.is_multilingual
             detected = heard.language if is_asked else self._model.detect(clip.samples)
             hypotheses.append(Hypothesis(text=heard.text, tokens=heard.tokens, language=detected))

@@ -13,6 +13,7 @@ from pytest_whisperq.backends import (
     Calibration,
     Clip,
     Hypothesis,
+    Task,
     TimedText,
     _checkpoint,
     _generate,
@@ -107,8 +108,15 @@ class OnnxRuntimeTranscriber(_generate.Stages):
 
         Dynamic int8 takes one scale for the activations of a whole batch, so its clips are decoded alone.
         """
+        return self._short(clips, "transcribe")
+
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch in English; see `Translates`."""
+        return self._short(clips, "translate")
+
+    def _short(self, clips: Sequence[Clip], task: Task) -> list[Hypothesis]:
         batches = [[clip] for clip in clips] if self._is_dynamic else [clips]
-        return [text for batch in batches for text in _generate.short(self._model, self._front_end, batch)]
+        return [text for batch in batches for text in _generate.short(self._model, self._front_end, batch, task)]
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode with timestamps; see `TellsTimes`. The exported decoder hides the attention that words need."""

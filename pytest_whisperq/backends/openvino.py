@@ -198,6 +198,10 @@ class OpenVINOTranscriber(_generate.Stages):
         """Decode a batch; see `Transcriber`."""
         return _generate.short(self._model, self._front_end, clips)
 
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch in English; see `Translates`."""
+        return _generate.short(self._model, self._front_end, clips, "translate")
+
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode with timestamps; see `Transcriber`. The exported decoder hides the attention that words need."""
         return _generate.timed(self._model, self._front_end, clips, words=False)

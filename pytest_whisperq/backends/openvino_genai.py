@@ -17,6 +17,7 @@ from pytest_whisperq.backends import (
     Clip,
     Hypothesis,
     Segment,
+    Task,
     TimedText,
     _checkpoint,
     _openvino_graph,
@@ -101,13 +102,17 @@ class OpenVINOGenAITranscriber:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode clip by clip; see `Transcriber`. The pipeline does not tell the ids of what it says."""
-        return [self._one(clip) for clip in clips]
+        return [self._one(clip, "transcribe") for clip in clips]
 
-    def _one(self, clip: Clip) -> Hypothesis:
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode clip by clip in English; see `Translates`."""
+        return [self._one(clip, "translate") for clip in clips]
+
+    def _one(self, clip: Clip, task: Task) -> Hypothesis:
         # A model bent on timestamps would say them although nobody asked.
         options = {"suppress_tokens": [*self._suppressed, *self._front_end.timestamps]}
         samples = _padded(clip.samples)
-        said = self._hear(samples, clip.language, **options)
+        said = self._hear(samples, clip.language, task=task, **options)
         detected = self._detect(samples) if clip.language else self._language_of(said)
         return Hypothesis(text=said.texts[0].strip(), language=detected)
 
@@ -140,10 +145,12 @@ class OpenVINOGenAITranscriber:
         text: str = self._hear(_padded(samples), language, return_timestamps=True).texts[0]
         return text.strip()
 
-    def _hear(self, samples: "NDArray[np.float32]", language: str | None, **others: Any) -> Any:
+    def _hear(
+        self, samples: "NDArray[np.float32]", language: str | None, *, task: Task = "transcribe", **others: Any
+    ) -> Any:
         options: dict[str, Any] = {"max_new_tokens": _whisper.MAX_NEW_TOKENS, **others}
         if self._front_end.is_multilingual:
-            options["task"] = "transcribe"
+            options["task"] = task
             if language:
                 options["language"] = f"<|{language}|>"
         return self._pipeline.generate(samples, **options)

@@ -7,6 +7,8 @@ makes the transcriber fail, so that failures can be rehearsed too.
 A precision may have ``"seconds": {"encoder": S, "token": S}``, which its stages then take; a clip says as many tokens
 as its text has words.
 
+Asked to translate, it says what ``"translations": {DIGEST: TEXT}`` of a precision has.
+
 With times, a clip is one segment of words of half a second each; a word may say when it begins (``two@1.5``).
 """
 
@@ -83,9 +85,16 @@ class ScriptedTranscriber:
 
         Raises `DecodeError` for a clip that the script does not know, and where its text is null.
         """
+        return self._say(clips, self._texts)
+
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Return the scripted translation of each clip; raises as `transcribe` does."""
+        return self._say(clips, self._texts.get("translations", {}))
+
+    def _say(self, clips: Sequence[Clip], texts: Mapping[str, Any]) -> list[Hypothesis]:
         hypotheses = []
         for clip in clips:
-            entry = self._texts.get(audio.pcm_digest(clip.samples))
+            entry = texts.get(audio.pcm_digest(clip.samples))
             if entry is None:
                 raise DecodeError(
                     "the script has no text for this clip", remedy="add its audio digest to scripted.json"

@@ -10,6 +10,7 @@ from pytest_whisperq.backends import (
     Calibration,
     Clip,
     Hypothesis,
+    Task,
     TimedText,
     TimedWord,
     _checkpoint,
@@ -126,8 +127,15 @@ class TransformersTranscriber(_generate.Stages):
         Dynamic int8 takes one scale for the activations of a whole batch, so its clips are decoded alone: what is
         said about a clip must not depend on its neighbours.
         """
+        return self._short(clips, "transcribe")
+
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode a batch in English; see `Translates`."""
+        return self._short(clips, "translate")
+
+    def _short(self, clips: Sequence[Clip], task: Task) -> list[Hypothesis]:
         batches = [[clip] for clip in clips] if self._dynamic else [clips]
-        return [text for batch in batches for text in _generate.short(self._model, self._front_end, batch)]
+        return [text for batch in batches for text in _generate.short(self._model, self._front_end, batch, task)]
 
     def transcribe_timed(self, clips: Sequence[Clip]) -> list[TimedText]:
         """Decode with timestamps, words included; see `Transcriber`."""

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Task = Literal["transcribe", "translate"]
+"""What a Whisper is asked for, by its own name: what is said, in the language that is spoken or in English."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from pytest_whisperq.backends import (
     Hypothesis,
     ReadyMade,
     Segment,
+    Task,
     TimedText,
     TimedWord,
     _checkpoint,
@@ -169,12 +170,16 @@ class WhisperCppTranscriber:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode clip by clip; see `Transcriber`."""
-        return [self._one(clip) for clip in clips]
+        return [self._one(clip, "transcribe") for clip in clips]
 
-    def _one(self, clip: Clip) -> Hypothesis:
+    def translate(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Decode clip by clip in English; see `Translates`."""
+        return [self._one(clip, "translate") for clip in clips]
+
+    def _one(self, clip: Clip, task: Task) -> Hypothesis:
         samples = _padded(clip.samples)
         detected = self.detect(samples)
-        self._hear(samples, clip.language or detected, timestamps=False)
+        self._hear(samples, clip.language or detected, timestamps=False, task=task)
         ids = [index for segment in self._segments() for index, *_ in segment]
         text = self._front_end.tokenizer.decode(ids).strip()
         return Hypothesis(text=text, tokens=tuple(ids), language=detected)
@@ -232,13 +237,21 @@ class WhisperCppTranscriber:
             raise DecodeError(f"whisper.cpp detects no language (error {number})", remedy="check the clip")
         return str(library.whisper_lang_str(number))
 
-    def _hear(self, samples: "NDArray[np.float32]", language: str | None, *, timestamps: bool) -> None:
+    def _hear(
+        self,
+        samples: "NDArray[np.float32]",
+        language: str | None,
+        *,
+        timestamps: bool,
+        task: Task = "transcribe",
+    ) -> None:
         """Run ``whisper_full``, whose results stay in the context; raise `DecodeError` where it fails."""
         greedy = self._library.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY
         parameters = self._library.whisper_full_default_params(greedy)
         options = {
             "n_threads": self._threads,
             "language": language or "en",
+            "translate": task == "translate",
             "no_timestamps": not timestamps,
             "single_segment": not timestamps,
             "token_timestamps": timestamps,

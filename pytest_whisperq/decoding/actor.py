@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from pytest_whisperq.backends import Backend, Clip, Transcriber, _whisper, code_digest, get_backend, names
+from pytest_whisperq.backends import Backend, Clip, Task, Transcriber, _whisper, code_digest, get_backend, names
 from pytest_whisperq.backends.registry import BUILT_IN, in_file, source_of
-from pytest_whisperq.decoding.decoder import settle
+from pytest_whisperq.decoding.decoder import hearing, settle
 from pytest_whisperq.decoding.engine import operations_of
 from pytest_whisperq.decoding.transcript_cache import DECODING
 from pytest_whisperq.models.delivery import is_there, receive, received
@@ -111,6 +111,7 @@ class DecodingActor:
 
     def __init__(self, fetch: Callable[[Any], bytes]) -> None:
         self._fetch = fetch
+        self._backend = ""
         self._transcriber: Transcriber | None = None
 
     def open(self, request: Request, files: Sequence[tuple[str, Sequence[Any]]] | None) -> Answer:
@@ -131,7 +132,7 @@ class DecodingActor:
             return {"lacks": True}
         transcriber = backend.load(request["precision"], directory, request["threads"])
         settle(transcriber, request["threads"])
-        self._transcriber = transcriber
+        self._backend, self._transcriber = backend.name, transcriber
         return {"compute_type": transcriber.compute_type, "operations": operations_of(transcriber)}
 
     def _find(self, request: Request, files: Sequence[tuple[str, Sequence[Any]]] | None) -> Path | None:
@@ -146,17 +147,20 @@ class DecodingActor:
     def _bytes(self, pieces: Sequence[Any]) -> Iterable[bytes]:
         return map(self._fetch, pieces)
 
-    def transcribe(self, samples: "Sequence[NDArray[np.float32]]", languages: Sequence[str | None]) -> Answer:
+    def transcribe(
+        self, samples: "Sequence[NDArray[np.float32]]", languages: Sequence[str | None], task: Task
+    ) -> Answer:
         """Decode a batch: samples of each clip, and the language that the model is told.
 
         The value has text, tokens and detected language of each.
         """
-        return told(lambda: self._transcribe(samples, languages))
+        return told(lambda: self._transcribe(samples, languages, task))
 
     def _transcribe(
-        self, samples: "Sequence[NDArray[np.float32]]", languages: Sequence[str | None]
+        self, samples: "Sequence[NDArray[np.float32]]", languages: Sequence[str | None], task: Task
     ) -> list[tuple[str, tuple[int, ...], str | None]]:
         if self._transcriber is None:
             raise DecodeError("no model is loaded", remedy="open one first")
         clips = [Clip(samples=one, language=language) for one, language in zip(samples, languages, strict=True)]
-        return [(one.text, tuple(map(int, one.tokens)), one.language) for one in self._transcriber.transcribe(clips)]
+        hear = hearing(self._backend, self._transcriber, task)
+        return [(one.text, tuple(map(int, one.tokens)), one.language) for one in hear(clips)]

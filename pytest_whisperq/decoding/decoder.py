@@ -10,9 +10,11 @@ from pytest_whisperq.backends import (
     HearsLong,
     Hypothesis,
     SharesProcessors,
+    Task,
     TellsTimes,
     TimedText,
     Transcriber,
+    Translates,
     get_backend,
 )
 from pytest_whisperq.decoding.errors import decode_errors
@@ -73,9 +75,14 @@ class Decoder:
                 remedy=f"{other}, or gate what it falls back to with --whisperq-allow-fallback",
             )
 
-    def run(self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Hypothesis]:
-        """Decode one batch; raise `DecodeError` naming its clips when that fails."""
-        return self._ask(spec, transcriber.transcribe, batch)
+    def run(
+        self, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance], task: Task = "transcribe"
+    ) -> list[Hypothesis]:
+        """Decode one batch; raise `DecodeError` naming its clips when that fails.
+
+        Raises `ConfigError` for a backend that does not translate, where that is the task.
+        """
+        return self._ask(spec, hearing(spec.backend, transcriber, task), batch)
 
     def _ask(
         self, spec: ModelSpec, hear: Callable[[Sequence[Clip]], list[_Decoded]], batch: Sequence[Utterance]
@@ -117,6 +124,10 @@ class Decoder:
             self.progress(f"{spec} decodes with timestamps", len(texts), len(corpus.utterances))
         return artifact, transcriber, texts
 
+    def translates(self, spec: ModelSpec) -> bool:
+        """Load a model and return whether its backend translates."""
+        return isinstance(self.load(self.store.get(spec)), Translates)
+
     def hears_long(self, spec: ModelSpec) -> bool:
         """Load a model and return whether it hears more than one window."""
         return isinstance(self.load(self.store.get(spec)), HearsLong)
@@ -147,6 +158,17 @@ def settle(transcriber: object, threads: int) -> None:
     """Give torch the threads that what decodes wants it to have; where it is not told it takes all cores."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(transcriber.torch_threads if isinstance(transcriber, SharesProcessors) else threads)
+
+
+def hearing(backend: str, transcriber: Transcriber, task: Task) -> Callable[[Sequence[Clip]], list[Hypothesis]]:
+    """Return what hears clips with a task; raise `ConfigError` for a backend that does not translate, asked to."""
+    if task == "transcribe":
+        return transcriber.transcribe
+    if not isinstance(transcriber, Translates):
+        raise ConfigError(
+            f"{backend} does not translate", where="whisperq_translation", remedy="gate another backend with it"
+        )
+    return transcriber.translate
 
 
 def clips_of(batch: Sequence[Utterance]) -> list[Clip]:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_whisperq.backends import Hypothesis, MixesTypes, Transcriber
+from pytest_whisperq.backends import Hypothesis, MixesTypes, Task, Transcriber
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.corpus import Utterance
@@ -51,8 +51,8 @@ class Engine(Protocol):
         """Raise `ConfigError` naming the option where nothing can be decoded; nothing is loaded or started."""
         ...
 
-    def running(self, artifact: Artifact, clips: int) -> AbstractContextManager[Running]:
-        """Load a built model, to decode so many clips at most; all of it ends with the block.
+    def running(self, artifact: Artifact, clips: int, task: Task) -> AbstractContextManager[Running]:
+        """Load a built model, to decode so many clips at most with one task; all of it ends with the block.
 
         Raises `DecodeError` when it cannot be loaded, or executes what it should not.
         """
@@ -74,9 +74,9 @@ class InProcess:
         """There is nothing to check."""
 
     @contextmanager
-    def running(self, artifact: Artifact, clips: int) -> Iterator["_Loaded"]:  # noqa: ARG002 - of the protocol
+    def running(self, artifact: Artifact, clips: int, task: Task) -> Iterator["_Loaded"]:  # noqa: ARG002 - of the protocol
         """Load a built model, see `Engine.running`."""
-        yield _Loaded(self.decoder, artifact, self.decoder.load(artifact))
+        yield _Loaded(self.decoder, artifact, self.decoder.load(artifact), task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class _Loaded:
     decoder: Decoder
     artifact: Artifact
     transcriber: Transcriber
+    task: Task
     pace: str = ""
 
     @property
@@ -96,4 +97,4 @@ class _Loaded:
 
     def decode(self, batches: Iterator[Batch]) -> Generator[Decoded]:
         for batch in batches:
-            yield batch, self.decoder.run(self.artifact.spec, self.transcriber, list(batch.values()))
+            yield batch, self.decoder.run(self.artifact.spec, self.transcriber, list(batch.values()), self.task)

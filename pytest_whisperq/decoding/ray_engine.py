@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pytest_whisperq.backends import Hypothesis, get_backend
+from pytest_whisperq.backends import Hypothesis, Task, get_backend
 from pytest_whisperq.decoding.actor import DecodingActor, Request, request_for, value_of
 from pytest_whisperq.decoding.decoder import Decoder, answers, batch_errors, clips_of
 from pytest_whisperq.decoding.engine import Batch
@@ -92,10 +92,10 @@ class RayEngine:
             ) from error
 
     @contextmanager
-    def running(self, artifact: Artifact, clips: int) -> Iterator[Pool]:
+    def running(self, artifact: Artifact, clips: int, task: Task) -> Iterator[Pool]:
         """Load a built model in actors, see `Engine.running`; never more of them than there are batches."""
         self._join()
-        actors = RayActors(self._ray, artifact, self._decoder)
+        actors = RayActors(self._ray, artifact, self._decoder, task)
         pool = Pool(actors, artifact.spec, max(1, -(-clips // self._decoder.batch)))
         try:
             pool.open()
@@ -139,10 +139,11 @@ class _RayActor:
 class RayActors:
     """The actors of one model on the nodes of a cluster: as many on each as have processors for their threads."""
 
-    def __init__(self, ray: Any, artifact: Artifact, decoder: Decoder) -> None:
+    def __init__(self, ray: Any, artifact: Artifact, decoder: Decoder, task: Task) -> None:
         self._ray = ray
         self._artifact = artifact
         self._decoder = decoder
+        self._task = task
         self._count: Counter[str] = Counter()
         self._gone: set[str] = set()
         self._files: list[tuple[str, list[Any]]] | None = None
@@ -222,7 +223,7 @@ class RayActors:
         """Send the samples of a batch, see `Actors.ask`: nodes need no recordings."""
         clips = clips_of(list(batch.values()))
         samples = self._asked(self._ray.put, [clip.samples for clip in clips])  # not as arguments: Ray Client warns
-        return self._asked(actor.handle.transcribe.remote, samples, [clip.language for clip in clips])
+        return self._asked(actor.handle.transcribe.remote, samples, [clip.language for clip in clips], self._task)
 
     def answer(self, actor: _RayActor, ticket: Any, batch: Batch) -> list[Hypothesis]:
         """Return what a model says about a batch, see `Actors.answer`."""

@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.backends import Transcriber, _whisper, code_digest, get_backend
+from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.engine import Batch, Engine, Running, operations_of
 from pytest_whisperq.decoding.transcript_file import Said, Stored, TranscriptFile, read, read_clips
@@ -34,8 +34,8 @@ DECODING = {
     "max_new_tokens": _whisper.MAX_NEW_TOKENS,
     "revision": 5,
 }
-"""How every model decodes, on every backend. The revision is raised when a backend's way of running changes, which
-retires every older transcript."""
+"""How every model decodes, on every backend, but for the task. The revision is raised when a backend's way of running
+changes, which retires every older transcript."""
 
 
 Enough = Callable[[Sequence[str]], bool]
@@ -119,9 +119,14 @@ class TranscriptCache:
         self._files: dict[Path, tuple[tuple[int, ...], Stored]] = {}
 
     def transcribe(
-        self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts], enough: Enough | None = None
+        self,
+        spec: ModelSpec,
+        corpus: Corpus,
+        facts: dict[str, ClipFacts],
+        enough: Enough | None = None,
+        task: Task = "transcribe",
     ) -> TranscriptSet:
-        """Return the transcripts of ``corpus``, decoding what is not cached yet.
+        """Return the transcripts of ``corpus``, or what another ``task`` gives; what is not cached yet is decoded.
 
         ``enough`` is asked after every batch whether to stop there. The transcripts are then those of the first
         utterances, as many as are known without a gap.
@@ -130,15 +135,15 @@ class TranscriptCache:
         """
         wanted = [(clip_id(item, facts), item) for item in corpus.utterances]
         artifact = self._store.built(spec) or self._store.get(spec)
-        path = self._path(artifact.spec, artifact.identity)
+        path = self._path(artifact.spec, artifact.identity, task)
         stored = self._read(path)
         if not _suffices(wanted, stored.texts, enough):
-            if self._is_complete:
+            if self._is_complete and task == "transcribe":  # shards do nothing else
                 raise _not_merged(spec, [clip for clip, _ in wanted if clip not in stored.texts], len(wanted))
             artifact = self._store.intact(spec)  # before its weights speak
-            path = self._path(artifact.spec, artifact.identity)
+            path = self._path(artifact.spec, artifact.identity, task)
             with self._layout.decoding(path, self._shard):
-                self._decode(artifact, path, wanted, enough)
+                self._decode(artifact, path, wanted, enough, task)
             stored = self._read(path)
             if not _suffices(wanted, stored.texts, enough):
                 raise StoreError(
@@ -226,7 +231,9 @@ class TranscriptCache:
         known = file.begin()
         file.add([row for row in clips if row["clip"] not in known])
 
-    def _file(self, artifact: Artifact, path: Path, executes: Mapping[str, Any]) -> TranscriptFile:
+    def _file(
+        self, artifact: Artifact, path: Path, executes: Mapping[str, Any], task: Task = "transcribe"
+    ) -> TranscriptFile:
         def tell(damage: str) -> None:
             self._on_repair(f"transcripts of {artifact.spec} in the cache: {damage} damaged; decoded again")
 
@@ -236,10 +243,11 @@ class TranscriptCache:
             "model": str(artifact.spec),
             "artifact": artifact.key,
             **DECODING,
+            "task": task,
         }
         return TranscriptFile(self._layout, path, header, tell)
 
-    def _path(self, spec: ModelSpec, identity: str) -> Path:
+    def _path(self, spec: ModelSpec, identity: str, task: Task = "transcribe") -> Path:
         """Return the file of a model's transcripts, by all that decides what it says.
 
         Not by the precision it was asked for, in our backends: of two that come to the same weights and run them in the
@@ -250,19 +258,24 @@ class TranscriptCache:
         model = [spec.backend, spec.source.identity, code, identity, spec.promised]
         model += [spec.precision] if code else []
         model += [spec.folder.identity] if spec.folder else []  # its front end is its own
-        recipe = [*model, DECODING, versions(backend.distributions), cpu_features()]
+        recipe = [*model, {**DECODING, "task": task}, versions(backend.distributions), cpu_features()]
         key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
         return self._layout.transcript_file(key)
 
     def _decode(
-        self, artifact: Artifact, path: Path, wanted: Sequence[tuple[str, Utterance]], enough: Enough | None
+        self,
+        artifact: Artifact,
+        path: Path,
+        wanted: Sequence[tuple[str, Utterance]],
+        enough: Enough | None,
+        task: Task,
     ) -> None:
         if _suffices(wanted, self._read(path).texts, enough):  # another worker was faster
             return
         known = self._read(path).texts
         missing = len({clip for clip, _ in wanted} - known.keys())
-        with self._engine.running(artifact, missing) as running:
-            self._run(running, artifact, path, wanted, enough)
+        with self._engine.running(artifact, missing, task) as running:
+            self._run(running, artifact, path, wanted, enough, task)
 
     def _run(
         self,
@@ -271,11 +284,13 @@ class TranscriptCache:
         path: Path,
         wanted: Sequence[tuple[str, Utterance]],
         enough: Enough | None,
+        task: Task,
     ) -> None:
         executes = {"compute_type": running.compute_type, "operations": running.operations}
-        file = self._file(artifact, path, executes)
+        file = self._file(artifact, path, executes, task)
         known = file.begin()
         todo = {clip: item for clip, item in wanted if clip not in known}
+        verb = "decodes" if task == "transcribe" else "translates"
         left, done, leading = iter(todo.items()), 0, _Leading([clip for clip, _ in wanted], enough)
 
         def take() -> Batch:
@@ -292,7 +307,7 @@ class TranscriptCache:
                 known |= others
                 done = min(done + len(batch.keys() | (others.keys() & todo.keys())), len(todo))
                 stop = leading.suffices(known)
-                self._decoder.progress(f"{artifact.spec} decodes{running.pace}", done, done if stop else len(todo))
+                self._decoder.progress(f"{artifact.spec} {verb}{running.pace}", done, done if stop else len(todo))
                 if stop:
                     break
 

@@ -51,7 +51,7 @@ def sent(artifact: Artifact, request: Request) -> list[tuple[str, list[bytes]]]:
 def test_an_actor_loads_once_and_decodes(request_: Request) -> None:
     actor = DecodingActor(no_piece)
     assert value_of(actor.open(request_, None)) == {"compute_type": "int8", "operations": ""}
-    said = value_of(actor.transcribe([SAMPLES, SAMPLES], ["en", None]))
+    said = value_of(actor.transcribe([SAMPLES, SAMPLES], ["en", None], "transcribe"))
     assert said == [("one two", (0, 1), "en")] * 2
 
 
@@ -71,7 +71,7 @@ def test_a_model_that_is_not_seen_is_received_once(
     first = DecodingActor(lambda piece: piece)
     assert value_of(first.open(request, None)) == {"lacks": True}
     assert value_of(first.open(request, sent(built, request)))["compute_type"] == "int8"
-    assert value_of(first.transcribe([SAMPLES], ["en"]))[0][0] == "one two"
+    assert value_of(first.transcribe([SAMPLES], ["en"], "transcribe"))[0][0] == "one two"
     (entry,) = (tmp_path / "node" / "pytest-whisperq" / "artifacts").iterdir()
     assert (entry / "model" / "scripted.json").read_bytes() == (built.directory / "scripted.json").read_bytes()
     assert value_of(DecodingActor(no_piece).open(request, None))["compute_type"] == "int8"  # the next one finds it
@@ -120,7 +120,7 @@ def test_a_clip_that_cannot_be_decoded_is_an_error_of_the_model(request_: Reques
     actor = DecodingActor(no_piece)
     actor.open(request_, None)
     with pytest.raises(DecodeError, match="the script has no text for this clip"):
-        value_of(actor.transcribe([SAMPLES[:800]], ["en"]))
+        value_of(actor.transcribe([SAMPLES[:800]], ["en"], "transcribe"))
 
 
 def test_a_backend_of_a_conftest_is_imported_from_its_file(tmp_path: Path, request_: Request) -> None:

@@ -91,7 +91,7 @@ def test_actors_are_spread_over_nodes_by_their_processors(
     sizes = {"head": 0, "small": 1, "big": 5, "dead": 8}
     nodes = [{"NodeID": name, "Alive": name != "dead", "Resources": {"CPU": n}} for name, n in sizes.items()]
     ray = SimpleNamespace(nodes=lambda: nodes, exceptions=SimpleNamespace(RayError=RuntimeError), kill=lambda _: None)
-    actors = RayActors(ray, store.get(spec), decoder)
+    actors = RayActors(ray, store.get(spec), decoder, "transcribe")
     begun: list[tuple[str, int]] = []
 
     def begin(node: Any) -> Any:

@@ -17,7 +17,9 @@ from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.session import silent
-from pytest_whisperq.system.errors import DecodeError, StoreError
+from pytest_whisperq.speech import audio
+from pytest_whisperq.speech.corpus import load_corpus
+from pytest_whisperq.system.errors import ConfigError, DecodeError, StoreError
 
 StartRun = Callable[..., GateRunner]
 TEXTS = ("one", "two three", "four", "five six", "seven")
@@ -86,6 +88,80 @@ def test_the_language_a_model_is_told_is_part_of_the_question(
         make_corpus(tmp_path / "corpus", ["one", "two"], {"language": ["en", language]})
         candidate(start_run())
     assert decoded == [2, 1]
+
+
+def test_a_translation_is_another_question_and_transcripts_stay_what_they_are(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, decoded: list[int]
+) -> None:
+    corpus = make_corpus(tmp_path / "corpus", ["uno", "dos"], {"language": ["es", "es"], "translation": ["one", ""]})
+    (digest, *_) = [audio.pcm_digest(audio.load(item.audio)) for item in load_corpus(corpus).utterances]
+    (tmp_path / "model").mkdir()
+    texts = {audio.pcm_digest(audio.load(item.audio)): item.reference for item in load_corpus(corpus).utterances}
+    script = {"float32": texts, "int8": {**texts, "translations": {digest: "won"}}}
+    (tmp_path / "model" / "scripted.json").write_text(json.dumps(script), encoding="utf-8")
+    run = start_run()
+    spec = run.session.spec(run.config.candidates[0])
+    assert run.session.transcripts(spec).texts == ("uno", "dos")
+    before = cached(tmp_path)
+    assert run.session.transcripts(spec, "translate").texts == ("won",)
+    assert run.session.transcripts(spec).texts == ("uno", "dos")
+    files = set((tmp_path / "cache" / "transcripts").glob("*.jsonl"))
+    tasks = {path: json.loads(path.read_text(encoding="utf-8").splitlines()[0])["task"] for path in files}
+    assert tasks.pop(before) == "transcribe"
+    assert list(tasks.values()) == ["translate"]
+    again = start_run().session
+    assert again.transcripts(spec, "translate").texts == ("won",)
+    assert decoded == [2]  # what was transcribed; the translation was asked for once, as the next lines show
+    (path,) = tasks
+    assert path.read_text(encoding="utf-8").count('"clip"') == 1
+
+
+def test_the_key_of_transcripts_is_what_it_was_before_there_were_tasks(
+    start_run: StartRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start_run()
+    spec = run.session.spec(run.config.candidates[0])
+    hashed = list[str]()
+    real = json.dumps
+
+    def dumps(value: Any, **options: Any) -> str:
+        hashed.append(real(value, **options))
+        return hashed[-1]
+
+    monkeypatch.setattr(transcript_cache, "json", SimpleNamespace(dumps=dumps))
+    cache = run.session._transcripts
+    cache._path(spec, "weights")
+    cache._path(spec, "weights", "translate")
+    recipe, translated = map(json.loads, hashed)
+    assert recipe[5] == {
+        "task": "transcribe",
+        "beam_size": 1,
+        "timestamps": False,
+        "max_new_tokens": 224,
+        "revision": 5,
+    }
+    assert translated[5] == {**recipe[5], "task": "translate"}
+    assert [*translated[:5], *translated[6:]] == [*recipe[:5], *recipe[6:]]
+
+
+def test_a_backend_that_does_not_translate_is_one_error(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_corpus(tmp_path / "corpus", ["uno", "dos"], {"language": ["es", "es"], "translation": ["one", "two"]})
+    load = ScriptedBackend.load
+
+    class Transcribing:
+        compute_type = "int8"
+
+        def __init__(self, *loaded: Any) -> None:
+            self.transcribe = load(*loaded).transcribe
+
+    monkeypatch.setattr(ScriptedBackend, "load", lambda *loaded: Transcribing(*loaded))
+    run = start_run()
+    spec = run.session.spec(run.config.candidates[0])
+    with pytest.raises(ConfigError, match="whisperq_translation: scripted does not translate; gate another backend"):
+        run.session.transcripts(spec, "translate")
+    assert run.session.transcripts(spec).texts == ("uno", "dos")
 
 
 def test_another_decoder_version_decodes_again(
