@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from math import ceil, floor, log, log1p
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.measuring.catastrophe_kinds import LANGUAGE, NONSPEECH, catastrophe_kinds, new_kinds
+from pytest_whisperq.measuring.catastrophe_kinds import (
+    LANGUAGE,
+    NONSPEECH,
+    TASK,
+    catastrophe_kinds,
+    is_other_task,
+    new_kinds,
+)
 from pytest_whisperq.measuring.intervals import Interval, distinct
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.scores import count_errors
@@ -93,6 +100,12 @@ def kinds_of(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
     is_flipped = pair.candidate_language not in (None, language)
     if not told and language and is_flipped and LANGUAGE not in after:  # told a language, a model detects none
         after = (*after, LANGUAGE)
+    texts = (pair.baseline, pair.candidate) if pair.translation else ()
+    flips = [is_other_task(text, pair.reference, pair.translation) for text in texts]
+    if any(flips[:1]):
+        before = (*before, TASK)
+    elif any(flips):
+        after = (*after, TASK)
     return before, after
 
 

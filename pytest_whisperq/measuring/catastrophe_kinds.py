@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pytest_whisperq.speech.corpus.spacing import without_spaces
+from pytest_whisperq.speech.corpus.spacing import without_spaces, words_and_characters
 from pytest_whisperq.speech.numbers import digits_apart, plain_digit
 from pytest_whisperq.speech.writing import is_other_script, language_of
 
 KINDS = (
     *("empty", "loop", "repetition", "length", "truncated tail", "unrelated", "lost passage", "made-up passage"),
-    *("lost number", "other language", "other script", "text on non-speech"),
+    *("lost number", "other language", "other script", "task flip", "text on non-speech"),
 )
-(EMPTY, LOOP, REPETITION, LENGTH, TRUNCATED, UNRELATED, LOST, MADE_UP, NUMBER, LANGUAGE, SCRIPT, NONSPEECH) = KINDS
+(EMPTY, LOOP, REPETITION, LENGTH, TRUNCATED, UNRELATED, LOST, MADE_UP, NUMBER, LANGUAGE, SCRIPT, TASK, NONSPEECH) = (
+    KINDS
+)
 
 COMPRESSION = 2.4
 """Above this ratio a text repeats itself; openai/whisper's ``compression_ratio_threshold``."""
@@ -39,6 +41,8 @@ FEW = 1 / 8
 What Whisper makes up where it hears nothing ("thank you for watching, see you next time") has no more in common with
 99 of 100 sentences of LibriSpeech, in the order of the words.
 """
+DISTINCT = 2
+"""Words that only the translation has, of which a text needs most to be taken for one."""
 PASSAGE = 8
 """Words in a row of which a text has `FEW` at most, or that it adds."""
 
@@ -96,6 +100,25 @@ def new_kinds(
         SCRIPT: is_other_script(reference, candidate, language) and not is_other_script(reference, baseline, language),
     }
     return tuple(kind for kind in KINDS if found.get(kind))
+
+
+def is_other_task(text: str, asked: str, other: str) -> bool:
+    """Whether a text does the other task: it has most of the words that only ``other`` has, and few of only ``asked``.
+
+    These are the transcript and its translation, under the normalizer of the text. Numbers, names and loan words are in
+    both and tell nothing, so that a text is told only by `DISTINCT` words or more.
+
+    >>> is_other_task("monday the third of april", "lunes tres de abril", "monday the third of april")
+    True
+    >>> is_other_task("lima 8", "lima 8", "lima 8")
+    False
+    """
+    said, own, foreign = (Counter(words_and_characters(one)) for one in (text, asked, other))
+    only_own, only_foreign = own - foreign, foreign - own
+    if only_foreign.total() < DISTINCT:
+        return False
+    most = 2 * (said & only_foreign).total() > only_foreign.total()
+    return most and 4 * (said & only_own).total() <= only_own.total()
 
 
 def _loses_passage(before: Sequence[bool], after: Sequence[bool]) -> bool:

@@ -17,6 +17,7 @@ from pytest_whisperq.system.errors import CorpusError
 class Pair:
     """One utterance with three normalized texts, and the languages that the models detect.
 
+    ``translation`` is the English one of the corpus, normalized as what is heard is; "" where there is none.
     ``clip`` names its sound, ``cluster`` what it shares with others that are therefore not independent of it.
     """
 
@@ -28,6 +29,7 @@ class Pair:
     candidate: str
     baseline_language: str | None
     candidate_language: str | None
+    translation: str = ""
 
     def compared(self, metric: Metric) -> tuple[str, str, str]:
         """Return reference, baseline and candidate as ``metric`` counts them.
@@ -104,6 +106,7 @@ def pair_texts(
                 candidate=cand if is_normalized else normalizer(cand, item.language),
                 baseline_language=base_language,
                 candidate_language=cand_language,
+                translation=normalizer(item.translation, item.language) if item.is_translated else "",
             )
         )
     return PairedTexts(corpus=corpus, normalizer=normalizer, baseline=baseline, candidate=candidate, pairs=tuple(pairs))

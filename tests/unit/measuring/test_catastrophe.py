@@ -38,6 +38,20 @@ def test_another_language_is_a_catastrophe_where_a_model_may_choose(
     assert {one.kinds for one in found.catastrophes} == ({kinds} if kinds else set())
 
 
+def test_a_planted_task_flip_is_caught_and_a_baseline_that_translates_is_left_aside(make_pairs: MakePairs) -> None:
+    said, english = "lunes tres de abril maría", "monday the third of april maría"
+    heard = [english if n < 3 else "lunes tres de april maría" if n < 6 else said for n in range(40)]
+    texts = make_pairs([said] * 40, [english if n == 0 else said for n in range(40)], heard, spoken=["es"] * 40)
+    assert not any("task flip" in one.kinds for one in measure_catastrophes(texts, confidence=0.95).catastrophes)
+    told = replace(texts, pairs=tuple(replace(pair, translation=english) for pair in texts.pairs))
+    found = measure_catastrophes(told, confidence=0.95)
+    flipped = [one.utterance.id for one in found.catastrophes if "task flip" in one.kinds]
+    assert flipped == ["clip0001.wav", "clip0002.wav"]
+    assert found.left_aside == 1
+    outcome = judge_catastrophe(told, max_rate=0.02, confidence=0.95, seed=0)
+    assert outcome.judgement.verdict is Verdict.FAIL or "2 task flip" in outcome.judgement.checks[0].reason
+
+
 def test_catastrophes_of_a_language_without_spaces_are_found(make_pairs: MakePairs) -> None:
     said = ["係員が出るまでそのままお待ちください"] * 20
     cut = ["係員が出るまで" if n < 3 else text for n, text in enumerate(said)]

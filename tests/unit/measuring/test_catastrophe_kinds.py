@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.measuring.catastrophe_kinds import KINDS, catastrophe_kinds, new_kinds
+from pytest_whisperq.measuring.catastrophe_kinds import KINDS, catastrophe_kinds, is_other_task, new_kinds
 
 TEXT = "please hold the line until the next agent is free"
 MADE_UP = "thank you for watching see you next time"
@@ -219,3 +219,24 @@ def test_what_the_baseline_says_is_new_of_no_kind_that_is_judged_against_it(
         kind for kind in catastrophe_kinds(TEXT, text, language=language) if kind != "unrelated"
     )
     assert set(new(text, TEXT, text, language)) <= set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "other", "expected"),
+    [
+        ("monday the third of april", "lunes tres de abril", "monday the third of april", True),
+        ("lunes tres de abril", "monday the third of april", "lunes tres de abril", True),
+        ("lunes tres de abril", "lunes tres de abril", "monday the third of april", False),
+        ("monday the three of april", "lunes tres de abril", "monday the third of april", True),  # badly translated
+        ("lunes tres of april", "lunes tres de abril", "monday the third of april", False),  # of both
+        ("", "lunes tres de abril", "monday the third of april", False),
+        ("bye bye", "lunes tres de abril", "monday the third of april", False),
+        ("lima 8 15", "lima 8 15", "lima 8 15", False),  # numbers and names are the same in both
+        ("maría lima 555 1212 hello", "maría lima 555 1212 hola", "maría lima 555 1212 hello", False),  # one word tells
+        ("six minutes dollars", "six minutes dollars", "six minutes dollars", False),
+        ("你好 世界", "hello world", "你好 世界", True),
+        ("hello world", "你好世界", "hello world", True),
+    ],
+)
+def test_a_text_that_does_the_other_task_is_told(text: str, asked: str, other: str, expected: bool) -> None:
+    assert is_other_task(text, asked, other) is expected
