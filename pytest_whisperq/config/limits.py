@@ -54,6 +54,13 @@ LIMITS: tuple[Option, ...] = (
         help="language: smallest tolerated share of utterances in which both models detect the same language",
     ),
     Option(
+        name="max-translation-drop",
+        metavar="POINTS",
+        parse=values.Range(-100, 100, "a number of points from -100 to 100, such as 1.0"),
+        default="1.0",
+        help="translation: largest tolerated drop of chrF, or BLEU, of what is translated into English, in points",
+    ),
+    Option(
         name="max-size-ratio",
         metavar="RATIO",
         parse=values.Range(0, 10, "a ratio above 0, up to 10: 0.5 is half the baseline's size", never=0),

@@ -54,6 +54,7 @@ class GateConfig:
     max_false_alarms: float | None
     max_catastrophes: float
     min_language_agreement: float
+    max_translation_drop: float
     max_size_ratio: float | None
     max_memory_ratio: float
     max_energy_ratio: float | None

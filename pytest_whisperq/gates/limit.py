@@ -44,6 +44,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "false-alarms": Part("terms", "max_false_alarms", "false terms"),
         "catastrophes": Part("catastrophe", "max_rate"),
         "language-agreement": Part("language", "min_agreement"),
+        "translation-drop": Part("translation", "max_drop"),
         "shift": Part("timestamps", "max_shift"),
         "wer-gap": Part("streaming", "max_wer_gap", "gap"),
         "commit-lag": Part("streaming", "max_commit_lag", "late words"),

@@ -113,7 +113,7 @@ def _default(keyword: Keyword, config: GateConfig) -> Any:
 
 _FILES = (
     *("parity", "accuracy", "terms", "entities", "format", "catastrophe"),
-    *("language", "longform", "timestamps", "streaming"),
+    *("language", "translation", "longform", "timestamps", "streaming"),
     *("size", "memory", "speedup", "energy", "determinism", "limit"),
 )
 

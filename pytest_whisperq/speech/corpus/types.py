@@ -69,7 +69,7 @@ class Utterance:
     @property
     def is_translated(self) -> bool:
         """Whether there is a translation to compare with: into English, so that nobody speaks it."""
-        return bool(self.translation) and self.language != "en"
+        return bool(self.translation) and self.is_speech and self.language != "en"
 
     @property
     def is_spaced(self) -> bool:
