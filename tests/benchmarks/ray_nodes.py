@@ -82,6 +82,7 @@ def main() -> None:
                 cluster.remove_node(second)
                 while sum(node["Alive"] for node in ray.nodes()) > 2:
                     time.sleep(0.5)
+    ray.shutdown()
     cluster.shutdown()
     medians = {
         nodes: [statistics.median(column) for column in zip(*rows, strict=True)] for nodes, rows in seconds.items()
