@@ -53,6 +53,7 @@ def test_the_source_distribution_carries_what_tests_and_contributors_read(tmp_pa
     for name in (".ci/lock.py", ".ci/run", ".github/workflows/ci.yml", "docs/ci.md", "tests/conftest.py"):
         assert name in names
     assert {path.name for path in ROOT.glob("constraints*.txt")} <= names
+    assert not any(name.startswith("fixtures/make/work") for name in names)  # what the recipe downloaded here
 
 
 def test_an_installed_plugin_gates_from_any_directory(wheel: Path, tmp_path: Path) -> None:
