@@ -50,10 +50,18 @@ def test_the_source_distribution_carries_what_tests_and_contributors_read(tmp_pa
         names = {name.partition("/")[2] for name in archive.getnames()}
     for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "action.yml", "mkdocs.yml", "tox.ini"):
         assert name in names
-    for name in (".ci/lock.py", ".ci/run", ".github/workflows/ci.yml", "docs/ci.md", "tests/conftest.py"):
+    for name in (
+        ".ci/lock.py",
+        ".ci/run",
+        ".github/workflows/ci.yml",
+        "docs/ci.md",
+        "tests/conftest.py",
+        "docs/examples/make.py",
+    ):
         assert name in names
     assert {path.name for path in ROOT.glob("constraints*.txt")} <= names
     assert not any(name.startswith("fixtures/make/work") for name in names)  # what the recipe downloaded here
+    assert {f"docs/examples/{path.name}" for path in (ROOT / "docs" / "examples").glob("*.ipynb")} <= names
 
 
 def test_an_installed_plugin_gates_from_any_directory(wheel: Path, tmp_path: Path) -> None:
