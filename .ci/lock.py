@@ -63,7 +63,8 @@ def main(options: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "constraints.txt")
         constraints.write_text(head, encoding="utf-8")
-        found = resolve(present, "--group", "dev", "--constraint", str(constraints), *options)
+        groups = "--group", "dev", "--group", "examples"
+        found = resolve(present, *groups, "--constraint", str(constraints), *options)
     tested.write_text(head + MARK + rest(found, head), encoding="utf-8")
     # A pin that stays would choose a higher version of what brings it: this is resolved from nothing.
     found = resolve("", "--group", "test", "--resolution", "lowest-direct")
