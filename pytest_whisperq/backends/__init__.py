@@ -6,6 +6,7 @@ or `load` runs, so that listing precisions costs nothing.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from pytest_whisperq.backends.capabilities import (
@@ -30,6 +31,7 @@ from pytest_whisperq.backends.registry import (
     check_installed,
     check_precision,
     code_digest,
+    distributions,
     get_backend,
     in_all,
     names,
@@ -46,6 +48,7 @@ from pytest_whisperq.backends.values import (
     Measure,
     Noise,
     ReadyMade,
+    Requirement,
     Segment,
     Task,
     TimedText,
@@ -69,6 +72,7 @@ __all__ = [
     "MixesTypes",
     "Noise",
     "ReadyMade",
+    "Requirement",
     "RoundsToGrid",
     "RunsFiles",
     "RunsReadyMade",
@@ -85,6 +89,7 @@ __all__ = [
     "check_installed",
     "check_precision",
     "code_digest",
+    "distributions",
     "get_backend",
     "in_all",
     "names",
@@ -120,6 +125,8 @@ class Backend(Protocol):
     """The precisions that are only imitated, in another arithmetic: none is timed, none is exported."""
     by_name: frozenset[str] = frozenset()
     """The precisions that ``--whisperq-precision all`` does not mean."""
+    requirements: Mapping[str, Requirement] = MappingProxyType({})
+    """The precisions that need packages of their own → which; the others neither need these nor depend on them."""
 
     in_all: bool = True
     """Whether ``--whisperq-backend all`` means it too."""

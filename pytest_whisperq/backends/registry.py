@@ -54,7 +54,7 @@ _REQUIRED = (
         "calibrated",
         "controlled",
     ),
-    *("simulated", "by_name", "in_all", "falls_back", "base", "build", "load"),
+    *("simulated", "by_name", "requirements", "in_all", "falls_back", "base", "build", "load"),
 )
 _BACKENDS = Extensions("backend", GROUP, "pytest_whisperq_backends", _BUILT_IN, reserved=("all",))
 
@@ -128,7 +128,7 @@ def code_digest(backend: "Backend") -> str:
     """Return a digest of a third party's code, which decides what is built; empty for ours, which a schema number does.
 
     Two projects may give one name to two backends, and one that is edited builds other models. What its module imports
-    is known by its `Backend.distributions` only.
+    is known by its `distributions` only.
     """
     return "" if backend.name in _BUILT_IN else sha256(source_of(backend))
 
@@ -139,13 +139,30 @@ def check_precision(backend: "Backend", precision: str) -> None:
         raise unknown("unknown precision", precision, backend.precisions, where=backend.name)
 
 
-def check_installed(backend: "Backend") -> None:
-    """Raise `MissingDependency` with the install line when a package of ``backend`` is absent."""
-    if absent := optional_imports.missing(backend.modules):
-        line = optional_imports.install_line(backend.extra) if backend.extra else f"pip install {' '.join(absent)}"
+def distributions(backend: "Backend", precision: str) -> tuple[str, ...]:
+    """Return the distributions whose versions decide what is built and decoded in a precision.
+
+    They are part of its identity, and of that of no precision that does without them.
+    """
+    beyond = backend.requirements.get(precision)
+    return (*backend.distributions, *(beyond.distributions if beyond else ()))
+
+
+def check_installed(backend: "Backend", precision: str = "") -> None:
+    """Raise `MissingDependency` with the install line when a package of ``backend`` is absent.
+
+    Or one that ``precision`` needs beyond it.
+    """
+    _check_modules(f"backend {backend.name!r}", backend.modules, backend.extra)
+    if beyond := backend.requirements.get(precision):
+        _check_modules(f"{backend.name}:{precision}", beyond.modules, beyond.extra)
+
+
+def _check_modules(who: str, modules: tuple[str, ...], extra: str) -> None:
+    if absent := optional_imports.missing(modules):
+        line = optional_imports.install_line(extra) if extra else f"pip install {' '.join(absent)}"
         raise MissingDependency(
-            f"backend {backend.name!r} needs {', '.join(absent)}, not installed",
-            remedy=f"{optional_imports.RUN}{line}",
+            f"{who} needs {', '.join(absent)}, not installed", remedy=f"{optional_imports.RUN}{line}"
         )
 
 

@@ -14,6 +14,19 @@ Task = Literal["transcribe", "translate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """What a precision needs beyond its backend.
+
+    ``extra`` is the pytest-whisperq extra that installs it, empty where there is none. ``modules`` and
+    ``distributions`` are added to those of the backend.
+    """
+
+    extra: str
+    modules: tuple[str, ...]
+    distributions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """What a transcriber hears: samples of shape (n,), 16 kHz mono float32; language None means detect.
 

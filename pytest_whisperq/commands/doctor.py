@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.backends import Backend, check_installed, get_backend, names
+from pytest_whisperq.backends import Backend, check_installed, distributions, get_backend, names
 from pytest_whisperq.commands import add, say
 from pytest_whisperq.config.settings import cache_directory
 from pytest_whisperq.measuring.contention import ProcessorState, unseen
@@ -128,16 +128,25 @@ def _backend(name: str) -> Symptom:
         return Symptom(name=name, state="not installed", fix=fix, is_optional=True)
     except WhisperqError as error:
         return Symptom(name=name, state=error.what, fix=error.remedy or "mend or uninstall the package that brings it")
-    versions = ", ".join(f"{one} {version}" for one, version in machine.versions(backend.distributions).items())
+    unfit = backend.falls_back()
+    runs = [one for one in backend.precisions if one not in unfit and not _lacks(backend, one)]
+    used = dict.fromkeys((*backend.distributions, *(name for one in runs for name in distributions(backend, one))))
+    versions = ", ".join(f"{one} {version}" for one, version in machine.versions(tuple(used)).items())
     problem, fix = _unloadable(backend.modules, backend.extra)
     if problem:
         line = (
             f"{optional_imports.RUN}{optional_imports.install_line(backend.extra)}" if backend.extra else "reinstall it"
         )
         return Symptom(name=name, state=problem, fix=fix.removeprefix(optional_imports.RUN) or line)
-    unfit = backend.falls_back()
-    runs = [precision for precision in backend.precisions if precision not in unfit]
     return Symptom(name=name, state=f"{versions}; runs {', '.join(runs)}")
+
+
+def _lacks(backend: Backend, precision: str) -> bool:
+    try:
+        check_installed(backend, precision)
+    except MissingDependency:
+        return True
+    return False
 
 
 @cache

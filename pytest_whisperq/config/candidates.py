@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_whisperq.backends import BUILT_IN, MixesBlocks, check_installed, get_backend, in_all, refusal
+from pytest_whisperq.backends import BUILT_IN, Backend, MixesBlocks, check_installed, get_backend, in_all, refusal
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.models.ready_made import find, name_of
 from pytest_whisperq.models.source import folder_of_checkpoint, without
@@ -109,7 +109,7 @@ def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Can
     if precision not in backend.precisions:
         raise unknown(f"unknown precision for {name}", precision, backend.precisions, where=option)
     if installed:
-        check_installed(backend)
+        check_installed(backend, precision)
     return Candidate(backend=name, precision=precision)
 
 
@@ -139,13 +139,7 @@ def _cross_product(
         if checkpoint and backend.name not in named and (reason := refusal(backend, checkpoint)):
             left_out.append(f"{backend.name}: {reason}")
             continue
-        missing = ""
-        try:
-            check_installed(backend)
-        except MissingDependency as error:
-            if backend.name in named:
-                raise
-            missing = str(error)
+        missing = _lacking(backend, "", is_named=backend.name in named)
         wanted = precisions or (backend.recommended,)
         unfit: Mapping[str, str] = {}
         if "all" in wanted:
@@ -158,7 +152,8 @@ def _cross_product(
             if precision in unfit and precision not in (precisions or ()):
                 left_out.append(f"{backend.name}:{precision}: {unfit[precision]}")
             elif precision in backend.precisions:
-                candidates.append(Candidate(backend=backend.name, precision=precision, missing=missing))
+                lacking = missing or _lacking(backend, precision, is_named=backend.name in named)
+                candidates.append(Candidate(backend=backend.name, precision=precision, missing=lacking))
             else:
                 has = ", ".join(backend.precisions)
                 left_out.append(f"{backend.name}:{precision}: {backend.name} does not have it (it has {has})")
@@ -169,6 +164,17 @@ def _cross_product(
             where="--whisperq-precision",
         )
     return tuple(candidates), tuple(left_out)
+
+
+def _lacking(backend: Backend, precision: str, *, is_named: bool) -> str:
+    """Return what to install for a precision, or for any ("") of a backend; an error where that ``is_named``."""
+    try:
+        check_installed(backend, precision)
+    except MissingDependency as error:
+        if is_named:
+            raise
+        return str(error)
+    return ""
 
 
 def leaving(candidates: tuple[Candidate, ...], ignored: tuple[str, ...]) -> tuple[Candidate, ...]:

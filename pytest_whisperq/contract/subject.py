@@ -94,7 +94,7 @@ class Subject:
 
     def build(self, name: str, source: Path | None = None) -> Path:
         """Build from the base or a copy of it, into a folder that begins with this name."""
-        check_installed(self.backend)
+        check_installed(self.backend, self.precision)
         source, directory = source or self.source, self.folder(name)
         calibrates = self.precision in self.backend.calibrated
         with _whisper.quiet_libraries():

@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from pytest_whisperq.backends import Backend, Clip, Task, Transcriber, _whisper, code_digest, get_backend, names
+from pytest_whisperq.backends import (
+    Backend,
+    Clip,
+    Task,
+    Transcriber,
+    _whisper,
+    code_digest,
+    distributions,
+    get_backend,
+    names,
+)
 from pytest_whisperq.backends.registry import BUILT_IN, in_file, source_of
 from pytest_whisperq.decoding.decoder import hearing, settle
 from pytest_whisperq.decoding.engine import operations_of
@@ -42,10 +52,10 @@ class Request(TypedDict):
     identity: Mapping[str, str]
 
 
-def identity_of(backend: Backend) -> dict[str, str]:
-    """Return all of a machine that transcripts depend on, in words: versions, code, processor."""
+def identity_of(backend: Backend, precision: str) -> dict[str, str]:
+    """Return all of a machine that transcripts of a precision depend on, in words: versions, code, processor."""
     return {
-        **versions(("pytest-whisperq", *backend.distributions)),
+        **versions(("pytest-whisperq", *distributions(backend, precision))),
         "the way of decoding": f"{DECODING['revision']}.{SCHEMA}",
         "the code of its backend": code_digest(backend)[:16],
         "the processor": cpu_features(),
@@ -63,7 +73,7 @@ def request_for(backend: Backend, precision: str, threads: int, directory: Path,
         threads=threads,
         directory=str(directory),
         record=record,
-        identity=identity_of(backend),
+        identity=identity_of(backend, precision),
     )
 
 
@@ -124,7 +134,7 @@ class DecodingActor:
 
     def _open(self, request: Request, files: Sequence[tuple[str, Sequence[Any]]] | None) -> dict[str, Any]:
         backend = _backend_of(request)
-        identity = identity_of(backend)
+        identity = identity_of(backend, request["precision"])
         if identity != request["identity"]:
             return {"identity": identity}
         directory = self._find(request, files)

@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, get_backend
+from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, distributions, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.engine import Batch, Engine, Running, operations_of
 from pytest_whisperq.decoding.transcript_file import Said, Stored, TranscriptFile, read, read_clips
@@ -258,7 +258,8 @@ class TranscriptCache:
         model = [spec.backend, spec.source.identity, code, identity, spec.promised]
         model += [spec.precision] if code else []
         model += [spec.folder.identity] if spec.folder else []  # its front end is its own
-        recipe = [*model, {**DECODING, "task": task}, versions(backend.distributions), cpu_features()]
+        used = distributions(backend, spec.precision)
+        recipe = [*model, {**DECODING, "task": task}, versions(used), cpu_features()]
         key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
         return self._layout.transcript_file(key)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from pytest_whisperq.backends import get_backend
+from pytest_whisperq.backends import distributions, get_backend
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import DECODING, clip_id
 from pytest_whisperq.history.document import corpus_digest
@@ -103,7 +103,7 @@ def _of_model(session: Session, spec: ModelSpec) -> dict[str, Any]:
     return {
         "name": str(spec),
         "spec": _identity(spec),
-        "versions": machine.versions(get_backend(spec.backend).distributions),
+        "versions": machine.versions(distributions(get_backend(spec.backend), spec.precision)),
         "artifact": artifact.key,
         "record": dict(session.store.record(artifact)),
     }
@@ -259,7 +259,7 @@ class Merged:
                     remedy="judge with the model, baseline and candidates that the shards were run with",
                 )
             here = {
-                "the versions": machine.versions(get_backend(spec.backend).distributions),
+                "the versions": machine.versions(distributions(get_backend(spec.backend), spec.precision)),
                 "the key": session.store.key(spec),
             }
             there = {"the versions": model["versions"], "the key": model["artifact"]}

@@ -23,6 +23,7 @@ from pytest_whisperq.backends import (
     _whisper,
     check_installed,
     code_digest,
+    distributions,
     get_backend,
     refusal,
 )
@@ -102,7 +103,7 @@ class ArtifactStore:
             "ignored": spec.ignored,
             "calibration": calibration.identity if calibration else None,
             "measure": calibration.measure.identity if calibration and calibration.measure else None,
-            "versions": versions(backend.distributions),
+            "versions": versions(distributions(backend, spec.precision)),
             "cpu": cpu_features(),
             "code": code_digest(backend),
             "ready_made": spec.folder.identity if spec.folder else "",
@@ -119,7 +120,7 @@ class ArtifactStore:
         if (artifact := self._read(spec, key)) and not artifact.is_elsewhere:
             return artifact
         backend = get_backend(spec.backend)
-        check_installed(backend)
+        check_installed(backend, spec.precision)
         refuse_unfit(spec)
         of_base = self._base(backend, spec)
         base = self.intact(of_base) if of_base else None
@@ -330,7 +331,7 @@ def _record(backend: Backend, spec: ModelSpec, directory: Path) -> dict[str, Any
         "folder": spec.folder.name if spec.folder else "",
         "source": spec.source.name,
         "source_identity": spec.source.identity,
-        "versions": versions(backend.distributions),
+        "versions": versions(distributions(backend, spec.precision)),
         "cpu": cpu_features(),
         "identity": identity,
         "files": files,

@@ -10,7 +10,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from pytest_whisperq.backends import get_backend
+from pytest_whisperq.backends import distributions, get_backend
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.config.settings import paths_of
 from pytest_whisperq.decoding.transcript_cache import Known
@@ -235,7 +235,7 @@ class Collector:
             "compute_type": executed,
             "fell_back": any(judgement.fell_back for judgement in self._judged(name)),
             "operations": known.operations,
-            "versions": machine.versions(get_backend(spec.backend).distributions),
+            "versions": machine.versions(distributions(get_backend(spec.backend), spec.precision)),
         }
 
     def _judged(self, name: str) -> list[Judgement]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.__main__ import main
+from pytest_whisperq.backends import Requirement
 from pytest_whisperq.commands import doctor
 from pytest_whisperq.commands.doctor import Symptom, examine
 from pytest_whisperq.system import package_data
@@ -41,6 +42,20 @@ def test_a_backend_that_is_not_installed_is_named_with_the_install_line(
     symptom = found(tmp_path)["ctranslate2"]
     assert symptom.is_optional
     assert symptom.fix == 'pip install "pytest-whisperq[ctranslate2]"'
+
+
+def test_a_precision_whose_package_is_absent_is_not_said_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = Requirement(extra="", modules=("no_such_module",), distributions=("no-such-package",))
+    present = Requirement(extra="", modules=("numpy",), distributions=("numpy",))
+    wanted = {"int8": absent, "float32": present}
+    monkeypatch.setattr("pytest_whisperq.backends.ctranslate2.CTranslate2Backend.requirements", wanted)
+    versions, _, runs = found(tmp_path)["ctranslate2"].state.partition("; runs ")
+    assert "int8" not in runs.split(", ")
+    assert "float32" in runs.split(", ")
+    assert ", numpy " in versions
+    assert "no-such-package" not in versions
 
 
 def test_a_backend_that_does_not_load_is_broken_and_the_reason_is_said(

@@ -17,7 +17,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     """Decide what is installed, wherever the tests run; empty it or take names out to have backends missing."""
     present = {*BUILT_IN}
 
-    def check(backend: Backend) -> None:
+    def check(backend: Backend, precision: str = "") -> None:
         if backend.name not in present:
             raise MissingDependency(f"backend {backend.name!r} needs things", remedy="run: pip install")
 

@@ -133,7 +133,7 @@ def test_a_backend_of_a_conftest_is_imported_from_its_file(tmp_path: Path, reque
         **{**request_, "backend": "mine", "source": str(source), "module": "conftest", "qualified": "Mine"}
     )  # type: ignore[typeddict-item]
     backend = actors.in_file("mine", source, "conftest", "Mine")
-    request["identity"] = actors.identity_of(backend)
+    request["identity"] = actors.identity_of(backend, request["precision"])
     assert value_of(DecodingActor(no_piece).open(request, None))["compute_type"] == "int8"
     source.write_text(text + "    # edited\n", encoding="utf-8")
     assert "identity" in value_of(DecodingActor(no_piece).open(request, None))
