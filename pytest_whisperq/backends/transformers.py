@@ -17,6 +17,7 @@ from pytest_whisperq.backends import (
     _dynamic_int8,
     _generate,
     _simulated_bits,
+    _torchao,
     _weights,
     _whisper,
     check_precision,
@@ -47,12 +48,14 @@ class TransformersBackend(Backend):
             "bfloat16": "bfloat16",
             "float16": "float16",
             _DYNAMIC: "int8_float32",
+            **_torchao.PRECISIONS,
             **_simulated_bits.PRECISIONS,
         }
     )
     recommended = _DYNAMIC
     simulated = frozenset(_simulated_bits.PRECISIONS)
-    by_name = simulated
+    by_name = frozenset({*_torchao.PRECISIONS, *simulated})
+    requirements = _torchao.REQUIREMENTS
     grids = _simulated_bits.GRIDS
     weights = ("*.safetensors",)
     # Nothing falls back: PyTorch computes in every one of these types on any processor, however slowly.
@@ -69,7 +72,7 @@ class TransformersBackend(Backend):
         check_precision(self, precision)
         import torch
 
-        is_plain = precision != _DYNAMIC and precision not in self.simulated
+        is_plain = precision not in {_DYNAMIC, *_torchao.PRECISIONS, *self.simulated}
         dtype = getattr(torch, precision) if is_plain else torch.float32
         model, notes = _load(source, dtype)
         if precision == "float32":  # a candidate that its own precision breaks is judged
@@ -85,6 +88,8 @@ class TransformersBackend(Backend):
             model.generation_config.save_pretrained(directory)
         if precision == _DYNAMIC:
             _dynamic_int8.save(_dynamic_int8.quantize(model), directory / _WEIGHTS)
+        elif precision in _torchao.PRECISIONS:
+            _torchao.save(_torchao.quantize(model, precision), directory / _WEIGHTS)
         elif precision in self.simulated:
             notes.append(_simulated_bits.save(model, precision, directory / _WEIGHTS))
         _whisper.copy_front_end(source, directory)
@@ -110,16 +115,19 @@ class TransformersTranscriber(_generate.Stages):
         torch.set_num_threads(threads)
         self._front_end = _whisper.FrontEnd(directory)
         self._dynamic = precision == _DYNAMIC
-        simulated = ""
+        on = ""
         if self._dynamic:
             model = _dynamic_int8.restore(_empty(directory), directory / _WEIGHTS)
+        elif precision in _torchao.PRECISIONS:
+            model = _torchao.restore(_empty(directory), precision, directory / _WEIGHTS)
+            on = _torchao.executes(model)
         elif precision in TransformersBackend.simulated:
-            model, simulated = _simulated_bits.restore(_empty(directory), directory / _WEIGHTS)
+            model, on = _simulated_bits.restore(_empty(directory), directory / _WEIGHTS)
         else:
             model, _ = _load(directory, "auto")
         _checkpoint.check(self._front_end, tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
         self._model = model.eval()
-        self.compute_type = _compute_type(self._model) + simulated
+        self.compute_type = _compute_type(self._model) + on
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`.
