@@ -5,8 +5,8 @@ from pathlib import Path
 from pytest_whisperq.system.errors import BuildError, CorpusError
 
 MODEL = "whisperq-micro"
-MODELS = (MODEL, "whisperq-micro-distil.en")
-"""The embedded checkpoints: a multilingual one, and its English-only student."""
+MODELS = (MODEL, "whisperq-micro-distil.en", "whisperq-micro-translate")
+"""The embedded checkpoints: a multilingual one, its English-only student, and one that was taught to translate."""
 
 
 def _root() -> Path:

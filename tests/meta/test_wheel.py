@@ -36,6 +36,7 @@ def test_the_wheel_carries_suites_model_and_recordings_and_installs_one_package(
         "pytest_whisperq/reporting/assets/report.html.j2",
         "pytest_whisperq/data/models/whisperq-micro/model.safetensors",
         "pytest_whisperq/data/models/whisperq-micro-distil.en/model.safetensors",
+        "pytest_whisperq/data/models/whisperq-micro-translate/model.safetensors",
         "pytest_whisperq/data/audio/evaluation/metadata.csv",
         "pytest_whisperq/data/audio/README.md",
     ):
