@@ -12,7 +12,7 @@ import soundfile
 import soxr  # noqa: F401 - pytester forgets what is imported within it first, and this aborts when it is loaded again
 
 from pytest_whisperq.__main__ import main
-from pytest_whisperq.backends import Transcriber
+from pytest_whisperq.backends import Task, Transcriber
 from pytest_whisperq.commands.corpus_init import start
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Decoder
@@ -195,11 +195,13 @@ def test_drafts_that_were_ended_go_on_where_they_were(
     asked: list[int] = []
     run = Decoder.run
 
-    def failing(decoder: Decoder, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance]) -> object:
+    def failing(
+        decoder: Decoder, spec: ModelSpec, transcriber: Transcriber, batch: Sequence[Utterance], task: Task
+    ) -> object:
         asked.append(len(batch))
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return run(decoder, spec, transcriber, batch)
+        return run(decoder, spec, transcriber, batch, task)
 
     monkeypatch.setattr(Decoder, "run", failing)
     with pytest.raises(KeyboardInterrupt):
