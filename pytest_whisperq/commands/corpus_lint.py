@@ -132,7 +132,7 @@ def _wrong_text(item: Utterance, normalizer: Normalizer) -> str:
         return f"the transcript is a draft of a model; {REMEDY}"
     if wrong := fault(item):
         return wrong
-    if not normalizer(item.reference, item.language):
+    if not normalizer.leaves_words(item.reference, item.language):
         return f"nothing is left of the transcript {item.reference!r} under {normalizer}; write out what is said"
     return translation_fault(item)
 

@@ -121,7 +121,7 @@ def wordless_as_nonspeech(corpus: Corpus, choose: Callable[[Corpus], Normalizer]
     marked = corpus
     while True:  # what is left may be in other languages, and those choose another normalizer
         normalizer = choose(marked)
-        wordless = [item for item in marked.speech if not normalizer(item.reference, item.language)]
+        wordless = [item for item in marked.speech if not normalizer.leaves_words(item.reference, item.language)]
         if not wordless:
             break
         names = {item.id for item in wordless}

@@ -13,6 +13,7 @@ These three go through `typography.unify` first, and English through `number_sty
 stands in their version behind a plus. ``NAME@1`` is the one as published, which runs saved before were scored under.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ COMPARED = ("identity", "whisper-basic", "by-language")
 _EMOJI_STYLE = dict.fromkeys((0xFE0E, 0xFE0F))  # marks too, but of symbols, and those go
 _REMEMBERED = 8192  # texts: the same reference and baseline are scored for every candidate, under several normalizers
 
+_PLAIN = "a-zA-Z0-9À-ÖØ-öø-ÿ .,;:!?'\"‘’“”–—…-"
+"""Characters of a regular expression's set: no brackets, no marks that combine, nothing invisible."""
+
 Change = Callable[[str, str | None], str]
 """A function (text, language or None) → text."""
 
@@ -49,19 +53,25 @@ _TYPOGRAPHY: tuple[str, Change] = ("typography", unify)
 class Normalizer:
     """A named function (text, language or None) → text; ``version`` names the code that does it.
 
-    ``before`` are named changes that every text goes through first.
+    ``before`` are named changes that every text goes through first. Of a text that begins as ``keeps`` says, something
+    is always left; None promises that of no text.
     """
 
     name: str
     version: str
     apply: Change
     before: tuple[tuple[str, Change], ...] = ()
+    keeps: re.Pattern[str] | None = None
 
     def __call__(self, text: str, language: str | None = None) -> str:
         """Return ``text``, said in ``language``, as it is compared."""
         for _, change in self.before:
             text = change(text, language)
         return self.apply(text, language)
+
+    def leaves_words(self, text: str, language: str | None = None) -> bool:
+        """Whether anything is left of ``text``: of most texts that is known without normalizing them."""
+        return bool(self.keeps and self.keeps.match(text)) or bool(self(text, language))
 
     def steps(self, text: str, language: str | None = None) -> Iterator[tuple[str, str]]:
         """Yield each step by its name, with what it makes of the text."""
@@ -153,8 +163,21 @@ def _whisper(name: str, revision: int = REVISION) -> Normalizer:
         apply = _whatever_language(english if name == "whisper-english" else _basic())
     version = _version("whisper-normalizer")
     if is_published:
-        return Normalizer(name=name, version=version, apply=apply)
-    return Normalizer(name=name, version=f"{version}+{revision}", apply=apply, before=(_TYPOGRAPHY,))
+        return Normalizer(name=name, version=version, apply=apply, keeps=_kept())
+    return Normalizer(name=name, version=f"{version}+{revision}", apply=apply, before=(_TYPOGRAPHY,), keeps=_kept())
+
+
+@lru_cache(maxsize=1)
+def _kept() -> re.Pattern[str]:
+    """Return how a text begins of which each of Whisper's normalizers leaves something: with a whole plain word.
+
+    It has four letters, for fillers are shorter, and stands among plain characters without brackets. It is none of
+    the words that numbers are made of, for these go into one another: the English one leaves nothing of "and a half".
+    """
+    from whisper_normalizer.english import EnglishNumberNormalizer
+
+    numbers = "|".join(sorted({*EnglishNumberNormalizer().words, "half"}))
+    return re.compile(rf"(?=[{_PLAIN}]*\Z).*?\b(?!(?i:{numbers})\b)[a-zA-Z]{{4,}}\b")
 
 
 def _whatever_language(apply: Callable[[str], str]) -> Change:

@@ -38,6 +38,29 @@ def test_words_are_parted_by_single_spaces(name: str, text: str, language: str |
     assert found == found.strip(" ")
 
 
+# Fillers, numbers, contractions, brackets and marks: what Whisper's normalizers take away, and what may come between.
+pieces = st.one_of(
+    st.sampled_from(["and a half", "half", "point", "minus", "double", "oh", "zero", "hundred", "percent", "cents"]),
+    st.sampled_from(["um", "hmm", "won't", "O'Brien", "alpha", "Mond", "IGLOO", "état", "[noise]", "1", "7th"]),
+    st.sampled_from(["(", ")", "<", ">", "]", "&", "_"]),
+    st.sampled_from(["'", "’", "-", ".", "%", "$", "\u0301", "\u00ad", "\u200b", "（", "\u3000", "\ufe0f"]),
+    st.text(max_size=3),
+)
+
+
+@pytest.mark.parametrize("name", [name for name in normalizers.NORMALIZERS if normalizers.get(name).keeps])
+@settings(max_examples=200)
+@given(
+    text=st.lists(st.tuples(pieces, st.sampled_from(["", " ", " "])), max_size=6).map(
+        lambda said: "".join(map("".join, said))
+    ),
+    language=st.sampled_from(["en", "tr", None]),
+)
+def test_what_is_known_to_leave_words_does(name: str, text: str, language: str | None) -> None:
+    normalizer = normalizers.get(name)
+    assert normalizer.leaves_words(text, language) == bool(normalizer(text, language))
+
+
 @given(text=letters)
 def test_by_language_loses_no_letter_and_no_mark(text: str) -> None:
     composed = unicodedata.normalize("NFKC", text.lower())

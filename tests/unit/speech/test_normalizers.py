@@ -4,6 +4,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def corpus(*said: tuple[str | None, str]) -> Corpus:
 )
 def test_what_each_normalizer_does(name: str, text: str, expected: str) -> None:
     assert normalizers.get(name)(text) == expected
+
+
+@pytest.mark.parametrize("name", ["whisper-basic", "whisper-english", "by-language"])
+def test_most_texts_are_known_to_leave_words(name: str) -> None:
+    def apply(text: str, language: str | None) -> str:
+        raise AssertionError(text)
+
+    normalizer = replace(normalizers.get(name), apply=apply)
+    for text in ("Yes, of course.", "Where’s the café — there?", "one hundred and eleven times"):
+        assert normalizer.leaves_words(text)
+    for text in ("Mm-hmm.", "[laughter]", "and a half", "(well)", "poi\u00adnt", "Minu\u0301s"):
+        with pytest.raises(AssertionError):
+            normalizer.leaves_words(text)
+
+
+def test_of_substitutions_nothing_is_known() -> None:
+    assert normalizers.get("whisper-english", Substitutions({"yeah": ""})).keeps is None
 
 
 @pytest.mark.parametrize(
