@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import soundfile
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_whisperq.speech.corpus import load_corpus
+from pytest_whisperq.speech.corpus import load_corpus, rows
+from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.system.errors import CorpusError
 
 CLIPS = [f"clip {number}, é.wav" for number in range(4)]
@@ -30,12 +32,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 spoken = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\0"), min_size=1).filter(str.strip)
 label = st.text("abcdefgh -_0123", min_size=1).map(str.strip)
-rows = st.lists(
+written = st.lists(
     st.tuples(spoken, st.sampled_from(["en", "de-AT", "PT_br"]), label, label), min_size=1, max_size=len(CLIPS)
 )
 
 
-@given(rows=rows, kind=st.sampled_from(["csv", "jsonl"]))
+@given(rows=written, kind=st.sampled_from(["csv", "jsonl"]))
 def test_what_was_written_is_what_is_read(folder: Path, rows: list[tuple[str, ...]], kind: str) -> None:
     names = ("file_name", "text", "language", "voice", "cluster")
     table = [dict(zip(names, (clip, *row), strict=True)) for clip, row in zip(CLIPS, rows, strict=False)]
@@ -55,6 +57,54 @@ def test_what_was_written_is_what_is_read(folder: Path, rows: list[tuple[str, ..
         assert item.language == language[:2].lower()
         assert dict(item.slices).get("voice", "") == voice
         assert item.cluster == cluster
+
+
+NAMED = (
+    *("a.wav", "sub/b.wav", "link.wav", "out.wav", "linked/b.wav", "away/c.wav", "gone.wav"),
+    *("é.wav", "back\\slash.wav"),
+)
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with recordings, folders, and links to both, within and out of it."""
+    around = tmp_path_factory.mktemp("linked")
+    folder, away = around / "calls", around / "away"
+    for place in (folder / "sub", away):
+        place.mkdir(parents=True)
+    decomposed = unicodedata.normalize("NFD", "é.wav")
+    for path in (folder / "a.wav", folder / "sub" / "b.wav", away / "c.wav", folder / decomposed):
+        path.touch()
+    for link, target in {"link.wav": folder / "a.wav", "out.wav": away / "c.wav", "linked": folder / "sub"}.items():
+        (folder / link).symlink_to(target)
+    (folder / "away").symlink_to(away)
+    (folder / "gone.wav").symlink_to("nowhere")
+    return folder
+
+
+@given(
+    parts=st.lists(st.sampled_from([*NAMED, "..", ".", "", "calls", "sub", "away", "\0", "x" * 300]), max_size=4),
+    separator=st.sampled_from(["/", "\\", "//"]),
+    is_absolute=st.booleans(),
+    is_wider=st.booleans(),
+)
+def test_the_short_way_to_a_recording_leads_where_the_long_one_does(
+    linked: Path, parts: list[str], separator: str, *, is_absolute: bool, is_wider: bool
+) -> None:
+    name = separator.join([str(linked), *parts] if is_absolute else parts)
+    choices = Choices(root=linked.parent if is_wider else None)
+
+    def read() -> object:
+        rows.forget_folders()
+        try:
+            return rows.utterance({"file_name": name, "text": "yes"}, where="", root=linked, choices=choices)
+        except CorpusError as error:
+            return str(error)
+
+    found = read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_is_regular", lambda path: False)
+        assert read() == found
 
 
 def check(path: Path) -> None:

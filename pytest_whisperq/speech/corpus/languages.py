@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 
 from pytest_whisperq.speech.corpus.types import Corpus, Utterance
 
@@ -30,6 +31,7 @@ _ALIASES = {"cmn": "zh", "fil": "tl", "in": "id", "iw": "he", "jv": "jw", "mo": 
 """Codes of ISO 639 for which Whisper has another."""
 
 
+@lru_cache(maxsize=1024)
 def language_code(value: str) -> str | None:
     """Return the code of a language that is given by its code, with or without a country, or by its English name.
 

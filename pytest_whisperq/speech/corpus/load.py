@@ -11,7 +11,7 @@ from pytest_whisperq.speech.corpus.layouts.registry import DEEP, FLAT, LISTS, La
 from pytest_whisperq.speech.corpus.layouts.sidecars import has_sidecars, read_sidecars
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading
-from pytest_whisperq.speech.corpus.rows import resolved_folder
+from pytest_whisperq.speech.corpus.rows import forget_folders
 from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, OnError, Utterance, refuse
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
@@ -40,7 +40,7 @@ def load_corpus(
     recordings may lie; the embedded corpus needs none. An utterance that states no language is in that of ``choices``.
     """
     name = str(location)
-    resolved_folder.cache_clear()
+    forget_folders()
     names_in.cache_clear()
     notes: list[str] = []
     failed = False

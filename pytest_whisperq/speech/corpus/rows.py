@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from stat import S_ISLNK
+from stat import S_ISLNK, S_ISREG
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
@@ -270,6 +270,8 @@ def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path, wider: Pa
 
 def _inside(name: str, where: str, root: Path, wider: Path | None) -> tuple[Path, str]:
     """Return the recording that ``name`` means in ``root``, or else in ``wider``, and what to call it."""
+    if (usual := _usual(name, root)) and _is_regular(usual[0]):
+        return usual[1:]
     try:
         spelled, path = _found(name, root, wider)
         exists = path.is_file()
@@ -289,6 +291,38 @@ def _inside(name: str, where: str, root: Path, wider: Path | None) -> tuple[Path
             remedy = "it is a link to what is not there: fetch it (git annex get, dvc pull, huggingface-cli download)"
         raise CorpusError(f"the audio file {name!r} does not exist in {root}", where=where, remedy=remedy)
     return path, _label(path, root / spelled, root, wider)
+
+
+@lru_cache(maxsize=64)  # segments of one recording follow each other
+def _usual(name: str, root: Path) -> tuple[str, Path, str] | None:
+    """Return the spelling, path and label of ``name`` where it is a file itself, in ``root``; None where it cannot be.
+
+    `_found` and `_label` say the same of it, in ten times the time.
+    """
+    folder, base = os.path.split(name)
+    if base in ("", ".", "..") or not (within := _folder_within(folder, root)):
+        return None
+    spelled = os.path.join(within[0], base)
+    return spelled, Path(spelled), within[1] + base
+
+
+@lru_cache(maxsize=64)
+def _folder_within(name: str, root: Path) -> tuple[str, str] | None:
+    """Return a folder without links, and how labels of what is in it begin; None for what is not in ``root``."""
+    try:
+        folder = _resolved_folder(root / name)
+        inner = folder.relative_to(root).as_posix()
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return str(folder), "" if inner == "." else f"{inner}/"
+
+
+def _is_regular(path: str) -> bool:
+    """Whether there is a file at a path, and no link."""
+    try:
+        return S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _label(path: Path, linked: Path, root: Path, wider: Path | None) -> str:
@@ -319,7 +353,7 @@ def _found(name: str, root: Path, wider: Path | None) -> tuple[str, Path]:
 
 def _resolved(path: Path) -> Path:
     """Return what ``Path.resolve`` does, but look at a folder once, not once for each of a million recordings in it."""
-    whole = resolved_folder(path.parent) / path.name
+    whole = _resolved_folder(path.parent) / path.name
     try:
         is_link = S_ISLNK(whole.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -328,9 +362,15 @@ def _resolved(path: Path) -> Path:
 
 
 @lru_cache(maxsize=64)
-def resolved_folder(path: Path) -> Path:
-    """Return a folder without links; whoever reads a corpus clears this first."""
+def _resolved_folder(path: Path) -> Path:
+    """Return a folder without links."""
     return path.resolve()
+
+
+def forget_folders() -> None:
+    """Look at folders again: whoever reads a corpus does this first."""
+    for kept in (_resolved_folder, _folder_within, _usual):
+        kept.cache_clear()
 
 
 def _seconds(row: Mapping[str, Any], key: str, where: str) -> float | None:
