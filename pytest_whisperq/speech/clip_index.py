@@ -20,6 +20,7 @@ from pytest_whisperq.speech.integrity import Note
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
+from pytest_whisperq.system.garbage import no_search_for_garbage
 from pytest_whisperq.system.machine import versions
 from pytest_whisperq.system.sealed import SealedLines, read_sealed, sealed
 
@@ -56,9 +57,10 @@ class AudioIndex:
     def __init__(self, root: Path, on_repair: Callable[[str], None]) -> None:
         self._layout = CacheLayout(root)
         self._path = self._layout.audio_index
-        self._stored = read_sealed(self._path)
-        self._known = _facts(self._stored)
-        self._files = FileDigests(self._layout, on_repair)
+        with no_search_for_garbage():
+            self._stored = read_sealed(self._path)
+            self._known = _facts(self._stored)
+            self._files = FileDigests(self._layout, on_repair)
         self._on_repair = on_repair
         self._decoder = f"{audio.REVISION}:{versions(('soundfile', 'soxr', 'av'))}"
 

@@ -2,7 +2,7 @@
 
 import codecs
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
@@ -33,30 +33,45 @@ def is_visible(name: str) -> bool:
 
 def files_in(directory: Path) -> Iterator[Path]:
     """Yield the visible files in a folder and below. Folders that are linked are entered, each once."""
+    return (Path(folder, name) for folder, name in _names_below(directory))
+
+
+def _names_below(directory: Path) -> Iterator[tuple[str, str]]:
     entered = set[str]()
     for folder, folders, names in os.walk(directory, followlinks=True):
         real = os.path.realpath(folder)
         folders[:] = sorted(name for name in folders if is_visible(name)) if real not in entered else []
         if real not in entered:
-            yield from (Path(folder, name) for name in names if is_visible(name))
+            yield from ((folder, name) for name in names if is_visible(name))
         entered.add(real)
 
 
-def recordings_in(directory: Path, on_error: OnError = refuse) -> list[Path]:
+def recordings_in(directory: Path, on_error: OnError = refuse, known: Container[str] = ()) -> list[Path]:
     """Return the recordings in a folder and below, by their names; a name that is not UTF-8 raises `CorpusError`.
 
-    Or, told to ``on_error``, it is left out.
+    Or, told to ``on_error``, it is left out, as are those ``known`` by their paths without links.
     """
     paths = []
-    for path in sorted(path for path in files_in(directory) if path.suffix.lower() in AUDIO_SUFFIXES):
-        name = str(path.relative_to(directory))
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            on_error(CorpusError(f"the name {name!a} is not UTF-8", where=str(directory), remedy="rename it"))
-        else:
-            paths.append(path)
+    real = lru_cache(maxsize=64)(os.path.realpath)
+    found = ((os.path.join(folder, name), folder, name) for folder, name in _names_below(directory) if _is_audio(name))
+    for place, folder, name in sorted(found, key=lambda one: one[0].split(os.sep)):
+        if not _is_utf8(place) and not _is_utf8(within := str(Path(place).relative_to(directory))):
+            on_error(CorpusError(f"the name {within!a} is not UTF-8", where=str(directory), remedy="rename it"))
+        elif os.path.join(real(folder), name) not in known and os.path.realpath(place) not in known:
+            paths.append(Path(place))  # what is known has no links: only what is not found by its name can be one
     return paths
+
+
+def _is_audio(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, OnErr
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import user_path
+from pytest_whisperq.system.garbage import no_search_for_garbage
 
 NO_UTTERANCE = "holds no utterance"
 """What is wrong with a corpus, or what is left of it, in which there is nothing to judge."""
@@ -51,7 +52,8 @@ def load_corpus(
         on_error(error)
 
     reading = Reading(note=notes.append, on_error=tell, choices=AS_NAMED if name == EMBEDDED else choices)
-    utterances = _read(name, option, reading)
+    with no_search_for_garbage():
+        utterances = _read(name, option, reading)
     if not utterances:
         raise CorpusError(
             f"{NO_UTTERANCE}; a gate over nothing cannot pass", where=name, remedy="add recordings or name another"

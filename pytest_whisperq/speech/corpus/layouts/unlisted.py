@@ -1,8 +1,6 @@
 """What lies in the folder of a corpus and belongs to no utterance."""
 
-import os
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 from pathlib import Path
 
 from pytest_whisperq.speech.corpus.files import listed, recordings_in
@@ -13,15 +11,8 @@ from pytest_whisperq.speech.corpus.types import Utterance
 def note_unlisted(folder: Path, utterances: Iterable[Utterance], reading: Reading, kept_in: str) -> None:
     """Note the recordings of a folder that no row names; ``kept_in`` says where rows are."""
     known = {str(item.audio.path) for item in utterances}
-    real = lru_cache(maxsize=64)(os.path.realpath)
-
-    def is_known(path: Path) -> bool:
-        inside, name = os.path.split(path)
-        # What is known has no links: only what is not there by its name can be one.
-        return os.path.join(real(inside), name) in known or os.path.realpath(path) in known
-
     note_unused(
-        [path for path in recordings_in(folder, reading.on_error) if not is_known(path)],
+        recordings_in(folder, reading.on_error, known),
         folder,
         reading,
         f"no row in {kept_in} names",
