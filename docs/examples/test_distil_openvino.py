@@ -116,12 +116,12 @@ def gate(test: str, *options: str) -> str:
 
 
 MODELS = (f"--whisperq-model={MODEL}", "--whisperq-baseline=openvino:float32")
-MODELS += ("--whisperq-smooth-quant=0.5,0.95", "--whisperq-calibration-samples=16")
+MODELS += ("--whisperq-smooth-quant=0.5,0.95", "--whisperq-calibration-samples=12")
 
 
 def test_both_precisions_have_a_bound_and_a_verdict() -> None:
     candidates = "--whisperq-candidate=openvino:int8-ptq,openvino:int4-sym"
-    shown = gate(GATES, *MODELS, candidates, "--whisperq-max-utterances=64")
+    shown = gate(GATES, *MODELS, candidates, "--whisperq-max-utterances=48")
     print(shown)
     for precision in ("int8-ptq", "int4-sym"):
         assert f"openvino:{precision}, runs" in shown
@@ -134,7 +134,7 @@ def test_both_precisions_have_a_bound_and_a_verdict() -> None:
 
 # %%
 def test_stages_are_timed_apart() -> None:
-    shown = gate(SPEED, *MODELS, "--whisperq-candidate=openvino:int8-ptq", "--whisperq-timing-budget=3")
+    shown = gate(SPEED, *MODELS, "--whisperq-candidate=openvino:int8-ptq", "--whisperq-timing-budget=2")
     print(shown)
     assert "encoder speedup" in shown
 
