@@ -35,12 +35,17 @@ def cpu_groups(process: Path = _PROCESS, cgroup: Path = _CGROUP) -> list[Path]:
     Source: cgroups(7): ``/proc/PID/cgroup`` has a line ``0::/PATH`` for version 2, and ``N:CONTROLLERS:/PATH`` for the
     folder of a controller of version 1. What a container shows as its root is always among them.
     """
+    return _groups("cpu", process, cgroup)
+
+
+def _groups(asked: str, process: Path, cgroup: Path) -> list[Path]:
+    """Return the folders of version 2, and those of the controller ``asked`` for of version 1."""
     try:
         lines = [line.split(":", 2) for line in (process / "cgroup").read_text().splitlines()]
     except OSError:
         lines = []
     folders = []
-    for root, controller in ((cgroup, ""), (cgroup / "cpu", "cpu")):
+    for root, controller in ((cgroup, ""), (cgroup / asked, asked)):
         paths = [path for _, controllers, path in lines if controller in controllers.split(",")]
         parts = [part for part in "".join(paths[:1]).split("/") if part]
         if ".." in parts:  # outside of what this container shows
@@ -135,3 +140,36 @@ def peak_memory(process: Path = _PROCESS) -> int | None:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
     except (OSError, ValueError, IndexError, StopIteration):
         return None
+
+
+_MEMORY_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Limit, use, and the part of ``memory.stat`` that the system takes back when asked; of version 2 and 1 of cgroups."""
+
+
+def available_memory(
+    process: Path = _PROCESS, cgroup: Path = _CGROUP, meminfo: Path = Path("/proc/meminfo")
+) -> int | None:
+    """Return how many bytes this process may still take, without swap; None where the system does not say.
+
+    The least of what the machine has left, and what the limits of its control groups leave. Source: proc(5),
+    ``MemAvailable``; the kernel's documentation of cgroups, where pages of files that nobody uses count as free.
+    """
+    left = list(_numbers(meminfo, "MemAvailable:", scale=1024))
+    for group in _groups("memory", process, cgroup):
+        for limit, use, unused in _MEMORY_FILES:
+            allowed, taken = ([*_numbers(group / name), None][0] for name in (limit, use))
+            if allowed is not None and taken is not None:
+                left.append(max(0, allowed - taken + sum(_numbers(group / "memory.stat", unused))))
+    return min(left, default=None)
+
+
+def _numbers(path: Path, key: str = "", scale: int = 1) -> list[int]:
+    """Return the number behind ``key`` in a file of them, or its only one; none where there is none, or "max"."""
+    try:
+        rows = [line.split() for line in path.read_text().splitlines()]
+        return [scale * int(row[1] if key else row[0]) for row in rows if not key or row[:1] == [key]]
+    except (OSError, ValueError, IndexError):
+        return []

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.system import machine
-from pytest_whisperq.system.machine import cpu_features, cpu_groups, cpu_quota, peak_memory, reset_peak_memory, versions
+from pytest_whisperq.system.machine import (
+    available_memory,
+    cpu_features,
+    cpu_groups,
+    cpu_quota,
+    peak_memory,
+    reset_peak_memory,
+    versions,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -180,3 +188,63 @@ print(reset_peak_memory(), high - peak_memory())
 def test_a_system_that_hides_the_peak_gives_none(tmp_path: Path) -> None:
     assert peak_memory(tmp_path) is None
     assert not reset_peak_memory(tmp_path / "nowhere")
+
+
+def write_machine(folder: Path, groups: dict[str, str]) -> tuple[Path, Path, Path]:
+    """Write a machine with 8 kB left and files of control groups; return what `available_memory` takes."""
+    (folder / "meminfo").write_text("MemTotal: 16 kB\nMemAvailable: 8 kB\n")
+    for name, content in groups.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    return folder, folder / "groups", folder / "meminfo"
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ({}, 8192),
+        ({"groups/memory.max": "max\n", "groups/memory.current": "100\n"}, 8192),
+        ({"groups/memory.max": "5000\n", "groups/memory.current": "2000\n"}, 3000),
+        (
+            {
+                "groups/memory.max": "5000\n",
+                "groups/memory.current": "2000\n",
+                "groups/memory.stat": "anon 1\ninactive_file 500\n",
+            },
+            3500,
+        ),
+        ({"groups/memory.max": "5000\n", "groups/memory.current": "6000\n"}, 0),
+        ({"groups/memory.max": "5000\n"}, 8192),
+        (
+            {
+                "groups/memory/memory.limit_in_bytes": "5000\n",
+                "groups/memory/memory.usage_in_bytes": "2000\n",
+                "groups/memory/memory.stat": "inactive_file 9\ntotal_inactive_file 500\n",
+            },
+            3500,
+        ),
+        (
+            {
+                "cgroup": "0::/user.slice/run-1.scope\n",
+                "groups/user.slice/memory.max": "5000\n",
+                "groups/user.slice/memory.current": "1000\n",
+                "groups/user.slice/run-1.scope/memory.max": "7000\n",
+                "groups/user.slice/run-1.scope/memory.current": "900\n",
+            },
+            4000,
+        ),
+    ],
+)
+def test_the_memory_left_is_the_machine_s_or_what_a_container_leaves(
+    tmp_path: Path, groups: dict[str, str], expected: int
+) -> None:
+    assert available_memory(*write_machine(tmp_path, groups)) == expected
+
+
+def test_a_system_that_does_not_tell_its_memory_leaves_it_open(tmp_path: Path) -> None:
+    assert available_memory(tmp_path, tmp_path, tmp_path / "meminfo") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+def test_this_machine_has_memory_left() -> None:
+    assert (available_memory() or 0) > 2**20
