@@ -38,6 +38,7 @@ from pytest_whisperq.models.calibration import (
 from pytest_whisperq.models.languages import hearable, is_multilingual
 from pytest_whisperq.models.random_weights import find_source
 from pytest_whisperq.models.ready_made import folder_of
+from pytest_whisperq.models.room import build_bytes, shortages
 from pytest_whisperq.models.source import Folder, ModelSpec, SourceModel
 from pytest_whisperq.models.store import Artifact, ArtifactStore, refuse_unfit
 from pytest_whisperq.speech import normalizers
@@ -50,6 +51,7 @@ from pytest_whisperq.speech.corpus.shards import deal_out
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.substitutions import Substitutions, read_substitutions
 from pytest_whisperq.system.errors import ConfigError, CorpusError, LeftToJudgingError, WhisperqError
+from pytest_whisperq.system.machine import available_memory
 
 T = TypeVar("T")
 
@@ -497,6 +499,19 @@ class Session:
     def build(self, backend: str, precision: str) -> Artifact:
         """Build any pair of backend and precision from the run's checkpoint."""
         return self.store.get(self.spec(explicit_candidate(f"{backend}:{precision}", "whisperq_build")))
+
+    @property
+    def shortages(self) -> list[str]:
+        """What a run that builds its models now has too little memory for, a warning for each checkpoint.
+
+        A model that is in the cache is not built.
+        """
+        candidates = [self.spec(one) for one in self.config.candidates if not (one.missing or one.location)]
+        asked = dict.fromkeys(one for spec in (*candidates, self.baseline_spec) for one in self.store.lineage(spec))
+        available = available_memory()
+        if available is None or all((build_bytes(spec) or 0) <= available for spec in asked):
+            return []
+        return shortages([spec for spec in asked if not self.store.built(spec)], available)
 
     def built(self, spec: ModelSpec, *, here: bool = False) -> Artifact:
         """Return the built model; what failed fails again, for an hour of building is not repeated for each gate.

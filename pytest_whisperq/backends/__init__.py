@@ -128,6 +128,12 @@ class Backend(Protocol):
     requirements: Mapping[str, Requirement] = MappingProxyType({})
     """The precisions that need packages of their own → which; the others neither need these nor depend on them."""
 
+    build_memory: Mapping[str, float] = MappingProxyType({})
+    """Precision → how many bytes `build` takes for each byte of the checkpoint's weights in float32, as measured.
+
+    With it, a run warns of a build that will not fit into memory. Where none is given, it does not.
+    """
+
     in_all: bool = True
     """Whether ``--whisperq-backend all`` means it too."""
 

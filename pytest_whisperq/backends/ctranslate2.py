@@ -55,6 +55,13 @@ class CTranslate2Backend(Backend):
     )
     recommended = "int8"
     weights = (_ctranslate2_file.WEIGHTS,)
+    build_memory: Mapping[str, float] = MappingProxyType(
+        {
+            **dict.fromkeys(precisions, 1.3),
+            "float32": 1.1,
+            **dict.fromkeys(("float16", "bfloat16", "int16"), 1.6),
+        }
+    )
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime: a CPU stores the 16-bit types and silently computes in float32."""

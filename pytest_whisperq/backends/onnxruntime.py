@@ -52,6 +52,9 @@ class OnnxRuntimeBackend(Backend):
     )
     recommended = _DYNAMIC
     weights = ("*.onnx", f"*.onnx{_onnx_graph.DATA}")
+    build_memory: Mapping[str, float] = MappingProxyType(
+        {"float32": 3.7, "float16": 2.9, _DYNAMIC: 3.3, "int4-sym": 1.4, "int4-asym": 1.4}
+    )
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime: without kernels for float16 it inserts casts, and computes in float32."""

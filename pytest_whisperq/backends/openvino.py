@@ -88,6 +88,16 @@ class OpenVINOBackend(Backend):
         }
     )
     weights = ("*.bin",)  # the .xml beside them says nothing that they do not
+    build_memory: Mapping[str, float] = MappingProxyType(
+        {
+            "float32": 4.5,
+            "float16": 1.6,
+            "bfloat16": 1.1,
+            _PTQ: 5.8,
+            _MIXED: 5.8,
+            **dict.fromkeys(_WEIGHT_MODES, 1.2),
+        }
+    )
     stateful = True
 
     def falls_back(self) -> Mapping[str, str]:
@@ -179,6 +189,9 @@ class StatelessOpenVINOBackend(OpenVINOBackend):
     by_block: frozenset[str] = frozenset()
     in_all = False
     stateful = False
+    build_memory: Mapping[str, float] = MappingProxyType(
+        {"float32": 4.5, **dict.fromkeys(("float16", "bfloat16", *_WEIGHT_MODES), 1.8)}
+    )
 
 
 class OpenVINOTranscriber(_generate.Stages):

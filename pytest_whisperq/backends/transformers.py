@@ -58,6 +58,14 @@ class TransformersBackend(Backend):
     requirements = _torchao.REQUIREMENTS
     grids = _simulated_bits.GRIDS
     weights = ("*.safetensors",)
+    build_memory: Mapping[str, float] = MappingProxyType(
+        {
+            "float32": 2.1,
+            **dict.fromkeys(("bfloat16", "float16"), 1.6),
+            _DYNAMIC: 3.2,
+            **dict.fromkeys(_simulated_bits.PRECISIONS, 1.5),
+        }
+    )
     # Nothing falls back: PyTorch computes in every one of these types on any processor, however slowly.
 
     def base(self, precision: str) -> tuple[str, str] | None:

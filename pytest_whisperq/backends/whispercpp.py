@@ -57,6 +57,7 @@ class WhisperCppBackend(Backend):
     recommended = "q8_0"
     original = "float16"
     weights = ("*.bin",)
+    build_memory: Mapping[str, float] = MappingProxyType(dict.fromkeys(precisions, 0.8))
     is_one_file = True
 
     def refusal(self, source: Path) -> str:

@@ -77,6 +77,12 @@ def tell_repairs(session: Session) -> None:
         print(f"note: {printable(repair)}", file=sys.stderr)
 
 
+def warn_of_memory(session: Session) -> None:
+    """Say on stderr which models are about to be built for which there is too little memory."""
+    for shortage in session.shortages:
+        remark(shortage)
+
+
 def typed(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
     """Turn a parser of `config.values` into one whose errors argparse shows."""
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from pytest_whisperq.backends import _whisper
-from pytest_whisperq.commands import add, add_options, given, named, progress, say, tell_repairs, typed
+from pytest_whisperq.commands import add, add_options, given, named, progress, say, tell_repairs, typed, warn_of_memory
 from pytest_whisperq.config import values
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import resolve
@@ -71,6 +71,7 @@ def compare(
     Which way goes first alternates, after a short recording that warms up: what drifts hits both alike.
     """
     session = Session(resolve({**options, "whisperq_candidate": MODEL}), progress)
+    warn_of_memory(session)
     transcriber: Any = session.decoder.load(session.store.intact(session.baseline_spec))
     tell_repairs(session)
     ways: dict[str, Callable[..., str]] = {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_whisperq.backends import check_installed, get_backend
+from pytest_whisperq.commands import warn_of_memory
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.models.languages import hearable
@@ -40,6 +41,7 @@ def draft(
     if config.language:
         asked = in_language(asked, config.language)
     corpus = hearable(asked, [session.baseline_source])
+    warn_of_memory(session)
     heard = session.heard(corpus)
     texts = {item.id: " ".join(text.split()) for item, text in zip(corpus.utterances, heard.texts, strict=True)}
     content, count = DraftTable.read(table).filled(texts)

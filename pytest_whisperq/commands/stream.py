@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, progress, refuse_directory, say
+from pytest_whisperq.commands import add, add_options, given, named, progress, refuse_directory, say, warn_of_memory
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.gates.baselines import unquantized
@@ -65,6 +65,7 @@ def show(
         refuse_directory(profile_to, "--save-profile", "profile.json")
     runner = GateRunner(resolve(options), progress)
     session, streams = runner.session, runner.session.once(Streams)
+    warn_of_memory(session)
     if profile_to and len({candidate.backend for candidate in runner.config.candidates}) > 1:
         raise ConfigError("one file holds one profile", where="--save-profile", remedy="name candidates of one backend")
     for candidate in runner.config.candidates:

@@ -5,7 +5,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_whisperq.commands import add, add_options, given, named, progress, remark, say, tell_repairs, typed
+from pytest_whisperq.commands import (
+    add,
+    add_options,
+    given,
+    named,
+    progress,
+    remark,
+    say,
+    tell_repairs,
+    typed,
+    warn_of_memory,
+)
 from pytest_whisperq.config import values
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
@@ -110,6 +121,7 @@ def sweep(
             where="--samples",
             remedy=f"ask for {there} at most",
         )
+    warn_of_memory(widest)
     for count in samples:
         for encoder, decoder in alphas:
             runner = _runner(options, count, (encoder, decoder), progress)

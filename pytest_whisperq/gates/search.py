@@ -113,7 +113,7 @@ def search(config: GateConfig, condition: Condition, progress: Progress, tell: C
     runner = GateRunner(replace(config, candidates=here, confidence=shared(config.confidence, len(here))), progress)
     session = runner.session
     session.read()
-    for line in _forecast(session, here[0], condition):
+    for line in (*session.shortages, *_forecast(session, here[0], condition)):
         tell(line)
     _hear_baseline(session, condition)
     tried: dict[Candidate, Tried] = {}

@@ -167,6 +167,11 @@ class ArtifactStore:
             remove(entry)  # within `locked`, which turns an `OSError` into one of ours
         return True
 
+    def lineage(self, spec: ModelSpec) -> list[ModelSpec]:
+        """Return a model and all that it is built from, one from the other."""
+        base = self._base(get_backend(spec.backend), spec)
+        return [spec, *(self.lineage(base) if base else [])]
+
     def _base(self, backend: Backend, spec: ModelSpec) -> ModelSpec | None:
         base = None if spec.folder else backend.base(spec.precision)
         return ModelSpec(backend=base[0], precision=base[1], source=spec.source) if base else None

@@ -165,13 +165,19 @@ def forecast_limit(config: pytest.Config) -> None:
 def _show_basis(config: pytest.Config) -> None:
     """Say what a run stands on: how a mixture of languages is judged, what of corpus and cache is not as it should be.
 
-    And what is gated as it lies in a folder, and what is calibrated on.
+    And what is gated as it lies in a folder, what is calibrated on, and which build may not fit into memory.
     """
     if _is_quiet(config):
         return
     session = state.session(config)
     mixed = mixture(session.whole_corpus) if session.config.metric is None else ""
-    lines = (*session.doubts, *ready_made_lines(session), *calibration_lines(session), *session.repairs)
+    lines = (
+        *session.doubts,
+        *ready_made_lines(session),
+        *calibration_lines(session),
+        *session.repairs,
+        *session.shortages,
+    )
     share = [share_line(session)] if session.config.shard else []
     merged = session.once(Merged).lines if session.config.merge else []
     _say(config, (*filter(None, [mixed]), *lines, *share, *merged))

@@ -4,8 +4,12 @@ import html
 import json
 from pathlib import Path
 
+import pytest
 import soundfile
 from scripted_project import Project, same, slipping
+
+from pytest_whisperq import session
+from pytest_whisperq.backends.scripted import ScriptedBackend
 
 LIMITS = """
 import pytest
@@ -164,3 +168,23 @@ def test_a_corpus_that_states_no_language_is_told_one(project: Project) -> None:
     for cached in project.transcript_files():
         clips = [json.loads(line)["clip"].partition(":")[2] for line in cached.read_text().splitlines()[1:]]
         assert sorted(set(clips)) == ["de", "detect"]
+
+
+def test_a_build_that_will_not_fit_into_memory_is_named_before_it_begins_and_goes_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.record(count=20, int8=same)
+    header = json.dumps({"weight": {"dtype": "F16", "shape": [1000, 1000, 500]}}).encode()
+    (project.model / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_parity\ndef test_it():\n    pass\n")
+    monkeypatch.setattr(ScriptedBackend, "build_memory", {"int8": 3.0})
+    monkeypatch.setattr(session, "available_memory", lambda: 4_000_000_000)
+    result = project.run()
+    result.stdout.fnmatch_lines(
+        [
+            "whisperq: warning: building of model (2.0 GB of weights in float32)*: scripted:int8 about 7.0 GB. 4.0 GB*",
+            "test_*",
+        ]
+    )
+    assert "scripted:int8, runs int8" in result.stdout.str()
+    project.run().stdout.no_fnmatch_line("*takes memory*")  # it is in the cache
