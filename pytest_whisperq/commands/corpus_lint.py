@@ -13,7 +13,7 @@ from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.measuring.recording import are_apart, clipped, doubts, fingerprint
+from pytest_whisperq.measuring.recording import are_apart, clipped, doubts, fingerprint, perhaps_alike
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, Recording
@@ -168,7 +168,8 @@ def _copies(sounds: Sequence[_Sound]) -> Iterator[Finding]:
         yield Finding(where=sound.item.where, message=message)
     spoken = [sound for sound in fresh if sound.item.is_speech]
     prints = np.stack([sound.print for sound in spoken]) if spoken else np.zeros((0, 1), np.float32)
-    for number, sound in enumerate(spoken[1:], start=1):
+    for number in perhaps_alike(prints, ALIKE):
+        sound = spoken[number]
         alike = prints[:number] @ sound.print
         nearest = int(alike.argmax())
         if alike[nearest] > ALIKE:
