@@ -15,7 +15,7 @@ from pytest_whisperq.speech.corpus.longform import load_long_form, whole
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError
 
-TEACHER, STUDENT = package_data.MODELS
+TEACHER, STUDENT = package_data.MODELS[:2]
 BACKENDS = [name for name in on_embedded(BUILT_IN) if name not in ("scripted", "openvino-stateless")]
 """A stateless decoder of one layer is one of two layers with less in it."""
 

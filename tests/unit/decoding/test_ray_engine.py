@@ -70,6 +70,7 @@ def test_an_address_where_nobody_listens_names_who_said_it(decoder: Decoder, mon
 
 
 def test_a_bad_address_ends_a_run_before_the_corpus_is_read(tmp_path: Path, start_run: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("pytest_whisperq.system.optional_imports.missing", lambda names: [])  # Ray is not everywhere
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{unused_port()}")
     with pytest.raises(ConfigError, match="RAY_ADDRESS"):
         start_run(engine="ray").session.read()
