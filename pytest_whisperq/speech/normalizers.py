@@ -38,7 +38,11 @@ COMPARED = ("identity", "whisper-basic", "by-language")
 """The normalizers under which an accuracy gate scores besides its own: raw, basic and language-aware."""
 
 _EMOJI_STYLE = dict.fromkeys((0xFE0E, 0xFE0F))  # marks too, but of symbols, and those go
-_REMEMBERED = 8192  # texts: the same reference and baseline are scored for every candidate, under several normalizers
+_REMEMBERED = 2**17
+"""Texts that are not normalized again: references and baselines are scored for every candidate, and in several tables.
+
+Of a corpus with more of them than are remembered none is found again: they come round in the same order.
+"""
 
 _PLAIN = "a-zA-Z0-9À-ÖØ-öø-ÿ .,;:!?'\"‘’“”–—…-"
 """Characters of a regular expression's set: no brackets, no marks that combine, nothing invisible."""
@@ -155,7 +159,7 @@ def _standardize() -> Normalizer:
 def _whisper(name: str, revision: int = REVISION) -> Normalizer:
     """Return a normalizer that is made of Whisper's; revision 1 is as it was published."""
     is_published = revision == 1
-    english = _english() if is_published else _plain_english()
+    english = _published_english() if is_published else _plain_english()
     if name == "by-language":
         other = _basic(preserve_marks=True)
         apply: Change = lambda text, language: english(text) if language == "en" else other(text)  # noqa: E731
@@ -205,11 +209,16 @@ def _plain_english() -> Callable[[str], str]:
 
 
 @lru_cache(maxsize=1)
+def _published_english() -> Callable[[str], str]:
+    return lru_cache(maxsize=_REMEMBERED)(_english())
+
+
+@lru_cache(maxsize=1)
 def _english() -> Callable[[str], str]:
     from whisper_normalizer.english import EnglishTextNormalizer
 
     normalizer = EnglishTextNormalizer()
-    return lru_cache(maxsize=_REMEMBERED)(lambda text: _squeeze(normalizer(text)))
+    return lambda text: _squeeze(normalizer(text))
 
 
 def _basic(*, preserve_marks: bool = False) -> Callable[[str], str]:

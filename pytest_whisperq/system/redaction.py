@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,14 @@ def scrubber(typed: Iterable[str]) -> Callable[[Any], Any]:
     shorter |= {**_below(here), **_home()}
     secrets = _secrets()
 
+    @lru_cache(maxsize=4096)  # names of fields, languages and speakers are in every row
+    def scrubbed(text: str) -> str:
+        # File names need not be valid text, but JSON has to be.
+        return _hidden(_shortened(text, shorter), secrets).encode("utf-8", "replace").decode()
+
     def scrub(value: Any) -> Any:
         if isinstance(value, str):
-            # File names need not be valid text, but JSON has to be.
-            return _hidden(_shortened(value, shorter), secrets).encode("utf-8", "replace").decode()
+            return scrubbed(value)
         if isinstance(value, float) and not isfinite(value):
             return None
         if isinstance(value, dict):

@@ -59,6 +59,20 @@ def test_most_texts_are_known_to_leave_words(name: str) -> None:
             normalizer.leaves_words(text)
 
 
+def test_no_text_of_a_large_corpus_is_normalized_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def english(text: str) -> str:
+        seen.append(text)
+        return text
+
+    monkeypatch.setattr(normalizers, "_english", lambda: english)
+    normalize = normalizers._plain_english.__wrapped__()  # what is remembered by others stays
+    texts = [f"number {number}" for number in range(20_000)]
+    assert [normalize(text) for text in 2 * texts] == 2 * texts
+    assert seen == texts
+
+
 def test_of_substitutions_nothing_is_known() -> None:
     assert normalizers.get("whisper-english", Substitutions({"yeah": ""})).keeps is None
 
