@@ -263,9 +263,8 @@ OPTIONS: tuple[Option, ...] = (
         metavar="ENGINE",
         parse=values.engine,
         default="process",
-        help="who transcribes the corpus: process, this one; ray, actors on the Ray cluster of RAY_ADDRESS, or on one "
-        "that is started here; ray://auto, on the one that runs on this machine; ray://HOST:PORT, on one elsewhere, by "
-        "Ray Client; all but the transcripts of the corpus is measured here",
+        help="who decodes the corpus: process, this one; ray, the Ray cluster of RAY_ADDRESS, or one that is started "
+        "here; ray://auto, the one on this machine; ray://HOST:PORT, one elsewhere; all else is measured here",
     ),
     Option(
         name="threads",

@@ -35,6 +35,7 @@ class Gate(NamedTuple):
 
     ``hears_speech``: it judges what is said, which means nothing for random weights.
     ``judges_transcripts``: it needs no more than transcripts of the corpus, which shards of a run can make.
+    ``judges_translations``: it needs no more than translations of it, which a cluster makes, and no shard.
     ``extendable``: more of the corpus may help to decide it (``--whisperq-on-inconclusive=extend``).
     ``needs_whole_corpus``: it judges transcripts of the whole corpus, which are not made for a broken candidate.
     ``is_timed``: it times, which it cannot beside other processes of the same run.
@@ -50,6 +51,7 @@ class Gate(NamedTuple):
     run: Callable[[Session, Candidate, Mapping[str, Any]], Outcome]
     hears_speech: bool = False
     judges_transcripts: bool = False
+    judges_translations: bool = False
     extendable: bool = False
     needs_whole_corpus: bool = False
     is_timed: bool = False

@@ -1,6 +1,6 @@
 """One run's gates, each run by its name; and the whole product without pytest: options in, judgements out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,13 @@ from pytest_whisperq.session import Session, silent
 from pytest_whisperq.system.errors import ConfigError
 
 ON_THIS_MACHINE = "measured on this machine, not on the cluster of --whisperq-engine"
-"""What a run whose corpus is transcribed on a cluster notes of gates that need more than transcripts."""
+"""What a run whose corpus is decoded on a cluster notes of gates that need more than what is said about it."""
+
+
+def place_of(parts: Iterable[Gate], engine: str) -> list[str]:
+    """Return a note of gates that are not measured where a run's ``engine`` decodes the corpus; none for the others."""
+    is_there = all(part.judges_transcripts or part.judges_translations for part in parts)
+    return [] if engine == "process" or is_there else [ON_THIS_MACHINE]
 
 
 class GateRunner:
@@ -45,9 +51,7 @@ class GateRunner:
                 break
             if any(part.needs_whole_corpus for part in parts) and session.once(EarlyStopping).broken(candidate):
                 break
-        is_here = self.config.engine != "process" and not all(part.judges_transcripts for part in parts)
-        where = [ON_THIS_MACHINE] if is_here else []
-        notes = (*outcome.judgement.notes, *where, *dict.fromkeys(self.session.repairs))
+        notes = (*outcome.judgement.notes, *place_of(parts, self.config.engine), *dict.fromkeys(self.session.repairs))
         return replace(outcome, judgement=replace(outcome.judgement, notes=notes))
 
     def decode_share(self, name: str, candidate: Candidate, **given: Any) -> tuple[ModelSpec, ...]:

@@ -70,6 +70,7 @@ GATE = Gate(
     },
     run=run,
     hears_speech=True,
+    judges_translations=True,
     extendable=True,
 )
 

@@ -132,7 +132,7 @@ def header(config: pytest.Config) -> list[str]:
         from pytest_whisperq.decoding.ray_engine import place
 
         lines.append(
-            f"whisperq: the corpus is transcribed on {place(resolved.engine)}; all else, speed, memory, energy and "
+            f"whisperq: the corpus is decoded on {place(resolved.engine)}; all else, speed, memory, energy and "
             "determinism too, is measured on this machine"
         )
     if known := waivers(config):

@@ -12,7 +12,8 @@ from pytest_whisperq.backends import in_all, registry
 from pytest_whisperq.backends.scripted import ScriptedBackend
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.gates.forecast import power_of
-from pytest_whisperq.gates.runner import GateRunner, run_gates
+from pytest_whisperq.gates.registry import get_gate
+from pytest_whisperq.gates.runner import ON_THIS_MACHINE, GateRunner, place_of, run_gates
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.reporting.build_document import Collector, Gated
@@ -252,3 +253,18 @@ def test_a_judgement_says_what_of_the_cache_was_damaged(
     assert one.endswith(damaged)
     assert other.startswith("transcripts of scripted:int8 in the cache: ")
     assert not any("in the cache" in note for note in judged("accuracy"))
+
+
+@pytest.mark.parametrize(
+    ("gates", "engine", "is_here"),
+    [
+        (["accuracy"], "ray", False),
+        (["translation"], "ray", False),
+        (["accuracy", "translation"], "ray", False),
+        (["speedup"], "ray", True),
+        (["accuracy", "speedup"], "ray", True),
+        (["speedup"], "process", False),
+    ],
+)
+def test_what_is_not_measured_on_the_cluster_is_told(gates: list[str], engine: str, is_here: bool) -> None:
+    assert place_of([get_gate(name) for name in gates], engine) == ([ON_THIS_MACHINE] if is_here else [])
