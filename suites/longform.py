@@ -5,21 +5,17 @@ Not part of a plain run of the suites: it decodes recordings of minutes. Run ``p
 and is skipped as one of all.
 """
 
-import pytest
-
 from pytest_whisperq.plugin.errors import plain_errors
 from pytest_whisperq.plugin.gating import GateFixture
 from pytest_whisperq.session import Model
 
 
-def test_longform(whisperq_gate: GateFixture, whisperq_candidate: Model, pytestconfig: pytest.Config) -> None:
+def test_longform(whisperq_gate: GateFixture, whisperq_candidate: Model) -> None:
     """On recordings of minutes the accuracy drop against the same backend at float32 stays below the limit."""
-    name = whisperq_candidate.spec.backend
-    asked = pytestconfig.getoption("whisperq_backend") or pytestconfig.getini("whisperq_backend")
-    names = [word.strip() for word in (asked.split(",") if isinstance(asked, str) else asked)]
-    if "all" in names and name not in names:
+    if not whisperq_gate.is_named:
         with plain_errors():
             hears = whisperq_candidate.session.decoder.hears_long(whisperq_candidate.spec)
         if not hears:
-            whisperq_gate.skip("longform", f"{name} hears 30 s and no more, and was not named")
+            backend = whisperq_candidate.spec.backend
+            whisperq_gate.skip("longform", f"{backend} hears 30 s and no more, and was not named")
     whisperq_gate.longform()

@@ -68,6 +68,14 @@ class GateFixture:
     def __dir__(self) -> list[str]:
         return sorted([*super().__dir__(), *registry.names()])
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the candidate was asked for by name, and not as one of ``--whisperq-backend all``."""
+        config = self._item.config
+        asked = config.getoption("whisperq_backend") or config.getini("whisperq_backend")
+        names = [word.strip() for word in (asked.split(",") if isinstance(asked, str) else asked)]
+        return "all" not in names or self._candidate.spec.backend in names
+
     def _single(self, gate: str, /, *given: Any, **keywords: Any) -> Outcome:
         __tracebackhide__ = True
         with plain_errors(redact=self._config.redact):
