@@ -4,7 +4,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.commands import READ_AS, add, add_options, given, named, progress, say, tell_repairs, typed
+from pytest_whisperq.commands import (
+    READ_AS,
+    add,
+    add_options,
+    given,
+    named,
+    progress,
+    say,
+    tell_repairs,
+    typed,
+    warn_of_memory,
+)
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.config.values import whole
 from pytest_whisperq.history.document import read
@@ -43,6 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     session = Session(resolve(asked), progress())
     review = _review(session, options.saved, options.marked) if options.saved else None
     with server.listening(options.port) as one:
+        warn_of_memory(session)
         models = Models(session, against_baseline=asked["whisperq_baseline"] is not None)
         tell_repairs(session)
         with server.playground(models, review) as app:
