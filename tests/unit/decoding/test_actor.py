@@ -79,13 +79,28 @@ def test_a_model_that_is_not_seen_is_received_once(
     assert value_of(DecodingActor(no_piece).open(request, None)) == {"lacks": True}  # damaged: sent again
 
 
-def test_a_file_that_was_changed_where_it_was_built_is_not_run(built: Artifact, request_: Request) -> None:
-    (built.directory / "scripted.json").write_text("{}", encoding="utf-8")
+def shorter(content: bytes) -> bytes:
+    return content[:-1]
+
+
+def of_equal_size(content: bytes) -> bytes:
+    return content.replace(b"one two", b"six two")
+
+
+@pytest.mark.parametrize("change", [shorter, of_equal_size])
+def test_a_file_that_was_changed_where_it_was_built_is_not_run(
+    built: Artifact, request_: Request, change: Callable[[bytes], bytes]
+) -> None:
+    path = built.directory / "scripted.json"
+    path.write_bytes(change(path.read_bytes()))
     assert value_of(DecodingActor(no_piece).open(request_, None)) == {"lacks": True}
 
 
-def test_pieces_that_are_not_those_of_the_record_are_refused(built: Artifact, request_: Request) -> None:
-    files = [(name, [b"something else"]) for name, _ in sent(built, request_)]
+@pytest.mark.parametrize("change", [shorter, of_equal_size])
+def test_pieces_that_are_not_those_of_the_record_are_refused(
+    built: Artifact, request_: Request, change: Callable[[bytes], bytes]
+) -> None:
+    files = [(name, [change(b"".join(pieces))]) for name, pieces in sent(built, request_)]
     with pytest.raises(actors.errors.StoreError, match="arrived damaged"):
         value_of(DecodingActor(lambda piece: piece).open(elsewhere(request_), files))
 
