@@ -147,7 +147,7 @@ def test_a_node_that_is_killed_in_the_middle_changes_nothing(project: Project, n
     nodes.kill(nodes.workers[-1])
     shared = finish(run)
     assert (shared.ret, whole.ret) == (1, 1), shared.text  # int4-sym says something else in every second clip
-    assert f"transcribed on the Ray cluster at {nodes.address}; all else, speed" in shared.text
+    assert f"decoded on the Ray cluster at {nodes.address}; all else, speed" in shared.text
     assert "measured on this machine, not on the cluster" in shared.text  # of size
     assert report(project, "shared") == report(project, "whole")
     assert {gate["verdict"] for gate in report(project, "shared")["gates"]} == {"PASS", "FAIL", "INCONCLUSIVE"}
