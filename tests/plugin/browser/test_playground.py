@@ -2,6 +2,8 @@
 
 import importlib.util
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ from chromium import need
 from tone_model import NAMES, install, say
 
 from pytest_whisperq.config.settings import resolve
-from pytest_whisperq.history.document import StoredRun
+from pytest_whisperq.history.document import read
 from pytest_whisperq.playground import server
 from pytest_whisperq.playground.models import Models
 from pytest_whisperq.playground.review import Review
@@ -28,6 +30,8 @@ TEXT = [*NAMES, "juliett", "delta"]  # a word said twice in a row, and one that 
 MISHEARD = {"delta": "dalton"}
 EVIL = "<img src=https://example.invalid/x onerror=document.title='hacked'>"
 """What a reference says that is shown: text, and nothing else."""
+
+GATED = "import pytest\n@pytest.mark.whisperq_accuracy\ndef test_words(): pass\n"
 
 LONG = 120.0
 """Seconds to wait for what takes one on a machine with nothing else to do."""
@@ -59,7 +63,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, make_corpus: Any, make_scrip
         patch.setattr(socket.socket, "connect", connected)
         install(patch, MISHEARD)
         corpus = make_corpus(folder / "calls", ["alpha bravo", EVIL, "golf hotel"], {"language": ["en"] * 3})
-        model = make_script(folder / "model", corpus, {"float32": None, "int8": None})
+        said = ["alpha bravo", "golf", "golf"]
+        model = make_script(folder / "model", corpus, {"float32": None, "int8": said})
         options = {
             "candidate": "scripted:int8",
             "baseline": "scripted",
@@ -68,7 +73,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, make_corpus: Any, make_scrip
             "cache_dir": str(folder / "cache"),
         }
         models = Models(Session(resolve({f"whisperq_{name}": value for name, value in options.items()})))
-        review = looked_through(corpus, folder / "marked")
+        review = looked_through(model, corpus, folder)
         with server.listening(0) as one, server.playground(models, review) as app:
             serving = server.server(app)
             thread = threading.Thread(target=serving.run, kwargs={"sockets": [one]})
@@ -81,27 +86,24 @@ def place(tmp_path_factory: pytest.TempPathFactory, make_corpus: Any, make_scrip
     assert elsewhere == []
 
 
-def looked_through(corpus: Path, marked: Path) -> Review:
-    """Return a run in which the second utterance lost most, and then the third."""
+def looked_through(model: Path, corpus: Path, folder: Path) -> Review:
+    """Return a run that pytest has saved, in which the second utterance lost most, and then the third."""
+    (folder / "test_calls.py").write_text(GATED, encoding="utf-8")
+    options = {
+        "model": model,
+        "baseline": "scripted",
+        "candidate": "scripted:int8",
+        "corpus": corpus,
+        "cache-dir": folder / "cache",
+        "normalizer": "identity",  # the others take what is in angle brackets for a remark
+        "save": folder / "run.json",
+    }
+    command = [sys.executable, "-m", "pytest", *(f"--whisperq-{name}={value}" for name, value in options.items())]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr  # three utterances certify nothing
     recordings = load_corpus(corpus)
     sounds = {item.id: audio.pcm_digest(audio.load(item.audio)) for item in recordings.utterances}
-    rows = [
-        {
-            "id": item.id,
-            "clip": sounds[item.id],
-            "seconds": 1.5,
-            "language": "en",
-            "reference": item.reference,
-            "texts": {"scripted:float32": item.reference, "scripted:int8": said},
-            "errors": {"scripted:float32": 0, "scripted:int8": errors},
-            "length": 2,
-        }
-        for item, said, errors in zip(recordings.utterances, ["alpha bravo", "golf", "golf"], [0, 2, 1], strict=True)
-    ]
-    roles = {"scripted:float32": {"role": "baseline"}, "scripted:int8": {"role": "candidate"}}
-    settings = {"normalizer": "identity (1)", "metric": "wer"}
-    document = {"redacted": False, "models": roles, "settings": settings, "utterances": rows}
-    return Review(StoredRun(name="run.json", document=document), recordings, sounds, marked)
+    return Review(read(folder / "run.json", "--run"), recordings, sounds, folder / "marked")
 
 
 @pytest.fixture
