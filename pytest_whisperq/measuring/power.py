@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import expm1, sqrt
 
-from pytest_whisperq.measuring.intervals import IMAGINED, MIN_CLUSTERS, distinct, sum_by_cluster
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, distinct, imagined, sum_by_cluster
 from pytest_whisperq.measuring.paired_shares import best_bound
 
 CHANCE = 0.9
@@ -78,7 +78,8 @@ class Power:
 
         length = max(self.words, 1) / max(self.clusters, 1)
         changed = 0.0 if best else self.changed * clusters
-        loss = (IMAGINED / 2 + changed * self.change / length) / (IMAGINED + changed)
+        added = imagined(clusters)
+        loss = (added / 2 + changed * self.change / length) / (added + changed)
         pseudo, scatter = loss / (clusters + 1), 0.0 if best else self.scatter / length / sqrt(clusters)
         t = float(stdtrit(clusters - 1, self.confidence))
         bound = pseudo + t * sqrt(scatter**2 + pseudo**2) + float(ndtri(CHANCE)) * scatter

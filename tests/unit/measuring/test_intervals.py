@@ -41,16 +41,40 @@ def test_bounds_agree_with_the_paired_bootstrap_on_plenty_of_data() -> None:
 def test_a_bound_clears_a_limit_exactly_when_a_t_test_of_the_contrast_does(
     count: int, quantile: float, part: float
 ) -> None:
-    """Σ(a − limit·b) < 0 by the ordinary one-sample t test of the clips and the pseudo-clip; limits near the bound."""
+    """Σ(a − limit·b) < 0 by the ordinary one-sample t test of the clips and the pseudo-clip; limits near the bound.
+
+    Errors scatter evenly: of what is skewed the bound lies further out.
+    """
     rng = np.random.default_rng(3)
     for _ in range(50):
         words = rng.integers(2, 20, count)
-        errors = rng.binomial(words, 0.03)
+        errors = np.tile(rng.integers(1, 3, count // 2), 2)
+        words = np.tile(words[: count // 2], 2)
+        middle = errors.sum() / words.sum() * words
+        errors = np.where(np.arange(count) < count // 2, errors, 2 * middle - errors)  # as far off on the other side
         upper = bound(errors, words).upper
         for limit in (upper * (1 - part / 50), upper * (1 + part / 50)):
             contrast = np.append(errors - limit * words, (0.5 - limit) * words.mean())
             t = contrast.mean() / (contrast.std(ddof=1) / np.sqrt(count + 1))
             assert (upper < limit) == (t < -quantile)
+
+
+def test_rare_large_losses_move_the_upper_bound_by_their_skewness_and_gains_move_none() -> None:
+    """Johnson (JASA 1978): μ₃·(1 + 2t²)/(6·s²·n), of 195 clips without an error and five all wrong."""
+    words, errors = np.full(200, 10.0), np.where(np.arange(200) < 5, 10.0, 0.0)
+    found, turned = bound(errors, words), bound(10 - errors, words)
+    t, share = 1.6525, 5 / 200
+    third, variance = share * (1 - share) * (1 - 2 * share), share * (1 - share) * 200 / 199
+    moved = third * (1 + 2 * t**2) / (6 * variance * 200)
+
+    def by_t(errors: np.ndarray, pseudo: float) -> float:
+        rows = np.append(errors, pseudo) / 10
+        return float(t * rows.std(ddof=1) / np.sqrt(201))
+
+    assert found.upper == pytest.approx(np.append(errors, 5).mean() / 10 + by_t(errors, 5) + moved, abs=1e-4)
+    assert found.lower == pytest.approx(np.append(errors, 0).mean() / 10 - by_t(errors, 0), abs=1e-4)
+    assert turned.lower == pytest.approx(np.append(10 - errors, 0).mean() / 10 - by_t(10 - errors, 0), abs=1e-4)
+    assert turned.upper == pytest.approx(np.append(10 - errors, 5).mean() / 10 + by_t(10 - errors, 5), abs=1e-4)
 
 
 def test_a_perfect_score_proves_little_on_ten_clips_and_much_on_a_thousand() -> None:
