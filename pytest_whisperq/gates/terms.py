@@ -22,6 +22,7 @@ from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import user_path
 
 OPTION = "--whisperq-terms"
+NAMED = f"{OPTION}, or terms= of the test"
 
 
 def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
@@ -69,12 +70,13 @@ def read_terms(name: str | Path | None) -> dict[str, str]:
     One is on each line. Empty lines, and those that begin with ``#``, hold none.
     """
     if name is None:
-        raise ConfigError("no terms are named", where="whisperq_terms", remedy=f"give {OPTION}, or terms= in the test")
-    path = user_path(str(name), OPTION)
+        raise ConfigError("no terms are named", where="whisperq_terms", remedy=f"give {NAMED}")
+    path = user_path(str(name), NAMED)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}", where=OPTION) from error
+        reason, remedy = error.strerror or error, f"correct {NAMED}"
+        raise ConfigError(f"cannot be read: {reason}", where=str(path), remedy=remedy) from error
     except ValueError as error:
         raise ConfigError("is not UTF-8", where=str(path), remedy="save it as UTF-8") from error
     stripped = [(number, line.strip()) for number, line in enumerate(lines, 1)]

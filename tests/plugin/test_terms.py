@@ -72,7 +72,10 @@ def test_a_configured_file_that_cannot_be_used_ends_the_run_in_workers_too(any_p
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "*--whisperq-terms: cannot read terms.txt: *"), ("[x]\n", "*terms.txt:1: nothing is left of the term*")],
+    [
+        (None, "*terms.txt: cannot be read: *correct --whisperq-terms, or terms= of the test*"),
+        ("[x]\n", "*terms.txt:1: nothing is left of the term*"),
+    ],
 )
 def test_a_file_that_cannot_be_used_ends_the_run_before_anything_is_decoded(
     content: str | None, message: str, project: Project

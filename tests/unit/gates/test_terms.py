@@ -150,7 +150,7 @@ def test_a_file_of_terms(tmp_path: Path) -> None:
     path.write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"terms\.txt: is not UTF-8"):
         read_terms(str(path))
-    with pytest.raises(ConfigError, match="--whisperq-terms: cannot read"):
+    with pytest.raises(ConfigError, match=r"cannot be read: .*correct --whisperq-terms, or terms= of the test"):
         read_terms(tmp_path / "nothing.txt")
     with pytest.raises(ConfigError, match="whisperq_terms: no terms are named; give --whisperq-terms"):
         read_terms(None)
