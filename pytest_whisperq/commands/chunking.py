@@ -78,8 +78,8 @@ def compare(
         "chunked": partial(transcriber.transcribe_chunked, chunk_seconds=chunk_seconds, batch_size=batch_size),
         "sequential": transcriber.transcribe_long,
     }
-    metric = session.config.metric or choose_metric(session.long_form)
-    recordings = whole(session.long_form)
+    metric = session.config.metric or choose_metric(session.recordings.long_form)
+    recordings = whole(session.recordings.long_form)
     for number, recording in enumerate(recordings):
         progress("decoding both ways", number, len(recordings))
         samples = audio.load(recording.audio)
@@ -91,8 +91,8 @@ def compare(
                 begun = time.perf_counter()
                 text = ways[mode](samples, recording.language)
                 took[mode] = time.perf_counter() - begun
-                texts[mode] = session.long_normalizer(text, recording.language)
-        reference = session.long_normalizer(
+                texts[mode] = session.recordings.long_normalizer(text, recording.language)
+        reference = session.recordings.long_normalizer(
             " ".join(item.reference for item in recording.utterances), recording.language
         )
         first = recording.utterances[0]

@@ -63,10 +63,10 @@ def card(session: Session) -> str:
 
     Raises `CorpusError` for a corpus that a run would refuse.
     """
-    corpus, facts = session.corpus, session.facts
+    corpus, facts = session.corpus, session.recordings.facts
     speech = corpus.speech
     words = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
-    power = plan(words, [session.cluster(item) for item in speech], confidence=session.config.confidence)
+    power = plan(words, [session.recordings.cluster(item) for item in speech], confidence=session.config.confidence)
     seconds = [facts[item.id].seconds for item in corpus.utterances]
     rates = Counter(audio.native_rate(item.audio) for item in corpus.utterances)
     rows = [
@@ -75,7 +75,7 @@ def card(session: Session) -> str:
         ("length", f"{sum(seconds) / 60:.1f} minutes; {_spread(seconds)} s each"),
         ("words", f"{sum(words)} ({session.normalizer})"),
         *_writing(speech),
-        ("independent groups", "; ".join([f"{power.clusters}", _clusters(speech), *session.only_these])),
+        ("independent groups", "; ".join([f"{power.clusters}", _clusters(speech), *session.recordings.only_these])),
         (
             "samples a second",
             ", ".join(f"{rate or 'other'}: {count}" for rate, count in sorted(rates.items(), key=str)),

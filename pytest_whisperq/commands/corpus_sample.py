@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace) -> int:
     items, whole = sample.corpus.utterances, len(session.corpus.utterances)
     clusters = f"{sample.clusters} of {sample.of_clusters} independent groups"
     say(f"{len(items)} of {whole} utterances, in {clusters}, written to {options.target} (seed {config.seed})")
-    for line in (*forecast(sample.power, [options.power]), *session.only_these):
+    for line in (*forecast(sample.power, [options.power]), *session.recordings.only_these):
         say(line)
     return 0
 

@@ -152,7 +152,7 @@ def _examples(session: Session) -> tuple[list[Example], str]:
         prompt = front_end.prompt(item.language or language)
         words = front_end.spell(text) if text.strip() else []
         tokens = (*prompt, *words[: _whisper.MAX_NEW_TOKENS], end)
-        seconds = session.facts[item.id].seconds
+        seconds = session.recordings.facts[item.id].seconds
         examples.append(Example(load=partial(audio.load, item.audio), seconds=seconds, tokens=tokens))
         digest.update(f"{clip} {tokens}\n".encode())
     return examples, digest.hexdigest()

@@ -163,7 +163,7 @@ def command(found: Found, winner: Candidate, options: Mapping[str, str | None]) 
     """
     session = found.session
     calibrated = [one for one in session.config.candidates if one.precision in get_backend(one.backend).calibrated]
-    beside = calibrated[:1] if session.set_aside and winner not in calibrated else []
+    beside = calibrated[:1] if session.recordings.set_aside and winner not in calibrated else []
     *flags, suite = _suite()
     others = [(option.flag, options[option.ini]) for option in _OPTIONS if option.name not in _SEARCHED]
     typed_too = [part for flag, value in others if value for part in (flag, value)]

@@ -108,13 +108,13 @@ def sweep(
     """
     most = max(samples)
     widest = _runner(options, most, alphas[0], progress).session
-    if widest.needs_own_calibration:
+    if widest.recordings.needs_own_calibration:
         raise ConfigError(
             "name recordings to calibrate on; a gate sets clips of the corpus aside for a model of your own, "
             "but settings are compared, and then gated, on one calibration set",
             where="--calibration",
         )
-    there = len(widest.calibration_set.utterances)
+    there = len(widest.recordings.calibration_set.utterances)
     if there < most:
         raise ConfigError(
             f"{most} asked for, but the calibration set has {there} utterances",

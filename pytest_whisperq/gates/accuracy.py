@@ -37,7 +37,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
         drop_type=limit.drop_type,
         metric=limit.metric,
         bounds=limit.bounds,
-        others=normalizers.compared(session.normalizer, session.substitutions) if part is None else (),
+        others=normalizers.compared(session.normalizer, session.recordings.substitutions) if part is None else (),
         confidence=config.confidence,
         fail_confidence=early.confidence,
         seed=config.seed,

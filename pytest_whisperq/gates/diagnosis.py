@@ -96,7 +96,7 @@ def diagnose(runner: GateRunner, candidate: Candidate, *, passed: bool) -> Diagn
     if not isinstance(backend, MixesBlocks):
         raise ConfigError(f"{candidate} has no blocks to tell apart", where="--whisperq-diagnose")
     original, quantized = (session.store.intact(one) for one in (unquantized(spec, "diagnosis"), spec))
-    chosen, clips = session.calibration_set, session.calibration.clips()
+    chosen, clips = session.recordings.calibration_set, session.recordings.calibration.clips()
     mixed = backend.mix(original.directory, quantized.directory, clips, session.config.threads)
     session.decoder.settle(mixed)
     session.progress(f"{candidate}: the noise of each block", 0, 0)

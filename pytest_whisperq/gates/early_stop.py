@@ -116,7 +116,7 @@ class EarlyStopping:
         """The corpus in random order, cluster after cluster; non-speech, which has no words to count, at the end."""
         session = self._session
         items = session.corpus.utterances
-        order = shuffled([session.cluster(item) for item in items], session.config.seed)
+        order = shuffled([session.recordings.cluster(item) for item in items], session.config.seed)
         return sorted(order, key=lambda index: not items[index].is_speech)
 
     def _part(self, corpus: Corpus, baseline: TranscriptSet, transcripts: TranscriptSet, count: int) -> PairedTexts:

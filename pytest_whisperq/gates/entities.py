@@ -36,7 +36,7 @@ def foresee(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -
 
 def _normalizer(session: Session) -> Normalizer:
     """Return the one that keeps the signs of amounts and reads number words; others may not."""
-    return normalizers.get("by-language", session.substitutions)
+    return normalizers.get("by-language", session.recordings.substitutions)
 
 
 def _unread(texts: PairedTexts, kinds: tuple[str, ...]) -> list[str]:

@@ -19,26 +19,26 @@ def calibration_lines(session: Session) -> list[str]:
 
     And what the builds of calibrated candidates that are there already have left in float32, or else to say.
     """
-    if not session.calibrates:
+    if not session.recordings.calibrates:
         return []
-    chosen, aside = session.calibration_set, session.set_aside
+    chosen, aside = session.recordings.calibration_set, session.recordings.set_aside
     lines = []
     if aside:
         names = [item.id for item in chosen.utterances]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        spare = len(aside.utterances) - len(names) + len(session.copies)
+        spare = len(aside.utterances) - len(names) + len(session.recordings.copies)
         rest = f", and {spare} of the same clusters or sounds are neither" if spare else ""
-        heard = {item.cluster for item in session.whole_corpus.utterances}
+        heard = {item.cluster for item in session.recordings.whole_corpus.utterances}
         if both := {item.cluster for item in chosen.utterances if item.cluster} & heard:
             rest += f", of {len(both)} {'clusters that are' if len(both) > 1 else 'cluster that is'} evaluated on too"
-        if silent := session.whole_corpus.languages - chosen.languages:
+        if silent := session.recordings.whole_corpus.languages - chosen.languages:
             rest += f" (none in {', '.join(sorted(one or 'no stated language' for one in silent))})"
         what = "calibrated" if any(map(is_calibrated, session.config.candidates)) else "diagnosed"
         lines.append(
             f"{what} on {len(names)} utterances of the corpus, set aside by seed {session.config.seed} and not "
             f"evaluated{rest}: {', '.join(names[:_SHOWN])}{more} (--whisperq-calibration names others)"
         )
-    if short := session.calibration_shortage:
+    if short := session.recordings.calibration_shortage:
         lines.append(f"calibrated on {len(chosen.utterances)} utterances of {chosen.name}: {short}")
     for candidate in session.config.candidates:
         built = None if candidate.missing or candidate.location else session.store.built(session.spec(candidate))
@@ -63,7 +63,7 @@ def power_of(session: Session, candidate: Candidate) -> Power:
     """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
     speech = {item.id: item for item in session.corpus.speech}
     references = {name: session.normalizer(item.reference, item.language) for name, item in speech.items()}
-    clusters = {name: session.cluster(item) for name, item in speech.items()}
+    clusters = {name: session.recordings.cluster(item) for name, item in speech.items()}
     lengths = {name: len(text.split()) for name, text in references.items()}
     power = plan(list(lengths.values()), list(clusters.values()), confidence=session.config.confidence)
     before, after = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))

@@ -43,7 +43,8 @@ def foresee(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -
     """Say what drop the words of the corpus certify; raise `ConfigError` where they have neither case nor marks."""
     format_of(session.corpus)
     items = [item for item in session.corpus.speech if item.is_spaced]
-    lengths, clusters = [len(item.reference.split()) for item in items], [session.cluster(item) for item in items]
+    lengths = [len(item.reference.split()) for item in items]
+    clusters = [session.recordings.cluster(item) for item in items]
     power = plan(lengths, clusters, confidence=session.config.confidence)
     return forecast(power, [limits["max_drop"]], drop="drop of format", keyword="whisperq_format: max_drop")
 

@@ -26,14 +26,14 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     transcripts = session.long_texts(unquantized(spec, "longform")), session.long_texts(spec)
     # Under its own normalizer only: it is normalized texts that are cut where utterances part.
     outcome = judge_accuracy(
-        pair_texts(session.long_form, session.long_normalizer, *transcripts, is_normalized=True),
+        pair_texts(session.recordings.long_form, session.recordings.long_normalizer, *transcripts, is_normalized=True),
         max_drop=limits["max_drop"],
-        metric=limits["metric"] or choose_metric(session.long_form),
+        metric=limits["metric"] or choose_metric(session.recordings.long_form),
         confidence=session.config.confidence,
         seed=session.config.seed,
         by_piece=True,
     )
-    notes = (*outcome.judgement.notes, *session.long_form.notes)
+    notes = (*outcome.judgement.notes, *session.recordings.long_form.notes)
     return replace(outcome, judgement=replace(outcome.judgement, gate="longform", notes=notes))
 
 

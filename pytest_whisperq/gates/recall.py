@@ -57,7 +57,7 @@ def judge_recall(
 def foresee_recall(gate: str, session: Session, normalizer: Normalizer, look: Look, limit: float) -> list[str]:
     """Say how many things the references of a corpus have, and what drop of their recall these certify."""
     counts = [
-        (look(normalizer(item.reference, item.language), item.language).total(), session.cluster(item))
+        (look(normalizer(item.reference, item.language), item.language).total(), session.recordings.cluster(item))
         for item in session.corpus.speech
     ]
     rows = [(count, cluster) for count, cluster in counts if count]

@@ -88,7 +88,7 @@ class GateRunner:
     @cached_property
     def _looks(self) -> tuple[Session, ...]:
         """The run on ``max_utterances``, on twice as many, and so on to the whole corpus."""
-        whole = len(self.session.whole_corpus.utterances)
+        whole = len(self.session.recordings.whole_corpus.utterances)
         sizes = [min(self.config.max_utterances or whole, whole)]
         while sizes[-1] < whole:
             sizes.append(min(2 * sizes[-1], whole))

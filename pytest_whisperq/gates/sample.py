@@ -33,7 +33,7 @@ def smallest(session: Session, limit: float) -> Sample:
     """
     order, speech = _order(session), session.corpus.speech
     lengths = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
-    groups = [session.cluster(item) for item in speech]
+    groups = [session.recordings.cluster(item) for item in speech]
 
     def power(count: int) -> Power:
         chosen = set(order[:count])
@@ -51,7 +51,7 @@ def smallest(session: Session, limit: float) -> Sample:
         middle = (low + high) // 2
         low, high = (low, middle) if certifies(power(middle), limit) else (middle, high)
     chosen = set(order[:high])
-    items = tuple(item for item in session.corpus.utterances if session.cluster(item) in chosen)
+    items = tuple(item for item in session.corpus.utterances if session.recordings.cluster(item) in chosen)
     part = replace(session.corpus, utterances=items)
     return Sample(corpus=part, power=power(high), clusters=high, of_clusters=len(order))
 
@@ -71,7 +71,7 @@ def _order(session: Session) -> list[str]:
 
     members: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for item in session.corpus.utterances:
-        members[session.cluster(item)][stratum(item)] += 1
+        members[session.recordings.cluster(item)][stratum(item)] += 1
     strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name, kinds in members.items():
         strata[min(kinds, key=lambda kind: (-kinds[kind], kind))].append(name)

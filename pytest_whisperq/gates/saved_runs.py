@@ -75,7 +75,7 @@ class SavedRuns:
 
     def _now(self, texts: PairedTexts, metric: Metric, normalizer: Normalizer) -> StoredRun:
         """Return this run as far as it is compared: what two of its models say."""
-        facts = self._session.facts
+        facts = self._session.recordings.facts
         name = str(texts.candidate.spec)
         known = {BASELINE: _known(texts.corpus, texts.baseline), name: _known(texts.corpus, texts.candidate)}
         rows = utterance_rows(texts.corpus, facts, normalizer, metric, known, redact=True)

@@ -64,7 +64,7 @@ def how_streamed(streams: Streams, candidate: ModelSpec, profile: StreamProfile)
             f"{profile.jitter} ms off; word times are {times}"
         ),
         f"{config.threads} threads; lag counts computing, on a virtual clock",
-        *streams.session.long_form.notes,
+        *streams.session.recordings.long_form.notes,
     ]
 
 
@@ -72,7 +72,7 @@ def measure(streams: Streams, spec: ModelSpec, profile: StreamProfile) -> Stream
     """Return what the streams of a model came to under a merge that counts on ``profile``."""
     session, streamed = streams.session, streams.streamed(spec, profile)
     both = streamed.offline, streamed.transcripts
-    texts = pair_texts(session.long_form, session.long_normalizer, *both, is_normalized=True)
+    texts = pair_texts(session.recordings.long_form, session.recordings.long_normalizer, *both, is_normalized=True)
     ideal, aware = (_lags(streams, streamed, computing=counted) for counted in (False, True))
     return StreamedWords(
         texts=texts,

@@ -65,7 +65,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
             retractions=limits["max_retractions"],
             rtf=limits["max_rtf"],
         ),
-        metric=session.config.metric or choose_metric(session.long_form),
+        metric=session.config.metric or choose_metric(session.recordings.long_form),
         notes=how_streamed(streams, spec, profile),
         confidence=session.config.confidence,
         seed=session.config.seed,

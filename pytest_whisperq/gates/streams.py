@@ -104,7 +104,7 @@ class Streams:
     @cached_property
     def recordings(self) -> list[LongRecording]:
         """The long recordings; raises `CorpusError` for what could not be aligned with them, or with anything."""
-        corpus = self.session.long_form
+        corpus = self.session.recordings.long_form
         for item in corpus.utterances:
             if (item.audio.seconds or 0.0) > WINDOW_SECONDS:
                 raise CorpusError(
@@ -198,7 +198,7 @@ class Streams:
         shares = [
             share
             for recording, stream in zip(self.recordings, events, strict=True)
-            for share in share_out(recording, join(stream[-1].committed), self.session.long_normalizer)
+            for share in share_out(recording, join(stream[-1].committed), self.session.recordings.long_normalizer)
         ]
         streamed = replace(offline, texts=tuple(shares))
         return Streamed(offline=offline, transcripts=streamed, decoded=decoded, events=events)
@@ -214,8 +214,11 @@ class Streams:
             artifact = self.session.store.intact(spec)
             listener = self.listener(artifact)
             decoded = tuple(self._stream(spec, recording, listener) for recording in self.recordings)
-            items = self.session.long_form.utterances
-            texts = [self.session.long_normalizer(self._whole(spec, item, listener), item.language) for item in items]
+            items = self.session.recordings.long_form.utterances
+            texts = [
+                self.session.recordings.long_normalizer(self._whole(spec, item, listener), item.language)
+                for item in items
+            ]
             self._decoded[spec] = (
                 uncached_transcripts(artifact, listener.transcriber, [item.id for item in items], texts),
                 decoded,
@@ -258,7 +261,7 @@ class Streams:
 
     def normalize(self, recording: LongRecording) -> Callable[[str], str]:
         """Return the run's normalizer for the language of a recording."""
-        normalizer = self.session.long_normalizer
+        normalizer = self.session.recordings.long_normalizer
         return lambda text: normalizer(text, recording.language)
 
 

@@ -39,7 +39,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
                 where="whisperq_translation",
                 remedy="take the marker off, or gate a multilingual model",
             )
-    spoken, config = session.translated, session.config
+    spoken, config = session.recordings.translated, session.config
     session.built(session.spec(candidate))  # one that quantization broke is told before the baseline is decoded
     said = (session.transcripts(spec, "translate") for spec in (session.baseline_spec, session.spec(candidate)))
     english = replace(spoken, utterances=tuple(map(_in_english, spoken.utterances)))

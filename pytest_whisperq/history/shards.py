@@ -91,7 +91,7 @@ def save_shard(session: Session, specs: Sequence[ModelSpec], command: Sequence[s
 def _of_run(session: Session) -> dict[str, Any]:
     """Return what is the same in every shard of a run."""
     return {
-        "corpus": corpus_digest(session.corpus, session.facts),
+        "corpus": corpus_digest(session.corpus, session.recordings.facts),
         "seed": session.config.seed,
         "decoding": DECODING,
         "cpu": machine.cpu_features(),
@@ -232,7 +232,10 @@ class Merged:
         session, one = self._session, shards[0]
         _refuse_difference(str(one.path), _told_of_run(one.document), "this run", _told_of_run(_of_run(session)))
         for shard in shards:
-            wanted = {clip_id(item, session.facts) for item in session.share(shard.number, shard.shards).utterances}
+            wanted = {
+                clip_id(item, session.recordings.facts)
+                for item in session.recordings.share(shard.number, shard.shards).utterances
+            }
             for model in shard.document["models"]:
                 if {row["clip"] for row in model["clips"]} != wanted:
                     raise ConfigError(

@@ -51,7 +51,7 @@ def check(config: pytest.Config) -> None:
         refuse_expired(state.waivers(config), today())
         session.read()
         if session.config.shard:
-            session.share(*session.config.shard)
+            session.recordings.share(*session.config.shard)
         if session.config.merge:
             session.once(Merged)
         session.once(SavedRuns)  # read when they are made
@@ -170,9 +170,9 @@ def _show_basis(config: pytest.Config) -> None:
     if _is_quiet(config):
         return
     session = state.session(config)
-    mixed = mixture(session.whole_corpus) if session.config.metric is None else ""
+    mixed = mixture(session.recordings.whole_corpus) if session.config.metric is None else ""
     lines = (
-        *session.doubts,
+        *session.recordings.doubts,
         *ready_made_lines(session),
         *calibration_lines(session),
         *session.repairs,
@@ -200,7 +200,7 @@ def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLim
     if _is_quiet(config):
         return
     session = state.session(config)
-    aside = len(session.set_aside.speech) if session.set_aside else 0
+    aside = len(session.recordings.set_aside.speech) if session.recordings.set_aside else 0
     alike: dict[tuple[str, ...], list[str]] = {}
     for candidate, asked in limits.items():
         drops = [limit.max_drop for limit in asked if (limit.drop_type, limit.metric) == ("absolute", "wer")]

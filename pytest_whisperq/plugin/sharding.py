@@ -103,9 +103,9 @@ def _quoted(part: str) -> str:
 def share_line(session: Session) -> str:
     """Return in a line what of the corpus a shard has."""
     shard, shards = session.config.shard or (1, 1)
-    share = session.share(shard, shards).utterances
-    seconds = sum(session.facts[item.id].seconds for item in share)
-    whole = sum(fact.seconds for fact in session.facts.values())
+    share = session.recordings.share(shard, shards).utterances
+    seconds = sum(session.recordings.facts[item.id].seconds for item in share)
+    whole = sum(fact.seconds for fact in session.recordings.facts.values())
     return (
         f"shard {shard} of {shards}: {len(share)} of {len(session.corpus.utterances)} utterances, "
         f"{seconds / 60:.1f} of {whole / 60:.1f} minutes"

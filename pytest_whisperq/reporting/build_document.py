@@ -130,7 +130,7 @@ class Collector:
     @property
     def _substitutions(self) -> dict[str, dict[str, str]]:
         """The team's substitutions, where it has any. A redacted document has none of them, for they may be names."""
-        made = self.session.substitutions
+        made = self.session.recordings.substitutions
         return {"substitutions": dict(made.pairs)} if made and not self.session.config.redact else {}
 
     def compared(self, stored: StoredRun) -> set[str]:
@@ -140,7 +140,7 @@ class Collector:
     def document(self) -> dict[str, Any]:
         """Return the document; paths of this machine and tokens are taken out of it."""
         session, config = self.session, self.session.config
-        corpus, facts, aside = session.corpus, session.facts, session.set_aside
+        corpus, facts, aside = session.corpus, session.recordings.facts, session.recordings.set_aside
         rows = utterance_rows(corpus, facts, session.normalizer, session.metric, self._known, redact=config.redact)
         document = {
             "schema": SCHEMA,
@@ -176,9 +176,9 @@ class Collector:
                 "speech": len(corpus.speech),
                 "length": sum(row["length"] for row in rows),
                 "seconds": round(sum(row["seconds"] for row in rows), 1),
-                "notes": session.doubts,
+                "notes": session.recordings.doubts,
             },
-            "set_aside": sorted({item.id for item in aside.utterances} | session.copies) if aside else [],
+            "set_aside": sorted({item.id for item in aside.utterances} | session.recordings.copies) if aside else [],
             "left_out": list(config.left_out),
             "models": {name: self._model(name, spec) for name, spec in self.specs.items()},
             "gates": [
@@ -217,7 +217,7 @@ class Collector:
     def _model(self, name: str, spec: ModelSpec) -> dict[str, Any]:
         built, known = self.session.store.built(spec), self._known[name]
         calibration = built.calibration if built else ""
-        if calibration and (short := self.session.calibration_shortage):
+        if calibration and (short := self.session.recordings.calibration_shortage):
             calibration += f"; {short}"
         executed = next((j.compute_type for j in self._judged(name) if j.compute_type), known.compute_type)
         return {

@@ -56,7 +56,7 @@ class Bench:
         }
         self.session = Session(resolve({name: value for name, value in named.items() if value}))
         self.directory = self.session.build("openvino", "float32").directory
-        self.clips = self.session.calibration.clips()
+        self.clips = self.session.recordings.calibration.clips()
 
     def mixture(self, plant: Plant | None, precision: str) -> Mixture:
         """Return the model with a block broken, and what quantization makes of that."""
@@ -83,7 +83,7 @@ class Bench:
 
     def drops(self, mixture: Mixture) -> Iterator[str]:
         """Yield a row for each block, the most damaged first: the drop alone, and with it alone spared."""
-        items = self.session.calibration_set.utterances
+        items = self.session.recordings.calibration_set.utterances
         before = [said.text for said in mixture.transcribe(())]
 
         def lost(blocks: Any) -> Any:

@@ -37,7 +37,7 @@ def build(model: str, candidate: str, cache: str) -> None:
     session = Session(resolve({f"whisperq_{name}": value for name, value in options.items()}))
     spec = session.spec(session.config.candidates[0])
     if spec.precision in get_backend(spec.backend).calibrated:
-        _ = session.calibration  # read before anything is built, as a run does
+        _ = session.recordings.calibration  # read before anything is built, as a run does
     before = resident()
     built = session.store.get(spec)
     growth = built.build_memory - before if built.build_memory else None

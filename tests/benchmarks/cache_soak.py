@@ -69,7 +69,7 @@ class World:
     def _judge(self, run: GateRunner) -> tuple[Any, ...]:
         judgement = run.judge("accuracy", run.config.candidates[0]).judgement
         texts = [run.session.transcripts(spec).texts for spec in self._specs]
-        return judgement.checks, judgement.details[:2], texts, run.session.facts
+        return judgement.checks, judgement.details[:2], texts, run.session.recordings.facts
 
     def kind(self, path: Path) -> str:
         """Return what a file of the cache is."""

@@ -92,7 +92,7 @@ from pytest_whisperq.session import Session
 typed = {"backend": "scripted", "baseline": "scripted", "model": "model", "corpus": "calls", "cache_dir": "cache"}
 session = Session(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
 session.read()
-session.doubts
+session.recordings.doubts
 """
 
 

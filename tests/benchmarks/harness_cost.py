@@ -181,7 +181,7 @@ def gate(run: GateRunner) -> Stopped:
     """Judge parity and accuracy; return where the time went."""
     spent, (candidate,) = Stopped(), run.config.candidates
     with spent("read and check audio"):
-        _ = run.session.facts
+        _ = run.session.recordings.facts
     for name, spec in (("baseline", run.session.baseline_spec), ("candidate", run.session.spec(candidate))):
         with spent(f"load and decode the {name}"):
             run.session.transcripts(spec)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pytest_whisperq import session
 from pytest_whisperq.backends import Loss, Measure, _openvino_ptq
 from pytest_whisperq.gates.diagnosis import diagnose
 from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.session import recordings
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import QuantizationError
 
@@ -86,7 +86,7 @@ def test_without_that_guard_a_diagnosis_names_the_block_and_a_mixture_gives_it_b
             identity="", limit=1.0, between=lambda *_: Loss(value=0.0, upper=next(losses), limit=1.0, clips=6)
         )
 
-    monkeypatch.setattr(session, "measure_on", measure)
+    monkeypatch.setattr(recordings, "measure_on", measure)
     run = gate_run(**{**options, "candidate": "openvino:int8-ptq-mixed"}, max_utterances="4")
     model = run.session.model(run.config.candidates[0])
     note = model.artifact.notes[-1]

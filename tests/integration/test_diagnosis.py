@@ -65,7 +65,7 @@ def test_a_mixture_of_all_blocks_and_of_none_is_either_model(gate_run: Callable[
     """In what they say, beyond what the graphs compute: a decoder goes on with its cache."""
     run = gate_run(candidate="openvino:int4-sym", calibration_samples="6", diagnose="true")
     (candidate,) = run.config.candidates
-    session, clips = run.session, run.session.calibration.clips()
+    session, clips = run.session, run.session.recordings.calibration.clips()
     folders = [session.build("openvino", precision).directory for precision in ("float32", candidate.precision)]
     mixed = OpenVINOBackend().mix(*folders, clips, 1)
     for chosen, precision, folder in zip(
@@ -81,7 +81,7 @@ def test_a_mixture_tells_of_itself_what_loading_it_reads_back(
 ) -> None:
     """One count: a build that gave back a block too many would be refused when it is loaded."""
     run = gate_run(candidate="openvino:int8-ptq")
-    session, clips = run.session, run.session.calibration.clips()
+    session, clips = run.session, run.session.recordings.calibration.clips()
     backend, seen = OpenVINOBackend(), set[bool]()
     folders = [session.build("openvino", precision).directory for precision in ("float32", "int8-ptq")]
     mixed = backend.mix(*folders, clips, 1)

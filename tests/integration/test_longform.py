@@ -71,7 +71,7 @@ def test_a_model_that_fails_late_is_caught(
 def test_ctranslate2_hears_a_recording_of_minutes_to_its_end(gate_run: Callable[..., GateRunner]) -> None:
     run = gate_run(candidate="ctranslate2:float32")
     texts = run.session.long_texts(run.session.spec(run.config.candidates[0])).texts
-    for recording in whole(run.session.long_form):
+    for recording in whole(run.session.recordings.long_form):
         said, texts = texts[: len(recording.utterances)], texts[len(recording.utterances) :]
         # By times, of which the embedded model is not sure: words are lost, but the last window is not.
         assert sum(map(bool, said)) > len(said) / 2

@@ -51,7 +51,7 @@ def found(*rows: Tried, left: tuple[Candidate, ...] = (), aside: bool = False) -
         baseline=SimpleNamespace(artifact=SimpleNamespace(size=150_000_000)),
         corpus=SimpleNamespace(speech=range(300)),
         config=SimpleNamespace(confidence=0.9875, candidates=(INT4, PTQ, INT8, FLOAT16)),
-        set_aside=object() if aside else None,
+        recordings=SimpleNamespace(set_aside=object() if aside else None),
         metric="wer",
     )
     kept = cast("Session", session)

@@ -137,8 +137,8 @@ def test_an_english_only_model_is_gated_on_the_english_part(
     assert judgement.utterances == 2
     assert judgement.corpus.endswith("corpus, English only (2 of 4 utterances)")
     assert sum(decoded) == 4
-    assert {item.language for item in run.session.calibration_set.utterances} == {"en"}
-    assert {item.language for item in run.session.long_form.utterances} == {"en"}
+    assert {item.language for item in run.session.recordings.calibration_set.utterances} == {"en"}
+    assert {item.language for item in run.session.recordings.long_form.utterances} == {"en"}
 
 
 def test_bounds_by_another_test_are_named_and_repeat(wide: Path, start_run: StartRun) -> None:
@@ -199,8 +199,11 @@ def test_long_recordings_have_the_normalizer_of_their_own_languages(
     row = {"audio": sound.name, "text": "नमस्ते दुनिया", "language": "hi", "offset": 0.0, "duration": 0.05}
     (wide / "long.jsonl").write_text(json.dumps(row))
     run = start_run(long_form=str(wide / "long.jsonl"))
-    assert (run.session.normalizer.name, run.session.long_normalizer.name) == ("whisper-english", "by-language")
-    assert run.session.long_normalizer("नमस्ते", "hi") == "नमस्ते"
+    assert (run.session.normalizer.name, run.session.recordings.long_normalizer.name) == (
+        "whisper-english",
+        "by-language",
+    )
+    assert run.session.recordings.long_normalizer("नमस्ते", "hi") == "नमस्ते"
 
 
 def test_times_of_copies_of_a_recording_are_one_piece_of_evidence(

@@ -125,7 +125,12 @@ def known(run: GateRunner) -> Mapping[str, Any]:
 
 def rows(run: GateRunner, *, redact: bool) -> list[dict[str, Any]]:
     return utterance_rows(
-        run.session.corpus, run.session.facts, run.session.normalizer, run.session.metric, known(run), redact=redact
+        run.session.corpus,
+        run.session.recordings.facts,
+        run.session.normalizer,
+        run.session.metric,
+        known(run),
+        redact=redact,
     )
 
 
@@ -142,7 +147,7 @@ def test_rows_hold_texts_counts_and_identities(run: GateRunner) -> None:
     assert first["errors"] == {"base": 0, "int8": 0}
     assert second["texts"] == {"base": "two three", "int8": "two wrong"}
     assert (second["errors"], second["length"]) == ({"base": 0, "int8": 1}, 2)
-    assert second["clip"] == run.session.facts["clip0001.wav"].digest
+    assert second["clip"] == run.session.recordings.facts["clip0001.wav"].digest
     assert silent["errors"] is None
     assert silent["texts"]["int8"] == "noise"
 
@@ -165,9 +170,9 @@ def test_clusters_that_are_named_for_what_is_said_are_redacted_too(
 
 
 def test_the_digest_of_a_corpus_minds_words_and_sounds_and_neither_order_nor_names(run: GateRunner) -> None:
-    digest = corpus_digest(run.session.corpus, run.session.facts)
+    digest = corpus_digest(run.session.corpus, run.session.recordings.facts)
     backwards = type(run.session.corpus)(name="other", utterances=run.session.corpus.utterances[::-1])
-    assert corpus_digest(backwards, run.session.facts) == digest
+    assert corpus_digest(backwards, run.session.recordings.facts) == digest
     shorter = type(run.session.corpus)(name="other", utterances=run.session.corpus.utterances[1:])
-    assert corpus_digest(shorter, run.session.facts) != digest
+    assert corpus_digest(shorter, run.session.recordings.facts) != digest
     assert rows_digest(rows(run, redact=False)) == rows_digest(rows(run, redact=True)) == digest

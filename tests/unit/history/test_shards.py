@@ -136,7 +136,7 @@ def test_a_cache_that_knows_another_text_is_not_mixed_with_shards(
 def test_a_corpus_is_not_cut_into_more_shards_than_it_has_parts(start_run: StartRun) -> None:
     session = start_run(shard="6/6").session
     with pytest.raises(ConfigError, match=r"has parts for 5 shards at most.*; run 5 or fewer"):
-        session.share(6, 6)
+        session.recordings.share(6, 6)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ def test_the_embedded_set_is_large_enough_and_no_part_of_the_embedded_corpus(tmp
 
 def test_samples_are_a_seeded_subset(start_run: StartRun) -> None:
     first, again, other = (
-        start_run(calibration="embedded", calibration_samples="16", seed=seed).session.calibration_set for seed in "001"
+        start_run(calibration="embedded", calibration_samples="16", seed=seed).session.recordings.calibration_set
+        for seed in "001"
     )
     assert len(first.utterances) == 16
     assert first == again
@@ -163,12 +164,12 @@ def test_spans_of_the_long_recordings_are_refused_too(
 ) -> None:
     listing = str(write_recording(tmp_path))
     options = {"long_form": listing, "calibration": listing}
-    assert start_run(**options).session.long_form.utterances  # nothing in the run is calibrated
+    assert start_run(**options).session.recordings.long_form.utterances  # nothing in the run is calibrated
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     with pytest.raises(
         CorpusError, match=r"--whisperq-calibration: .* clips are evaluated on too.*--whisperq-long-form"
     ):
-        _ = start_run(**options).session.long_form
+        _ = start_run(**options).session.recordings.long_form
 
 
 def spoken(sizes: dict[str, int], languages: dict[str, str] | None = None) -> Corpus:
@@ -299,17 +300,20 @@ def test_a_user_s_own_model_is_calibrated_on_what_is_set_aside_and_never_evaluat
     make_corpus(tmp_path / "corpus", [f"text {number}" for number in range(40)])
     run = start_run(calibration_samples="8")
     (candidate,) = run.config.candidates
-    assert run.session.set_aside
+    assert run.session.recordings.set_aside
     texts = run.session.texts(candidate)
     (given,) = [one for one in builds_with if one]
     assert len(given.clips()) == 8
     assert len(texts.pairs) == 32
     assert texts.corpus.name.endswith("corpus less 8 set aside for calibration")
     heard = {audio.pcm_digest(clip.samples) for clip in given.clips()}
-    assert not heard & {run.session.facts[item.id].digest for item in run.session.corpus.utterances}
+    assert not heard & {run.session.recordings.facts[item.id].digest for item in run.session.corpus.utterances}
     assert "calibrated on 8 clips of" in run.session.model(candidate).artifact.calibration
     assert "corpus, set aside (" in run.session.model(candidate).artifact.calibration
-    (first, *_), names = calibration_lines(run.session), sorted(item.id for item in run.session.set_aside.utterances)
+    (first, *_), names = (
+        calibration_lines(run.session),
+        sorted(item.id for item in run.session.recordings.set_aside.utterances),
+    )
     assert first.startswith("calibrated on 8 utterances of the corpus, set aside by seed 0 and not evaluated: ")
     assert first.endswith(f"{', '.join(names[:3])} and 5 more (--whisperq-calibration names others)")
 
@@ -326,18 +330,18 @@ def test_a_part_of_the_corpus_is_evaluated_without_what_is_set_aside_of_the_whol
     make_corpus(tmp_path / "corpus", [f"text {number}" for number in range(40)])
     whole = start_run(calibration_samples="8")
     part = start_run(calibration_samples="8", max_utterances=utterances)
-    assert part.session.set_aside == whole.session.set_aside
-    assert part.session.set_aside
+    assert part.session.recordings.set_aside == whole.session.recordings.set_aside
+    assert part.session.recordings.set_aside
     assert len(part.session.corpus.utterances) == int(utterances)
-    assert not {*part.session.corpus.utterances} & {*part.session.set_aside.utterances}
+    assert not {*part.session.corpus.utterances} & {*part.session.recordings.set_aside.utterances}
 
 
 def test_a_run_that_calibrates_nothing_sets_nothing_aside(start_run: StartRun) -> None:
     run = start_run()
-    assert run.session.set_aside is None
+    assert run.session.recordings.set_aside is None
     assert calibration_lines(run.session) == []
     with pytest.raises(ConfigError, match=r"--whisperq-calibration: name recordings to calibrate .* on"):
-        _ = run.session.calibration_set
+        _ = run.session.recordings.calibration_set
 
 
 def test_a_copy_of_what_is_set_aside_is_not_evaluated_either(
@@ -347,13 +351,13 @@ def test_a_copy_of_what_is_set_aside_is_not_evaluated_either(
     monkeypatch.setattr(ScriptedBackend, "calibrated", frozenset({"int8"}))
     folder = make_corpus(tmp_path / "corpus", ["same text"] * 20)
     run = start_run(calibration_samples="4")
-    assert run.session.set_aside
+    assert run.session.recordings.set_aside
     copy = run.session.corpus.utterances[0].id
-    shutil.copy(folder / run.session.set_aside.utterances[0].id, folder / copy)
+    shutil.copy(folder / run.session.recordings.set_aside.utterances[0].id, folder / copy)
     again = start_run(calibration_samples="4")
-    assert again.session.copies == {copy}
-    assert len(again.session.corpus.utterances) == len(again.session.facts) == 15
-    assert again.session.calibration.identity
+    assert again.session.recordings.copies == {copy}
+    assert len(again.session.corpus.utterances) == len(again.session.recordings.facts) == 15
+    assert again.session.recordings.calibration.identity
     assert "and 1 of the same clusters or sounds are neither: " in calibration_lines(again.session)[0]
 
 
@@ -379,8 +383,8 @@ def test_a_candidate_that_is_only_skipped_calibrates_nothing(
     run = start_run()
     absent = tuple(replace(candidate, missing="not installed") for candidate in run.config.candidates)
     run = GateRunner(replace(run.config, candidates=absent))
-    assert not run.session.calibrates
-    assert run.session.set_aside is None
+    assert not run.session.recordings.calibrates
+    assert run.session.recordings.set_aside is None
     assert len(run.session.corpus.utterances) == 5
 
 
@@ -396,7 +400,7 @@ def test_a_file_that_is_heard_as_a_whole_is_not_calibrated_on_in_parts(
     with pytest.raises(
         CorpusError, match=r"parts\.jsonl:1 calibrates on a part of .* all of which --whisperq-long-form"
     ):
-        _ = start_run(long_form=str(listing), calibration=str(other)).session.long_form
+        _ = start_run(long_form=str(listing), calibration=str(other)).session.recordings.long_form
 
 
 @pytest.fixture
