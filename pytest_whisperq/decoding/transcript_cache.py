@@ -66,12 +66,11 @@ class TranscriptSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the cache holds of what a model says about a corpus: texts and detected languages by utterance."""
+    """What the cache holds of what a model says about a corpus: text and detected language by utterance."""
 
     compute_type: str = ""
     operations: str = ""
-    texts: Mapping[str, str] = field(default_factory=dict)
-    languages: Mapping[str, str | None] = field(default_factory=dict)
+    said: Mapping[str, Said] = field(default_factory=dict)
 
 
 def uncached_transcripts(
@@ -169,12 +168,10 @@ class TranscriptCache:
             return Known()
         stored = self._read(self._path(artifact.spec, artifact.identity))
         said = stored.texts
-        ids = {item.id: clip for item in corpus.utterances if (clip := clip_id(item, facts)) in said}
         return Known(
             compute_type=stored.header.get("compute_type", ""),
             operations=stored.header.get("operations", ""),
-            texts={name: said[clip][0] for name, clip in ids.items()},
-            languages={name: said[clip][1] for name, clip in ids.items()},
+            said={item.id: said[clip] for item in corpus.utterances if (clip := clip_id(item, facts)) in said},
         )
 
     def _read(self, path: Path) -> Stored:

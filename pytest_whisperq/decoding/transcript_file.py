@@ -8,6 +8,7 @@ side by side. It is opened anew under the lock, as network file systems want it.
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from pytest_whisperq.system.cache_layout import CacheLayout
@@ -38,13 +39,18 @@ def read(path: Path) -> Stored:
     records = iter(lines)
     header = next(records, {})
     is_known = "compute_type" in header
-    texts = {row["clip"]: (row["text"], row["language"]) for row in records if is_known}
+    texts = {row["clip"]: _said(row) for row in records if is_known}
     return Stored(
         header=header if is_known else {},
         texts=texts,
         damage=damage(lines.damaged, lines.count) if lines.damaged else "",
         is_cut=lines.is_cut,
     )
+
+
+def _said(row: Mapping[str, Any]) -> Said:
+    language = row["language"]
+    return row["text"], language and intern(language)  # a few, in a million rows
 
 
 def read_clips(path: Path, clips: Container[str]) -> dict[str, Mapping[str, Any]]:
@@ -103,7 +109,7 @@ class TranscriptFile:
                     file.seek(end)
                     lines = unseal(file.read(), self._path.name)
                 if not (lines.damaged or lines.is_cut):
-                    return {row["clip"]: (row["text"], row["language"]) for row in lines.records}
+                    return {row["clip"]: _said(row) for row in lines.records}
         except FileNotFoundError:
             pass
         return self._begin()

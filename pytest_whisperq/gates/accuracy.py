@@ -96,8 +96,8 @@ def judge_accuracy(
     ``fail_confidence`` is that of the lower bound where part of its error is spent elsewhere (`measuring.sequential`),
     ``by_piece`` says that clusters are pieces of long recordings (`measuring.accuracy.bound_drop`).
     """
-    scored = []
-    for paired in (texts, *map(texts.under, others)):
+
+    def scored(paired: PairedTexts) -> tuple[AccuracyMeasurement, Score]:
         measurement = measure_accuracy(
             paired,
             metric=metric,
@@ -108,24 +108,24 @@ def judge_accuracy(
             seed=seed,
             by_piece=by_piece,
         )
-        scored.append((paired, measurement, _drop_check(measurement, metric, max_drop, len(paired.pairs))))
-    _, measurement, check = scored[0]
+        score = Score(
+            normalizer=str(paired.normalizer),
+            utterances=len(paired.pairs),
+            baseline_rate=measurement.baseline_rate,
+            candidate_rate=measurement.candidate_rate,
+            check=_drop_check(measurement, metric, max_drop, len(paired.pairs)),
+        )
+        return measurement, score
+
+    measurement, own = scored(texts)
+    # One after another, for each pairing is as large as the corpus.
+    scores = (own, *(scored(texts.under(other))[1] for other in others))
     weights = [
         q.errors - r.errors for r, q in zip(measurement.baseline_counts, measurement.candidate_counts, strict=True)
     ]
     rates = ((f"baseline_{metric}", measurement.baseline_rate), (f"candidate_{metric}", measurement.candidate_rate))
     details = tuple((key, rate) for key, rate in rates if rate is not None)
-    scores = tuple(
-        Score(
-            normalizer=str(paired.normalizer),
-            utterances=len(paired.pairs),
-            baseline_rate=measurement.baseline_rate,
-            candidate_rate=measurement.candidate_rate,
-            check=check,
-        )
-        for paired, measurement, check in scored
-    )
-    judgement = judgement_on("accuracy", texts, (check,), details, seed, metric)
+    judgement = judgement_on("accuracy", texts, (own.check,), details, seed, metric)
     notes = () if bounds == "t" else (f"bounds by {bounds}",)
     return Outcome(
         judgement=replace(judgement, scores=scores, notes=(*judgement.notes, *notes)),

@@ -1,12 +1,14 @@
 """What can be said before an hour of decoding: which limits on the drop of word accuracy this corpus can certify."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isinf
 
 from pytest_whisperq.config.candidates import Candidate, is_calibrated
+from pytest_whisperq.decoding.transcript_file import Said
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.measuring.scores import score
 from pytest_whisperq.session import Session
+from pytest_whisperq.speech.corpus import Utterance
 
 _SHOWN = 3
 
@@ -61,21 +63,20 @@ def ready_made_lines(session: Session) -> list[str]:
 
 def power_of(session: Session, candidate: Candidate) -> Power:
     """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
-    speech = {item.id: item for item in session.corpus.speech}
-    references = {name: session.normalizer(item.reference, item.language) for name, item in speech.items()}
-    clusters = {name: session.recordings.cluster(item) for name, item in speech.items()}
-    lengths = {name: len(text.split()) for name, text in references.items()}
-    power = plan(list(lengths.values()), list(clusters.values()), confidence=session.config.confidence)
-    before, after = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))
-    both = [name for name in speech if name in before and name in after and lengths[name]]
+    speech = session.corpus.speech
+    lengths = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
+    clusters = [session.recordings.cluster(item) for item in speech]
+    power = plan(lengths, clusters, confidence=session.config.confidence)
+    before, after = (session.known(spec).said for spec in (session.baseline_spec, session.spec(candidate)))
+    both = [place for place, item in enumerate(speech) if item.id in before and item.id in after and lengths[place]]
     if len(both) < PILOT:
         return power
 
-    def errors(name: str, text: str) -> int:
-        return score(speech[name], text, session.normalizer, "wer").errors
+    def errors(item: Utterance, said: Mapping[str, Said]) -> int:
+        return score(item, said[item.id][0], session.normalizer, "wer").errors
 
-    gained = [errors(name, after[name]) - errors(name, before[name]) for name in both]
-    return learn(power, gained, [lengths[name] for name in both], [clusters[name] for name in both])
+    gained = [errors(speech[place], after) - errors(speech[place], before) for place in both]
+    return learn(power, gained, [lengths[place] for place in both], [clusters[place] for place in both])
 
 
 def forecast(

@@ -10,6 +10,7 @@ from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known, TranscriptSet
 from pytest_whisperq.history.comparison import difference
 from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
+from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.judging.rule import Outcome, judge
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import DROP_UNITS, bound_drop
@@ -78,7 +79,7 @@ class SavedRuns:
         facts = self._session.recordings.facts
         name = str(texts.candidate.spec)
         known = {BASELINE: _known(texts.corpus, texts.baseline), name: _known(texts.corpus, texts.candidate)}
-        rows = utterance_rows(texts.corpus, facts, normalizer, metric, known, redact=True)
+        rows = Rows(utterance_rows(texts.corpus, facts, normalizer, metric, known, redact=True))
         return StoredRun(
             name="this run",
             document={
@@ -165,11 +166,8 @@ def _refused(name: str, limit: float, confidence: float, reason: str) -> Check:
 
 
 def _known(corpus: Corpus, transcripts: TranscriptSet) -> Known:
-    ids = [item.id for item in corpus.utterances]
-    return Known(
-        texts=dict(zip(ids, transcripts.texts, strict=True)),
-        languages=dict(zip(ids, transcripts.languages, strict=True)),
-    )
+    ids = (item.id for item in corpus.utterances)
+    return Known(said=dict(zip(ids, zip(transcripts.texts, transcripts.languages, strict=True), strict=True)))
 
 
 def _since(stored: StoredRun) -> str:

@@ -1,6 +1,7 @@
 """The one format of a run: ``report.json``, which reports are rendered from and runs are compared by.
 
-The document is plain JSON data. `schema.json` beside this file describes it, and docs/reports.md explains it.
+The document is plain JSON data, of which a run that has just ended keeps the utterances on disk (`Rows`). `schema.json`
+beside this file describes it, and docs/reports.md explains it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -42,7 +43,7 @@ REPORTED = "REPORTED"
 _SAVE_AGAIN = "save the run again with this version, by --whisperq-save"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoredUtterance:
     """One utterance of a stored run.
 
@@ -55,6 +56,19 @@ class StoredUtterance:
     annotation: str
     cluster: str
     length: int
+    errors: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the utterances that count come to: how many there are, and their length.
+
+    heard: how many of them each model heard, by name; errors: how many it made there.
+    """
+
+    utterances: int
+    length: int
+    heard: Mapping[str, int]
     errors: Mapping[str, int]
 
 
@@ -119,9 +133,22 @@ class StoredRun:
         """Return the names of the models in a role."""
         return [name for name, model in self.document["models"].items() if model["role"] == role]
 
+    @cached_property
+    def totals(self) -> Totals:
+        """The sums over the utterances that count."""
+        utterances = length = 0
+        heard: Counter[str] = Counter()
+        errors: Counter[str] = Counter()
+        for row in self.document["utterances"]:
+            if row["errors"] is not None:
+                utterances, length = utterances + 1, length + row["length"]
+                heard.update(row["errors"].keys())
+                errors.update(row["errors"])
+        return Totals(utterances=utterances, length=length, heard=heard, errors=errors)
+
     def models(self, role: str) -> list[str]:
         """Return the names of those of them that heard the whole corpus."""
-        return [name for name in self.named(role) if all(name in one.errors for one in self.utterances.values())]
+        return [name for name in self.named(role) if self.totals.heard.get(name, 0) == self.totals.utterances]
 
 
 def annotation_digest(item: Utterance) -> str:
@@ -148,37 +175,33 @@ def utterance_rows(
     known: Mapping[str, Known],
     *,
     redact: bool,
-) -> list[dict[str, Any]]:
-    """Return the utterances of a document, with what each model of ``known`` says in them, and its errors.
+) -> Iterator[dict[str, Any]]:
+    """Yield the utterances of a document, with what each model of ``known`` says in them, and its errors.
 
     A model that did not hear an utterance is not in its texts and errors. Redacted, digests stand for all texts.
     """
     hidden = text_digest if redact else str  # utterances may be clustered by what is said
-    rows = []
     for item in corpus.utterances:
-        texts = {name: model.texts[item.id] for name, model in known.items() if item.id in model.texts}
+        said = {name: model.said[item.id] for name, model in known.items() if item.id in model.said}
         reference, errors = "", None
         if item.is_speech:
             reference = as_compared(normalizer(item.reference, item.language), item, metric)
-            errors = {name: score(item, text, normalizer, metric).errors for name, text in texts.items()}
-        rows.append(
-            {
-                "id": item.id,
-                "clip": facts[item.id].digest,
-                "said": annotation_digest(item),
-                "seconds": round(facts[item.id].seconds, 3),
-                "language": item.language,
-                "kind": item.kind,
-                "cluster": hidden(item.cluster) if item.cluster else facts[item.id].digest,
-                "slices": dict(item.slices),
-                "reference": hidden(item.reference),
-                "texts": {name: hidden(text) for name, text in texts.items()},
-                "languages": {name: known[name].languages[item.id] for name in texts},
-                "length": count_length(reference, metric),
-                "errors": errors,
-            }
-        )
-    return rows
+            errors = {name: score(item, text, normalizer, metric).errors for name, (text, _) in said.items()}
+        yield {
+            "id": item.id,
+            "clip": facts[item.id].digest,
+            "said": annotation_digest(item),
+            "seconds": round(facts[item.id].seconds, 3),
+            "language": item.language,
+            "kind": item.kind,
+            "cluster": hidden(item.cluster) if item.cluster else facts[item.id].digest,
+            "slices": dict(item.slices),
+            "reference": hidden(item.reference),
+            "texts": {name: hidden(text) for name, (text, _) in said.items()},
+            "languages": {name: language for name, (_, language) in said.items()},
+            "length": count_length(reference, metric),
+            "errors": errors,
+        }
 
 
 def rescored(run: StoredRun, normalizer: Normalizer) -> StoredRun:
@@ -200,8 +223,23 @@ def rescored(run: StoredRun, normalizer: Normalizer) -> StoredRun:
 
 def write(document: Mapping[str, Any], path: Path, option: str) -> None:
     """Write a document atomically; raise `StoreError` naming ``option`` where it cannot be."""
-    parts = json.JSONEncoder(ensure_ascii=False, indent=1, allow_nan=False).iterencode(document)
-    replace_text(path, chain(parts, "\n"), option)
+    replace_text(path, chain(_parts(document), "\n"), option)
+
+
+def _parts(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a document as JSON, an utterance at a time: its rows need not be in memory."""
+    encode = json.JSONEncoder(ensure_ascii=False, indent=1, allow_nan=False).encode
+    yield "{"
+    for number, (name, value) in enumerate(document.items()):
+        yield f"{',' if number else ''}\n {encode(name)}: "
+        if name == "utterances":
+            for place, row in enumerate(value):
+                text = encode(row).replace("\n", "\n  ")
+                yield f"{',' if place else '['}\n  {text}"
+            yield "\n ]" if value else "[]"
+        else:
+            yield encode(value).replace("\n", "\n ")
+    yield "\n}"
 
 
 def _look_at(run: StoredRun) -> tuple[Any, ...]:

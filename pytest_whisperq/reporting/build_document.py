@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.backends import distributions, get_backend
 from pytest_whisperq.config.candidates import Candidate
@@ -29,6 +30,7 @@ from pytest_whisperq.history.document import (
     corpus_digest,
     utterance_rows,
 )
+from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.judging.rule import baseline_name
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
@@ -36,6 +38,10 @@ from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
 from pytest_whisperq.system.redaction import scrubber
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _DISTRIBUTIONS = (
     *("pytest-whisperq", "pytest", "torch", "transformers", "ctranslate2", "faster-whisper", "openvino", "nncf"),
@@ -64,6 +70,38 @@ class Broken:
     candidate: str
     outcome: str
     message: str
+
+
+class _Counts:
+    """What the slices of a document need of its utterances, a few numbers of each; those of errors are of speech."""
+
+    def __init__(self, models: Sequence[str]) -> None:
+        self.seconds, self.lengths = array("d"), array("q")
+        self.clusters: list[str] = []
+        self._spoken = array("q")
+        self._errors = {name: array("q") for name in models}
+
+    def added(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Count rows while they pass."""
+        for row in rows:
+            self.seconds.append(row["seconds"])
+            self.lengths.append(row["length"])
+            if row["errors"] is not None:
+                self.clusters.append(row["cluster"])
+                self._spoken.append(row["length"])
+                for name, errors in row["errors"].items():
+                    self._errors[name].append(errors)
+            yield row
+
+    def is_whole(self, *models: str) -> bool:
+        """Whether models heard all speech."""
+        return all(len(self._errors[name]) == len(self._spoken) for name in models)
+
+    def of(self, baseline: str, name: str) -> NDArray[np.float64]:
+        """Return errors of two models and length, shape (utterances of speech, 3)."""
+        import numpy as np
+
+        return np.array([self._errors[baseline], self._errors[name], self._spoken], np.float64).T
 
 
 class Collector:
@@ -121,11 +159,7 @@ class Collector:
             return known
         first = self.session.once(EarlyStopping).order[:most]
         ids = {self.session.corpus.utterances[index].id for index in first}
-        return replace(
-            known,
-            texts={one: text for one, text in known.texts.items() if one in ids},
-            languages={one: language for one, language in known.languages.items() if one in ids},
-        )
+        return replace(known, said={name: said for name, said in known.said.items() if name in ids})
 
     @property
     def _substitutions(self) -> dict[str, dict[str, str]]:
@@ -141,7 +175,9 @@ class Collector:
         """Return the document; paths of this machine and tokens are taken out of it."""
         session, config = self.session, self.session.config
         corpus, facts, aside = session.corpus, session.recordings.facts, session.recordings.set_aside
+        counts, scrub = _Counts(tuple(self.specs)), scrubber(paths_of(config))
         rows = utterance_rows(corpus, facts, session.normalizer, session.metric, self._known, redact=config.redact)
+        utterances = Rows(scrub(row) for row in counts.added(rows))
         document = {
             "schema": SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,8 +210,8 @@ class Collector:
                 "digest": corpus_digest(corpus, facts),
                 "utterances": len(corpus.utterances),
                 "speech": len(corpus.speech),
-                "length": sum(row["length"] for row in rows),
-                "seconds": round(sum(row["seconds"] for row in rows), 1),
+                "length": sum(counts.lengths),
+                "seconds": round(sum(counts.seconds), 1),
                 "notes": session.recordings.doubts,
             },
             "set_aside": sorted({item.id for item in aside.utterances} | session.recordings.copies) if aside else [],
@@ -193,12 +229,12 @@ class Collector:
             ],
             "broken": [asdict(one) for one in self._broken],
             "reruns": [{"test": test, "earlier": list(earlier)} for test, earlier in self._reruns.items()],
-            "slices": self._slices(rows),
-            "utterances": rows,
+            "slices": self._slices(counts),
+            "utterances": utterances,
         }
         if self._diagnoses.made:
             document["diagnoses"] = [one.to_dict() for one in self._diagnoses.made]
-        scrubbed: dict[str, Any] = scrubber(paths_of(config))(document)
+        scrubbed: dict[str, Any] = scrub(document)
         scrubbed["compared"] = self._compared(scrubbed)
         return scrubbed
 
@@ -241,36 +277,32 @@ class Collector:
     def _judged(self, name: str) -> list[Judgement]:
         return [one.judgement for one in self._gated if one.judgement.candidate == name]
 
-    def _slices(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _slices(self, counts: _Counts) -> list[dict[str, Any]]:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
         baseline, *candidates = self.specs
-        spoken = [row for row in rows if row["errors"] is not None]
-        members: dict[tuple[str, str], list[dict[str, Any]]] = {("", ""): spoken}
-        for column, several in sorted(categories(self.session.corpus.speech).items()):
+        speech = self.session.corpus.speech
+        members: dict[tuple[str, str], list[int]] = {("", ""): [*range(len(speech))]}
+        for column, several in sorted(categories(speech).items()):
             for value in sorted(several):
                 members[column, value] = []
-        for row in spoken:  # once, however many slices there are
-            for part in row["slices"].items():
+        for place, item in enumerate(speech):  # once, however many slices there are
+            for part in item.slices:
                 if part in members:
-                    members[part].append(row)
+                    members[part].append(place)
         drops = []
         for name in candidates:
-            if any(model not in row["errors"] for row in spoken for model in (baseline, name)):
+            if not counts.is_whole(baseline, name):
                 continue  # broken beyond doubt before the corpus was through
-            drops += [self._drop(baseline, name, *part, rows) for part, rows in members.items()]
+            table = counts.of(baseline, name)
+            for (column, value), places in members.items():
+                bounds = self._bounds(table[places], [counts.clusters[place] for place in places])
+                told = {"candidate": name, "column": column, "value": value, "utterances": len(places)}
+                drops.append({**told, **bounds})
         return drops
 
-    def _drop(
-        self, baseline: str, name: str, column: str, value: str, rows: Sequence[dict[str, Any]]
-    ) -> dict[str, Any]:
-        import numpy as np
-
-        counts = np.array([(r["errors"][baseline], r["errors"][name], r["length"]) for r in rows], np.float64)
-        drop = bound_drop(
-            counts.reshape(-1, 3), [row["cluster"] for row in rows], confidence=self.session.config.confidence
-        )
-        bounds = {"drop": drop.value, "lower": drop.lower, "upper": drop.upper}
-        return {"candidate": name, "column": column, "value": value, "utterances": len(rows), **bounds}
+    def _bounds(self, table: NDArray[np.float64], clusters: Sequence[str]) -> dict[str, float | None]:
+        drop = bound_drop(table, clusters, confidence=self.session.config.confidence)
+        return {"drop": drop.value, "lower": drop.lower, "upper": drop.upper}
 
     def _compared(self, document: dict[str, Any]) -> list[dict[str, Any]]:
         now, confidence = StoredRun(name="this run", document=document), self.session.config.confidence

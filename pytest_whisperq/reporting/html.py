@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
@@ -96,13 +97,13 @@ def utterance_table(document: Mapping[str, Any], most: int | None = None) -> lis
     # Another installation's normalizer may be missing here: texts are then shown as they were said.
     normalizer = StoredRun(name="", document=document).own_normalizer or normalizers.get("identity")
     normalize = None if document["redacted"] else normalizer
-    ranked = sorted(
+    ranked = (
         (-_delta(item, baseline, name), not _is_changed(item, baseline, name, normalize), item["id"], name, place)
         for place, item in enumerate(document["utterances"])
         for name in _heard_by(document, item, baseline)
     )
     rows = []
-    for delta, is_same, _, name, place in ranked[:most]:
+    for delta, is_same, _, name, place in sorted(ranked) if most is None else nsmallest(most, ranked):
         item = document["utterances"][place]
         errors = item["errors"] or {baseline: 0, name: 0}
         rows.append(

@@ -47,9 +47,9 @@ def _row(name: str, utterances: int, drop: float | None, lower: float | None, up
 
 def rates(run: StoredRun) -> dict[str, float]:
     """Return the error rate of each model that heard the whole corpus, in per cent; the baseline first."""
-    length = sum(item.length for item in run.utterances.values())
-    models = [*run.models(BASELINE), *run.models(CANDIDATE)] if length else []
-    return {name: 100 * sum(item.errors[name] for item in run.utterances.values()) / length for name in models}
+    totals = run.totals
+    models = [*run.models(BASELINE), *run.models(CANDIDATE)] if totals.length else []
+    return {name: 100 * totals.errors[name] / totals.length for name in models}
 
 
 def against_size(run: StoredRun) -> list[Point]:

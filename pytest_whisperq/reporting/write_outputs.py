@@ -118,12 +118,12 @@ class Publisher:
         which = self._session.config.report_audio
         if which == "none":
             return {}, ""
-        items = {item.id: item for item in self._session.corpus.utterances}
         wanted = worst(document, WORST if which == "worst" else None)
-        scrubbed = dict(zip((row["id"] for row in document["utterances"]), items, strict=True))
+        names, rows = set(wanted), zip(document["utterances"], self._session.corpus.utterances, strict=True)
+        items = {row["id"]: item for row, item in rows if row["id"] in names}
         clips: dict[str, bytes] = {}
         for name in wanted:
-            data = audio.as_flac(audio.load(items[scrubbed[name]].audio))
+            data = audio.as_flac(audio.load(items[name].audio))
             if sum(map(len, clips.values())) + len(data) > MOST_AUDIO:
                 left = len(wanted) - len(clips)
                 return clips, f"{left} recordings are left out: the page holds {MOST_AUDIO // 10**6} MB of sound."

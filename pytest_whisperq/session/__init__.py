@@ -242,7 +242,7 @@ class Session:
             known = self.known(artifact.spec)
             if self.config.merge:  # each shard has loaded it
                 continue
-            if known.texts:
+            if known.said:
                 self.decoder.attest(artifact.spec, known.compute_type)
             else:
                 self.decoder.load(artifact)

@@ -143,6 +143,8 @@ class Recordings:
     @cached_property
     def facts(self) -> dict[str, ClipFacts]:
         """Digest and duration of every clip; obtaining them finds every broken recording."""
+        if not self.copies:
+            return self._facts_of_part
         return {item.id: self._facts_of_part[item.id] for item in self.corpus.utterances}
 
     @cached_property

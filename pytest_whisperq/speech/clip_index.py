@@ -22,7 +22,7 @@ from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.garbage import no_search_for_garbage
 from pytest_whisperq.system.machine import versions
-from pytest_whisperq.system.sealed import SealedLines, read_sealed, sealed
+from pytest_whisperq.system.sealed import SealedFile, damage, seal
 
 UNSETTLED = 2 * 10**9
 """A file that changed so many ns ago may change again without another time: file systems count in up to 2 s."""
@@ -58,7 +58,7 @@ class AudioIndex:
         self._layout = CacheLayout(root)
         self._path = self._layout.audio_index
         with no_search_for_garbage():
-            self._stored = read_sealed(self._path)
+            self._stored = SealedFile(self._path)
             self._known = _facts(self._stored)
             self._files = FileDigests(self._layout, on_repair)
         self._on_repair = on_repair
@@ -74,7 +74,8 @@ class AudioIndex:
         before = len(self._known)
         is_broken = self._stored.damaged or self._stored.is_cut
         if self._stored.damaged:
-            self._on_repair(f"audio index in the cache: {self._stored.damage} damaged; the recordings are read again")
+            lines = damage(self._stored.damaged, self._stored.count)
+            self._on_repair(f"audio index in the cache: {lines} damaged; the recordings are read again")
         try:
             for done, item in enumerate(corpus.utterances, start=1):
                 facts[item.id] = self._probe(item, files)
@@ -108,9 +109,9 @@ class AudioIndex:
 
     def _write(self) -> None:
         with self._layout.locked(self._path):  # another run may have added recordings meanwhile
-            known = {**_facts(read_sealed(self._path)), **self._known}
-            rows = [{"recording": key, **asdict(fact)} for key, fact in known.items()]
-            replace_text(self._path, sealed(rows, self._path.name))
+            known = {**_facts(SealedFile(self._path)), **self._known}
+            rows = ({"recording": key, **asdict(fact)} for key, fact in known.items())
+            replace_text(self._path, (seal(row, self._path.name) for row in rows))
 
 
 _State = tuple[int, ...]
@@ -122,10 +123,11 @@ class FileDigests:
     def __init__(self, layout: CacheLayout, on_repair: Callable[[str], None]) -> None:
         self._layout = layout
         self._path = layout.audio_files
-        stored = read_sealed(self._path)
-        if stored.damaged:
-            on_repair(f"digests of recordings in the cache: {stored.damage} damaged; those files are read again")
+        stored = SealedFile(self._path)
         self._known = _states(stored)
+        if stored.damaged:
+            lines = damage(stored.damaged, stored.count)
+            on_repair(f"digests of recordings in the cache: {lines} damaged; those files are read again")
         self._is_news = bool(stored.damaged or stored.is_cut)
 
     def digest(self, source: AudioSource) -> str:
@@ -147,9 +149,9 @@ class FileDigests:
         if not self._is_news:
             return
         with self._layout.locked(self._path):
-            known = {**_states(read_sealed(self._path)), **self._known}
-            rows = [{"file": name, "state": state, "digest": digest} for name, (state, digest) in known.items()]
-            replace_text(self._path, sealed(rows, self._path.name))
+            known = {**_states(SealedFile(self._path)), **self._known}
+            rows = ({"file": name, "state": state, "digest": digest} for name, (state, digest) in known.items())
+            replace_text(self._path, (seal(row, self._path.name) for row in rows))
         self._is_news = False
 
 
@@ -165,11 +167,11 @@ def _state(path: Path) -> _State | None:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _states(lines: SealedLines) -> dict[str, tuple[_State, str]]:
-    return {row["file"]: (tuple(row["state"]), row["digest"]) for row in lines.records}
+def _states(lines: SealedFile) -> dict[str, tuple[_State, str]]:
+    return {row["file"]: (tuple(row["state"]), row["digest"]) for row in lines}
 
 
-def _facts(lines: SealedLines) -> dict[str, ClipFacts]:
+def _facts(lines: SealedFile) -> dict[str, ClipFacts]:
     return {
         row["recording"]: ClipFacts(
             digest=row["digest"],
@@ -177,7 +179,7 @@ def _facts(lines: SealedLines) -> dict[str, ClipFacts]:
             peak=row["peak"],
             notes=tuple(Note(*note) for note in row["notes"]),
         )
-        for row in lines.records
+        for row in lines
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISLNK, S_ISREG
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from unicodedata import normalize
 
 from pytest_whisperq.speech.audio import AudioSource
@@ -39,6 +39,8 @@ DRAFT_KEY = "draft"
 
 TRANSLATION_KEY = "translation"
 """Where a row holds what is said in English, for the gate on translation."""
+
+T = TypeVar("T")
 
 _DRAFTS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 _RESERVED = frozenset(
@@ -182,11 +184,17 @@ def utterance(row: Mapping[str, Any], *, where: str, root: Path, choices: Choice
         reference=text,
         language=None if column.language is None else _language(row[column.language], where),
         kind=kind,
-        cluster=cluster,
-        slices=tuple(sorted(slices.items())),
+        cluster=_shared(cluster),
+        slices=_shared(tuple(sorted(slices.items()))),
         is_draft=_is_draft(row.get(DRAFT_KEY), where),
         translation=translation,
     )
+
+
+@lru_cache(maxsize=4096)
+def _shared(value: T) -> T:
+    """Return the first of equal values: speakers and slices of a million rows are a few hundred, held once."""
+    return value
 
 
 def _text(value: Any, what: str, where: str) -> str:

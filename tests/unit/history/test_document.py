@@ -17,9 +17,19 @@ from pytest_whisperq.history.document import (
     utterance_rows,
     write,
 )
+from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.system.errors import ConfigError, StoreError
 
 MakeStored = Callable[..., StoredRun]
+
+
+def test_rows_are_written_one_by_one_as_the_whole_would_be(tmp_path: Path, make_stored: MakeStored) -> None:
+    document = dict(make_stored("x", {"base": [0, 1], "int8": [1, 2]}).document)
+    for rows in (document["utterances"], []):
+        one = {**document, "utterances": Rows(rows), "notes": ["né\n"]}
+        write(one, tmp_path / "run.json", "--whisperq-save")
+        whole = json.dumps({**one, "utterances": rows}, ensure_ascii=False, indent=1)
+        assert (tmp_path / "run.json").read_text(encoding="utf-8") == whole + "\n"
 
 
 def test_a_document_is_read_back(tmp_path: Path, make_stored: MakeStored) -> None:
@@ -124,14 +134,9 @@ def known(run: GateRunner) -> Mapping[str, Any]:
 
 
 def rows(run: GateRunner, *, redact: bool) -> list[dict[str, Any]]:
-    return utterance_rows(
-        run.session.corpus,
-        run.session.recordings.facts,
-        run.session.normalizer,
-        run.session.metric,
-        known(run),
-        redact=redact,
-    )
+    session = run.session
+    facts = session.recordings.facts
+    return [*utterance_rows(session.corpus, facts, session.normalizer, session.metric, known(run), redact=redact)]
 
 
 @pytest.fixture
