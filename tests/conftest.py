@@ -1,6 +1,7 @@
 """Small worlds to test in: folders of recordings, models that follow a script, transcripts out of thin air."""
 
 import csv
+import ctypes
 import gc
 import io
 import json
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pytest_whisperq.backends.scripted import ScriptedTranscriber
+from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.history.document import SCHEMA, StoredRun, rows_digest
 from pytest_whisperq.measuring import stopwatch, timing
@@ -318,3 +319,67 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     monkeypatch.setattr(stopwatch, "rounds", partial(timing.rounds, **clocks, state=ProcessorState))
     monkeypatch.setattr(timing, "settle", lambda: None)
     return clock
+
+
+class Driver:
+    """NVIDIA's driver as far as it is asked which GPU there is; it answers with ``code``, 0 when all is well."""
+
+    name, capability, version = b"NVIDIA Double", (8, 9), 12_040
+    code = 0
+
+    def cuInit(self, flags: int) -> int:  # noqa: N802 - of the library
+        """Begin."""
+        return self.code
+
+    def cuDeviceGet(self, device: Any, number: int) -> int:  # noqa: N802 - of the library
+        """Return a GPU."""
+        device._obj.value = number
+        return self.code
+
+    def cuDeviceGetName(self, name: Any, size: int, device: Any) -> int:  # noqa: N802 - of the library
+        """Return its name."""
+        name.value = self.name
+        return self.code
+
+    def cuDeviceGetAttribute(self, value: Any, attribute: int, device: Any) -> int:  # noqa: N802
+        """Return its compute capability, by the numbers of cuda.h."""
+        value._obj.value = {75: self.capability[0], 76: self.capability[1]}[attribute]
+        return self.code
+
+    def cuDriverGetVersion(self, value: Any) -> int:  # noqa: N802 - of the library
+        """Return the newest CUDA that it knows."""
+        value._obj.value = self.version
+        return self.code
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """Have the system's driver be a double, which a test may change."""
+    double, load = Driver(), ctypes.CDLL
+    monkeypatch.setattr(
+        ctypes,
+        "CDLL",
+        lambda name, *more, **options: double if name == "libcuda.so.1" else load(name, *more, **options),
+    )
+    return double
+
+
+@pytest.fixture
+def scripted_gpu(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> Driver:
+    """Let the scripted backend run on a GPU, where it says what it says on the CPU."""
+
+    def load_on(
+        self: ScriptedBackend, device: str, precision: str, directory: Path, threads: int
+    ) -> ScriptedTranscriber:
+        model = self.load(precision, directory, threads)
+        model.compute_type += f" on {device}"
+        return model
+
+    for name, value in (
+        ("on_device", {"cuda": ("int8", "float32")}),
+        ("lacks", lambda self, device: ""),
+        ("falls_back_on", lambda self, device: {}),
+        ("load_on", load_on),
+    ):
+        monkeypatch.setattr(ScriptedBackend, name, value, raising=False)
+    return driver

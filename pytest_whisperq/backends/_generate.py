@@ -17,13 +17,21 @@ CHUNK_BATCH = 8
 """Length of the chunks that a long recording is cut into, and how many are decoded at once."""
 
 
+def placed(model: Any, features: "NDArray[np.float32]") -> Any:
+    """Return features as a tensor of the type and on the device that a model computes with."""
+    import torch
+
+    dtype, device = getattr(model, "dtype", torch.float32), getattr(model, "device", torch.device("cpu"))
+    return torch.from_numpy(features).to(device=device, dtype=dtype)
+
+
 def short(
     model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], task: Task = "transcribe"
 ) -> list[Hypothesis]:
     """Decode a batch of clips of one window each, without timestamps."""
     import torch
 
-    features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
+    features = placed(model, front_end.features(clips))
     with torch.inference_mode():
         encoded = model.get_encoder()(input_features=features)  # once, for both questions
     return behind(model, front_end, clips, encoded, task)
@@ -49,7 +57,7 @@ def timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, wo
     if words:
         heads = getattr(model.generation_config, "alignment_heads", None)
         _checkpoint.check_heads(front_end.directory, heads, model.config.decoder_layers)
-    features = torch.from_numpy(front_end.features(clips)).to(getattr(model, "dtype", torch.float32))
+    features = placed(model, front_end.features(clips))
     with torch.inference_mode():
         languages = [clip.language for clip in clips]
         if None in languages:
@@ -58,7 +66,7 @@ def timed(model: Any, front_end: _whisper.FrontEnd, clips: Sequence[Clip], *, wo
             languages = [given or language for given, language in zip(languages, detected, strict=True)]
         options = generate_options(front_end, languages, timestamps=True)
         if words:  # which would be sought in the padding too
-            options["attention_mask"] = torch.from_numpy(front_end.attention_mask(clips))
+            options["attention_mask"] = torch.from_numpy(front_end.attention_mask(clips)).to(features.device)
         output = model.generate(features, return_segments=True, return_token_timestamps=words, **options)
     return [
         _timed(front_end, segments, language, words=words)
@@ -94,6 +102,8 @@ def chunked(
 
     Chunks overlap by a sixth at each side, where the pipeline joins texts by what they have in common.
     """
+    import torch
+
     pipeline = optional_imports.require_attribute(
         "transformers", "pipeline", extra="torch", purpose="decode long recordings"
     )
@@ -107,6 +117,8 @@ def chunked(
         feature_extractor=front_end.extractor,
         chunk_length_s=chunk_seconds,
         batch_size=batch_size,
+        # Left alone, it moves a model from the CPU to a GPU where there is one.
+        device=getattr(model, "device", torch.device("cpu")),
     )
     output: dict[str, str] = recognize(samples.copy(), generate_kwargs=options)
     return output["text"].strip()
@@ -133,8 +145,8 @@ def sequential(model: Any, front_end: _whisper.FrontEnd, samples: "NDArray[np.fl
     del options["max_new_tokens"]  # of all windows together
     with torch.inference_mode():
         ids = model.generate(
-            features.input_features.to(getattr(model, "dtype", torch.float32)),
-            attention_mask=features.attention_mask,
+            placed(model, features.input_features.numpy()),
+            attention_mask=features.attention_mask.to(getattr(model, "device", "cpu")),
             **options,
         )
     text: str = front_end.tokenizer.decode(ids[0].tolist(), skip_special_tokens=True)
@@ -165,11 +177,13 @@ class Stages:
         """Run the encoder."""
         import torch
 
-        window = torch.from_numpy(features).to(getattr(self._model, "dtype", torch.float32))
+        window = placed(self._model, features)
         with torch.inference_mode():
             encoded = self._model.get_encoder()(input_features=window)
             # Optimum hands out its own buffer, which the next call overwrites.
             encoded["last_hidden_state"] = encoded.last_hidden_state.clone()
+        if window.device.type == "cuda":  # which has been told what to compute, and is still at it
+            torch.cuda.synchronize(window.device)
         return encoded
 
     def replay(self, encoded: Any, clip: Clip, tokens: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 A gate that needs an ability asks ``isinstance(transcriber, TellsTimes)``: a backend has it by having the method. All of
 them decode greedily, like `Transcriber.transcribe`. Abilities of the backend itself are `ChoosesCheckpoints`,
-`RunsReadyMade`, `RunsFiles` and `MixesBlocks`.
+`RunsOnDevices`, `RunsReadyMade`, `RunsFiles` and `MixesBlocks`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -123,6 +123,29 @@ class ChoosesCheckpoints(Protocol):
         """Return why it cannot be built of the checkpoint in a folder, from its ``config.json`` alone; "" where it can.
 
         Nothing is built then, and ``--whisperq-backend all`` leaves the backend out.
+        """
+        ...
+
+
+@runtime_checkable
+class RunsOnDevices(Protocol):
+    """A backend that computes elsewhere than on the CPU, too: what ``--whisperq-device`` needs."""
+
+    on_device: Mapping[str, Sequence[str]]
+    """Each such device → the precisions that it executes, the recommended one first."""
+
+    def lacks(self, device: str) -> str:
+        """Return why nothing can be computed on a device of this machine, and what to do; "" where it can."""
+        ...
+
+    def falls_back_on(self, device: str) -> Mapping[str, str]:
+        """Do what `Backend.falls_back` does, for a device that this machine does not lack."""
+        ...
+
+    def load_on(self, device: str, precision: str, directory: Path, threads: int) -> Transcriber:
+        """Do what `Backend.load` does, on a device.
+
+        The transcriber's ``compute_type`` names the device that the runtime says it uses, as in ``float16 on cuda``.
         """
         ...
 

@@ -1,7 +1,7 @@
 """CTranslate2's Whisper: converted once, batched, one thread pool of stated size."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from pytest_whisperq.backends import (
     check_precision,
 )
 from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.devices import CPU, on
 from pytest_whisperq.system.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -33,14 +34,41 @@ if TYPE_CHECKING:
 _PURPOSE = "build and run CTranslate2 models"
 
 
-class CTranslate2Backend(Backend):
-    """``ctranslate2.models.Whisper`` on the CPU."""
+class OnGPU:
+    """What all backends that run CTranslate2's files say of its devices; see `RunsOnDevices`."""
+
+    # No int16: no GPU multiplies it.
+    on_device: Mapping[str, Sequence[str]] = MappingProxyType(
+        {
+            "cuda": (
+                *("int8-float16", "int8-bfloat16", "int8", "int8-float32"),
+                *("float16", "bfloat16", "float32"),
+            )
+        }
+    )
+
+    def lacks(self, device: str) -> str:
+        """Ask the runtime for GPUs: without a driver, or built without CUDA, it counts none."""
+        if _runtime().get_cuda_device_count():
+            return ""
+        return (
+            f"ctranslate2 finds no GPU for {device}; it needs NVIDIA's driver, a GPU that CUDA_VISIBLE_DEVICES does "
+            "not hide, and a ctranslate2 that is built with CUDA, as its wheels for Linux and Windows are"
+        )
+
+    def falls_back_on(self, device: str) -> Mapping[str, str]:
+        """Ask the runtime: older GPUs store the 16-bit types, or int8, and silently compute in others."""
+        return _unsupported(device, self.on_device[device])
+
+
+class CTranslate2Backend(OnGPU, Backend):
+    """``ctranslate2.models.Whisper`` on the CPU, or on a GPU."""
 
     name = "ctranslate2"
     extra = "ctranslate2"
     modules = ("ctranslate2", "transformers", "torch")
     distributions = ("ctranslate2", "torch", "transformers", "tokenizers")
-    # CTranslate2's own names. Plain int8 takes its second half from the device: float32 on a CPU.
+    # CTranslate2's own names. Plain int8 takes its second half from what is stored beside: float32.
     precisions: Mapping[str, str] = MappingProxyType(
         {
             "float32": "float32",
@@ -65,13 +93,7 @@ class CTranslate2Backend(Backend):
 
     def falls_back(self) -> Mapping[str, str]:
         """Ask the runtime: a CPU stores the 16-bit types and silently computes in float32."""
-        runtime = optional_imports.require("ctranslate2", extra=self.extra, purpose=_PURPOSE)
-        executed = runtime.get_supported_compute_types("cpu")
-        return {
-            precision: f"ctranslate2 has no {compute_type} arithmetic for this processor"
-            for precision, compute_type in self.precisions.items()
-            if compute_type not in executed
-        }
+        return _unsupported(CPU, self.precisions)
 
     def base(self, precision: str) -> tuple[str, str] | None:
         """Convert from float32: without an explicit source type the converter would keep the checkpoint's own."""
@@ -98,8 +120,27 @@ class CTranslate2Backend(Backend):
 
     def load(self, precision: str, directory: Path, threads: int) -> "CTranslate2Transcriber":
         """Load what is stored as it is, or convert it while it is loaded, where another precision is stored."""
+        return self.load_on(CPU, precision, directory, threads)
+
+    def load_on(self, device: str, precision: str, directory: Path, threads: int) -> "CTranslate2Transcriber":
+        """Load onto a device; see `RunsOnDevices`."""
         check_precision(self, precision)
-        return CTranslate2Transcriber(directory, threads, compute_type(precision, self.look(directory)))
+        return CTranslate2Transcriber(directory, threads, compute_type(precision, self.look(directory)), device)
+
+
+def _runtime() -> Any:
+    return optional_imports.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
+
+
+def _unsupported(device: str, precisions: Iterable[str]) -> dict[str, str]:
+    """Return which of these precisions a device does not execute → why, in words."""
+    executed, promised = _runtime().get_supported_compute_types(device), CTranslate2Backend.precisions
+    here = "processor" if device == CPU else "GPU"
+    return {
+        precision: f"ctranslate2 has no {promised[precision]} arithmetic for this {here}"
+        for precision in precisions
+        if promised[precision] not in executed
+    }
 
 
 def compute_type(precision: str, found: ReadyMade | None) -> str:
@@ -147,17 +188,17 @@ class CTranslate2Transcriber:
 
     torch_threads = 1
 
-    def __init__(self, directory: Path, threads: int, compute_type: str = "default") -> None:
-        self._runtime = optional_imports.require("ctranslate2", extra="ctranslate2", purpose=_PURPOSE)
+    def __init__(self, directory: Path, threads: int, compute_type: str = "default", device: str = CPU) -> None:
+        self._runtime = _runtime()
         self._front_end = front_end = _whisper.FrontEnd(directory)
         _checkpoint.check_converted(directory, front_end.vocabulary, front_end.generation)
         with quiet(self._runtime):
             self._model: Any = self._runtime.models.Whisper(
-                str(directory), device="cpu", compute_type=compute_type, intra_threads=threads, inter_threads=1
+                str(directory), device=device, compute_type=compute_type, intra_threads=threads, inter_threads=1
             )
         extractor = front_end.extractor
         _checkpoint.check_features(directory, extractor, int(extractor.feature_size), self._model.n_mels)
-        self.compute_type = str(self._model.compute_type)
+        self.compute_type = f"{self._model.compute_type}{on(self._model.device)}"
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""
@@ -227,7 +268,7 @@ class CTranslate2Transcriber:
         return self._front_end.features([clip])
 
     def encode(self, features: "NDArray[np.float32]") -> Any:
-        """Run the encoder; see `Staged`."""
+        """Run the encoder; see `Staged`. On a GPU too, it is done when CTranslate2 returns."""
         return self._model.encode(self._runtime.StorageView.from_array(features))
 
     def replay(self, encoded: Any, clip: Clip, tokens: Sequence[int]) -> None:
@@ -235,9 +276,14 @@ class CTranslate2Transcriber:
         replay(self._model, encoded, self._front_end.prompt(clip.language), len(tokens), self._front_end.silenced)
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
-        """Encode clip by clip, to be decoded together: in a batch, out of the caches, it takes 1.6 times as long."""
+        """Encode clip by clip, to be decoded together: in a batch, out of the caches, it takes 1.6 times as long.
+
+        A GPU encodes them at once, and keeps what it encoded, which numpy could not read there.
+        """
         import numpy as np
 
+        if self._model.device != CPU:
+            return self.encode(self._front_end.features(clips))
         view = self._runtime.StorageView
         encoded = [self._model.encode(view.from_array(one[None])) for one in self._front_end.features(clips)]
         return view.from_array(np.concatenate([np.asarray(one) for one in encoded]))

@@ -28,8 +28,9 @@ from pytest_whisperq.backends import (
     _whisper,
     check_precision,
 )
-from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, compute_type, quiet, replay
+from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, OnGPU, compute_type, quiet, replay
 from pytest_whisperq.system import optional_imports
+from pytest_whisperq.system.devices import CPU, on
 from pytest_whisperq.system.errors import BuildError
 from pytest_whisperq.system.files import share_files
 
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 _PURPOSE = "run faster-whisper"
 
 
-class FasterWhisperBackend(Backend):
-    """``faster_whisper.WhisperModel`` on the CPU."""
+class FasterWhisperBackend(OnGPU, Backend):
+    """``faster_whisper.WhisperModel`` on the CPU, or on a GPU."""
 
     name = "faster-whisper"
     extra = "faster-whisper"
@@ -73,8 +74,12 @@ class FasterWhisperBackend(Backend):
 
     def load(self, precision: str, directory: Path, threads: int) -> "FasterWhisperTranscriber":
         """Load what is stored as it is, or have it converted, as CTranslate2 itself does."""
+        return self.load_on(CPU, precision, directory, threads)
+
+    def load_on(self, device: str, precision: str, directory: Path, threads: int) -> "FasterWhisperTranscriber":
+        """Load onto a device; see `RunsOnDevices`."""
         check_precision(self, precision)
-        return FasterWhisperTranscriber(directory, threads, compute_type(precision, self.look(directory)))
+        return FasterWhisperTranscriber(directory, threads, compute_type(precision, self.look(directory)), device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +113,7 @@ class FasterWhisperTranscriber:
 
     torch_threads = 1
 
-    def __init__(self, directory: Path, threads: int, compute_type: str = "default") -> None:
+    def __init__(self, directory: Path, threads: int, compute_type: str = "default", device: str = CPU) -> None:
         self._library = library = optional_imports.require("faster_whisper", extra="faster-whisper", purpose=_PURPOSE)
         generation = _whisper.generation_config(directory)
         if not (directory / "tokenizer.json").is_file():  # it would fetch another model's
@@ -119,7 +124,7 @@ class FasterWhisperTranscriber:
             )
         with quiet(optional_imports.require("ctranslate2", extra="faster-whisper", purpose=_PURPOSE)):
             self._model: Any = library.WhisperModel(
-                str(directory), device="cpu", compute_type=compute_type, cpu_threads=threads, num_workers=1
+                str(directory), device=device, compute_type=compute_type, cpu_threads=threads, num_workers=1
             )
         tokenizer = self._model.hf_tokenizer
         _checkpoint.check_converted(directory, tokenizer.get_vocab(), generation)
@@ -130,7 +135,7 @@ class FasterWhisperTranscriber:
         self._directory = directory
         self._suppressed = list(generation.get("suppress_tokens") or [])
         self._timestamps = _whisper.timestamps_after(tokenizer.token_to_id("<|notimestamps|>"))
-        self.compute_type = str(self._model.model.compute_type)
+        self.compute_type = f"{self._model.model.compute_type}{on(self._model.model.device)}"
         self.is_multilingual = bool(self._model.model.is_multilingual)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

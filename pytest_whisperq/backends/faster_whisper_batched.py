@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.backends import Backend, Calibration, Clip, Hypothesis, Task, TimedText
+from pytest_whisperq.backends.ctranslate2 import OnGPU
 from pytest_whisperq.backends.faster_whisper import FasterWhisperBackend, FasterWhisperTranscriber, timed_text
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ BATCH = 8
 _PLAIN = FasterWhisperBackend()
 
 
-class FasterWhisperBatchedBackend(Backend):
-    """``faster_whisper.BatchedInferencePipeline`` on the CPU."""
+class FasterWhisperBatchedBackend(OnGPU, Backend):
+    """``faster_whisper.BatchedInferencePipeline`` on the CPU, or on a GPU, its detector on the CPU always."""
 
     name = "faster-whisper-batched"
     extra = _PLAIN.extra
@@ -51,6 +52,10 @@ class FasterWhisperBatchedBackend(Backend):
     def load(self, precision: str, directory: Path, threads: int) -> "FasterWhisperBatchedTranscriber":
         """Load as faster-whisper does."""
         return FasterWhisperBatchedTranscriber(_PLAIN.load(precision, directory, threads))
+
+    def load_on(self, device: str, precision: str, directory: Path, threads: int) -> "FasterWhisperBatchedTranscriber":
+        """Load onto a device; see `RunsOnDevices`."""
+        return FasterWhisperBatchedTranscriber(_PLAIN.load_on(device, precision, directory, threads))
 
 
 class FasterWhisperBatchedTranscriber:

@@ -24,7 +24,8 @@ from pytest_whisperq.backends import (
 )
 from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.system import optional_imports
-from pytest_whisperq.system.errors import BuildError
+from pytest_whisperq.system.devices import CPU, on
+from pytest_whisperq.system.errors import BuildError, DecodeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,7 @@ _DYNAMIC, _WEIGHTS = "int8-dynamic", "model.safetensors"
 
 
 class TransformersBackend(Backend):
-    """``WhisperForConditionalGeneration`` on the CPU."""
+    """``WhisperForConditionalGeneration`` on the CPU, or on a GPU."""
 
     name = "transformers"
     extra = "torch"
@@ -57,6 +58,8 @@ class TransformersBackend(Backend):
     by_name = frozenset({*_torchao.PRECISIONS, *simulated})
     requirements = _torchao.REQUIREMENTS
     grids = _simulated_bits.GRIDS
+    # PyTorch's dynamic int8 has kernels for CPUs alone.
+    on_device: Mapping[str, Sequence[str]] = MappingProxyType({"cuda": ("float16", "bfloat16", "float32")})
     weights = ("*.safetensors",)
     build_memory: Mapping[str, float] = MappingProxyType(
         {
@@ -113,29 +116,53 @@ class TransformersBackend(Backend):
         check_precision(self, precision)
         return TransformersTranscriber(directory, threads, precision)
 
+    def lacks(self, device: str) -> str:
+        """Ask PyTorch for a GPU; see `RunsOnDevices`."""
+        torch = optional_imports.require("torch", extra=self.extra, purpose=_PURPOSE)
+        if torch.version.cuda is None:
+            return f"torch {torch.__version__} is built without CUDA; install one with it, as pytorch.org says"
+        if not torch.cuda.is_available():
+            return (
+                f"torch finds no GPU for {device}; it needs NVIDIA's driver for CUDA {torch.version.cuda}, and a GPU "
+                "that CUDA_VISIBLE_DEVICES does not hide"
+            )
+        return ""
+
+    def falls_back_on(self, device: str) -> Mapping[str, str]:
+        """Nothing falls back, as on a CPU; see `RunsOnDevices`."""
+        return {}
+
+    def load_on(self, device: str, precision: str, directory: Path, threads: int) -> "TransformersTranscriber":
+        """Load onto a device; see `RunsOnDevices`. Raises `DecodeError` for a precision without a way there."""
+        if precision not in self.on_device[device]:
+            raise DecodeError(f"{self.name}:{precision} has no way to compute on {device}", remedy="gate it on the CPU")
+        return TransformersTranscriber(directory, threads, precision, device)
+
 
 class TransformersTranscriber(_generate.Stages):
     """A model and its front end."""
 
-    def __init__(self, directory: Path, threads: int, precision: str) -> None:
+    def __init__(self, directory: Path, threads: int, precision: str, device: str = CPU) -> None:
         import torch
 
         torch.set_num_threads(threads)
         self._front_end = _whisper.FrontEnd(directory)
         self._dynamic = precision == _DYNAMIC
-        on = ""
+        shorter = ""
         if self._dynamic:
             model = _dynamic_int8.restore(_empty(directory), directory / _WEIGHTS)
         elif precision in _torchao.PRECISIONS:
             model = _torchao.restore(_empty(directory), precision, directory / _WEIGHTS)
-            on = _torchao.executes(model)
+            shorter = _torchao.executes(model)
         elif precision in TransformersBackend.simulated:
-            model, on = _simulated_bits.restore(_empty(directory), directory / _WEIGHTS)
+            model, shorter = _simulated_bits.restore(_empty(directory), directory / _WEIGHTS)
         else:
             model, _ = _load(directory, "auto")
         _checkpoint.check(self._front_end, tokens=model.config.vocab_size, mels=model.config.num_mel_bins)
-        self._model = model.eval()
-        self.compute_type = _compute_type(self._model) + on
+        if device != CPU:
+            _refuse_tf32()
+        self._model = model.eval().to(device)
+        self.compute_type = f"{_compute_type(self._model)}{shorter}{on(_device(self._model))}"
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`.
@@ -197,6 +224,29 @@ def _compute_type(model: Any) -> str:
     elif quantized:
         types.append("int8 in some layers")
     return " + ".join(types)
+
+
+def _device(model: Any) -> str:
+    """Read back where all parameters and buffers lie: ``cuda``, or ``cpu + cuda`` of a model that is torn apart."""
+    return " + ".join(sorted({value.device.type for value in (*model.parameters(), *model.buffers())}))
+
+
+def _refuse_tf32() -> None:
+    """Have GPUs compute float32 as that: left alone, convolutions have 10 bits where float32 has 23.
+
+    Raises `DecodeError` where PyTorch was told otherwise from outside.
+    """
+    import torch
+
+    switches = torch.backends.cudnn, torch.backends.cuda.matmul
+    for one in switches:
+        one.allow_tf32 = False
+    if any(one.allow_tf32 for one in switches):
+        raise DecodeError(
+            "PyTorch computes float32 in TF32 here, whatever it is told",
+            where="TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+            remedy="unset it",
+        )
 
 
 def _load(directory: Path, dtype: Any) -> tuple[Any, list[str]]:

@@ -5,18 +5,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_whisperq.backends import BUILT_IN, Backend, MixesBlocks, check_installed, get_backend, in_all, refusal
+from pytest_whisperq.backends import (
+    BUILT_IN,
+    Backend,
+    MixesBlocks,
+    check_installed,
+    devices,
+    get_backend,
+    in_all,
+    refusal,
+)
 from pytest_whisperq.backends import names as backend_names
 from pytest_whisperq.models.ready_made import find, name_of
 from pytest_whisperq.models.source import folder_of_checkpoint, without
+from pytest_whisperq.system.devices import CPU, on
+from pytest_whisperq.system.devices import OPTION as DEVICE_OPTION
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 from pytest_whisperq.system.files import user_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A backend and precision by name. ``missing`` says what to install where ``all`` named a backend that is not.
+    """A backend and precision by name.
 
+    ``missing`` says what this machine lacks for one that ``all`` stands for: a package, or the ``device``.
     ``location`` is the folder or hub id of a ready-made model, "" for one that is built. ``is_asked`` says that its
     precision was asked for, and not read from the files. ``ignored`` are blocks that are left in float32.
     """
@@ -27,17 +39,19 @@ class Candidate:
     location: str = ""
     is_asked: bool = field(default=True, compare=False)
     ignored: tuple[str, ...] = ()
+    device: str = CPU
 
     @property
     def id(self) -> str:
         """The test id, for example ``openvino-int8``, or ``openvino-int8-calls-v3`` of the folder ``calls-v3``."""
         name = name_of(self.location) if self.location else ""
         rest = without(self.ignored).strip().replace(" ", "-")
-        return "-".join(filter(None, (self.backend, self.precision, name, rest)))
+        device = "" if self.device == CPU else self.device
+        return "-".join(filter(None, (self.backend, self.precision, name, rest, device)))
 
     def __str__(self) -> str:
         name = f"@{name_of(self.location)}" if self.location else ""
-        return f"{self.backend}:{self.precision}{name}{without(self.ignored)}"
+        return f"{self.backend}:{self.precision}{name}{without(self.ignored)}{on(self.device)}"
 
 
 def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
@@ -52,14 +66,53 @@ def candidates_of(values: Mapping[str, Any]) -> tuple[tuple[Candidate, ...], tup
                 where="--whisperq-candidate",
                 remedy="drop either it or those",
             )
-        return _named(values["candidate"], "--whisperq-candidate"), ()
+        named = _named(values["candidate"], "--whisperq-candidate")
+        return tuple(placed(one, values["device"], "--whisperq-candidate") for one in named), ()
     if not values["backend"]:
         if values["precision"]:
             raise ConfigError("names no backend", where="--whisperq-precision", remedy="add --whisperq-backend")
         return (), ()
     return _cross_product(
-        values["backend"], values["precision"], values["model"], allow_fallback=values["allow-fallback"]
+        values["backend"],
+        values["precision"],
+        values["model"],
+        allow_fallback=values["allow-fallback"],
+        device=values["device"],
     )
+
+
+def placed(candidate: Candidate, device: str, option: str) -> Candidate:
+    """Return a candidate that is named by ``option``, on a device.
+
+    Raises `ConfigError` where its backend, its precision or this machine has no way to compute there.
+    """
+    if device == CPU:
+        return candidate
+    backend = get_backend(candidate.backend)
+    _refuse_elsewhere(backend, device)
+    known = devices.precisions(backend, device)
+    if candidate.precision not in known:
+        raise unknown(f"no precision of {candidate.backend} on {device}", candidate.precision, known, where=option)
+    _refuse_lacking(backend, device, option)
+    return replace(candidate, device=device)
+
+
+def _refuse_elsewhere(backend: Backend, device: str) -> None:
+    if not devices.precisions(backend, device):
+        raise ConfigError(
+            f"{backend.name} does not compute on {device}",
+            where=DEVICE_OPTION,
+            remedy=f"gate it in a run of its own; those that do: {', '.join(devices.able(device))}",
+        )
+
+
+def _refuse_lacking(backend: Backend, device: str, option: str) -> None:
+    if reason := devices.lacking(backend, device):
+        raise ConfigError(
+            f"{device} cannot be used for {backend.name}, which {option} names: {reason}",
+            where=DEVICE_OPTION,
+            remedy="run it where there is such a GPU, or drop the option to gate on the CPU",
+        )
 
 
 def _named(texts: tuple[str, ...], option: str) -> tuple[Candidate, ...]:
@@ -114,12 +167,13 @@ def explicit_candidate(pair: str, option: str, *, installed: bool = True) -> Can
 
 
 def _cross_product(
-    names: tuple[str, ...], precisions: tuple[str, ...] | None, model: str, *, allow_fallback: bool
+    names: tuple[str, ...], precisions: tuple[str, ...] | None, model: str, *, allow_fallback: bool, device: str
 ) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
     """Pair backends and precisions; list pairs that do not exist with the reason; a precision nobody has raises.
 
     ``all`` backends are those that can be built of ``model``. ``all`` precisions are those that this machine executes,
-    less those that a backend has by name only; one that was named is tried, and is an error then.
+    less those that a backend has by name only; one that was named is tried, and is an error then. So is a pair that was
+    named and whose device this machine lacks; one that ``all`` stands for is a skip.
     """
     for name in names:
         if name not in (*backend_names(), "all"):
@@ -139,24 +193,35 @@ def _cross_product(
         if checkpoint and backend.name not in named and (reason := refusal(backend, checkpoint)):
             left_out.append(f"{backend.name}: {reason}")
             continue
+        if backend.name in named:
+            _refuse_elsewhere(backend, device)
+        known_there = devices.precisions(backend, device)
+        if not known_there:
+            left_out.append(f"{backend.name}: it does not compute on {device}")
+            continue
         missing = _lacking(backend, "", is_named=backend.name in named)
-        wanted = precisions or (backend.recommended,)
+        missing = missing or _without_device(
+            backend, device, is_named=backend.name in named and "all" not in (precisions or ())
+        )
+        wanted = precisions or (devices.recommended(backend, device),)
         unfit: Mapping[str, str] = {}
         if "all" in wanted:
-            unfit = {} if missing or allow_fallback else backend.falls_back()
-            meant = [name for name in backend.precisions if name not in backend.by_name]
+            unfit = {} if missing or allow_fallback else devices.falls_back(backend, device)
+            meant = [name for name in known_there if name not in backend.by_name]
             wanted = tuple(dict.fromkeys((*(name for name in wanted if name != "all"), *meant)))
-            if by_name := backend.by_name.difference(wanted):
+            if by_name := backend.by_name.intersection(known_there).difference(wanted):
                 left_out.append(f"{backend.name}: {len(by_name)} precisions that are gated by name only")
         for precision in wanted:
             if precision in unfit and precision not in (precisions or ()):
                 left_out.append(f"{backend.name}:{precision}: {unfit[precision]}")
-            elif precision in backend.precisions:
+            elif precision in known_there:
                 lacking = missing or _lacking(backend, precision, is_named=backend.name in named)
-                candidates.append(Candidate(backend=backend.name, precision=precision, missing=lacking))
+                candidates.append(Candidate(backend=backend.name, precision=precision, missing=lacking, device=device))
             else:
-                has = ", ".join(backend.precisions)
-                left_out.append(f"{backend.name}:{precision}: {backend.name} does not have it (it has {has})")
+                has = ", ".join(known_there)
+                left_out.append(
+                    f"{backend.name}:{precision}: {backend.name} does not have it{on(device)} (it has {has})"
+                )
     if not candidates:
         raise ConfigError(
             f"none of the backends {', '.join(b.name for b in backends)} has {', '.join(precisions or ())}. "
@@ -175,6 +240,14 @@ def _lacking(backend: Backend, precision: str, *, is_named: bool) -> str:
             raise
         return str(error)
     return ""
+
+
+def _without_device(backend: Backend, device: str, *, is_named: bool) -> str:
+    """Return why a device cannot be used for a backend, "" where it can; an error where a pair ``is_named``."""
+    if is_named:
+        _refuse_lacking(backend, device, "--whisperq-backend")
+    reason = devices.lacking(backend, device)
+    return f"{DEVICE_OPTION} {device}: {reason}" if reason else ""
 
 
 def leaving(candidates: tuple[Candidate, ...], ignored: tuple[str, ...]) -> tuple[Candidate, ...]:
@@ -205,8 +278,14 @@ def _by_block(name: str) -> frozenset[str]:
     return backend.by_block if isinstance(backend, MixesBlocks) else frozenset()
 
 
-def baseline_of(text: str, *, used: bool) -> tuple[Candidate, str]:
-    """Read the baseline; a run that gates nothing need not have it installed."""
+def baseline_of(text: str, *, used: bool, device: str = CPU, is_run: bool = True) -> tuple[Candidate, str]:
+    """Read the baseline; a run that gates nothing need not have it installed.
+
+    One whose candidates are all skipped (not ``is_run``) need not have the baseline's device.
+    """
     pair, _, model = text.partition("@")
     pair = pair if ":" in pair else f"{pair}:float32"
-    return explicit_candidate(pair, "--whisperq-baseline", installed=used), model
+    baseline = explicit_candidate(pair, "--whisperq-baseline", installed=used)
+    if used and is_run:
+        return placed(baseline, device, "--whisperq-baseline"), model
+    return replace(baseline, device=device), model

@@ -8,6 +8,7 @@ from pytest_whisperq.config.choices import METRICS
 from pytest_whisperq.config.limits import LIMITS
 from pytest_whisperq.config.outputs import OUTPUTS
 from pytest_whisperq.config.values import Option
+from pytest_whisperq.system.devices import CPU, DEVICES
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -257,6 +258,15 @@ OPTIONS: tuple[Option, ...] = (
         parse=values.Range(0.5, 1, "a level from 0.5 up to, not including, 1, such as 0.95", never=1),
         default="0.95",
         help="one-sided confidence of every bound",
+    ),
+    Option(
+        name="device",
+        metavar="DEVICE",
+        parse=values.one_of(*DEVICES),
+        default=CPU,
+        help="what all models of the run compute on: cpu, or cuda, the first GPU that CUDA sees, for ctranslate2, "
+        "faster-whisper, faster-whisper-batched and transformers; without a GPU that is a skip, or for a pair that is "
+        "named an error, and never the CPU",
     ),
     Option(
         name="engine",

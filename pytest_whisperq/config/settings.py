@@ -15,9 +15,11 @@ from pytest_whisperq.speech.corpus.languages import language_code
 from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.cache_layout import default_root
+from pytest_whisperq.system.devices import CPU
+from pytest_whisperq.system.devices import OPTION as DEVICE_OPTION
 from pytest_whisperq.system.errors import ConfigError, MissingDependency, unknown
 from pytest_whisperq.system.files import user_path
-from pytest_whisperq.system.machine import cpu_quota
+from pytest_whisperq.system.machine import cpu_quota, gpu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class GateConfig:
     early_stop: bool
     bounds: Bounds
     confidence: float
+    device: str
     engine: str
     threads: int
     decode_batch: int
@@ -82,6 +85,12 @@ class GateConfig:
     export: Path | None
     redact: bool
     diagnose: bool
+
+    @property
+    def gpu(self) -> str:
+        """Which GPU the run computes on; "" for none, and where all that would is skipped."""
+        is_run = any(not candidate.missing for candidate in self.candidates)
+        return gpu() if self.device != CPU and is_run else ""
 
     @property
     def corpus_choices(self) -> Choices:
@@ -129,7 +138,10 @@ def resolve(
     """
     values = parse_options(cli, ini or {})
     candidates, left_out = candidates_of(values)
-    baseline, baseline_model = baseline_of(values["baseline"], used=bool(candidates))
+    is_run = any(not candidate.missing for candidate in candidates)
+    baseline, baseline_model = baseline_of(
+        values["baseline"], used=bool(candidates), device=values["device"], is_run=is_run
+    )
     asked = (values["backend"] or (), values["precision"] or ())
     is_named = baseline.backend in asked[0] and baseline.precision in asked[1]
     if "all" in (*asked[0], *asked[1]) and not is_named and not baseline_model and len(candidates) > 1:
@@ -146,7 +158,7 @@ def resolve(
             remedy="drop either",
         )
     _refuse_with_shards(values)
-    _refuse_engine(values["engine"], workers)
+    _refuse_engine(values["engine"], workers, values["device"])
     as_parsed = {option.field: values[option.name] for option in OPTIONS if option.field in GateConfig.__slots__}
     made = {
         "candidates": candidates,
@@ -197,10 +209,16 @@ def _refuse_with_shards(values: Mapping[str, Any]) -> None:
         )
 
 
-def _refuse_engine(engine: str, workers: int) -> None:
-    """Raise `ConfigError` for a cluster and xdist at once, and `MissingDependency` for one without its packages."""
+def _refuse_engine(engine: str, workers: int, device: str) -> None:
+    """Raise `ConfigError` for a cluster with xdist or a GPU, and `MissingDependency` for one without its packages."""
     if engine == "process":
         return
+    if device != CPU:
+        raise ConfigError(
+            f"a cluster decodes on processors, and not on {device}",
+            where="--whisperq-engine",
+            remedy=f"drop either it or {DEVICE_OPTION}",
+        )
     if workers > 1:
         raise ConfigError(
             f"a run decodes on a cluster, or in {workers} xdist workers, not both",

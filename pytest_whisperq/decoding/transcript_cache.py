@@ -24,7 +24,7 @@ from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import DecodeError, StoreError
-from pytest_whisperq.system.machine import cpu_features, versions
+from pytest_whisperq.system.machine import described, versions
 from pytest_whisperq.system.sealed import SealedFile
 
 DECODING = {
@@ -92,7 +92,7 @@ def uncached_transcripts(
 
 
 class TranscriptCache:
-    """Transcripts by artifact, decoding options, library versions and processor features.
+    """Transcripts by artifact, decoding options, library versions, and what they are decoded on.
 
     ``on_repair`` is told in a sentence what was damaged and is decoded again. Processes that decode the same ``shard``
     of a corpus, or all of it, wait for each other; others do not. One that ``is_complete`` decodes nothing.
@@ -256,7 +256,7 @@ class TranscriptCache:
         model += [spec.precision] if code else []
         model += [spec.folder.identity] if spec.folder else []  # its front end is its own
         used = distributions(backend, spec.precision)
-        recipe = [*model, {**DECODING, "task": task}, versions(used), cpu_features()]
+        recipe = [*model, {**DECODING, "task": task}, versions(used), described(spec.device)]
         key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
         return self._layout.transcript_file(key)
 

@@ -1,18 +1,18 @@
 """The same checkpoint on the same backend, not quantized: what some gates compare a candidate with."""
 
-from pytest_whisperq.backends import get_backend
-from pytest_whisperq.config.candidates import explicit_candidate
+from pytest_whisperq.backends import devices, get_backend
+from pytest_whisperq.config.candidates import explicit_candidate, placed
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.session import Session
 from pytest_whisperq.system.errors import ConfigError
 
 
 def at_original(spec: ModelSpec) -> ModelSpec | None:
-    """Return the model at its backend's precision that is not quantized, mostly float32; None where it has none."""
+    """Return the model at the precision of its backend that is not quantized, mostly float32; None without one."""
     backend = get_backend(spec.backend)
-    if backend.original not in backend.precisions:
+    if backend.original not in devices.precisions(backend, spec.device):
         return None
-    return ModelSpec(backend=spec.backend, precision=backend.original, source=spec.source)
+    return ModelSpec(backend=spec.backend, precision=backend.original, source=spec.source, device=spec.device)
 
 
 def unquantized(spec: ModelSpec, gate: str) -> ModelSpec:
@@ -37,9 +37,10 @@ def timed_against(session: Session, spec: ModelSpec, named: str | None, marker: 
     that is the candidate itself.
     """
     if named is not None:
-        chosen = explicit_candidate(named, f"{marker}: baseline")
+        option = f"{marker}: baseline"
+        chosen = placed(explicit_candidate(named, option), spec.device, option)
         source = session.baseline_source if chosen == session.config.baseline else spec.source
-        baseline = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=source)
+        baseline = ModelSpec(backend=chosen.backend, precision=chosen.precision, source=source, device=chosen.device)
     else:
         baseline = other_precision(spec) or session.baseline_spec
     if baseline == spec:

@@ -7,6 +7,7 @@ from typing import Any
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.baselines import timed_against
 from pytest_whisperq.gates.keywords import Keyword, limit, pair
+from pytest_whisperq.gates.on_device import refuse_on_device
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.gates.simulated import refuse_simulated
 from pytest_whisperq.gates.speedup import stopwatch_of, unless_doubtful
@@ -31,6 +32,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     twice as much.
     """
     refuse_simulated(candidate, GATE.marker)
+    refuse_on_device(candidate, GATE.marker, "what a transcript costs")
     spec, watch, budget = session.spec(candidate), session.once(stopwatch_of), session.config.timing_budget
     base = timed_against(session, spec, limits["baseline"], GATE.marker)
     costs: dict[str, Callable[[Round], Spent]] = {"processor time": lambda one: one.cpu}

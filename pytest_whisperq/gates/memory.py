@@ -7,6 +7,7 @@ from typing import Any
 from pytest_whisperq.backends import Clip
 from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.gates.keywords import limit
+from pytest_whisperq.gates.on_device import refuse_on_device
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.gates.simulated import refuse_simulated
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_of
@@ -45,6 +46,7 @@ class Peaks:
 def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
     """Judge the peak memory against the baseline's."""
     refuse_simulated(candidate, "whisperq_memory")
+    refuse_on_device(candidate, "whisperq_memory", "memory")
     models, peaks = (session.baseline, session.model(candidate)), session.once(Peaks)
     baseline, artifact = (model.artifact for model in models)
     measured = peaks.of(models[0].spec), peaks.of(models[1].spec)

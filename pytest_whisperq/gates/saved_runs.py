@@ -83,7 +83,7 @@ class SavedRuns:
         return StoredRun(
             name="this run",
             document={
-                "settings": {"normalizer": str(normalizer), "metric": metric},
+                "settings": {"normalizer": str(normalizer), "metric": metric, "device": self._session.config.device},
                 "corpus": {"digest": corpus_digest(texts.corpus, facts)},
                 "models": {BASELINE: {"role": BASELINE}, name: {"role": CANDIDATE}},
                 "utterances": rows,
@@ -91,20 +91,20 @@ class SavedRuns:
         )
 
     def speed(self, outcome: Outcome) -> Outcome:
-        """Add to a speed gate how its ratio compares with that of each saved run, on this processor only."""
-        judgement, threads = outcome.judgement, self._session.config.threads
+        """Add to a speed gate how its ratio compares with that of each saved run, on this processor and GPU only."""
+        judgement, config = outcome.judgement, self._session.config
+        here = cpu_features(), config.threads, config.gpu
         figures, notes = [], []
         for stored in self.stored:
             before = _speedup(stored, judgement.candidate, judgement.baseline, judgement.checks[0].name)
             if before is None:
                 continue
-            machine = stored.document["environment"]
             if stored.checkpoint(judgement.candidate) != self._session.source.identity:
                 notes.append(f"{stored.name} timed another checkpoint")
-            if (machine["cpu"], machine["threads"]) != (cpu_features(), threads):
-                notes.append(
-                    f"not compared with {stored.name}: measured on {machine['cpu']}, {machine['threads']} threads"
-                )
+            if stored.timed_on != here:
+                cpu, threads, gpu = stored.timed_on
+                where = "; ".join(filter(None, (cpu, gpu)))
+                notes.append(f"not compared with {stored.name}: measured on {where}, {threads} threads")
             elif ratio := _ratio(judgement.checks[0].name + _over(stored), judgement.checks[0], before):
                 figures.append(ratio)
         judgement = replace(judgement, figures=(*judgement.figures, *figures), notes=(*judgement.notes, *notes))

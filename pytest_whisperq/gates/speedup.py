@@ -22,7 +22,7 @@ from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.session import Session
 from pytest_whisperq.system.errors import WhisperqError
-from pytest_whisperq.system.machine import cpu_features
+from pytest_whisperq.system.machine import described
 
 ROUNDS_FOR_TAILS = 20
 """Rounds without which nobody can say what one run in twenty exceeds."""
@@ -51,7 +51,7 @@ def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Ou
     threads = session.config.threads
     counts = [len(one.tokens) for one in watch.replay_clips(base)], watch.counts(spec, base)
     notes = [
-        f"{threads} thread{'s' if threads > 1 else ''} each on {cpu_features()}, one clip at a time",
+        f"{threads} thread{'s' if threads > 1 else ''} each on {described(session.config.device)}, one clip at a time",
         f"tokens said about the {len(counts[0])} clips: {sum(counts[0])} → {sum(counts[1])}",
     ]
     if stage != "encoder" and len(timing.kept) < len(counts[0]):

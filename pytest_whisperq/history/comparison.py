@@ -90,6 +90,8 @@ def difference(old: StoredRun, new: StoredRun) -> str:
         return f"the normalizer changed: {old.normalizer}, now {new.normalizer}"
     if old.metric != new.metric:
         return f"what is counted changed: {old.metric}, now {new.metric}"
+    if old.device != new.device:
+        return f"the device changed: {old.device}, now {new.device}"
     before, after = old.utterances, new.utterances
     added, gone = after.keys() - before.keys(), before.keys() - after.keys()
     edited = {key for key in before.keys() & after.keys() if before[key].annotation != after[key].annotation}
@@ -197,9 +199,8 @@ def _speed(old: StoredRun, new: StoredRun) -> list[str]:
     shared = [key for key in after if key in before]
     if not shared:
         return []
-    same = all(old.document["environment"][key] == new.document["environment"][key] for key in ("cpu", "threads"))
-    if not same:
-        return ["speedups were measured on another processor, or with other threads: not compared"]
+    if old.timed_on != new.timed_on:
+        return ["speedups were measured on another processor or GPU, or with other threads: not compared"]
     return [
         f"{candidate}, {name}: {_times(before[candidate, name])}, now {_times(after[candidate, name])}"
         + _other_checkpoint(old, new, candidate)

@@ -26,6 +26,7 @@ from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer, restore
 from pytest_whisperq.speech.substitutions import Substitutions
+from pytest_whisperq.system.devices import CPU
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
 from pytest_whisperq.system.redaction import shareable, text_digest
@@ -94,6 +95,17 @@ class StoredRun:
     def metric(self) -> str:
         """What was counted: "wer", "cer" or "mer"."""
         return str(self.document["settings"]["metric"])
+
+    @property
+    def device(self) -> str:
+        """What its models computed on."""
+        return str(self.document["settings"].get("device", CPU))
+
+    @property
+    def timed_on(self) -> tuple[str, int, str]:
+        """All of a machine that speed depends on: processor, threads, and the GPU of a run that used one."""
+        machine = self.document["environment"]
+        return machine["cpu"], machine["threads"], machine.get("gpu", "")
 
     def checkpoint(self, model: str) -> str:
         """Return the identity of the checkpoint that a model was built of; "" for a model that is not there."""

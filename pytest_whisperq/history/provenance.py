@@ -19,8 +19,10 @@ def causes(old: Mapping[str, Any], new: Mapping[str, Any], names: tuple[str, str
     differences += _moved_versions(before["versions"], after["versions"])
     if not differences and before["identity"] != after["identity"]:
         differences.append("its weights are others")
-    if old["environment"]["cpu"] != new["environment"]["cpu"]:
-        differences.append(f"processor {old['environment']['cpu']} → {new['environment']['cpu']}")
+    for key, label in (("cpu", "processor"), ("gpu", "GPU")):
+        here = [run["environment"].get(key) or "none" for run in (old, new)]
+        if here[0] != here[1]:
+            differences.append(f"{label} {here[0]} → {here[1]}")
     return differences
 
 
@@ -28,9 +30,12 @@ def provenance_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return what is on record as different about where two runs were made."""
     before, after = old["environment"], new["environment"]
     differences = [
-        f"{label}: {before[key]} → {after[key]}"
-        for key, label in (("python", "Python"), ("platform", "system"), ("cpu", "processor"), ("threads", "threads"))
-        if before[key] != after[key]
+        f"{label}: {before.get(key, 'none')} → {after.get(key, 'none')}"
+        for key, label in (
+            *(("python", "Python"), ("platform", "system"), ("cpu", "processor"), ("gpu", "GPU")),
+            ("threads", "threads"),
+        )
+        if before.get(key) != after.get(key)
     ]
     return differences + _moved_versions(before["versions"], after["versions"])
 

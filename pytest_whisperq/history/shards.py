@@ -94,7 +94,7 @@ def _of_run(session: Session) -> dict[str, Any]:
         "corpus": corpus_digest(session.corpus, session.recordings.facts),
         "seed": session.config.seed,
         "decoding": DECODING,
-        "cpu": machine.cpu_features(),
+        "cpu": machine.described(session.config.device),
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pytest_whisperq.backends import get_backend
 from pytest_whisperq.models.kinds import kind_of
 from pytest_whisperq.system import optional_imports, package_data
+from pytest_whisperq.system.devices import CPU, on
 from pytest_whisperq.system.errors import BuildError
 from pytest_whisperq.system.files import first_line, sha256, user_path
 from pytest_whisperq.system.hub import hub_remedy
@@ -57,7 +58,8 @@ class Folder:
 class ModelSpec:
     """One model to run, at a precision on a backend: built of a source, or made of it before and found in a folder.
 
-    ``ignored`` are blocks that its build leaves in float32, see `MixesBlocks`.
+    ``ignored`` are blocks that its build leaves in float32, see `MixesBlocks`. ``device`` is where it computes. Nothing
+    that is built depends on that.
     """
 
     backend: str
@@ -65,14 +67,17 @@ class ModelSpec:
     source: SourceModel
     folder: Folder | None = None
     ignored: tuple[str, ...] = ()
+    device: str = CPU
 
     def __str__(self) -> str:
-        return f"{self.backend}:{self.precision}{f'@{self.folder.name}' if self.folder else ''}{without(self.ignored)}"
+        folder = f"@{self.folder.name}" if self.folder else ""
+        return f"{self.backend}:{self.precision}{folder}{without(self.ignored)}{on(self.device)}"
 
     @property
     def promised(self) -> str:
-        """The compute type that its precision stands for."""
-        return self.folder.executes if self.folder else get_backend(self.backend).precisions[self.precision]
+        """The compute type that its precision stands for, and the device where that is not the CPU."""
+        executes = self.folder.executes if self.folder else get_backend(self.backend).precisions[self.precision]
+        return executes + on(self.device)
 
 
 def without(ignored: Sequence[str]) -> str:

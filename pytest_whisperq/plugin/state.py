@@ -127,6 +127,8 @@ def header(config: pytest.Config) -> list[str]:
         f"corpus {resolved.corpus}{told}; bounds at {resolved.confidence:g}, seed {resolved.seed}, "
         f"{resolved.threads} threads"
     )
+    with usage_errors():
+        first += f" on {resolved.gpu}" if resolved.gpu else ""
     lines = [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
     if resolved.engine != "process":
         from pytest_whisperq.decoding.ray_engine import place

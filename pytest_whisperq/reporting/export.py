@@ -152,7 +152,8 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
         verdicts = [check["verdict"] for gate in certificate["gates"] for check in gate["checks"]]
         if any(PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts for file in files):
             raise ValueError("it names files outside of its folder")
-        known, cpu = dict(certificate["model"]["versions"].items()), certificate["environment"]["cpu"]
+        known, environment = dict(certificate["model"]["versions"].items()), certificate["environment"]
+        cpu, gpu = environment["cpu"], environment.get("gpu", "")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigError(
             f"is no exported model, it has no {CERTIFICATE}",
@@ -172,7 +173,17 @@ def verify(directory: Path) -> tuple[str, list[str], list[str]]:
     differs = [f"{name} {old}, here {here[name]}" for name, old in known.items() if here[name] != old]
     if cpu != machine.cpu_features():
         differs.append(f"processor {cpu}, here {machine.cpu_features()}")
+    if gpu:
+        differs += _other_gpu(gpu)
     return name, wrong, differs
+
+
+def _other_gpu(gated_on: str) -> list[str]:
+    try:
+        here = machine.gpu()
+    except WhisperqError:
+        here = "none"
+    return [f"GPU {gated_on}, here {here}"] if here != gated_on else []
 
 
 def with_digest(certificate: Mapping[str, Any]) -> dict[str, Any]:

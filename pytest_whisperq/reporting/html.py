@@ -252,6 +252,7 @@ def _scatters(judgements: Sequence[Judgement]) -> list[tuple[str, dict[str, Any]
 def _environment(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     environment = document["environment"]
     rows = [("Python", environment["python"]), ("system", environment["platform"]), ("processor", environment["cpu"])]
+    rows += [("GPU", environment["gpu"])] if environment.get("gpu") else []
     rows.append(("threads", str(environment["threads"])))
     return rows + [(name, version) for name, version in environment["versions"].items() if version != "absent"]
 

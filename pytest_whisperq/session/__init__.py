@@ -217,7 +217,9 @@ class Session:
     def baseline_spec(self) -> ModelSpec:
         """What candidates are judged against."""
         name = self.config.baseline
-        return ModelSpec(backend=name.backend, precision=name.precision, source=self.baseline_source)
+        return ModelSpec(
+            backend=name.backend, precision=name.precision, source=self.baseline_source, device=name.device
+        )
 
     @cached_property
     def _folders(self) -> dict[Candidate, Folder]:
@@ -256,6 +258,7 @@ class Session:
             source=self.source,
             folder=self._folders.get(candidate),
             ignored=candidate.ignored,
+            device=candidate.device,
         )
 
     @property

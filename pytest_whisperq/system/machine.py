@@ -1,5 +1,6 @@
-"""What this process may use: processor quota, library versions, processor features."""
+"""What this process may use: processor quota, library versions, features of the processor and of a GPU."""
 
+import ctypes
 import os
 import platform
 import subprocess
@@ -8,6 +9,10 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from pytest_whisperq.system.devices import CPU, OPTION
+from pytest_whisperq.system.errors import ConfigError
 
 # Instruction sets that change which kernels the runtimes pick, and with them the numbers.
 _KERNEL_FLAGS = (
@@ -119,6 +124,59 @@ def _processor_name() -> str:
         return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return platform.processor()
+
+
+_GPU_LIBRARIES = ("nvidia-cublas", "nvidia-cublas-cu12", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
+"""Distributions of the libraries that choose a GPU's kernels, which a runtime may have beside its own."""
+
+_GPU_SETTINGS = (
+    *("CT2_CUDA_ALLOW_BF16", "CT2_CUDA_ALLOW_FP16", "CT2_CUDA_TRUE_FP16_GEMM", "CUBLAS_WORKSPACE_CONFIG"),
+    *("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"),
+)
+"""Environment variables by which the runtimes choose among the kernels that a GPU could run."""
+
+_MAJOR, _MINOR = 75, 76
+"""``CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR`` and ``…_MINOR`` of cuda.h."""
+
+
+def described(device: str) -> str:
+    """Return what decides which kernels run on a device: the processor's features, and those of a GPU behind them."""
+    return cpu_features() if device == CPU else f"{cpu_features()}; {gpu()}"
+
+
+def gpu(driver: Any = None, settings: Mapping[str, str] = os.environ) -> str:
+    """Return what decides which kernels run on the first GPU: ``NVIDIA L4, compute capability 8.9, CUDA 12.4``.
+
+    The last is the newest that its driver knows. Installed libraries and environment variables that choose among
+    kernels follow. ``driver`` is NVIDIA's library, by default the system's.
+
+    Raises `ConfigError` where that does not answer: nobody could tell the figures of two GPUs apart.
+    """
+    name, number = ctypes.create_string_buffer(256), ctypes.c_int()
+    found: list[int] = []
+    try:
+        driver = driver or ctypes.CDLL("libcuda.so.1")
+        device = ctypes.c_int()
+        codes = [driver.cuInit(0), driver.cuDeviceGet(ctypes.byref(device), 0)]
+        codes.append(driver.cuDeviceGetName(name, len(name), device))
+        for attribute in (_MAJOR, _MINOR):
+            codes.append(driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device))
+            found.append(number.value)
+        codes.append(driver.cuDriverGetVersion(ctypes.byref(number)))
+        problem = next((f"CUDA error {code}" for code in codes if code), "")
+    except (OSError, AttributeError) as error:  # no such library, or another one
+        problem = str(error)
+    if problem:
+        raise ConfigError(
+            f"NVIDIA's driver does not tell which GPU this is ({problem})",
+            where=OPTION,
+            remedy="install the driver, let the container see it, or run on the CPU",
+        )
+    major, minor = number.value // 1000, number.value % 1000 // 10
+    told = [name.value.decode(errors="replace"), f"compute capability {found[0]}.{found[1]}", f"CUDA {major}.{minor}"]
+    told += [f"{one} {version}" for one, version in versions(_GPU_LIBRARIES).items() if version != "absent"]
+    told += [f"{one}={chosen}" for one in _GPU_SETTINGS if (chosen := settings.get(one))]
+    return ", ".join(told)
 
 
 def reset_peak_memory(process: Path = _PROCESS) -> bool:

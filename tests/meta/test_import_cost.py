@@ -39,7 +39,7 @@ def test_a_run_without_gates_loads_only_the_hooks_and_their_tables(tmp_path: Pat
     expected += ["config.values"]
     expected += ["gates", "gates.keywords", "gates.registry"]
     expected += ["plugin", "plugin.errors", "plugin.fixtures", "plugin.hookspecs", "plugin.markers", "plugin.spelling"]
-    expected += ["system", "system.errors", "system.extensions", "system.printing"]
+    expected += ["system", "system.devices", "system.errors", "system.extensions", "system.printing"]
     assert f"LOADED [] {[f'pytest_whisperq.{name}' for name in expected]}" in output
 
 

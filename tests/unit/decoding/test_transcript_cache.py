@@ -168,7 +168,7 @@ def test_another_decoder_version_decodes_again(
     start_run: StartRun, decoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     candidate(start_run())
-    monkeypatch.setattr(transcript_cache, "cpu_features", lambda: "another processor")
+    monkeypatch.setattr(transcript_cache, "described", lambda device: "another processor")
     candidate(start_run())
     monkeypatch.setattr(transcript_cache, "DECODING", {**transcript_cache.DECODING, "beam_size": 5})
     candidate(start_run())

@@ -1,0 +1,29 @@
+"""What a model can be computed on, by name.
+
+Loaded by every pytest run that has the plugin installed, so that it imports nothing.
+"""
+
+CPU = "cpu"
+DEVICES = (CPU, "cuda")
+"""What ``--whisperq-device`` may say, by the names that PyTorch and CTranslate2 share."""
+
+OPTION = "--whisperq-device"
+
+
+def on(device: str) -> str:
+    """Return what the name of something ends in that runs on a device: nothing for the CPU.
+
+    >>> f"float16{on('cuda')}", f"float16{on('cpu')}"
+    ('float16 on cuda', 'float16')
+    """
+    return "" if device == CPU else f" on {device}"
+
+
+def device_of(executes: str) -> str:
+    """Return the device in the text of what executes, as `on` wrote it.
+
+    >>> [device_of(text) for text in ("int8_float16 on cuda", "float32 on int8 weights", "float32")]
+    ['cuda', 'cpu', 'cpu']
+    """
+    name = executes.rpartition(" on ")[2]
+    return name if name in DEVICES else CPU
