@@ -45,7 +45,7 @@ TERMS = "mister\nlittle\nnothing\n"
 BY_MARKERS = {"terms", "entities", "limit"}
 UNTIMED = {"openvino-genai"}
 """Backends whose stages nobody can run apart."""
-UNHEARD = {"language", "format"}
+UNHEARD = {"language", "translation", "format"}
 """Gates that an English-only model has nothing to say to, and transcripts without case and punctuation."""
 
 
