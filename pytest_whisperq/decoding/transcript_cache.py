@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,9 @@ DECODING = {
 """How every model decodes, on every backend, but for the task. The revision is raised when a backend's way of running
 changes, which retires every older transcript."""
 
+
+_NOTHING = (None, None)
+"""What is known of a clip that is not in the cache."""
 
 Enough = Callable[[Sequence[str]], bool]
 """Whether the texts of the first utterances of a corpus are all that is wanted of it."""
@@ -66,11 +69,30 @@ class TranscriptSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the cache holds of what a model says about a corpus: text and detected language by utterance."""
+    """What is known of what a model says about a corpus, in its order: texts and detected languages.
 
-    compute_type: str = ""
-    operations: str = ""
-    said: Mapping[str, Said] = field(default_factory=dict)
+    A text is None where nothing is known of an utterance.
+    """
+
+    compute_type: str
+    operations: str
+    texts: tuple[str | None, ...]
+    languages: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, transcripts: TranscriptSet) -> "Known":
+        """Return what is known where all is."""
+        return cls(
+            compute_type=transcripts.compute_type,
+            operations=transcripts.operations,
+            texts=transcripts.texts,
+            languages=transcripts.languages,
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any utterance."""
+        return all(text is None for text in self.texts)
 
 
 def uncached_transcripts(
@@ -115,7 +137,8 @@ class TranscriptCache:
         self._decoder = decoder
         self._engine = engine
         self._store = decoder.store
-        self._files: dict[Path, tuple[tuple[int, ...], Stored]] = {}
+        self._last: tuple[Path, tuple[int, ...], Stored] | None = None
+        """The file that was read last, in which state, and what it holds."""
 
     def transcribe(
         self,
@@ -164,26 +187,30 @@ class TranscriptCache:
     def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> Known:
         """Return what is in the cache of a model and ``corpus``; nothing is built or decoded."""
         artifact = self._store.built(spec)
-        if artifact is None:
-            return Known()
-        stored = self._read(self._path(artifact.spec, artifact.identity))
-        said = stored.texts
+        stored = self._read(self._path(artifact.spec, artifact.identity)) if artifact else Stored()
+        said = [stored.texts.get(clip_id(item, facts), _NOTHING) for item in corpus.utterances]
         return Known(
             compute_type=stored.header.get("compute_type", ""),
             operations=stored.header.get("operations", ""),
-            said={item.id: said[clip] for item in corpus.utterances if (clip := clip_id(item, facts)) in said},
+            texts=tuple(text for text, _ in said),
+            languages=tuple(language for _, language in said),
         )
 
     def _read(self, path: Path) -> Stored:
-        """Read a file once for as long as nobody adds to it: forecast, gates and document all ask for the same."""
+        """Read a file once for as long as nobody adds to it or reads another: each is as large as the corpus."""
         try:
             found = path.stat()
         except OSError:
             return read(path)  # which says what is wrong
         state = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if path not in self._files or self._files[path][0] != state:
-            self._files[path] = state, read(path)
-        return self._files[path][1]
+        if self._last is None or self._last[:2] != (path, state):
+            self._last = None  # two of them need not be held at once
+            self._last = path, state, read(path)
+        return self._last[2]
+
+    def forget(self) -> None:
+        """Hold no file any longer: whoever has all transcripts of a corpus asks for them no more."""
+        self._last = None
 
     def header(self, spec: ModelSpec) -> Mapping[str, Any]:
         """Return what the cache says of all transcripts of a model: what executed. Nothing where there are none."""

@@ -1,14 +1,12 @@
 """What can be said before an hour of decoding: which limits on the drop of word accuracy this corpus can certify."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isinf
 
 from pytest_whisperq.config.candidates import Candidate, is_calibrated
-from pytest_whisperq.decoding.transcript_file import Said
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.measuring.scores import score
 from pytest_whisperq.session import Session
-from pytest_whisperq.speech.corpus import Utterance
 
 _SHOWN = 3
 
@@ -67,15 +65,17 @@ def power_of(session: Session, candidate: Candidate) -> Power:
     lengths = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
     clusters = [session.recordings.cluster(item) for item in speech]
     power = plan(lengths, clusters, confidence=session.config.confidence)
-    before, after = (session.known(spec).said for spec in (session.baseline_spec, session.spec(candidate)))
-    both = [place for place, item in enumerate(speech) if item.id in before and item.id in after and lengths[place]]
+    models = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))
+    texts = [row for item, *row in zip(session.corpus.utterances, *models, strict=True) if item.is_speech]
+    both = [place for place, row in enumerate(texts) if None not in row and lengths[place]]
     if len(both) < PILOT:
         return power
 
-    def errors(item: Utterance, said: Mapping[str, Said]) -> int:
-        return score(item, said[item.id][0], session.normalizer, "wer").errors
+    def errors(place: int) -> list[int]:
+        said = (text for text in texts[place] if text is not None)
+        return [score(speech[place], text, session.normalizer, "wer").errors for text in said]
 
-    gained = [errors(speech[place], after) - errors(speech[place], before) for place in both]
+    gained = [after - before for before, after in map(errors, both)]
     return learn(power, gained, [lengths[place] for place in both], [clusters[place] for place in both])
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import exp, hypot, log
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.decoding.transcript_cache import Known, TranscriptSet
+from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.history.comparison import difference
 from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
 from pytest_whisperq.history.rows import Rows
@@ -17,7 +17,6 @@ from pytest_whisperq.measuring.accuracy import DROP_UNITS, bound_drop
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.session import Session
-from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.machine import cpu_features
@@ -78,7 +77,7 @@ class SavedRuns:
         """Return this run as far as it is compared: what two of its models say."""
         facts = self._session.recordings.facts
         name = str(texts.candidate.spec)
-        known = {BASELINE: _known(texts.corpus, texts.baseline), name: _known(texts.corpus, texts.candidate)}
+        known = {BASELINE: Known.of(texts.baseline), name: Known.of(texts.candidate)}
         rows = Rows(utterance_rows(texts.corpus, facts, normalizer, metric, known, redact=True))
         return StoredRun(
             name="this run",
@@ -163,11 +162,6 @@ def _refused(name: str, limit: float, confidence: float, reason: str) -> Check:
         verdict=Verdict.INCONCLUSIVE,
         reason=reason,
     )
-
-
-def _known(corpus: Corpus, transcripts: TranscriptSet) -> Known:
-    ids = (item.id for item in corpus.utterances)
-    return Known(said=dict(zip(ids, zip(transcripts.texts, transcripts.languages, strict=True), strict=True)))
 
 
 def _since(stored: StoredRun) -> str:

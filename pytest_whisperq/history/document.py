@@ -176,7 +176,11 @@ def corpus_digest(corpus: Corpus, facts: Mapping[str, ClipFacts]) -> str:
 
 def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the identity of the corpus whose utterances are ``rows`` of a document."""
-    return hashlib.sha256(json.dumps(sorted((row["clip"], row["said"]) for row in rows)).encode()).hexdigest()
+    digest = hashlib.sha256(b"[")
+    for place, pair in enumerate(sorted((row["clip"], row["said"]) for row in rows)):  # as JSON, a row at a time
+        digest.update(f"{', ' if place else ''}{json.dumps(pair)}".encode())
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 def utterance_rows(
@@ -193,12 +197,12 @@ def utterance_rows(
     A model that did not hear an utterance is not in its texts and errors. Redacted, digests stand for all texts.
     """
     hidden = text_digest if redact else str  # utterances may be clustered by what is said
-    for item in corpus.utterances:
-        said = {name: model.said[item.id] for name, model in known.items() if item.id in model.said}
+    for place, item in enumerate(corpus.utterances):
+        said = {name: text for name, model in known.items() if (text := model.texts[place]) is not None}
         reference, errors = "", None
         if item.is_speech:
             reference = as_compared(normalizer(item.reference, item.language), item, metric)
-            errors = {name: score(item, text, normalizer, metric).errors for name, (text, _) in said.items()}
+            errors = {name: score(item, text, normalizer, metric).errors for name, text in said.items()}
         yield {
             "id": item.id,
             "clip": facts[item.id].digest,
@@ -209,8 +213,8 @@ def utterance_rows(
             "cluster": hidden(item.cluster) if item.cluster else facts[item.id].digest,
             "slices": dict(item.slices),
             "reference": hidden(item.reference),
-            "texts": {name: hidden(text) for name, (text, _) in said.items()},
-            "languages": {name: language for name, (_, language) in said.items()},
+            "texts": {name: hidden(text) for name, text in said.items()},
+            "languages": {name: known[name].languages[place] for name in said},
             "length": count_length(reference, metric),
             "errors": errors,
         }

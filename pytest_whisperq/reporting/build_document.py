@@ -157,9 +157,8 @@ class Collector:
         most = max((one.utterances for one in judged), default=0)
         if most >= len(self.session.corpus.speech) or not any(one.gate in ("accuracy", "limit") for one in judged):
             return known
-        first = self.session.once(EarlyStopping).order[:most]
-        ids = {self.session.corpus.utterances[index].id for index in first}
-        return replace(known, said={name: said for name, said in known.said.items() if name in ids})
+        first = set(self.session.once(EarlyStopping).order[:most])
+        return replace(known, texts=tuple(text if place in first else None for place, text in enumerate(known.texts)))
 
     @property
     def _substitutions(self) -> dict[str, dict[str, str]]:

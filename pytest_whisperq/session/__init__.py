@@ -244,10 +244,10 @@ class Session:
             known = self.known(artifact.spec)
             if self.config.merge:  # each shard has loaded it
                 continue
-            if known.said:
-                self.decoder.attest(artifact.spec, known.compute_type)
-            else:
+            if known.is_empty:
                 self.decoder.load(artifact)
+            else:
+                self.decoder.attest(artifact.spec, known.compute_type)
         return artifacts
 
     def spec(self, candidate: Candidate) -> ModelSpec:
@@ -310,6 +310,7 @@ class Session:
         if (spec, task) not in self._decoded:
             corpus = self.corpus if task == "transcribe" else self.recordings.translated
             self._decoded[spec, task] = self._transcribe(spec, corpus, None, task)
+            self._transcripts.forget()
         return self._decoded[spec, task]
 
     def decode_share(self, spec: ModelSpec) -> TranscriptSet:
@@ -365,7 +366,8 @@ class Session:
 
     def known(self, spec: ModelSpec) -> Known:
         """Return what a model has been heard to say about the corpus, in this run or earlier ones."""
-        return self._transcripts.known(spec, self.corpus, self.recordings.facts)
+        decoded = None if self.config.shard else self._decoded.get((spec, "transcribe"))
+        return Known.of(decoded) if decoded else self._transcripts.known(spec, self.corpus, self.recordings.facts)
 
     def long_texts(self, spec: ModelSpec) -> TranscriptSet:
         """Return what a model says in the long recordings, cut where their utterances part; decoded once a run."""

@@ -13,7 +13,7 @@ import pytest
 from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.decoding import transcript_cache, transcript_file
 from pytest_whisperq.decoding.decoder import Decoder
-from pytest_whisperq.decoding.transcript_cache import TranscriptSet
+from pytest_whisperq.decoding.transcript_cache import Known, TranscriptSet
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.session import silent
@@ -70,6 +70,20 @@ def test_only_new_clips_are_decoded(
     make_corpus(tmp_path / "corpus", [*TEXTS, "eight"])
     assert candidate(start_run()).texts == (*TEXTS, "eight")
     assert decoded == [5, 1]
+
+
+def test_what_is_known_is_in_the_order_of_the_corpus_with_gaps(
+    tmp_path: Path, start_run: StartRun, make_corpus: Any
+) -> None:
+    run = start_run()
+    spec = run.session.spec(run.config.candidates[0])
+    assert run.session.known(spec).is_empty
+    said = candidate(run)
+    assert run.session.known(spec) == start_run().session.known(spec) == Known.of(said)
+    make_corpus(tmp_path / "corpus", [*TEXTS, "eight"])
+    known = start_run().session.known(spec)
+    assert (known.texts, known.languages) == ((*TEXTS, None), (*said.languages, None))
+    assert not known.is_empty
 
 
 def test_the_same_recording_twice_is_decoded_once(

@@ -1,5 +1,6 @@
 """The stored run: written whole, read back, and refused where it is none."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -117,6 +118,13 @@ def test_what_is_no_json_is_named(tmp_path: Path, text: str) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--x: cannot read .*gone\.json: No such file"):
         read(tmp_path / "gone.json", "--x")
+
+
+def test_the_digest_of_rows_is_that_of_their_json_which_saved_runs_have() -> None:
+    rows = [{"clip": "b", "said": "é"}, {"clip": "a", "said": "2"}, {"clip": "a", "said": "1"}]
+    for some in (rows, rows[:1], []):
+        whole = json.dumps(sorted([row["clip"], row["said"]] for row in some))
+        assert rows_digest(some) == hashlib.sha256(whole.encode()).hexdigest()
 
 
 def test_a_place_that_cannot_be_written_blames_the_option_and_leaves_what_was_there(tmp_path: Path) -> None:
