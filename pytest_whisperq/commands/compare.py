@@ -8,7 +8,7 @@ from pytest_whisperq.commands import add, refuse_directory, say, typed
 from pytest_whisperq.config import values
 from pytest_whisperq.history.comparison import compare
 from pytest_whisperq.history.document import read_all
-from pytest_whisperq.reporting.html import render
+from pytest_whisperq.reporting.html import ROWS, render, utterance_table
 from pytest_whisperq.reporting.terminal import comparison_text
 from pytest_whisperq.system.files import replace_text
 
@@ -49,6 +49,7 @@ def _run(options: argparse.Namespace) -> int:
     for line in comparison_text(comparison).splitlines():
         say(line)
     if options.html:
-        replace_text(options.html, render({**new.document, "compared": [comparison.to_dict()]}), "--html")
+        document = {**new.document, "compared": [comparison.to_dict()]}
+        replace_text(options.html, render(document, utterance_table(document, ROWS)), "--html")
         say(f"written to {options.html}")
     return 2 if comparison.refused else 0

@@ -63,7 +63,7 @@ class Review:
                 remedy="name the corpus of that run",
             )
         self.corpus, self.folder = corpus, folder
-        self._rows = utterance_table(run.document, ROWS)
+        self._rows = utterance_table(run.document, ROWS).rows
         self._texts = {row["id"]: row for row in run.document["utterances"]}
         self._baseline = next(name for name, model in run.document["models"].items() if model["role"] == "baseline")
         self._lock = threading.Lock()

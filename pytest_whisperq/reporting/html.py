@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,18 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None, audio_note: str = "") -> str:
-    """Return the page. ``clips`` are recordings to be played, as FLAC files by utterance.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of the table of utterances, and how many it has in all."""
+
+    rows: list[dict[str, Any]]
+    count: int
+
+
+def render(
+    document: Mapping[str, Any], table: Table, clips: Mapping[str, bytes] | None = None, audio_note: str = ""
+) -> str:
+    """Return the page, with a `utterance_table`. ``clips`` are recordings to be played, as FLAC files by utterance.
 
     Whatever the document says stays text: the template escapes it, and a content security policy allows the page's own
     script only.
@@ -48,7 +59,6 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     run = StoredRun(name="", document=document)
     candidates = run.named(CANDIDATE)
     rates = side_by_side.rates(run)
-    rows = utterance_table(document, ROWS)
     script, style = templates.asset("report.js"), templates.asset("charts.css") + templates.asset("report.css")
     metric = document["settings"]["metric"]
     drops = side_by_side.drops(run)
@@ -76,8 +86,8 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
         ],
         diagnosis_headings=diagnosis.HEADINGS,
         candidates=candidates,
-        rows=rows,
-        left_out_rows=rows_of(document) - len(rows),
+        rows=table.rows,
+        left_out_rows=table.count - len(table.rows),
         clips={name: (number, _data_uri(data)) for number, (name, data) in enumerate((clips or {}).items(), 1)},
         audio_note=audio_note,
         environment=_environment(document),
@@ -88,7 +98,7 @@ def render(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None
     )
 
 
-def utterance_table(document: Mapping[str, Any], most: int | None = None) -> list[dict[str, Any]]:
+def utterance_table(document: Mapping[str, Any], most: int | None = None) -> Table:
     """Return a row for each utterance and candidate that heard it, the largest losses first; at most ``most`` of them.
 
     Texts are aligned for those alone: of a million utterances that would take longer than the gates.
@@ -97,13 +107,17 @@ def utterance_table(document: Mapping[str, Any], most: int | None = None) -> lis
     # Another installation's normalizer may be missing here: texts are then shown as they were said.
     normalizer = StoredRun(name="", document=document).own_normalizer or normalizers.get("identity")
     normalize = None if document["redacted"] else normalizer
-    ranked = (
-        (-_delta(item, baseline, name), not _is_changed(item, baseline, name, normalize), item["id"], name, place)
-        for place, item in enumerate(document["utterances"])
-        for name in _heard_by(document, item, baseline)
-    )
-    rows = []
-    for delta, is_same, _, name, place in sorted(ranked) if most is None else nsmallest(most, ranked):
+    count, rows = 0, []
+
+    def ranked() -> Iterator[tuple[int, bool, str, str, int]]:
+        nonlocal count
+        for place, item in enumerate(document["utterances"]):
+            for name in _heard_by(document, item, baseline):
+                count += 1
+                is_same = not _is_changed(item, baseline, name, normalize)
+                yield -_delta(item, baseline, name), is_same, item["id"], name, place
+
+    for delta, is_same, _, name, place in sorted(ranked()) if most is None else nsmallest(most, ranked()):
         item = document["utterances"][place]
         errors = item["errors"] or {baseline: 0, name: 0}
         rows.append(
@@ -120,13 +134,7 @@ def utterance_table(document: Mapping[str, Any], most: int | None = None) -> lis
                 "texts": _aligned(item, baseline, name, normalize) if normalize else [],
             }
         )
-    return rows
-
-
-def rows_of(document: Mapping[str, Any]) -> int:
-    """Return how many rows `utterance_table` has."""
-    baseline = next(name for name, model in document["models"].items() if model["role"] == BASELINE)
-    return sum(len(_heard_by(document, item, baseline)) for item in document["utterances"])
+    return Table(rows=rows, count=count)
 
 
 def _heard_by(document: Mapping[str, Any], item: Mapping[str, Any], baseline: str) -> list[str]:
@@ -156,14 +164,13 @@ def _aligned(item: Mapping[str, Any], baseline: str, name: str, normalize: Norma
     return list(zip(("reference", "baseline", "candidate"), cut, strict=True))
 
 
-def worst(document: Mapping[str, Any], count: int | None) -> list[str]:
+def worst(table: Table, count: int | None) -> list[str]:
     """Return the utterances that weigh most against each candidate, at most ``count`` for each.
 
     None: all that the table shows, those first.
     """
-    rows = utterance_table({**document, "redacted": True}, ROWS)  # without texts
     by_candidate: dict[str, list[str]] = {}
-    for row in rows:
+    for row in table.rows:
         ids = by_candidate.setdefault(row["candidate"], [])
         if count is None or (row["delta"] > 0 and len(ids) < count):
             ids.append(row["id"])

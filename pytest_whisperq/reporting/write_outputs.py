@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from pytest_whisperq.judging.rule import WORST
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.reporting.build_document import Collector
 from pytest_whisperq.reporting.export import export
-from pytest_whisperq.reporting.html import ROWS, render, rows_of, worst
+from pytest_whisperq.reporting.html import ROWS, Table, render, utterance_table, worst
 from pytest_whisperq.reporting.markdown import summary
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system.files import output_error, remove, replace_text
@@ -86,12 +85,13 @@ class Publisher:
 
     def _report(self, folder: Path) -> str:
         document = self._document
-        clips, note = self._clips(document)
+        table = utterance_table(document, ROWS)
+        clips, note = self._clips(table)
         documents.write(document, folder / "report.json", _REPORT)
         text = summary(document)
         replace_text(folder / "summary.md", text, _REPORT)
-        replace_text(folder / "report.html", render(document, clips, note), _REPORT)
-        beside = self._write_utterances(folder / "utterances.jsonl")
+        replace_text(folder / "report.html", render(document, table, clips, note), _REPORT)
+        beside = self._write_utterances(folder / "utterances.jsonl", is_needed=table.count > len(table.rows))
         if step := os.environ.get("GITHUB_STEP_SUMMARY"):
             try:
                 with Path(step).open("a", encoding="utf-8") as file:
@@ -100,12 +100,12 @@ class Publisher:
                 raise output_error(Path(step), "GITHUB_STEP_SUMMARY", error) from error
         return f"report {folder / 'report.html'}, report.json, summary.md{', utterances.jsonl' if beside else ''}"
 
-    def _write_utterances(self, path: Path) -> bool:
-        """Write every utterance as a line of JSON where the page has no room for all; say whether it was so.
+    def _write_utterances(self, path: Path, *, is_needed: bool) -> bool:
+        """Write every utterance as a line of JSON where that is needed, for the page has no room for all; say whether.
 
         What an earlier run left there goes: it would be another run's.
         """
-        if rows_of(self._document) <= ROWS:
+        if not is_needed:
             if path.is_file():
                 remove(path)
             return False
@@ -113,13 +113,13 @@ class Publisher:
         replace_text(path, lines, _REPORT)
         return True
 
-    def _clips(self, document: Mapping[str, Any]) -> tuple[dict[str, bytes], str]:
+    def _clips(self, table: Table) -> tuple[dict[str, bytes], str]:
         """Return recordings as FLAC, the most telling first, as many as fit, and a note about those that do not."""
         which = self._session.config.report_audio
         if which == "none":
             return {}, ""
-        wanted = worst(document, WORST if which == "worst" else None)
-        names, rows = set(wanted), zip(document["utterances"], self._session.corpus.utterances, strict=True)
+        wanted = worst(table, WORST if which == "worst" else None)
+        names, rows = set(wanted), zip(self._document["utterances"], self._session.corpus.utterances, strict=True)
         items = {row["id"]: item for row, item in rows if row["id"] in names}
         clips: dict[str, bytes] = {}
         for name in wanted:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Series, Verdict
 from pytest_whisperq.reporting.build_document import Broken, Collector, Gated
-from pytest_whisperq.reporting.html import ROWS, render, rows_of, utterance_table, worst
+from pytest_whisperq.reporting.html import ROWS, render, utterance_table, worst
 from pytest_whisperq.reporting.markdown import LONGEST, escape, summary
 from pytest_whisperq.reporting.write_outputs import MOST_AUDIO
 
@@ -26,6 +26,10 @@ SCHEMA = json.loads((resources.files("pytest_whisperq.history") / "schema.json")
 
 
 StartRun = Callable[..., GateRunner]
+
+
+def page_of(document: Mapping[str, Any], clips: Mapping[str, bytes] | None = None) -> str:
+    return render(document, utterance_table(document, ROWS), clips)
 
 
 class Page(HTMLParser):
@@ -90,7 +94,7 @@ def test_the_schema_refuses_what_is_no_document(document: Callable[..., Any]) ->
 
 
 def test_what_a_model_says_stays_text_wherever_it_stands(document: Callable[..., Any]) -> None:
-    text = render(document())
+    text = page_of(document())
     page = Page(text)
     assert page.count("script") == 1
     assert page.count("img") == 0
@@ -100,7 +104,7 @@ def test_what_a_model_says_stays_text_wherever_it_stands(document: Callable[...,
 
 
 def test_the_page_needs_nothing_else_and_allows_no_other_script(document: Callable[..., Any]) -> None:
-    text = render(document(), {"clip0000.wav": b"fLaC"})
+    text = page_of(document(), {"clip0000.wav": b"fLaC"})
     assert not re.search(r"https?://(?!www\.w3\.org)", text)
     page = Page(text)
     for tag, attributes in page.elements:
@@ -115,7 +119,7 @@ def test_the_page_needs_nothing_else_and_allows_no_other_script(document: Callab
 
 
 def test_the_page_has_every_section_and_marks_what_failed(document: Callable[..., Any]) -> None:
-    page = Page(render(document()))
+    page = Page(page_of(document()))
     identifiers = {attributes.get("id") for _, attributes in page.elements}
     assert identifiers >= {"verdicts", "candidates", "slices", "timing", "texts", "environment", "utterances"}
     assert any("FAIL" in (attributes.get("class") or "") for _, attributes in page.elements)
@@ -162,7 +166,7 @@ def test_errors_against_speed_rounds_and_streams_are_drawn(document: Callable[..
     ]
     found = json.loads(json.dumps(found))  # as it is read back
     jsonschema.validate(found, SCHEMA)
-    page = Page(render(found))
+    page = Page(page_of(found))
     circles = Counter(attributes.get("class") for tag, attributes in page.elements if tag == "circle")
     assert (circles["series0"], circles["series1"]) == (7 + 11, 13)
     labels = {attributes.get("aria-label") for tag, attributes in page.elements if tag == "svg"}
@@ -185,7 +189,7 @@ def test_candidates_are_drawn_side_by_side(document: Callable[..., Any]) -> None
     for row in found["utterances"]:
         row["texts"][EVIL], row["errors"][EVIL] = row["reference"], 0
         row["languages"][EVIL] = None
-    text = render(found)
+    text = page_of(found)
     page = Page(text)
     labels = [attributes.get("aria-label") for tag, attributes in page.elements if tag == "svg"]
     assert labels[:2] == ["Drop of every candidate, in points, with bounds", "Errors against size"]
@@ -199,13 +203,13 @@ def test_a_candidate_that_was_cut_short_is_named_and_not_drawn(document: Callabl
     found = document(gates=("accuracy",))
     for heard in ("errors", "texts", "languages"):
         del found["utterances"][3][heard]["scripted:int8"]
-    texts = Page(render(found)).texts
+    texts = Page(page_of(found)).texts
     assert any("did not hear the whole corpus: scripted:int8" in text for text in texts)
     assert not any("scripted:int8: " in text and " MB" in text for text in texts)
 
 
 def test_the_table_has_three_aligned_texts_the_largest_loss_first(document: Callable[..., Any]) -> None:
-    rows = utterance_table(document("one two"))
+    rows = utterance_table(document("one two")).rows
     assert len(rows) == 12
     first = rows[0]
     assert (first["id"], first["before"], first["after"], first["delta"]) == ("clip0000.wav", 0, 2, 2)
@@ -217,16 +221,16 @@ def test_the_table_has_three_aligned_texts_the_largest_loss_first(document: Call
 
 def test_a_redacted_page_holds_no_word_that_was_said(document: Callable[..., Any]) -> None:
     found = document("secret words here", redact="true")
-    text = render(found)
+    text = page_of(found)
     for word in ("secret", "three"):
         assert word not in text
         assert word not in json.dumps(found)
     assert "Transcripts are left out" in text
-    assert utterance_table(found)[0]["changed"]
+    assert utterance_table(found).rows[0]["changed"]
 
 
 def test_recordings_are_played_from_the_page(document: Callable[..., Any]) -> None:
-    page = Page(render(document(), {"clip0003.wav": b"sound"}))
+    page = Page(page_of(document(), {"clip0003.wav": b"sound"}))
     (link,) = [attributes for _, attributes in page.elements if attributes.get("class") == "play"]
     assert link["href"] == "#clip-1"
     assert any(attributes.get("id") == "clip-1" for _, attributes in page.elements)
@@ -236,33 +240,33 @@ def test_recordings_are_played_from_the_page(document: Callable[..., Any]) -> No
 
 
 def test_what_a_model_says_in_a_loop_is_shown_once(document: Callable[..., Any]) -> None:
-    texts = dict(utterance_table(document("so " * 900))[0]["texts"])
+    texts = dict(utterance_table(document("so " * 900)).rows[0]["texts"])
     assert "so ×" in texts["candidate"]
     assert max(map(len, texts.values())) < 60
 
 
 def test_a_text_without_end_is_cut(document: Callable[..., Any]) -> None:
-    texts = dict(utterance_table(document(" ".join(map(str, range(900)))))[0]["texts"])
+    texts = dict(utterance_table(document(" ".join(map(str, range(900))))).rows[0]["texts"])
     assert texts["candidate"].endswith(" …")
     assert len(texts["candidate"]) < 700
 
 
 def test_the_worst_utterances_are_those_that_lost_most(document: Callable[..., Any]) -> None:
-    found = document("one two")
-    assert worst(found, 3) == ["clip0000.wav", "clip0003.wav", "clip0006.wav"]
-    assert worst(found, 99) == [f"clip{number:04}.wav" for number in (0, 3, 6, 9)]
+    table = utterance_table(document("one two"))
+    assert worst(table, 3) == ["clip0000.wav", "clip0003.wav", "clip0006.wav"]
+    assert worst(table, 99) == [f"clip{number:04}.wav" for number in (0, 3, 6, 9)]
 
 
 def test_a_page_of_any_corpus_is_below_ten_megabytes_and_says_what_it_lacks(document: Callable[..., Any]) -> None:
     found = document(" ".join(f"word{number}" for number in range(200)))
     row = found["utterances"][0]
     found["utterances"] = [{**row, "id": f"clip{number:05}.wav"} for number in range(ROWS + 500)]
-    assert rows_of(found) == ROWS + 500
-    page = render(found, {"clip00000.wav": bytes(MOST_AUDIO)})
+    assert utterance_table(found, ROWS).count == ROWS + 500
+    page = page_of(found, {"clip00000.wav": bytes(MOST_AUDIO)})
     assert len(page.encode()) < 10_000_000
     assert "500 more rows, those that changed least, are in utterances.jsonl and in report.json only" in page
     ids = sorted(one["id"] for one in found["utterances"])
-    assert [one["id"] for one in utterance_table(found, 3)] == ids[:3]  # all lose as much
+    assert [one["id"] for one in utterance_table(found, 3).rows] == ids[:3]  # all lose as much
 
 
 def test_the_summary_shows_the_table_and_why(document: Callable[..., Any]) -> None:
