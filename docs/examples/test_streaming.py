@@ -43,7 +43,7 @@ SAID = [
     for item in load_long_form().utterances
     if item.language == "en" and 1000 * (item.audio.offset + (item.audio.seconds or 0)) < LENGTH
 ]
-SOUND = audio.load(audio.AudioSource(label="call", path=SAID[0].audio.path))[: 16 * LENGTH]
+SOUND = audio.load(audio.AudioSource(label="call", file=SAID[0].audio.file))[: 16 * LENGTH]
 REFERENCE = " ".join(item.reference for item in SAID)
 
 # %% [markdown]

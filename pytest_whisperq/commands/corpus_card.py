@@ -118,8 +118,8 @@ def _drafts(corpus: Corpus) -> list[tuple[str, str]]:
 def _recordings(corpus: Corpus, config: GateConfig) -> str:
     """Say in how many files the utterances are, and how many of these lie elsewhere: behind links, or in a root."""
     sources = [item.audio for item in corpus.utterances]
-    paths = {source.path for source in sources if source.path}
-    inside = sum(source.path is None for source in sources)
+    paths = {Path(source.file) for source in sources if source.file}
+    inside = sum(source.file is None for source in sources)
     parts = [f"{len(paths)} files" if paths else f"{inside} in a table"]
     if paths and inside:
         parts.append(f"{inside} in a table")

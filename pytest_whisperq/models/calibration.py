@@ -177,9 +177,9 @@ def refuse_overlap(
 
 def refuse_same_files(corpus: Corpus, recordings: Corpus, option: str) -> None:
     """Raise `CorpusError` naming a file of which spans are calibrated on, and all of which is heard for ``option``."""
-    files = {item.audio.path: item for item in recordings.utterances if item.audio.path}
+    files = {item.audio.file: item for item in recordings.utterances if item.audio.file}
     for item in corpus.utterances:
-        if other := files.get(item.audio.path) if item.audio.path else None:
+        if other := files.get(item.audio.file) if item.audio.file else None:
             raise CorpusError(
                 f"{item.where} calibrates on a part of {item.audio.label}, all of which {option} "
                 f"({other.where}) evaluates on",

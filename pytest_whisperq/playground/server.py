@@ -7,7 +7,6 @@ import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -232,7 +231,7 @@ def _whole(gradio: Any, models: Models, pages: Pages) -> None:
         if path is None:
             return ""
         try:
-            samples = audio.load(AudioSource(label="the recording", path=Path(path)))
+            samples = audio.load(AudioSource(label="the recording", file=path))
             return pages.comparison(models.hear(samples, None if language == _DETECT else language))
         except WhisperqError as error:
             return problem(str(error))

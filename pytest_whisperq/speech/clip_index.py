@@ -8,6 +8,7 @@ is said.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -70,7 +71,7 @@ class AudioIndex:
         This is where broken audio shows: raises `CorpusError` naming the manifest line and the file.
         """
         facts: dict[str, ClipFacts] = {}
-        files: dict[Path, str] = {}
+        files: dict[str, str] = {}
         before = len(self._known)
         is_broken = self._stored.damaged or self._stored.is_cut
         if self._stored.damaged:
@@ -88,7 +89,7 @@ class AudioIndex:
         _refuse_contradictions(corpus, facts)
         return facts
 
-    def _probe(self, item: Utterance, files: dict[Path, str]) -> ClipFacts:
+    def _probe(self, item: Utterance, files: dict[str, str]) -> ClipFacts:
         try:
             key = self._key(item.audio, files)
             if key not in self._known:
@@ -97,13 +98,13 @@ class AudioIndex:
             raise error.within(item.where) from error
         return self._known[key]
 
-    def _key(self, source: AudioSource, files: dict[Path, str]) -> str:
+    def _key(self, source: AudioSource, files: dict[str, str]) -> str:
         """Return what a clip is remembered by; ``files`` keeps the digests of files that hold several clips."""
-        digest = files.get(source.path) if source.path else None
+        digest = files.get(source.file) if source.file else None
         if digest is None:
             digest = self._files.digest(source)
-        if source.path:
-            files[source.path] = digest
+            if source.file:
+                files[source.file] = digest
         span = f"{self._decoder}:{source.offset}:{source.seconds}:{digest}"
         return hashlib.sha256(span.encode()).hexdigest()
 
@@ -132,14 +133,14 @@ class FileDigests:
 
     def digest(self, source: AudioSource) -> str:
         """Return the SHA-256 of a recording's bytes, which are read where its file may have changed since."""
-        state = _state(source.path) if source.path else None
-        name = str(source.path)
+        name = source.file or ""
+        state = _state(name) if name else None
         known = self._known.get(name) if state else None
         if known and known[0] == state:
             return known[1]
         with source.open() as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if state and source.path and state == _state(source.path) and max(state[1:]) < time.time_ns() - UNSETTLED:
+        if state and state == _state(name) and max(state[1:]) < time.time_ns() - UNSETTLED:
             self._known[name] = state, digest
             self._is_news = True
         return digest
@@ -155,13 +156,13 @@ class FileDigests:
         self._is_news = False
 
 
-def _state(path: Path) -> _State | None:
+def _state(file: str) -> _State | None:
     """Return size, time of the last change of the bytes, and of any change, in ns; None for a file that is not there.
 
     The last one is the system's own: a copy that keeps the size and the time of the bytes has another.
     """
     try:
-        found = path.stat()
+        found = os.stat(file)
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -38,8 +38,8 @@ def _overlaps(utterances: Sequence[Utterance]) -> Iterator[Inconsistency]:
     """Name each span of a recording that begins before another one of it is over; a span without an end has none."""
     spans: dict[object, list[Utterance]] = defaultdict(list)
     for item in utterances:
-        if item.audio.path is not None and item.audio.seconds is not None:
-            spans[item.audio.path].append(item)
+        if item.audio.file is not None and item.audio.seconds is not None:
+            spans[item.audio.file].append(item)
     for items in spans.values():
         last: Utterance | None = None
         end = 0.0

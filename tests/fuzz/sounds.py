@@ -39,7 +39,7 @@ def cases(folder: Path, chance: random.Random) -> Iterator[Case]:
 
 
 def _read(path: Path) -> Ending:
-    found = audio.read(AudioSource(label=path.name, path=path), longest=30.0)
+    found = audio.read(AudioSource(label=path.name, file=str(path)), longest=30.0)
     seconds = len(found.samples) / audio.SAMPLE_RATE
     is_whole = abs(seconds - SECONDS) <= UNNOTICED and bool(np.isfinite(found.samples).all())
     return right_if(is_whole or bool(found.notes), f"{seconds:.2f} s of {SECONDS} s, and nobody says so")

@@ -32,7 +32,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 24 seconds of the English recording, listed as a user would list it."""
     folder = tmp_path_factory.mktemp("stream")
     items = [item for item in load_long_form().utterances if item.audio.label.endswith("en-voices.ogg")]
-    samples = audio.load(audio.AudioSource(label="whole", path=items[0].audio.path))
+    samples = audio.load(audio.AudioSource(label="whole", file=items[0].audio.file))
     soundfile.write(folder / "call.wav", samples[: int(LENGTH * audio.SAMPLE_RATE)], audio.SAMPLE_RATE)
     rows = [
         {

@@ -36,7 +36,7 @@ def load_long_form(location: str = EMBEDDED, choices: Choices = AS_NAMED) -> Cor
         )
     languages: dict[str, str | None] = {}
     for item in corpus.speech:
-        if item.audio.path is None or item.audio.seconds is None:
+        if item.audio.file is None or item.audio.seconds is None:
             raise CorpusError(
                 "a long recording is listed by its utterances, each with offset and duration in seconds",
                 where=item.where,
@@ -56,7 +56,7 @@ def whole(corpus: Corpus) -> list[LongRecording]:
     recordings = []
     for _, group in itertools.groupby(corpus.utterances, key=lambda item: item.audio.label):
         items = tuple(group)
-        audio = AudioSource(label=items[0].audio.label, path=items[0].audio.path)
+        audio = AudioSource(label=items[0].audio.label, file=items[0].audio.file)
         recordings.append(LongRecording(audio=audio, language=items[0].language, utterances=items))
     return recordings
 

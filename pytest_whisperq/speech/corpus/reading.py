@@ -51,7 +51,7 @@ def collect(
             if isinstance(values, Unusable):
                 raise CorpusError(values.what, where=where, remedy=values.remedy)
             item = utterance(values, where=where, root=root, choices=choices)
-            sound = (item.audio.path or item.id, item.audio.offset, item.audio.seconds)
+            sound = (item.audio.file or item.id, item.audio.offset, item.audio.seconds)
             if sound in first_seen:
                 raise CorpusError(
                     f"{item.id} is listed twice, first at {first_seen[sound]}", where=where, remedy="remove one line"

@@ -71,6 +71,11 @@ def canonical(name: str) -> str:
     return plain if plain in _KNOWN else name.strip()
 
 
+@lru_cache(maxsize=256)
+def _canonical_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(canonical, names))
+
+
 def is_known(name: str) -> bool:
     """Whether a column of this name means something here."""
     return canonical(name) in _KNOWN
@@ -219,7 +224,7 @@ def _is_draft(value: Any, where: str) -> bool:
 
 
 def _canonical_row(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    named = {canonical(key): value for key, value in row.items()}
+    named = dict(zip(_canonical_names(tuple(row)), row.values(), strict=True))
     if len(named) != len(row):
         raise CorpusError(f"names a column twice: {', '.join(row)}", where=where, remedy="rename or remove one")
     return named
@@ -272,14 +277,14 @@ def _audio(value: Any, row: Mapping[str, Any], where: str, root: Path, wider: Pa
         value = value.get("path")
     if not isinstance(value, str) or not value.strip():
         raise CorpusError(f"names no audio file (got {value!r})", where=where, remedy="name one, or remove the row")
-    path, label = _inside(value.strip(), where, root, wider)
-    return AudioSource(label=label, path=path, offset=offset, seconds=seconds)
+    file, label = _inside(value.strip(), where, root, wider)
+    return AudioSource(label=label, file=file, offset=offset, seconds=seconds)
 
 
-def _inside(name: str, where: str, root: Path, wider: Path | None) -> tuple[Path, str]:
+def _inside(name: str, where: str, root: Path, wider: Path | None) -> tuple[str, str]:
     """Return the recording that ``name`` means in ``root``, or else in ``wider``, and what to call it."""
     if (usual := _usual(name, root)) and _is_regular(usual[0]):
-        return usual[1:]
+        return usual
     try:
         spelled, path = _found(name, root, wider)
         exists = path.is_file()
@@ -298,31 +303,31 @@ def _inside(name: str, where: str, root: Path, wider: Path | None) -> tuple[Path
         if (root / name).is_symlink():
             remedy = "it is a link to what is not there: fetch it (git annex get, dvc pull, huggingface-cli download)"
         raise CorpusError(f"the audio file {name!r} does not exist in {root}", where=where, remedy=remedy)
-    return path, _label(path, root / spelled, root, wider)
+    return str(path), _label(path, root / spelled, root, wider)
 
 
-@lru_cache(maxsize=64)  # segments of one recording follow each other
-def _usual(name: str, root: Path) -> tuple[str, Path, str] | None:
-    """Return the spelling, path and label of ``name`` where it is a file itself, in ``root``; None where it cannot be.
+@lru_cache(maxsize=64)  # segments of one recording follow each other, and share these two texts
+def _usual(name: str, root: Path) -> tuple[str, str] | None:
+    """Return the path and label of ``name`` where it is a file itself, in ``root``; None where it cannot be.
 
     `_found` and `_label` say the same of it, in ten times the time.
     """
     folder, base = os.path.split(name)
     if base in ("", ".", "..") or not (within := _folder_within(folder, root)):
         return None
-    spelled = os.path.join(within[0], base)
-    return spelled, Path(spelled), within[1] + base
+    path, label = within
+    return path + base, label + base
 
 
 @lru_cache(maxsize=64)
 def _folder_within(name: str, root: Path) -> tuple[str, str] | None:
-    """Return a folder without links, and how labels of what is in it begin; None for what is not in ``root``."""
+    """Return how paths and labels of what is in a folder begin, without links; None for one that is not in ``root``."""
     try:
         folder = _resolved_folder(root / name)
         inner = folder.relative_to(root).as_posix()
     except (OSError, ValueError, RuntimeError):
         return None
-    return str(folder), "" if inner == "." else f"{inner}/"
+    return os.path.join(folder, ""), "" if inner == "." else f"{inner}/"
 
 
 def _is_regular(path: str) -> bool:

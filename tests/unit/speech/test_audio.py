@@ -216,7 +216,7 @@ def test_what_is_not_audio_is_refused_by_name(data: bytes, says: str) -> None:
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"^a\.wav: cannot be read: No such file"):
-        audio.load(AudioSource(label="a.wav", path=tmp_path / "a.wav"))
+        audio.load(AudioSource(label="a.wav", file=str(tmp_path / "a.wav")))
     with pytest.raises(CorpusError, match="neither audio bytes nor an audio file"):
         audio.load(AudioSource(label="a.wav"))
 
@@ -224,7 +224,7 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_samples_without_a_header_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "call.raw"
     path.write_bytes(bytes(3200))
-    source = AudioSource(label="call.raw", path=path)
+    source = AudioSource(label="call.raw", file=str(path))
     with pytest.raises(CorpusError, match=r"call\.raw: \.raw says neither rate nor format; convert it to wav"):
         audio.load(source)
     assert audio.native_rate(source) is None

@@ -10,7 +10,7 @@ from pytest_whisperq.speech.corpus.types import Utterance
 
 def note_unlisted(folder: Path, utterances: Iterable[Utterance], reading: Reading, kept_in: str) -> None:
     """Note the recordings of a folder that no row names; ``kept_in`` says where rows are."""
-    known = {str(item.audio.path) for item in utterances}
+    known = {item.audio.file for item in utterances if item.audio.file}
     note_unused(
         recordings_in(folder, reading.on_error, known),
         folder,
