@@ -76,7 +76,6 @@ def are_apart(channels: NDArray[np.float32], rate: int) -> bool:
 def doubts(item: Utterance, facts: ClipFacts) -> Iterator[Note]:
     """Yield what may be wrong with a recording and its text: none of it is certain, and none of it need be meant."""
     yield from facts.notes
-    size = f"{len(item.reference)} characters in {facts.seconds:.1f} s"
     pace = len(item.reference) / facts.seconds
     if facts.seconds < _SHORTEST:
         yield Note("too short for a word; record it again or remove its line", f"{facts.seconds:.3f} s")
@@ -85,9 +84,15 @@ def doubts(item: Utterance, facts: ClipFacts) -> Iterator[Note]:
     elif facts.peak < SILENT:
         yield Note("silent, but with a transcript; record it again, or clear the text and set kind=nonspeech")
     elif pace > _FASTEST:
-        yield Note("more text than can be said in that time; is the sound cut off, or the text another's?", size)
+        yield Note(
+            "more text than can be said in that time; is the sound cut off, or the text another's?", _size(item, facts)
+        )
     elif facts.seconds >= _SLOW_FROM and pace < _SLOWEST:
-        yield Note("hardly any text for that time; is the transcript cut short?", size)
+        yield Note("hardly any text for that time; is the transcript cut short?", _size(item, facts))
+
+
+def _size(item: Utterance, facts: ClipFacts) -> str:
+    return f"{len(item.reference)} characters in {facts.seconds:.1f} s"
 
 
 def doubt_lines(utterances: Sequence[Utterance], facts: Mapping[str, ClipFacts]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_whisperq.system.errors import StoreError
 
 _SEAL = ', "sha256": "'
+_SEAL_BYTES = len(_SEAL) + 64 + len('"}')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,8 @@ def seal(record: Mapping[str, Any], name: str) -> str:
 
     ``name`` is what the line belongs to: a line that gets into another file is damage there.
     """
-    text = json.dumps(record)
-    return f'{text[:-1]}{_SEAL}{_digest(text, name)}"}}\n'
+    body = json.dumps(record)[:-1]
+    return f"{body}{_seal_of(body.encode(), name)}\n"
 
 
 def unseal(lines: bytes, name: str) -> SealedLines:
@@ -109,16 +110,14 @@ def sealed(records: Iterable[Mapping[str, Any]], name: str) -> str:
 
 
 def _unsealed(line: bytes, name: str) -> dict[str, Any] | None:
-    body, _, end = line.rpartition(_SEAL.encode())
-    try:
-        text = f"{body.decode('ascii')}}}"
-    except UnicodeDecodeError:
+    body, end = line[:-_SEAL_BYTES], line[-_SEAL_BYTES:]
+    if not line.isascii() or end != _seal_of(body, name).encode():
         return None
-    if end != f'{_digest(text, name)}"}}'.encode():
-        return None
-    record: dict[str, Any] = json.loads(text)
+    record: dict[str, Any] = json.loads(f"{body.decode()}}}")
     return record
 
 
-def _digest(text: str, name: str) -> str:
-    return hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()
+def _seal_of(body: bytes, name: str) -> str:
+    """Return how the line ends whose JSON is ``body``, less its last brace."""
+    digest = hashlib.sha256(b"%b\n%b}" % (name.encode(), body)).hexdigest()
+    return f'{_SEAL}{digest}"}}'
