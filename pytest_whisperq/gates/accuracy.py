@@ -118,12 +118,12 @@ def judge_accuracy(
         return measurement, score
 
     measurement, own = scored(texts)
-    # One after another, for each pairing is as large as the corpus.
-    scores = (own, *(scored(texts.under(other))[1] for other in others))
     weights = [
         q.errors - r.errors for r, q in zip(measurement.baseline_counts, measurement.candidate_counts, strict=True)
     ]
     rates = ((f"baseline_{metric}", measurement.baseline_rate), (f"candidate_{metric}", measurement.candidate_rate))
+    del measurement  # one after another, for what is counted under each normalizer is as large as the corpus
+    scores = (own, *(scored(texts.under(other))[1] for other in others))
     details = tuple((key, rate) for key, rate in rates if rate is not None)
     judgement = judgement_on("accuracy", texts, (own.check,), details, seed, metric)
     notes = () if bounds == "t" else (f"bounds by {bounds}",)

@@ -4,7 +4,8 @@ Where decoding stops follows from the seeded order and from what the candidate s
 cached: a second run, another worker, or a run that has every text already, fails it after the same utterances.
 """
 
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -112,12 +113,12 @@ class EarlyStopping:
         return f"{len(part.pairs)} of {len(self._session.corpus.speech)} utterances"
 
     @cached_property
-    def order(self) -> list[int]:
+    def order(self) -> Sequence[int]:
         """The corpus in random order, cluster after cluster; non-speech, which has no words to count, at the end."""
         session = self._session
         items = session.corpus.utterances
         order = shuffled([session.recordings.cluster(item) for item in items], session.config.seed)
-        return sorted(order, key=lambda index: not items[index].is_speech)
+        return array("q", sorted(order, key=lambda index: not items[index].is_speech))
 
     def _part(self, corpus: Corpus, baseline: TranscriptSet, transcripts: TranscriptSet, count: int) -> PairedTexts:
         first = range(count)
@@ -125,7 +126,7 @@ class EarlyStopping:
         return pair_texts(part, self._session.normalizer, _pick(baseline, first), _pick(transcripts, first))
 
 
-def _pick(transcripts: TranscriptSet, indices: "list[int] | range") -> TranscriptSet:
+def _pick(transcripts: TranscriptSet, indices: Sequence[int]) -> TranscriptSet:
     return replace(
         transcripts,
         clips=tuple(transcripts.clips[index] for index in indices),

@@ -68,16 +68,17 @@ def measure_accuracy(
     """
     import numpy as np
 
-    compared = [pair.compared(metric) for pair in texts.pairs]
-    baseline = tuple(count_errors(reference, hypothesis, metric) for reference, hypothesis, _ in compared)
-    candidate = tuple(count_errors(reference, hypothesis, metric) for reference, _, hypothesis in compared)
-    counts = np.array(
-        [(r.errors, q.errors, r.length) for r, q in zip(baseline, candidate, strict=True)], np.float64
-    ).reshape(-1, 3)
+    baseline, candidate = list[ErrorCount](), list[ErrorCount]()
+    for pair in texts.pairs:
+        reference, *hypotheses = pair.compared(metric)
+        for counted, hypothesis in zip((baseline, candidate), hypotheses, strict=True):
+            counted.append(count_errors(reference, hypothesis, metric))
+    columns = [r.errors for r in baseline], [q.errors for q in candidate], [r.length for r in baseline]
+    counts = np.array(columns, np.float64).T
     if bounds == "mapsswe":
         if (metric, drop_type) != ("wer", "absolute"):
             raise ValueError("MAPSSWE bounds an absolute drop of word accuracy only")
-        cut = [segment for texts_of_one in compared for segment in segments(*texts_of_one)]
+        cut = [segment for pair in texts.pairs for segment in segments(*pair.compared(metric))]
         drop = bound_segments(cut, int(counts[:, 2].sum()), confidence=confidence, lower_confidence=lower_confidence)
     else:
         drop = bound_drop(
@@ -97,8 +98,8 @@ def measure_accuracy(
         drop=drop,
         unit=DROP_UNITS[drop_type],
         length=int(counts[:, 2].sum()),
-        baseline_counts=baseline,
-        candidate_counts=candidate,
+        baseline_counts=tuple(baseline),
+        candidate_counts=tuple(candidate),
     )
 
 

@@ -160,24 +160,23 @@ class Recordings:
     @property
     def only_these(self) -> list[str]:
         """Of whom alone bounds speak, in a line, where the corpus has too few clusters for others; else none."""
-        _, few = self._judged_by
-        return [only_these(few)] if few else []
+        return [only_these(self._few_clusters)] if self._few_clusters else []
 
     @cached_property
-    def _judged_by(self) -> tuple[dict[str, str], int]:
+    def _few_clusters(self) -> int:
+        """Of how many clusters alone bounds speak, which are then drawn by sounds; 0 where there are enough."""
         speech = self.corpus.speech
         sounds = [self.facts[item.id].digest for item in speech]
-        clusters = [item.cluster or sound for item, sound in zip(speech, sounds, strict=True)]
-        groups, few = judged_by(clusters, sounds)
-        return {item.id: group for item, group in zip(speech, groups, strict=True)}, few
+        _, few = judged_by([item.cluster or sound for item, sound in zip(speech, sounds, strict=True)], sounds)
+        return few
 
     def cluster(self, item: Utterance) -> str:
         """Return the group of an utterance of the corpus by which bounds are drawn (`intervals.judged_by`).
 
         Without a cluster of its own it is in that of clips with the very same sound.
         """
-        groups, _ = self._judged_by
-        return groups.get(item.id) or item.cluster or self.facts[item.id].digest
+        sound = self.facts[item.id].digest
+        return sound if self._few_clusters and item.is_speech else item.cluster or sound
 
     def share(self, shard: int, shards: int) -> Corpus:
         """Return what of the corpus a shard of a run decodes, from 1 on: whole clusters, and equal sounds together.
