@@ -14,7 +14,7 @@ import soundfile
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_whisperq.speech.corpus import load_corpus, rows
+from pytest_whisperq.speech.corpus import load_corpus, locations, rows
 from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.system.errors import CorpusError
 
@@ -95,7 +95,7 @@ def test_the_short_way_to_a_recording_leads_where_the_long_one_does(
     choices = Choices(root=linked.parent if is_wider else None)
 
     def read() -> object:
-        rows.forget_folders()
+        locations.forget_folders()
         try:
             return rows.utterance({"file_name": name, "text": "yes"}, where="", root=linked, choices=choices)
         except CorpusError as error:
@@ -103,7 +103,7 @@ def test_the_short_way_to_a_recording_leads_where_the_long_one_does(
 
     found = read()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "_is_regular", lambda path: False)
+        patch.setattr(locations, "_is_regular", lambda path: False)
         assert read() == found
 
 

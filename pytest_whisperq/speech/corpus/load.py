@@ -10,8 +10,8 @@ from pytest_whisperq.speech.corpus.layouts.named import refuse_named
 from pytest_whisperq.speech.corpus.layouts.registry import DEEP, FLAT, LISTS, Layout
 from pytest_whisperq.speech.corpus.layouts.sidecars import has_sidecars, read_sidecars
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
+from pytest_whisperq.speech.corpus.locations import forget_folders
 from pytest_whisperq.speech.corpus.reading import Reading
-from pytest_whisperq.speech.corpus.rows import forget_folders
 from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, OnError, Utterance, refuse
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
