@@ -1,6 +1,5 @@
 """What rows of a corpus contradict in each other, and what they may well differ in."""
 
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from pytest_whisperq.speech.corpus import Corpus, Utterance
 
 
 def row(text: str, number: int = 0, language: str | None = None, **about: object) -> Utterance:
-    sound = {"offset": about.pop("offset", 0.0), "seconds": about.pop("seconds", None), "path": about.pop("path", None)}
+    sound = {"offset": about.pop("offset", 0.0), "seconds": about.pop("seconds", None), "file": about.pop("file", None)}
     audio = AudioSource(label=f"{number}.wav", **sound)  # type: ignore[arg-type]
     return Utterance(id=f"{number}.wav", where="", audio=audio, reference=text, language=language, **about)  # type: ignore[arg-type]
 
@@ -22,18 +21,18 @@ def found(*rows: Utterance, normalizer: str = "whisper-basic") -> list[str]:
 
 
 def test_spans_that_share_sound() -> None:
-    path = Path("a.wav")
+    file = "a.wav"
     spans = [(0.0, 3.0), (2.8, 2.0), (4.0, 3.0), (7.0, 1.0)]
-    rows = [row("one", n, path=path, offset=begin, seconds=seconds) for n, (begin, seconds) in enumerate(spans)]
+    rows = [row("one", n, file=file, offset=begin, seconds=seconds) for n, (begin, seconds) in enumerate(spans)]
     (message,) = found(*rows)
     assert message.startswith("2.wav shares 0.80 s of its recording with 1.wav")
-    assert found(*(row("one", n, path=Path(f"{n}.wav"), seconds=9.0) for n in range(3))) == []
+    assert found(*(row("one", n, file=f"{n}.wav", seconds=9.0) for n in range(3))) == []
 
 
 def test_one_span_in_another_is_named_with_it() -> None:
-    path = Path("a.wav")
+    file = "a.wav"
     spans = [(0.0, 9.0), (1.0, 1.0), (8.0, 3.0)]
-    rows = [row("one", n, path=path, offset=begin, seconds=seconds) for n, (begin, seconds) in enumerate(spans)]
+    rows = [row("one", n, file=file, offset=begin, seconds=seconds) for n, (begin, seconds) in enumerate(spans)]
     assert [message.partition(" of")[0] for message in found(*rows)] == ["1.wav shares 1.00 s", "2.wav shares 1.00 s"]
 
 
