@@ -1,6 +1,5 @@
 """What rows of a corpus contradict in each other, and what they may well differ in."""
 
-
 import pytest
 
 from pytest_whisperq.speech import normalizers
