@@ -119,5 +119,8 @@ def _unsealed(line: bytes, name: str) -> dict[str, Any] | None:
 
 def _seal_of(body: bytes, name: str) -> str:
     """Return how the line ends whose JSON is ``body``, less its last brace."""
-    digest = hashlib.sha256(b"%b\n%b}" % (name.encode(), body)).hexdigest()
-    return f'{_SEAL}{digest}"}}'
+    return f'{_SEAL}{_digest(body, name)}"}}'
+
+
+def _digest(body: bytes, name: str) -> str:
+    return hashlib.sha256(b"%b\n%b}" % (name.encode(), body)).hexdigest()

@@ -42,7 +42,7 @@ def test_a_reader_that_stumbles_is_found(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_cache_that_looks_at_no_digest_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealed, "_digest", lambda text, name: "0")
+    monkeypatch.setattr(sealed, "_digest", lambda body, name: "0" * 64)
     assert {ending.end for _, ending in families.tried("cache", 80, tmp_path, seed=0)} >= {End.WRONG, End.TRACEBACK}
 
 

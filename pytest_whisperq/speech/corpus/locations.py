@@ -11,7 +11,10 @@ from pytest_whisperq.system.errors import CorpusError
 
 
 def locate(name: str, where: str, root: Path, wider: Path | None) -> tuple[str, str]:
-    """Return the recording that ``name`` means in ``root``, or else in ``wider``, and what to call it."""
+    """Return the recording that ``name`` means in ``root``, or else in ``wider``, and what to call it.
+
+    Raises `CorpusError`, which names ``where``, for what is no file name, lies outside of both, or is not there.
+    """
     if (usual := _usual(name, root)) and _is_regular(usual[0]):
         return usual
     try:
