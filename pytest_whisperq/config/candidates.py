@@ -246,6 +246,7 @@ def _without_device(backend: Backend, device: str, *, is_named: bool) -> str:
     """Return why a device cannot be used for a backend, "" where it can; an error where a pair ``is_named``."""
     if is_named:
         _refuse_lacking(backend, device, "--whisperq-backend")
+        return ""
     reason = devices.lacking(backend, device)
     return f"{DEVICE_OPTION} {device}: {reason}" if reason else ""
 

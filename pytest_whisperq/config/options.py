@@ -274,7 +274,7 @@ OPTIONS: tuple[Option, ...] = (
         parse=values.engine,
         default="process",
         help="who decodes the corpus: process, this one; ray, the Ray cluster of RAY_ADDRESS, or one that is started "
-        "here; ray://auto, the one on this machine; ray://HOST:PORT, one elsewhere; all else is measured here",
+        "here. ray://auto is the one on this machine, ray://HOST:PORT one elsewhere. All else is measured here",
     ),
     Option(
         name="threads",
