@@ -63,8 +63,17 @@ class Recordings:
     @cached_property
     def _corpus_given(self) -> Corpus:
         """All of the corpus that the run's models can hear."""
-        corpus = self._hearable(load_corpus(self.config.corpus, choices=self.config.corpus_choices))
+        choices = replace(self.config.corpus_choices, hub_rows=self._hub_rows, hub_seed=self.config.seed)
+        corpus = self._hearable(load_corpus(self.config.corpus, choices=choices))
         return only_categories(corpus) if self.config.redact else corpus
+
+    @property
+    def _hub_rows(self) -> int | None:
+        """How many rows of a data set on the hub are enough; None where all may be wanted."""
+        if not self.config.max_utterances or self.config.on_inconclusive == "extend":
+            return None
+        aside = (self.config.calibration_samples or SAMPLES) if self.needs_own_calibration else 0
+        return self.config.max_utterances + aside
 
     @cached_property
     def set_aside(self) -> Corpus | None:

@@ -78,7 +78,7 @@ def _read(name: str, option: str, reading: Reading) -> list[Utterance]:
         return _read_file(path, option, reading)
     plain = name.partition("@")[0]
     if plain.count("/") == 1 and not plain.startswith((".", "/", "~")) and not plain.endswith(_readable()):
-        return tables.read_hub(plain, split, option, reading.choices)
+        return tables.read_hub(plain, split, option, reading)
     raise CorpusError(
         f"{name!r} does not exist",
         where=option,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_whisperq.speech.corpus.reading import Reading
 from pytest_whisperq.speech.corpus.rows import audio_column, canonical, utterance
 from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Utterance
 from pytest_whisperq.system import optional_imports
@@ -74,19 +75,33 @@ def read_dataset_directory(directory: Path, split: str | None, choices: Choices 
         data = datasets.load_from_disk(str(directory))
     except (OSError, ValueError) as error:
         raise CorpusError(f"cannot be loaded as a datasets directory ({error})", where=str(directory)) from error
-    return _dataset_rows(datasets, _split(data, split, str(directory)), str(directory), directory, choices)
+    rows = _rows(datasets, _split(data, split, str(directory)), str(directory), choices)
+    return _utterances(rows, str(directory), directory, choices)
 
 
-def read_hub(name: str, split: str | None, option: str, choices: Choices = AS_NAMED) -> list[Utterance]:
+def read_hub(name: str, split: str | None, option: str, reading: Reading) -> list[Utterance]:
     """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline.
+
+    Where the choices name a number of rows, no more than those are fetched: they are streamed, from the shards in a
+    seeded order. What the cache holds is read whole.
 
     Raises `CorpusError` where the hub does not provide it, `MissingDependency` without datasets.
     """
     purpose = f"read the hub data set {name!r} (there is no such file or directory here)"
     datasets = optional_imports.require("datasets", extra="data", purpose=purpose)
     repository, _, config = name.partition(":")
+    choices = reading.choices
+    is_streamed = choices.hub_rows is not None and not datasets.config.HF_HUB_OFFLINE
     try:
-        data = datasets.load_dataset(repository, config or None)
+        data = _split(datasets.load_dataset(repository, config or None, streaming=is_streamed), split, name)
+        if is_streamed:
+            # A buffer of more than one row would be filled before the first is heard.
+            data = data.shuffle(choices.hub_seed, buffer_size=1).take(choices.hub_rows)
+            reading.note(f"of {name} {choices.hub_rows} rows are streamed at most, from shards in a seeded order")
+        rows = _rows(datasets, data, name, choices)
+        rows = [_fetched(row, repository) for row in rows] if is_streamed else rows
+    except CorpusError:
+        raise
     except Exception as error:  # of datasets, of the hub, or of what carries its requests
         raise CorpusError(
             f"no file or directory {name!r}, and the hub could not provide it ({first_line(error)})",
@@ -94,7 +109,7 @@ def read_hub(name: str, split: str | None, option: str, choices: Choices = AS_NA
             remedy=hub_remedy(error, f"datasets/{repository}"),
         ) from error
     # The hub's loader points into its own cache; nothing outside it is read.
-    return _dataset_rows(datasets, _split(data, split, name), name, Path(datasets.config.HF_CACHE_HOME), choices)
+    return _utterances(rows, name, Path(datasets.config.HF_CACHE_HOME), choices)
 
 
 def _split(data: Any, split: str | None, name: str) -> Any:
@@ -113,17 +128,31 @@ def chosen(split: str | None, splits: list[str], name: str) -> str:
     return chosen
 
 
-def _dataset_rows(datasets: Any, data: Any, name: str, root: Path, choices: Choices) -> list[Utterance]:
-    by_name = {canonical(column): column for column in data.column_names}
+def _rows(datasets: Any, data: Any, name: str, choices: Choices) -> Iterable[dict[str, Any]]:
+    """Return the rows of a data set as `utterance` takes them: recordings encoded, and classes by their names."""
+    features = data.features or {}  # what is streamed may not know them before it is read
+    by_name = {canonical(column): column for column in features or next(iter(data.take(1)), {})}
     try:
         column = by_name[audio_column(tuple(by_name), choices)]
     except CorpusError as error:
         raise error.within(name) from None
-    if isinstance(data.features[column], datasets.Audio):
+    if isinstance(features.get(column), datasets.Audio):
         # datasets decodes through torchcodec, whose wheels break a CPU torch; we decode the bytes ourselves.
         data = data.cast_column(column, datasets.Audio(decode=False))
-    classes = {key: kind.names for key, kind in data.features.items() if isinstance(kind, datasets.ClassLabel)}
-    return _utterances(_with_names(data, classes), name, root, choices)
+    classes = {key: kind.names for key, kind in features.items() if isinstance(kind, datasets.ClassLabel)}
+    return _with_names(data, classes)
+
+
+def _fetched(row: dict[str, Any], repository: str) -> dict[str, Any]:
+    """Return a row with the bytes of each recording that it names in its own ``repository``, as streamed rows may."""
+    fsspec = optional_imports.require("fsspec", extra="data", purpose="fetch a recording")
+    here = re.compile(rf"(?:zip://[^:]*::)?hf://datasets/{re.escape(repository)}[@/](?!.*\.\./)")
+    fetched = dict(row)
+    for column, value in row.items():
+        if isinstance(value, dict) and not value.get("bytes") and here.match(str(value.get("path"))):
+            with fsspec.open(value["path"], "rb") as file:
+                fetched[column] = {**value, "bytes": file.read()}
+    return fetched
 
 
 def _classes_of(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:

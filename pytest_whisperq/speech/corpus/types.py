@@ -26,7 +26,8 @@ class Choices:
     """The columns that a user names where several could be meant, or none is known; None leaves it to their names.
 
     ``language`` is that of utterances that state none, by Whisper's code; None leaves it to the model. ``root`` is a
-    folder, without links, that paths of a corpus may lie in besides its own folder.
+    folder, without links, that paths of a corpus may lie in besides its own folder. Of a data set on the hub at most
+    ``hub_rows`` rows are fetched, from shards in an order by ``hub_seed``; None fetches all.
     """
 
     audio_column: str | None = None
@@ -34,6 +35,8 @@ class Choices:
     language_column: str | None = None
     language: str | None = None
     root: Path | None = None
+    hub_rows: int | None = None
+    hub_seed: int = 0
 
 
 AS_NAMED = Choices()

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -180,13 +181,110 @@ def test_a_gated_data_set_is_told_with_what_opens_it(monkeypatch: pytest.MonkeyP
     datasets = pytest.importorskip("datasets")
     response = Response(403, request=Request("GET", "https://huggingface.co"))
 
-    def refuse(*arguments: object) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise FileNotFoundError("'owner/calls' is a gated data set") from GatedRepoError("403", response=response)
 
     monkeypatch.setattr(datasets, "load_dataset", refuse)
     told = "it is gated: ask for access at https://huggingface.co/datasets/owner/calls, and set HF_TOKEN"
     with pytest.raises(CorpusError, match=f"^--whisperq-corpus: .*gated data set.; {told}"):
         load_corpus("owner/calls")
+
+
+class FakeHub:
+    """Ten shards of a hundred rows, as the hub streams them; ``read`` counts those that anybody asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.datasets = pytest.importorskip("datasets")
+        self.read = 0
+        self.asked: list[bool] = []
+        monkeypatch.setattr(self.datasets, "load_dataset", self.load)
+        monkeypatch.setattr(self.datasets.config, "HF_HUB_OFFLINE", False)
+
+    def load(self, name: str, config: str | None, *, streaming: bool) -> Any:
+        assert (name, config) == ("owner/calls", None)
+        self.asked.append(streaming)
+        numbers = {"shards": list(range(10))}
+        if streaming:
+            return {"test": self.datasets.IterableDataset.from_generator(self.rows, gen_kwargs=numbers)}
+        return {"test": self.datasets.Dataset.from_list(list(self.rows(**numbers)))}
+
+    def rows(self, shards: list[int]) -> Iterator[dict[str, Any]]:
+        for shard in shards:
+            for number in range(100):
+                self.read += 1
+                yield row((1 + number) / 200, f"{shard} {number}", None)
+
+
+def test_of_the_hub_no_more_rows_are_streamed_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub(monkeypatch)
+    corpus = load_corpus("owner/calls", choices=Choices(hub_rows=120, hub_seed=3))
+    assert len(corpus.utterances) == 120
+    assert 120 < hub.read < 200  # of each shard that it draws from, a stream reads a few rows ahead
+    assert hub.asked == [True]
+    assert corpus.notes == ("of owner/calls 120 rows are streamed at most, from shards in a seeded order",)
+    assert len({item.reference.split()[0] for item in corpus.utterances}) > 1
+    others = [load_corpus("owner/calls", choices=Choices(hub_rows=1, hub_seed=seed)) for seed in range(5)]
+    assert len({corpus.utterances[0].reference for corpus in others}) > 1
+
+
+def test_without_a_number_the_hub_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub(monkeypatch)
+    assert len(load_corpus("owner/calls").utterances) == 1000
+    assert hub.asked == [False]
+
+
+def test_offline_the_cache_of_the_hub_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub(monkeypatch)
+    monkeypatch.setattr(hub.datasets.config, "HF_HUB_OFFLINE", True)
+    assert len(load_corpus("owner/calls", choices=Choices(hub_rows=120)).utterances) == 1000
+    assert hub.asked == [False]
+
+
+def test_a_stream_that_breaks_off_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub(monkeypatch)
+    monkeypatch.setattr(hub, "rows", broken)
+    with pytest.raises(CorpusError, match=r"^--whisperq-corpus: .*the hub could not provide it \(.*reset"):
+        load_corpus("owner/calls", choices=Choices(hub_rows=120))
+
+
+def broken(shards: list[int]) -> Iterator[dict[str, Any]]:
+    yield row(0.5, "one")
+    raise ConnectionError("connection reset")
+
+
+@pytest.mark.parametrize(
+    ("path", "is_fetched"),
+    [
+        ("hf://datasets/owner/calls@main/a.wav", True),
+        ("zip://a.wav::hf://datasets/owner/calls@main/all.zip", True),
+        ("hf://datasets/owner/others@main/a.wav", False),
+        ("hf://datasets/owner/calls/../others/a.wav", False),
+        ("file:///etc/passwd?hf://datasets/owner/calls/a.wav", False),
+    ],
+)
+def test_a_streamed_row_fetches_recordings_of_its_own_data_set_only(
+    path: str, *, is_fetched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def stored(name: str, mode: str) -> io.BytesIO:
+        opened.append(f"{name} {mode}")
+        return io.BytesIO(wav(0.5))
+
+    monkeypatch.setattr("fsspec.open", stored)
+    hub = FakeHub(monkeypatch)
+    monkeypatch.setattr(hub, "load", None)
+    table = [{"audio": {"bytes": None, "path": path}, "text": "one", "language": "en"}]
+    streamed = hub.datasets.Dataset.from_list(table).to_iterable_dataset()
+    monkeypatch.setattr(hub.datasets, "load_dataset", lambda *_, **__: {"test": streamed})
+    choices = Choices(hub_rows=1)
+    if is_fetched:
+        assert level(load_corpus("owner/calls", choices=choices).utterances[0]) == 0.5
+        assert opened == [f"{path} rb"]
+    else:
+        with pytest.raises(CorpusError, match="row 0"):
+            load_corpus("owner/calls", choices=choices)
+        assert not opened
 
 
 def test_an_audiofolder_may_be_listed_in_parquet(tmp_path: Path) -> None:
