@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,11 @@ class TranscriptSet:
     def fell_back(self) -> bool:
         """Whether something else executed than the precision promises."""
         return self.compute_type != self.spec.promised
+
+    def sharing(self, other: "TranscriptSet") -> "TranscriptSet":
+        """Return these transcripts, which hold texts of ``other`` that are equal: most of a good candidate's are."""
+        texts = (theirs if ours == theirs else ours for ours, theirs in zip(self.texts, other.texts, strict=True))
+        return replace(self, texts=tuple(texts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,8 +82,8 @@ def pair_texts(
 ) -> PairedTexts:
     """Normalize and line up; raise `CorpusError` for a reference of which the normalizer leaves nothing.
 
-    An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence. What
-    was heard ``is_normalized`` where a long text was, before it was cut: twice is too much, "oh twenty" → "020" → "20".
+    An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence. Texts
+    that are equal are held once. What was heard ``is_normalized`` where a long text was, before it was cut: twice is too much, "oh twenty" → "020" → "20".
     """
     pairs = []
     hypotheses = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))
@@ -96,14 +96,18 @@ def pair_texts(
             continue
         if not reference:
             raise _wordless(item, normalizer)
+        heard = base if is_normalized else normalizer(base, item.language)
+        heard = reference if heard == reference else heard
+        other = cand if is_normalized else normalizer(cand, item.language)
+        other = heard if other == heard else other
         pairs.append(
             Pair(
                 utterance=item,
                 cluster=item.cluster or clip,
                 clip=clip,
                 reference=reference,
-                baseline=base if is_normalized else normalizer(base, item.language),
-                candidate=cand if is_normalized else normalizer(cand, item.language),
+                baseline=heard,
+                candidate=other,
                 baseline_language=base_language,
                 candidate_language=cand_language,
                 translation=normalizer(item.translation, item.language) if item.is_translated else "",

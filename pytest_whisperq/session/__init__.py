@@ -309,7 +309,9 @@ class Session:
         self._refuse_in_a_shard()
         if (spec, task) not in self._decoded:
             corpus = self.corpus if task == "transcribe" else self.recordings.translated
-            self._decoded[spec, task] = self._transcribe(spec, corpus, None, task)
+            said = self._transcribe(spec, corpus, None, task)
+            baseline = self._decoded.get((self.baseline_spec, task))
+            self._decoded[spec, task] = said.sharing(baseline) if baseline else said
             self._transcripts.forget()
         return self._decoded[spec, task]
 
