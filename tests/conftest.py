@@ -372,7 +372,7 @@ def scripted_gpu(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> Driver:
         self: ScriptedBackend, device: str, precision: str, directory: Path, threads: int
     ) -> ScriptedTranscriber:
         model = self.load(precision, directory, threads)
-        model.compute_type += f" on {device}"
+        model.device = device  # type: ignore[attr-defined]
         return model
 
     for name, value in (

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
+from pytest_whisperq.backends._openvino_graph import is_matrix
 from pytest_whisperq.backends._openvino_layers import block_ends, operations, unlike
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import unknown
@@ -58,6 +59,22 @@ def ignored_operations(model: Any, names: Collection[str]) -> dict[str, list[str
         if name not in known:
             raise unknown("unknown block", name, known, where="--whisperq-ignored-blocks")
     return {part: [one for name in names if name.partition(".")[0] == part for one in known[name]] for part in parts}
+
+
+def part_weights(graph: Any, ignored: Collection[str]) -> None:
+    """Give the operations ``ignored`` weights of their own where others read the same, in place.
+
+    Whisper's scores are products with the embeddings of tokens. What quantizes these for one would do it for both.
+    """
+    openvino = optional_imports.require("openvino", extra="openvino", purpose="mix OpenVINO models")
+    for constant in graph.get_ops():
+        if constant.get_type_name() == "Constant" and is_matrix(constant.shape):
+            users = constant.output(0).get_target_inputs()
+            alone = [user for user in users if user.get_node().get_friendly_name() in ignored]
+            if 0 < len(alone) < len(users):
+                own = openvino.opset13.constant(constant.data)
+                for user in alone:
+                    user.replace_source_output(own.output(0))
 
 
 def graft(original: Any, quantized: Any, chosen: Collection[str]) -> Any:

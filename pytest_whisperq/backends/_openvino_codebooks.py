@@ -13,7 +13,7 @@ Vectors replace linear layers and the embedding of tokens. Convolutions, positio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -49,13 +49,17 @@ _SHORT = 16
 _EXTRA, _PURPOSE = "openvino", "quantize weights to a codebook"
 
 
-def quantize(graphs: Sequence[Any], dim: int, entries: int) -> None:
-    """Replace the weight matrices of all ``graphs`` of a model by look-ups in one codebook."""
+def quantize(graphs: Sequence[Any], dim: int, entries: int, ignored: Collection[str] = ()) -> None:
+    """Replace the weight matrices of all ``graphs`` of a model by look-ups in one codebook.
+
+    The operations ``ignored`` go on with their float32 weights. The codebook is found in all matrices, whatever is
+    ignored: so a block says the same, whichever others are quantized.
+    """
     import numpy as np
 
     book = _centres(graphs, dim, entries, _rms).astype(np.float16)
     for graph in graphs:
-        _replace(graph, book)
+        _replace(graph, book, ignored)
 
 
 def scalars(graphs: Sequence[Any]) -> NDArray[np.float16]:
@@ -153,11 +157,15 @@ def nearest(rows: Weights, book: NDArray[np.float16]) -> tuple[NDArray[np.uint8]
     return found.astype(np.uint8).reshape(len(rows), -1), scales
 
 
-def _replace(graph: Any, book: NDArray[np.float16]) -> None:
+def _replace(graph: Any, book: NDArray[np.float16], ignored: Collection[str]) -> None:
     openvino = optional_imports.require("openvino", extra=_EXTRA, purpose=_PURPOSE)
     operations, types = openvino.opset13, openvino.Type
     is_short = len(book) <= _SHORT
     for constant, weights in list(matrices(graph)):
+        readers = constant.output(0).get_target_inputs()
+        users = [user for user in readers if user.get_node().get_friendly_name() not in ignored]
+        if not users:
+            continue
         name, (height, width) = constant.get_friendly_name(), weights.shape
         indices, scales = nearest(_grouped(weights), book)
         shape = (height, width // GROUP)
@@ -174,6 +182,6 @@ def _replace(graph: Any, book: NDArray[np.float16]) -> None:
         scaled = operations.multiply(looked_up, operations.constant(scales.reshape(*shape, 1, 1)))
         whole = operations.reshape(scaled, operations.constant([height, width], types.i64), False)
         weights_again = operations.convert(whole, types.f32)
-        for user in constant.output(0).get_target_inputs():
+        for user in users:
             user.replace_source_output(weights_again.output(0))
     graph.validate_nodes_and_infer_types()

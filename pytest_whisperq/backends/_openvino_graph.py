@@ -28,7 +28,11 @@ FEW = 1024
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """An operation that looks weights up in a codebook, by name, with its two constants, and what they are called."""
+    """An operation that looks weights up in a codebook, by name, with its two constants, and what they are called.
+
+    Constants are known by the names that OpenVINO gives each node once: in a mixture of two graphs a codebook can have
+    the name of the float32 weights that it stands for.
+    """
 
     operation: str
     indices: str
@@ -154,10 +158,10 @@ def _stored_weights(model: Any, lookups: Collection[Lookup]) -> tuple[str, list[
     """
     indices, books = {one.indices: one.weights for one in lookups}, {one.book for one in lookups}
     stored = Counter(
-        indices.get(op.get_friendly_name(), _WEIGHTS.get(op.get_element_type().to_string(), ""))
+        indices.get(op.get_name(), _WEIGHTS.get(op.get_element_type().to_string(), ""))
         for op in model.get_ops()
         if op.get_type_name() == "Constant" and is_matrix(op.shape) and op.get_byte_size() >= FEW
-        if op.get_friendly_name() not in books
+        if op.get_name() not in books
     )
     total = stored.total()
     shares = [f"{count} of {total} weight matrices in {name}" for name, count in stored.most_common() if name]
@@ -181,8 +185,8 @@ def lookups_of(model: Any) -> list[Lookup]:
             continue
         book, indices = (_unconverted(operation.input_value(index).get_node()) for index in (0, 1))
         if book.get_type_name() == indices.get_type_name() == "Constant" and is_matrix(indices.shape):
-            looks_up, at, entries = (str(node.get_friendly_name()) for node in (operation, indices, book))
-            found.append(Lookup(looks_up, at, entries, codebook_name(list(book.shape))))
+            name, at, entries = operation.get_friendly_name(), indices.get_name(), book.get_name()
+            found.append(Lookup(str(name), str(at), str(entries), codebook_name(list(book.shape))))
     return found
 
 

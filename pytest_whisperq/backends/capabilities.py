@@ -37,6 +37,13 @@ class MixesTypes(Protocol):
 
 
 @runtime_checkable
+class TellsDevice(Protocol):
+    """A runtime that computes on several devices. ``device`` is read back: where it says that the model is."""
+
+    device: str
+
+
+@runtime_checkable
 class SharesProcessors(Protocol):
     """A runtime that computes elsewhere than in torch, and says how many threads torch may have beside it.
 
@@ -145,7 +152,7 @@ class RunsOnDevices(Protocol):
     def load_on(self, device: str, precision: str, directory: Path, threads: int) -> Transcriber:
         """Do what `Backend.load` does, on a device.
 
-        The transcriber's ``compute_type`` names the device that the runtime says it uses, as in ``float16 on cuda``.
+        The transcriber says where it is (`TellsDevice`).
         """
         ...
 

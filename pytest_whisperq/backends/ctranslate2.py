@@ -24,7 +24,7 @@ from pytest_whisperq.backends import (
     check_precision,
 )
 from pytest_whisperq.system import optional_imports
-from pytest_whisperq.system.devices import CPU, on
+from pytest_whisperq.system.devices import CPU
 from pytest_whisperq.system.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class CTranslate2Transcriber:
             )
         extractor = front_end.extractor
         _checkpoint.check_features(directory, extractor, int(extractor.feature_size), self._model.n_mels)
-        self.compute_type = f"{self._model.compute_type}{on(self._model.device)}"
+        self.compute_type, self.device = str(self._model.compute_type), str(self._model.device)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.backends.capabilities import RunsOnDevices, Transcriber
+from pytest_whisperq.backends.capabilities import RunsOnDevices, TellsDevice, Transcriber
 from pytest_whisperq.backends.registry import get_backend, names
-from pytest_whisperq.system.devices import CPU, on
+from pytest_whisperq.system.devices import CPU
 
 if TYPE_CHECKING:
     from pytest_whisperq.backends import Backend
@@ -21,7 +21,7 @@ def precisions(backend: "Backend", device: str) -> Mapping[str, str]:
     if device == CPU:
         return backend.precisions
     known = backend.on_device.get(device, ()) if isinstance(backend, RunsOnDevices) else ()
-    return MappingProxyType({name: backend.precisions[name] + on(device) for name in known})
+    return MappingProxyType({name: backend.precisions[name] for name in known})
 
 
 def recommended(backend: "Backend", device: str) -> str:
@@ -53,3 +53,8 @@ def load(backend: "Backend", device: str, precision: str, directory: Path, threa
     if not isinstance(backend, RunsOnDevices):
         raise ValueError(f"{backend.name} does not compute on {device}")
     return backend.load_on(device, precision, directory, threads)
+
+
+def where(transcriber: Transcriber) -> str:
+    """Return the device that a loaded model says it is on; one that says nothing is on the CPU."""
+    return transcriber.device if isinstance(transcriber, TellsDevice) else CPU

@@ -30,7 +30,7 @@ from pytest_whisperq.backends import (
 )
 from pytest_whisperq.backends.ctranslate2 import CTranslate2Backend, OnGPU, compute_type, quiet, replay
 from pytest_whisperq.system import optional_imports
-from pytest_whisperq.system.devices import CPU, on
+from pytest_whisperq.system.devices import CPU
 from pytest_whisperq.system.errors import BuildError
 from pytest_whisperq.system.files import share_files
 
@@ -135,7 +135,8 @@ class FasterWhisperTranscriber:
         self._directory = directory
         self._suppressed = list(generation.get("suppress_tokens") or [])
         self._timestamps = _whisper.timestamps_after(tokenizer.token_to_id("<|notimestamps|>"))
-        self.compute_type = f"{self._model.model.compute_type}{on(self._model.model.device)}"
+        inner = self._model.model
+        self.compute_type, self.device = str(inner.compute_type), str(inner.device)
         self.is_multilingual = bool(self._model.model.is_multilingual)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

@@ -65,7 +65,7 @@ class FasterWhisperBatchedTranscriber:
 
     def __init__(self, model: FasterWhisperTranscriber) -> None:
         self._model = model
-        self.compute_type = model.compute_type
+        self.compute_type, self.device = model.compute_type, model.device
         self._decode = partial(model.long_audio, batch_size=BATCH)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:

@@ -1,6 +1,7 @@
 """OpenVINO through optimum-intel and NNCF, every runtime hint that changes numbers pinned."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ class OpenVINOBackend(Backend):
     recommended = _PTQ
     calibrated = frozenset({_PTQ, _MIXED})
     controlled = frozenset({_MIXED})
-    by_block = frozenset({_PTQ, _MIXED, *_WEIGHT_MODES})
+    by_block = frozenset({_PTQ, _MIXED, *_WEIGHT_MODES, *_LOOKED_UP})
     by_name = frozenset(_LOOKED_UP)
     grids: Mapping[str, Grid] = MappingProxyType(
         {
@@ -134,6 +135,9 @@ class OpenVINOBackend(Backend):
             # Float32 throughout, or what calibration hears would depend on the processor.
             model = model_class.from_pretrained(source, compile=False, ov_config=_options("f32"))
         alone = _openvino_blocks.ignored_operations(model, ignored) if ignored else {}
+        if precision not in _openvino_codebooks.VECTORS:  # which look at each operation that reads a matrix
+            for part, operations in alone.items():
+                _openvino_blocks.part_weights(getattr(model, part).model, operations)
         if precision == _PTQ and calibration:
             notes = _openvino_ptq.quantize(model, _whisper.FrontEnd(source), calibration, alone)
         elif precision == _MIXED and calibration:
@@ -141,7 +145,7 @@ class OpenVINOBackend(Backend):
         elif precision in _WEIGHT_MODES:
             _compress(model, *_WEIGHT_MODES[precision], alone)
         elif precision in _LOOKED_UP:
-            _look_up(model, precision)
+            _look_up(model, precision, alone)
         elif precision == "float16":
             model.half()
         model.save_pretrained(directory)
@@ -249,13 +253,14 @@ def _compress(
         nncf.compress_weights(part.model, mode=nncf.CompressWeightsMode[mode], **options)
 
 
-def _look_up(model: Any, precision: str) -> None:
-    """Replace the weights of both parts by look-ups in a codebook, in place."""
+def _look_up(model: Any, precision: str, ignored: Mapping[str, Sequence[str]]) -> None:
+    """Replace the weights of both parts by look-ups in a codebook, in place, but for what is ``ignored``, by part."""
     graphs = [part.model for part in _openvino_graph.parts(model).values()]
     if precision in _openvino_codebooks.VECTORS:
-        _openvino_codebooks.quantize(graphs, *_openvino_codebooks.VECTORS[precision])
+        alone = frozenset(chain.from_iterable(ignored.values()))
+        _openvino_codebooks.quantize(graphs, *_openvino_codebooks.VECTORS[precision], alone)
     else:
-        _compress(model, "CODEBOOK", _openvino_codebooks.GROUP, values=_openvino_codebooks.scalars(graphs))
+        _compress(model, "CODEBOOK", _openvino_codebooks.GROUP, ignored, _openvino_codebooks.scalars(graphs))
 
 
 def _model_class() -> Any:

@@ -24,7 +24,7 @@ from pytest_whisperq.backends import (
 )
 from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.system import optional_imports
-from pytest_whisperq.system.devices import CPU, on
+from pytest_whisperq.system.devices import CPU
 from pytest_whisperq.system.errors import BuildError, DecodeError
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class TransformersTranscriber(_generate.Stages):
         if device != CPU:
             _refuse_tf32()
         self._model = model.eval().to(device)
-        self.compute_type = f"{_compute_type(self._model)}{shorter}{on(_device(self._model))}"
+        self.compute_type = f"{_compute_type(self._model)}{shorter}"
+        self.device = _device(self._model)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
         """Decode a batch; see `Transcriber`.

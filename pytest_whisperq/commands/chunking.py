@@ -10,11 +10,11 @@ from typing import Any
 from pytest_whisperq.backends import _whisper
 from pytest_whisperq.commands import add, add_options, given, named, progress, say, tell_repairs, typed, warn_of_memory
 from pytest_whisperq.config import values
-from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.config.choices import COUNTED, Metric
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.measuring.metric import choose_metric
-from pytest_whisperq.measuring.scores import COUNTED, ErrorCount, as_compared, count_errors, error_rate
+from pytest_whisperq.measuring.scores import ErrorCount, as_compared, count_errors, error_rate
 from pytest_whisperq.session import Session, silent
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import WINDOW_SECONDS

@@ -18,11 +18,13 @@ from pytest_whisperq.commands import (
     say,
     tell_repairs,
 )
+from pytest_whisperq.config.choices import COUNTED
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.history.document import corpus_digest
 from pytest_whisperq.measuring.formatting import MARKS
 from pytest_whisperq.measuring.power import plan
+from pytest_whisperq.measuring.scores import lengths_of
 from pytest_whisperq.reporting.markdown import escape, markdown_table
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
@@ -65,15 +67,16 @@ def card(session: Session) -> str:
     """
     corpus, facts = session.corpus, session.recordings.facts
     speech = corpus.speech
-    words = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
-    power = plan(words, [session.recordings.cluster(item) for item in speech], confidence=session.config.confidence)
+    lengths, counted = lengths_of(speech, session.normalizer, session.metric), COUNTED[session.metric]
+    clusters = [session.recordings.cluster(item) for item in speech]
+    power = plan(lengths, clusters, confidence=session.config.confidence, counted=counted)
     seconds = [facts[item.id].seconds for item in corpus.utterances]
     rates = Counter(audio.native_rate(item.audio) for item in corpus.utterances)
     rows = [
         ("utterances", f"{len(corpus.utterances)}, {_unspoken(corpus)}"),
         ("recordings", _recordings(corpus, session.config)),
         ("length", f"{sum(seconds) / 60:.1f} minutes; {_spread(seconds)} s each"),
-        ("words", f"{sum(words)} ({session.normalizer})"),
+        (counted, f"{sum(lengths)} ({session.normalizer})"),
         *_writing(speech),
         ("independent groups", "; ".join([f"{power.clusters}", _clusters(speech), *session.recordings.only_these])),
         (

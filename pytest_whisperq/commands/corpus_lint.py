@@ -12,8 +12,10 @@ from pytest_whisperq.commands import READ_AS, add, add_options, given, locate, n
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.intervals import judged_by
+from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.measuring.recording import are_apart, clipped, doubts, fingerprint, perhaps_alike
+from pytest_whisperq.measuring.scores import lengths_of
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, Recording
@@ -196,7 +198,7 @@ def _too_small(
 ) -> Iterator[Finding]:
     """Say that no candidate could pass, however good: counted on the rows that a run could use."""
     spoken = [sound for sound in sounds if sound.item.is_speech]
-    lengths = [len(normalizer(sound.item.reference, sound.item.language).split()) for sound in spoken]
+    lengths = lengths_of([sound.item for sound in spoken], normalizer, config.metric or choose_metric(corpus))
     groups, few = judged_by([_cluster(sound) for sound in spoken], [sound.digest for sound in spoken])
     power = plan(lengths, groups, confidence=config.confidence)
     beyond = []

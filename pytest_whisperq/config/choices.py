@@ -1,5 +1,7 @@
 """The values that some options and keywords of gates may have."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, get_args
 
 Metric = Literal["wer", "cer", "mer"]
@@ -10,6 +12,9 @@ speech recognition challenge, arXiv:2007.05916), not jiwer's match error rate.
 """
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
+
+COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters", "mer": "words and characters"})
+"""What each metric counts."""
 
 DropType = Literal["absolute", "relative", "accuracy-ratio"]
 """How a drop of accuracy is expressed; `measuring.accuracy.DROP_UNITS` has the unit of each."""

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from pytest_whisperq.backends import Clip, Hypothesis
+from pytest_whisperq.backends import Clip, Hypothesis, devices
 from pytest_whisperq.contract.subject import ContractError, Subject
 from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS
+from pytest_whisperq.system.devices import CPU
 from pytest_whisperq.system.errors import WhisperqError
 
 NO_PRECISION = "no-such-precision"
@@ -26,12 +27,14 @@ def check_declaration(subject: Subject) -> None:
 
 
 def check_compute_type(subject: Subject) -> None:
-    """It executes what its precision promises, or says beforehand that this machine cannot."""
+    """It executes what its precision promises, or says beforehand that this machine cannot; on the CPU, if not told."""
     promised, executed = subject.backend.precisions[subject.precision], subject.transcriber.compute_type
     if subject.precision in subject.backend.falls_back():
         _require(executed != promised, f"{subject.name} executes {executed!r}, but is said to fall back here")
     else:
         _require(executed == promised, f"{subject.name} executes {executed!r}, not {promised!r}")
+    device = devices.where(subject.transcriber)
+    _require(device == CPU, f"{subject.name} is on {device!r}, where load() is for the CPU and load_on() for others")
 
 
 def check_determinism(subject: Subject) -> None:

@@ -15,6 +15,7 @@ from pytest_whisperq.backends import (
     Transcriber,
     _whisper,
     code_digest,
+    devices,
     distributions,
     get_backend,
     names,
@@ -128,7 +129,7 @@ class DecodingActor:
         """Load a model, unless this machine differs in what transcripts depend on.
 
         The value has ``identity`` where it differs, ``lacks`` where ``files`` are needed and not given, and else
-        ``compute_type`` and ``operations``.
+        ``compute_type``, ``device`` and ``operations``.
         """
         return told(lambda: self._open(request, files))
 
@@ -143,7 +144,11 @@ class DecodingActor:
         transcriber = backend.load(request["precision"], directory, request["threads"])
         settle(transcriber, request["threads"])
         self._backend, self._transcriber = backend.name, transcriber
-        return {"compute_type": transcriber.compute_type, "operations": operations_of(transcriber)}
+        return {
+            "compute_type": transcriber.compute_type,
+            "device": devices.where(transcriber),
+            "operations": operations_of(transcriber),
+        }
 
     def _find(self, request: Request, files: Sequence[tuple[str, Sequence[Any]]] | None) -> Path | None:
         """Return the folder of the model: where it was built, if this machine sees that, or in a cache of its own."""

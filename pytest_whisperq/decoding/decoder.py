@@ -27,7 +27,6 @@ from pytest_whisperq.speech.audio import WINDOW_SECONDS
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.corpus.longform import LongRecording
 from pytest_whisperq.system.devices import OPTION as DEVICE_OPTION
-from pytest_whisperq.system.devices import device_of
 from pytest_whisperq.system.errors import ConfigError, DecodeError
 
 _Decoded = TypeVar("_Decoded", Hypothesis, TimedText)
@@ -55,6 +54,7 @@ class Decoder:
         with decode_errors(f"{spec} was built but cannot be loaded"), names_folder(spec.folder):
             transcriber = devices.load(backend, spec.device, spec.precision, artifact.directory, self.threads)
         self.settle(transcriber)
+        self.attest_device(spec, devices.where(transcriber))
         self.attest(spec, transcriber.compute_type)
         return transcriber
 
@@ -62,19 +62,21 @@ class Decoder:
         """Give torch the threads that what decodes wants it to have, see `settle`."""
         settle(transcriber, self.threads)
 
-    def attest(self, spec: ModelSpec, compute_type: str) -> None:
-        """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed.
-
-        A ready-made model of which no precision was asked for is gated as what the runtime makes of it. No fallback is
-        to another device.
-        """
-        if device_of(compute_type) != spec.device:
+    def attest_device(self, spec: ModelSpec, device: str) -> None:
+        """Raise `DecodeError` unless a model is on the device of its run: no fallback is to another one."""
+        if device != spec.device:
             raise DecodeError(
-                f"{spec} was to run on {spec.device}, and {compute_type!r} executes; its figures would be those of "
-                "another device",
+                f"{spec} was to run on {spec.device}, and its runtime says that it is on {device}; its figures would "
+                "be those of another device",
                 where=DEVICE_OPTION,
                 remedy="mend the runtime, or name the device that it uses",
             )
+
+    def attest(self, spec: ModelSpec, compute_type: str) -> None:
+        """Raise `DecodeError` unless what executes is what the precision promises, or a fallback is allowed.
+
+        A ready-made model of which no precision was asked for is gated as what the runtime makes of it.
+        """
         is_free = self._allow_fallback or (spec.folder is not None and not spec.folder.is_asked)
         if compute_type != spec.promised and not is_free:
             other = "choose a precision this machine runs"

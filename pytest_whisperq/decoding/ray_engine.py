@@ -210,6 +210,7 @@ class RayActors:
         if "lacks" in found:
             actor.opening = actor.handle.open.remote(actor.request, self._sent())
             return None
+        self._decoder.attest_device(spec, str(found["device"]))
         return Opened(compute_type=str(found["compute_type"]), operations=str(found["operations"]))
 
     def _sent(self) -> list[tuple[str, list[Any]]]:

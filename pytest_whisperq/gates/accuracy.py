@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.config.choices import Bounds, DropType, Metric
+from pytest_whisperq.config.choices import COUNTED, Bounds, DropType, Metric
 from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.evidence import worst_utterances
 from pytest_whisperq.gates.keywords import METRIC, Keyword, between, limit, one_of
@@ -16,7 +16,6 @@ from pytest_whisperq.judging.rule import Outcome, judge, judgement_on, overrule,
 from pytest_whisperq.judging.verdict import Check, Score, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.measuring.scores import COUNTED
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.normalizers import Normalizer

@@ -2,13 +2,26 @@
 
 from collections.abc import Sequence
 from math import isinf
+from types import MappingProxyType
 
 from pytest_whisperq.config.candidates import Candidate, is_calibrated
+from pytest_whisperq.config.choices import COUNTED, Metric
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
-from pytest_whisperq.measuring.scores import score
+from pytest_whisperq.measuring.scores import lengths_of, score
 from pytest_whisperq.session import Session
 
 _SHOWN = 3
+
+_ONE = MappingProxyType(
+    {
+        "words": "a word",
+        "characters": "a character",
+        "words and characters": "a word or character",
+        "terms": "a term",
+        "entities": "an entity",
+    }
+)
+"""What is counted → one of it."""
 
 PILOT = 30
 """Utterances that both models must have transcribed already for their difference to be taken as a pilot."""
@@ -59,12 +72,12 @@ def ready_made_lines(session: Session) -> list[str]:
     ]
 
 
-def power_of(session: Session, candidate: Candidate) -> Power:
+def power_of(session: Session, candidate: Candidate, metric: Metric) -> Power:
     """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
     speech = session.corpus.speech
-    lengths = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
+    lengths = lengths_of(speech, session.normalizer, metric)
     clusters = [session.recordings.cluster(item) for item in speech]
-    power = plan(lengths, clusters, confidence=session.config.confidence)
+    power = plan(lengths, clusters, confidence=session.config.confidence, counted=COUNTED[metric])
     models = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))
     texts = [row for item, *row in zip(session.corpus.utterances, *models, strict=True) if item.is_speech]
     both = [place for place, row in enumerate(texts) if None not in row and lengths[place]]
@@ -73,7 +86,7 @@ def power_of(session: Session, candidate: Candidate) -> Power:
 
     def errors(place: int) -> list[int]:
         said = (text for text in texts[place] if text is not None)
-        return [score(speech[place], text, session.normalizer, "wer").errors for text in said]
+        return [score(speech[place], text, session.normalizer, metric).errors for text in said]
 
     gained = [after - before for before, after in map(errors, both)]
     return learn(power, gained, [lengths[place] for place in both], [clusters[place] for place in both])
@@ -84,23 +97,20 @@ def forecast(
     limits: Sequence[float],
     aside: int = 0,
     *,
-    counted: str = "words",
     drop: str = "drop",
     keyword: str = "max_drop",
 ) -> list[str]:
     """Return the lines that say what a corpus is good for, and which of the ``limits``, in points, are beyond it.
 
-    ``aside`` counts the utterances that it lacks because they are set aside; ``counted`` says what its words are,
-    ``drop`` and ``keyword`` what is limited.
+    ``aside`` counts the utterances that it lacks because they are set aside; ``drop`` and ``keyword`` say what is
+    limited.
     """
     if isinf(power.at_best):
         return [f"{power.utterances} utterances in {power.clusters} independent groups certify no {drop} at all"]
     less = f" (less {aside} set aside to calibrate on)" if aside else ""
-    size = f"{power.utterances} utterances / {power.words} {counted}{less}"
+    size = f"{power.utterances} utterances / {power.length} {power.counted}{less}"
     source = (
-        f"a pilot of {power.pilot}"
-        if power.pilot
-        else f"{CHANGED:.0%} of the texts changing by a {counted.removesuffix('s')}"
+        f"a pilot of {power.pilot}" if power.pilot else f"{CHANGED:.0%} of the texts changing by {_ONE[power.counted]}"
     )
     figures = f"{power.likely:.1f} points (judged by {source}; {power.at_best:.1f} if no text changes)"
     lines = [f"{size} certify a {drop} below {figures}"]

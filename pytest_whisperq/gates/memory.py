@@ -38,6 +38,7 @@ class Peaks:
             clips = [Clip(samples=audio.load(item.audio), language=item.language) for item in chosen]
             session.progress(f"{spec} runs {RUNS} times in a process of its own", 0, 0)
             measurement = measure_memory(session.store.intact(spec), clips, session.config.threads, RUNS)
+            session.decoder.attest_device(spec, measurement.device)
             session.decoder.attest(spec, measurement.compute_type)
             self._measured[spec] = measurement
         return self._measured[spec]

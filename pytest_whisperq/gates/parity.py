@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.config.choices import COUNTED, Metric
 from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.evidence import worst_utterances
 from pytest_whisperq.gates.keywords import METRIC, Keyword, limit
@@ -16,7 +16,6 @@ from pytest_whisperq.judging.verdict import Figure
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.parity import measure_parity
-from pytest_whisperq.measuring.scores import COUNTED
 from pytest_whisperq.session import Session
 
 

@@ -64,8 +64,8 @@ def foresee_recall(gate: str, session: Session, normalizer: Normalizer, look: Lo
     if not rows:
         return [f"no {gate} are said in the corpus: a gate on them cannot pass"]
     counted, clusters = [row[0] for row in rows], [row[1] for row in rows]
-    power = plan(counted, clusters, confidence=session.config.confidence, is_share=True)
-    return forecast(power, [limit], counted=gate, drop="recall drop", keyword="max_recall_drop")
+    power = plan(counted, clusters, confidence=session.config.confidence, counted=gate, is_share=True)
+    return forecast(power, [limit], drop="recall drop", keyword="max_recall_drop")
 
 
 def _spotted(pair: Pair, look: Look) -> Spotted:

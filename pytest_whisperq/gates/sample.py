@@ -3,8 +3,10 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
+from pytest_whisperq.config.choices import COUNTED
 from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.measuring.power import Power, plan
+from pytest_whisperq.measuring.scores import lengths_of
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech.corpus import Corpus, Utterance, categories
 from pytest_whisperq.speech.corpus.subset import spread
@@ -32,13 +34,14 @@ def smallest(session: Session, limit: float) -> Sample:
     Raises `CorpusError` where all of the corpus does not.
     """
     order, speech = _order(session), session.corpus.speech
-    lengths = [len(session.normalizer(item.reference, item.language).split()) for item in speech]
+    lengths = lengths_of(speech, session.normalizer, session.metric)
     groups = [session.recordings.cluster(item) for item in speech]
 
     def power(count: int) -> Power:
         chosen = set(order[:count])
         rows = [row for row in zip(lengths, groups, strict=True) if row[1] in chosen]
-        return plan([row[0] for row in rows], [row[1] for row in rows], confidence=session.config.confidence)
+        kept, named = [row[0] for row in rows], [row[1] for row in rows]
+        return plan(kept, named, confidence=session.config.confidence, counted=COUNTED[session.metric])
 
     low, high = 0, len(order)  # so many do not, and do
     if not certifies(power(high), limit):

@@ -141,7 +141,7 @@ def _forecast(session: Session, candidate: Candidate, condition: Condition) -> l
     """Return the lines that say which limits on the drop are beyond the corpus, before hours are spent on them."""
     drops = [one.limit for one in comparisons(condition) if one.quantity == "drop"]
     strict = session.once(AtConfidence).shared_among(chances(condition))
-    return forecast(power_of(strict, candidate), drops) if drops and session.metric == "wer" else []
+    return forecast(power_of(strict, candidate, session.metric), drops) if drops else []
 
 
 def _hear_baseline(session: Session, condition: Condition) -> None:

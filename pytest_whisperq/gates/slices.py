@@ -8,6 +8,7 @@ from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accu
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.power import plan
+from pytest_whisperq.measuring.scores import count_length
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.measuring.slices import Slice, slices_of
 
@@ -76,7 +77,7 @@ def _measured(
 
 
 def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
-    lengths = [len(pair.reference.split()) for pair in part.texts.pairs]
+    lengths = [count_length(pair.compared(limit.metric)[0], limit.metric) for pair in part.texts.pairs]
     power = plan(lengths, part.texts.clusters, confidence=confidence)
     return power.clusters >= MIN_CLUSTERS and (limit.drop_type != "absolute" or power.at_best < limit.max_drop)
 

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.config.candidates import Candidate
-from pytest_whisperq.config.choices import Metric
+from pytest_whisperq.config.choices import COUNTED, Metric
 from pytest_whisperq.gates.baselines import unquantized
 from pytest_whisperq.gates.evidence import worst_utterances
 from pytest_whisperq.gates.keywords import Keyword, between, limit, whole
@@ -21,7 +21,7 @@ from pytest_whisperq.judging.verdict import Check, Figure, Verdict
 from pytest_whisperq.measuring.accuracy import AccuracyMeasurement, measure_accuracy
 from pytest_whisperq.measuring.intervals import RATE, SHARE, Interval, bound_ratio, pseudo_loss
 from pytest_whisperq.measuring.metric import choose_metric
-from pytest_whisperq.measuring.scores import COUNTED, ErrorCount
+from pytest_whisperq.measuring.scores import ErrorCount
 from pytest_whisperq.measuring.streaming import percentile
 from pytest_whisperq.session import Session
 

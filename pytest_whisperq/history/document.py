@@ -26,7 +26,7 @@ from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer, restore
 from pytest_whisperq.speech.substitutions import Substitutions
-from pytest_whisperq.system.devices import CPU
+from pytest_whisperq.system.devices import CPU, on
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
 from pytest_whisperq.system.redaction import shareable, text_digest
@@ -286,8 +286,8 @@ def read(path: Path, option: str) -> StoredRun:
         raise ConfigError(f"{path} is not a report of pytest-whisperq", where=option, remedy=_ANOTHER)
     if data["schema"] != SCHEMA:
         raise ConfigError(f"{path} is of version {data['schema']!r}, not {SCHEMA}", where=option, remedy=_SAVE_AGAIN)
-    run = StoredRun(name=path.name, document=data)
     try:
+        run = StoredRun(name=path.name, document=_parted(data))
         _look_at(run)
         is_whole = rows_digest(data["utterances"]) == data["corpus"]["digest"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -303,6 +303,16 @@ def read(path: Path, option: str) -> StoredRun:
             f"{path} holds no utterance with words, so that nothing can be compared with it", where=option
         )
     return run
+
+
+def _parted(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document whose compute types do not name the device, as those of older ones do that were on a GPU."""
+    suffix = on(str(document["settings"].get("device", CPU)))
+    models = {
+        name: {**model, "compute_type": model["compute_type"].removesuffix(suffix)}
+        for name, model in document["models"].items()
+    }
+    return {**document, "models": models}
 
 
 def read_all(paths: Sequence[Path], option: str) -> tuple[StoredRun, ...]:

@@ -28,7 +28,7 @@ from pytest_whisperq.system.redaction import scrubber
 from pytest_whisperq.system.sealed import seal, unseal
 
 KIND = "whisperq-shard"
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a field changes its meaning; shards of one run are saved by one version."""
 
 OPTION = "--whisperq-merge"

@@ -6,6 +6,7 @@ from math import ceil
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Interval, only_these
+from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
@@ -156,7 +157,11 @@ def judgement_on(
     seed: int,
     metric: Metric | None = None,
 ) -> Judgement:
-    """Return the judgement of a gate on what two models say about a corpus; ``metric`` is None for one without."""
+    """Return the judgement of a gate on what two models say about a corpus; ``metric`` is None for one without.
+
+    How much was said is told in what suits the corpus then.
+    """
+    unit = metric or choose_metric(texts.corpus)
     name = baseline_name(texts.baseline.spec, texts.candidate.spec)
     alone = (only_these(texts.few_clusters),) if texts.few_clusters else ()
     return Judgement(
@@ -169,9 +174,10 @@ def judgement_on(
         corpus=texts.corpus.name,
         normalizer=str(texts.normalizer),
         utterances=len(texts.pairs),
-        words=sum(len(pair.compared("mer" if metric == "mer" else "wer")[0].split()) for pair in texts.pairs),
+        words=sum(len(pair.compared("mer" if unit == "mer" else "wer")[0].split()) for pair in texts.pairs),
         metric=metric or "",
-        characters=sum(len(pair.compared("cer")[0]) for pair in texts.pairs) if metric == "cer" else 0,
+        characters=sum(len(pair.compared("cer")[0]) for pair in texts.pairs) if unit == "cer" else 0,
+        unit=unit,
         seed=seed,
         checks=tuple(replace(check, reason="; ".join((check.reason, *alone))) for check in checks),
         notes=(*alone, *([_MIXED] if metric == "mer" else [])),

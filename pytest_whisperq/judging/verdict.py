@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
+from pytest_whisperq.config.choices import COUNTED, Metric
+
 TIMES = "times"
 """The unit of a speedup."""
 
@@ -114,8 +116,9 @@ class Judgement:
     ``compute_type`` is what executed, empty for a gate that runs nothing; ``fell_back`` says that it is not what the
     candidate's precision promises, ``operations`` how many layers run in which type, where a runtime mixes them. A gate
     that hears no corpus has no utterances, one that compares with nothing no baseline. ``metric`` is that of
-    `config.choices`, empty for a gate that has none; ``words`` and, for cer, ``characters`` are those of the
-    references, and for mer ``words`` are words and characters. ``scores`` are the gate's figures under its own
+    `config.choices`, empty for a gate that has none. ``unit`` is the metric by which it is said how much was said;
+    ``words`` and, for cer, ``characters`` are those of the references, and for mer ``words`` are words and characters.
+    ``scores`` are the gate's figures under its own
     normalizer, first, and under others; ``figures`` what else it measured, and ``series`` what it measured again and
     again. ``notes`` are what a reader should know whatever the verdict is, ``built`` the same of the candidate's build.
     One without checks only reports: it demands nothing and has no verdict to speak of.
@@ -136,6 +139,7 @@ class Judgement:
     words: int = 0
     metric: str = ""
     characters: int = 0
+    unit: Metric = "wer"
     seed: int = 0
     details: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
@@ -175,9 +179,7 @@ class Judgement:
     @property
     def counted(self) -> str:
         """How much was said, for example ``1800 words``."""
-        if self.metric == "cer":
-            return f"{self.characters} characters"
-        return f"{self.words} words and characters" if self.metric == "mer" else f"{self.words} words"
+        return f"{self.characters if self.unit == 'cer' else self.words} {COUNTED[self.unit]}"
 
     @property
     def executed(self) -> str:
@@ -216,7 +218,7 @@ class Judgement:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Judgement":
         """Rebuild a judgement that travelled as JSON, for example from an xdist worker."""
-        data = _known(cls, data)
+        data = {"unit": data["metric"] or "wer", **_known(cls, data)}  # of older versions, the metric alone tells it
         scores = tuple(Score(**_known(Score, {**score, "check": _check(score["check"])})) for score in data["scores"])
         checks, details = tuple(map(_check, data["checks"])), tuple(data["details"].items())
         figures = tuple(Figure(**_known(Figure, figure)) for figure in data["figures"])

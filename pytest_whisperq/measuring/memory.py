@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_whisperq.backends import Clip, _whisper, get_backend
+from pytest_whisperq.backends import Clip, _whisper, devices, get_backend
 from pytest_whisperq.backends.registry import in_file, source_of
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.system.errors import DecodeError, StoreError
@@ -21,9 +21,10 @@ from pytest_whisperq.system.machine import peak_memory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryMeasurement:
-    """What a model executed, and the peak resident memory in bytes of each process that ran it."""
+    """What a model executed on which device, and the peak resident memory in bytes of each process that ran it."""
 
     compute_type: str
+    device: str
     peaks: tuple[int, ...]
 
 
@@ -47,7 +48,7 @@ def measure_memory(artifact: Artifact, clips: Sequence[Clip], threads: int, repe
             "languages": [clip.language for clip in clips],
         }
         runs = [_in_fresh_process(artifact, request) for _ in range(repeats)]
-    return MemoryMeasurement(compute_type=runs[0][0], peaks=tuple(peak for _, peak in runs))
+    return MemoryMeasurement(compute_type=runs[0][0], device=runs[0][1], peaks=tuple(peak for _, _, peak in runs))
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def _written(clips: Sequence[Clip]) -> Iterator[Path]:
         yield path
 
 
-def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> tuple[str, int]:
+def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> tuple[str, str, int]:
     command = [sys.executable, "-m", "pytest_whisperq.measuring.memory"]
     # What a backend in somebody's conftest imports is found where this process found it.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -88,12 +89,12 @@ def _in_fresh_process(artifact: Artifact, request: dict[str, Any]) -> tuple[str,
         raise DecodeError(
             f"failed in the process whose memory was to be measured: {reason[0]}", where=str(artifact.spec)
         )
-    compute_type, peak = json.loads(done.stdout.splitlines()[-1])
+    compute_type, device, peak = json.loads(done.stdout.splitlines()[-1])
     if peak is None:
         raise DecodeError(
             "memory cannot be gated here: this system does not tell a process's peak memory", remedy="gate it on Linux"
         )
-    return str(compute_type), int(peak)
+    return str(compute_type), str(device), int(peak)
 
 
 def _main() -> None:
@@ -108,7 +109,7 @@ def _main() -> None:
     with _whisper.quiet_libraries():
         transcriber = backend.load(request["precision"], Path(request["directory"]), request["threads"])
         transcriber.transcribe(clips)
-    sys.stdout.write(f"{json.dumps([transcriber.compute_type, peak_memory()])}\n")
+    sys.stdout.write(f"{json.dumps([transcriber.compute_type, devices.where(transcriber), peak_memory()])}\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ bound of `intervals.bound_ratio` lies with a chance of 90 % below
 with G clusters of L words, t the quantile of G − 1 degrees of freedom, z that of the normal distribution at 90 %, and
 s what the pseudo-clip of the bound adds. The share w of its words that it loses shrinks with the changes that are seen
 (`intervals.pseudo_loss`). Where no text changes at all, σ is 0 and w a half, and none can do better.
+Where a metric counts characters, these stand for words.
 """
 
 from collections.abc import Sequence
@@ -32,19 +33,21 @@ MANY = 1_000_000
 class Power:
     """The size of a corpus and how much its candidate is assumed to scatter.
 
-    ``utterances`` and ``words`` are counts of speech, ``clusters`` of independent groups among it; ``scatter`` is σ, in
-    words a cluster. ``changed`` is the share of clusters whose errors change, and ``change`` by how many words they do
-    on average. ``pilot`` says from how many utterances of a pilot all this is known, 0 where it is `CHANGED`.
+    ``utterances`` are those of speech, ``length`` how much is said there, in what is ``counted`` (`choices.COUNTED`, or
+    things that a gate counts), ``clusters`` the independent groups among them; ``scatter`` is σ, in what is counted, a
+    cluster. ``changed`` is the share of clusters whose errors change, and ``change`` by how many on average. ``pilot``
+    says from how many utterances of a pilot all this is known, 0 where it is `CHANGED`.
     ``is_share``: what is counted is found or not, and its bound is that of `paired_shares`, too.
     """
 
     utterances: int
-    words: int
+    length: int
     clusters: int
     scatter: float
     changed: float
     change: float
     confidence: float
+    counted: str = "words"
     pilot: int = 0
     is_share: bool = False
 
@@ -76,7 +79,7 @@ class Power:
             return float("inf")
         from scipy.special import ndtri, stdtrit
 
-        length = max(self.words, 1) / max(self.clusters, 1)
+        length = max(self.length, 1) / max(self.clusters, 1)
         changed = 0.0 if best else self.changed * clusters
         added = imagined(clusters)
         loss = (added / 2 + changed * self.change / length) / (added + changed)
@@ -86,32 +89,40 @@ class Power:
         return 100 * (max(bound, best_bound(clusters, self.confidence)) if self.is_share else bound)
 
 
-def plan(lengths: Sequence[int], clusters: Sequence[str], *, confidence: float, is_share: bool = False) -> Power:
-    """Return the power of utterances of ``lengths`` words in named ``clusters``, `CHANGED` of which change by a word.
+def plan(
+    lengths: Sequence[int],
+    clusters: Sequence[str],
+    *,
+    confidence: float,
+    counted: str = "words",
+    is_share: bool = False,
+) -> Power:
+    """Return the power of utterances of ``lengths``, in what is ``counted``, in named ``clusters``.
 
-    An empty name is a cluster of its own.
+    `CHANGED` of them change by one of what is counted. An empty name is a cluster of its own.
 
     >>> power = plan([8] * 265, [""] * 265, confidence=0.95)
     >>> f"{power.at_best:.2f} points, if no text changes"
     '0.50 points, if no text changes'
     """
     groups = len(set(distinct(clusters)))
-    words = CHANGED * len(lengths) / max(groups, 1)  # that change in a cluster
-    changed = -expm1(-words)
+    each = CHANGED * len(lengths) / max(groups, 1)  # words that change in a cluster
+    changed = -expm1(-each)
     return Power(
         utterances=len(lengths),
-        words=sum(lengths),
+        length=sum(lengths),
         clusters=groups,
-        scatter=sqrt(words),
+        scatter=sqrt(each),
         changed=changed,
-        change=words / changed if changed else 0.0,
+        change=each / changed if changed else 0.0,
         confidence=confidence,
+        counted=counted,
         is_share=is_share,
     )
 
 
 def learn(power: Power, gained: Sequence[int], lengths: Sequence[int], clusters: Sequence[str]) -> Power:
-    """Return ``power`` with what a pilot tells: errors ``gained`` and words of each utterance decoded already.
+    """Return ``power`` with what a pilot tells: errors ``gained`` and length of each utterance decoded already.
 
     One utterance more is taken to have changed by a word: that none of a few did proves little.
     """

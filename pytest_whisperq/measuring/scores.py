@@ -1,19 +1,15 @@
 """Word and character errors of what was said about an utterance, counted once: through jiwer."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TypeVar
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.corpus.spacing import without_spaces, words_and_characters
 from pytest_whisperq.speech.normalizers import Normalizer
-
-COUNTED: Mapping[Metric, str] = MappingProxyType({"wer": "words", "cer": "characters", "mer": "words and characters"})
-"""What each metric counts."""
 
 _REMEMBERED = 2**16  # pairs of texts: those of some ten thousand utterances, for a few candidates
 
@@ -25,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCount:
-    """Edits between a text and the text it is compared with, whose ``length`` is in what is `COUNTED`."""
+    """Edits between a text and the text it is compared with, whose ``length`` is in what a metric counts."""
 
     substitutions: int
     deletions: int
@@ -82,6 +78,11 @@ def score(item: Utterance, text: str, normalizer: Normalizer, metric: Metric) ->
 def count_length(text: str, metric: Metric = "wer") -> int:
     """Return how many words or characters of a text, as `count_errors` takes it, are counted."""
     return count_errors(text, text, metric).length if text else 0
+
+
+def lengths_of(items: Iterable[Utterance], normalizer: Normalizer, metric: Metric) -> list[int]:
+    """Return how much is said in each utterance, in what ``metric`` counts of its reference."""
+    return [count_length(as_compared(normalizer(one.reference, one.language), one, metric), metric) for one in items]
 
 
 def error_rate(counts: Sequence[ErrorCount]) -> float | None:

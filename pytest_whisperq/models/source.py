@@ -75,9 +75,8 @@ class ModelSpec:
 
     @property
     def promised(self) -> str:
-        """The compute type that its precision stands for, and the device where that is not the CPU."""
-        executes = self.folder.executes if self.folder else get_backend(self.backend).precisions[self.precision]
-        return executes + on(self.device)
+        """The compute type that its precision stands for."""
+        return self.folder.executes if self.folder else get_backend(self.backend).precisions[self.precision]
 
 
 def without(ignored: Sequence[str]) -> str:

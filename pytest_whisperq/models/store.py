@@ -35,7 +35,7 @@ from pytest_whisperq.system.files import cache_error, publish_folder, remove, re
 from pytest_whisperq.system.machine import cpu_features, peak_memory, reset_peak_memory, versions
 from pytest_whisperq.system.sealed import seal, unseal
 
-SCHEMA = 6
+SCHEMA = 7
 """Raised when the layout or the way of building changes, which retires every older entry."""
 
 _ENOUGH_BYTES = 16 * 2**20  # less free space than this, and a failed build is a full disk whatever the library says

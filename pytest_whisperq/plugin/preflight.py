@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.config.candidates import Candidate
+from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.gates.early_stop import EarlyStopping
 from pytest_whisperq.gates.forecast import calibration_lines, forecast, power_of, ready_made_lines
 from pytest_whisperq.gates.registry import get_gate
@@ -203,9 +204,13 @@ def _show(config: pytest.Config, limits: Mapping[Candidate, Iterable[AccuracyLim
     aside = len(session.recordings.set_aside.speech) if session.recordings.set_aside else 0
     alike: dict[tuple[str, ...], list[str]] = {}
     for candidate, asked in limits.items():
-        drops = [limit.max_drop for limit in asked if (limit.drop_type, limit.metric) == ("absolute", "wer")]
-        if drops:
-            alike.setdefault(tuple(forecast(power_of(session, candidate), drops, aside)), []).append(str(candidate))
+        drops: dict[Metric, list[float]] = {}
+        for limit in asked:
+            if limit.drop_type == "absolute":
+                drops.setdefault(limit.metric, []).append(limit.max_drop)
+        for metric, certified in drops.items():
+            power = power_of(session, candidate, metric)
+            alike.setdefault(tuple(forecast(power, certified, aside)), []).append(str(candidate))
     for lines, names in alike.items():
         of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         for line in lines:

@@ -10,9 +10,10 @@ from functools import cache
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
+from pytest_whisperq.config.choices import COUNTED
 from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun
 from pytest_whisperq.judging.verdict import Judgement, Series
-from pytest_whisperq.measuring.scores import COUNTED, align
+from pytest_whisperq.measuring.scores import align
 from pytest_whisperq.reporting import charts, diagnosis, side_by_side, templates
 from pytest_whisperq.reporting.numbers import bounds, figure_cells, limit, number, title
 from pytest_whisperq.reporting.overview import overview, rerun_line

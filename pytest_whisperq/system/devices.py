@@ -17,13 +17,3 @@ def on(device: str) -> str:
     ('float16 on cuda', 'float16')
     """
     return "" if device == CPU else f" on {device}"
-
-
-def device_of(executes: str) -> str:
-    """Return the device in the text of what executes, as `on` wrote it.
-
-    >>> [device_of(text) for text in ("int8_float16 on cuda", "float32 on int8 weights", "float32")]
-    ['cuda', 'cpu', 'cpu']
-    """
-    name = executes.rpartition(" on ")[2]
-    return name if name in DEVICES else CPU

@@ -56,8 +56,8 @@ def claiming(monkeypatch: pytest.MonkeyPatch) -> type:
 @pytest.mark.parametrize(
     ("name", "precision", "executes", "batches"),
     [
-        ("ctranslate2", "int8", "int8_float32 on cuda", [3]),  # what a GPU encoded, numpy could not join
-        ("faster-whisper", "float32", "float32 on cuda", [1, 1, 1]),
+        ("ctranslate2", "int8", "int8_float32", [3]),  # what a GPU encoded, numpy could not join
+        ("faster-whisper", "float32", "float32", [1, 1, 1]),
     ],
 )
 def test_converted_models_go_where_they_are_told_and_say_where_that_is(
@@ -66,11 +66,11 @@ def test_converted_models_go_where_they_are_told_and_say_where_that_is(
     artifact, clips = built(gate_run, f"{name}:{precision}")
     backend: Any = get_backend(name)
     plain = backend.load(precision, artifact.directory, 1)
-    assert plain.compute_type == executes.removesuffix(" on cuda")
+    assert (plain.compute_type, plain.device) == (executes, "cpu")
     expected = plain.transcribe(clips)
     request.getfixturevalue("claiming")
     model = backend.load_on("cuda", precision, artifact.directory, 1)
-    assert model.compute_type == executes
+    assert (model.compute_type, model.device) == (executes, "cuda")
     assert model.transcribe(clips) == expected
     inner = model._model if name == "ctranslate2" else model._model.model
     assert inner.batches == batches
@@ -79,7 +79,8 @@ def test_converted_models_go_where_they_are_told_and_say_where_that_is(
 def test_the_batched_pipeline_says_what_its_model_does(gate_run: GateRun, claiming: type) -> None:
     artifact, _ = built(gate_run, "faster-whisper-batched:float32")
     backend: Any = get_backend("faster-whisper-batched")
-    assert backend.load_on("cuda", "float32", artifact.directory, 1).compute_type == "float32 on cuda"
+    model = backend.load_on("cuda", "float32", artifact.directory, 1)
+    assert (model.compute_type, model.device) == ("float32", "cuda")
 
 
 def test_features_go_to_the_model() -> None:
@@ -92,9 +93,9 @@ def test_features_go_to_the_model() -> None:
 def test_torch_models_are_moved_and_say_where_they_are(gate_run: GateRun) -> None:
     artifact, _ = built(gate_run, "transformers:float16")
     backend = transformers.TransformersBackend()
-    assert backend.load("float16", artifact.directory, 1).compute_type == "float16"
+    assert backend.load("float16", artifact.directory, 1).device == "cpu"
     model = backend.load_on("meta", "float16", artifact.directory, 1)
-    assert model.compute_type == "float16 on meta"
+    assert (model.compute_type, model.device) == ("float16", "meta")
     model._model.model.decoder.to_empty(device="cpu")
     assert transformers._device(model._model) == "cpu + meta"
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from pytest_whisperq.backends import _openvino_graph
 from pytest_whisperq.backends._whisper import copy_front_end
-from pytest_whisperq.backends.openvino import OpenVINOBackend
+from pytest_whisperq.backends.openvino import PINNED, OpenVINOBackend
 from pytest_whisperq.gates.diagnosis import diagnose
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.judging.verdict import Verdict
@@ -61,9 +62,12 @@ def test_a_block_that_is_broken_is_named_and_the_model_passes_without_it(
 
 
 @pytest.mark.matrix
-def test_a_mixture_of_all_blocks_and_of_none_is_either_model(gate_run: Callable[..., GateRunner]) -> None:
+@pytest.mark.parametrize("precision", ["int4-sym", "vq2x256"])
+def test_a_mixture_of_all_blocks_and_of_none_is_either_model(
+    gate_run: Callable[..., GateRunner], precision: str
+) -> None:
     """In what they say, beyond what the graphs compute: a decoder goes on with its cache."""
-    run = gate_run(candidate="openvino:int4-sym", calibration_samples="6", diagnose="true")
+    run = gate_run(candidate=f"openvino:{precision}", calibration_samples="6", diagnose="true")
     (candidate,) = run.config.candidates
     session, clips = run.session, run.session.recordings.calibration.clips()
     folders = [session.build("openvino", precision).directory for precision in ("float32", candidate.precision)]
@@ -94,3 +98,23 @@ def test_a_mixture_tells_of_itself_what_loading_it_reads_back(
         assert mixed.executes(left) == (loaded == backend.precisions["int8-ptq"])
         seen.add(mixed.executes(left))
     assert seen == {True, False}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("block", ["encoder.layers.0", "decoder.output"])
+@pytest.mark.parametrize("precision", ["vq2x256", "codebook", "int4-sym"])
+def test_a_build_without_a_block_is_the_mixture_without_it(
+    gate_run: Callable[..., GateRunner], tmp_path: Path, precision: str, block: str
+) -> None:
+    """What is diagnosed is what the repair builds: scores are products with the embeddings, which stay quantized."""
+    run = gate_run(candidate=f"openvino:{precision}", calibration_samples="6", diagnose="true")
+    session, clips = run.session, run.session.recordings.calibration.clips()
+    backend = OpenVINOBackend()
+    folders = [session.build("openvino", one).directory for one in ("float32", precision)]
+    backend.build_without((block,), precision, folders[0], tmp_path, None)
+    built = backend.load(precision, tmp_path, 1)
+    mixed = backend.mix(*folders, clips, 1)
+    left = [name for name in mixed.blocks if name != block]
+    assert (built.compute_type, built.operations) == _openvino_graph.read_back(mixed.use(left), PINNED)
+    assert built.compute_type == backend.precisions[precision]
+    assert [said.text for said in built.transcribe(clips)] == [said.text for said in mixed.transcribe(left)]

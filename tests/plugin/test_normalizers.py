@@ -41,7 +41,12 @@ def japanese(index: int, reference: str) -> str:
 
 def forecast(project: Project, languages: list[str], **precisions: list[str]) -> None:
     """Make recordings that say the same, in the languages given."""
-    texts = {"ja": "今日は晴れるでしょうか。", "th": "วันนี้อากาศดี", "en": "will the sun shine today"}
+    texts = {
+        "ja": "今日は晴れるでしょうか。",
+        "zh": "今天天气很好",
+        "th": "วันนี้อากาศดี",
+        "en": "will the sun shine today",
+    }
     references = [texts[language] for language in languages]
     project._make_corpus(project.corpus, references, {"language": languages})
     project._make_script(project.model, project.corpus, {"float32": None, **precisions})
@@ -135,6 +140,42 @@ def test_japanese_is_gated_on_characters(project: Project) -> None:
     )
     result.stdout.fnmatch_lines(["  CER 0.00 % → 4.55 %", "  CER drop: +4.55 points (must stay below 1); *"])
     result.stdout.fnmatch_lines([" CER, % *0.00 → 4.55", "*; corpus calls, 2200 characters; whisper-basic (*"])
+
+
+OTHERS = """
+import pytest
+
+@pytest.mark.whisperq_catastrophe(max_rate=0.5)
+def test_catastrophe():
+    pass
+
+@pytest.mark.whisperq_accuracy(max_drop=3)
+def test_accuracy():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("languages", "said", "one"),
+    [
+        (["zh"] * 40, "240 characters", "a character"),
+        (["en", "zh"] * 20, "220 words and characters", "a word or character"),
+        (["en"] * 40, "200 words", "a word"),
+    ],
+)
+def test_what_is_said_is_told_in_what_the_corpus_is_written_in(
+    project: Project, languages: list[str], said: str, one: str
+) -> None:
+    """Before the gates, by each gate, with a metric or without, and behind them."""
+    forecast(project, languages, int8=["x"] * 40)
+    project.pytester.makepyfile(OTHERS)
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    size = f"  corpus calls: 40 utterances, {said}"
+    foreseen = (
+        f"whisperq: 40 utterances / {said} certify a drop below * (judged by 8% of the texts changing by {one}; *"
+    )
+    result.stdout.fnmatch_lines([foreseen, size, size, f"against scripted:float32; corpus calls, {said}; *"])
 
 
 def test_a_marker_that_asks_for_words_gets_words(project: Project) -> None:

@@ -112,6 +112,18 @@ def test_memory_of_a_silent_fallback_is_not_gated(project: Project) -> None:
     result.stdout.fnmatch_lines(["mine:int8 → float32; *"])
 
 
+def test_nor_is_that_of_a_model_that_is_elsewhere(project: Project) -> None:
+    project.record(int8=same)
+    moves = SILENT_ABOUT_LANGUAGE.replace(
+        "return found", "found.device = 'cuda' if 'memory' in sys.argv[0] else 'cpu'\n        return found"
+    )
+    project.pytester.makeconftest(f"import sys\n{moves}")
+    project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_memory\ndef test_memory():\n    pass\n")
+    result = project.run("--whisperq-backend=mine", "--whisperq-baseline=mine", "--whisperq-allow-fallback")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*mine:float32 was to run on cpu, and its runtime says that it is on cuda; *"])
+
+
 RELATIVE = "from .engine import Base\n" + SILENT_ABOUT_LANGUAGE.replace("(ScriptedBackend)", "(Base)")
 DATACLASS = """from __future__ import annotations
 from dataclasses import dataclass

@@ -250,7 +250,7 @@ def test_every_gate_on_costs_with_every_verdict(calls: Project, snapshot: Any, m
 
     def measured(artifact: Any, *_: object) -> MemoryMeasurement:
         precision = artifact.spec.precision
-        return MemoryMeasurement(compute_type=precision, peaks=peaks[precision])
+        return MemoryMeasurement(compute_type=precision, device="cpu", peaks=peaks[precision])
 
     monkeypatch.setattr(memory, "measure_memory", measured)
     limits = (

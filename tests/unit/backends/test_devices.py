@@ -48,11 +48,11 @@ def test_four_backends_have_a_gpu_and_say_what_they_execute_there() -> None:
         assert isinstance(backend, RunsOnDevices)
         there = devices.precisions(backend, "cuda")
         assert {"float16", "bfloat16", "float32"} <= set(there)
-        assert all(there[one] == f"{backend.precisions[one]} on cuda" for one in there)
+        assert all(there[one] == backend.precisions[one] for one in there)
         assert devices.recommended(backend, "cuda") in there
         assert devices.precisions(backend, "cpu") is backend.precisions
     for name in CONVERTED:
-        assert devices.precisions(get_backend(name), "cuda")["int8-float16"] == "int8_float16 on cuda"
+        assert devices.precisions(get_backend(name), "cuda")["int8-float16"] == "int8_float16"
         assert "int16" not in devices.precisions(get_backend(name), "cuda")  # no GPU multiplies it
 
 

@@ -7,7 +7,7 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-from pytest_whisperq.backends._openvino_blocks import blocks, graft, ignored_operations, weight_bytes
+from pytest_whisperq.backends._openvino_blocks import blocks, graft, ignored_operations, part_weights, weight_bytes
 from pytest_whisperq.system.errors import BuildError, ConfigError
 
 WIDTH = 8
@@ -105,3 +105,27 @@ def test_the_operations_of_ignored_blocks_are_named_part_by_part() -> None:
     assert {part: len(names) for part, names in found.items()} == {"encoder": 3, "decoder": 0}
     with pytest.raises(ConfigError, match=r"--whisperq-ignored-blocks: unknown block 'encoder\.layers\.7'.*layers\.1"):
         ignored_operations(Whisper(), ("encoder.layers.7",))
+
+
+def tied() -> Any:
+    """Embeddings of tokens that scores are products with."""
+    tokens, table = ops.parameter([-1], np.int64), ops.constant(np.eye(WIDTH, dtype=np.float32))
+    embedded = ops.gather(table, tokens, ops.constant(0, np.int64), name="embedding")
+    scores = ops.matmul(embedded, table, transpose_a=False, transpose_b=True, name="scores")
+    return ov.Model([ops.result(scores)], [tokens])
+
+
+@pytest.mark.parametrize(
+    ("ignored", "count"), [((), 1), (("scores",), 2), (("embedding",), 2), (("scores", "embedding"), 1)]
+)
+def test_weights_that_others_read_too_are_parted_from_them(ignored: tuple[str, ...], count: int) -> None:
+    graph = tied()
+    part_weights(graph, ignored)
+    read = {
+        name: op.input_value(at).get_node()
+        for name, at in (("embedding", 0), ("scores", 1))
+        for op in graph.get_ops()
+        if op.get_friendly_name() == name
+    }
+    assert len({node.get_friendly_name() for node in read.values()}) == count
+    assert all((node.data == np.eye(WIDTH)).all() for node in read.values())

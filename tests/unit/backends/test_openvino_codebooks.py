@@ -51,6 +51,22 @@ def test_every_matrix_becomes_a_lookup_in_one_codebook_that_the_runtime_keeps(pr
         assert (weights, shares) == (precision, [f"{count} of {count} weight matrices in {precision}"])
 
 
+def test_a_matrix_of_an_ignored_layer_stays_and_the_others_are_as_if_it_did_not() -> None:
+    whole, part = (network((128, 64), (256, 128)) for _ in range(2))
+    quantize([whole], 2, 256)
+    *_, last = (op.get_friendly_name() for op in part.get_ordered_ops() if op.get_type_name() == "MatMul")
+    before = {constant.get_friendly_name(): weights.copy() for constant, weights in matrices(part)}
+    quantize([part], 2, 256, [last])
+    ((kept, weights),) = matrices(part)
+    assert (weights == before[kept.get_friendly_name()]).all()
+    assert (stored(part, "u8")[0] == stored(whole, "u8")[0]).all()
+    lookups = _openvino_graph.lookups_of(part)
+    book = next(op for op in part.get_ops() if op.get_name() == lookups[0].book)
+    kept.set_friendly_name(book.get_friendly_name())  # as a mixture of two files may have it
+    weights_in, shares = _openvino_graph._stored_weights(part, lookups)
+    assert (weights_in, shares) == ("mixed", ["1 of 2 weight matrices in vq2x256"])
+
+
 def test_a_lookup_that_the_runtime_folds_into_float_weights_is_not_counted() -> None:
     graph, opset = network((256, 128)), openvino.opset13
     quantize([graph], 2, 256)

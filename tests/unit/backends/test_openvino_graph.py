@@ -18,7 +18,7 @@ def graph(*constants: tuple[str, tuple[int, ...]]) -> Any:
                 get_type_name=lambda: "Constant",
                 get_element_type=lambda name=name: SimpleNamespace(to_string=lambda: name),
                 get_byte_size=lambda: 4096,
-                get_friendly_name=lambda number=number: f"weight {number}",
+                get_name=lambda number=number: f"weight {number}",
                 shape=shape,
             )
             for number, (name, shape) in enumerate(constants)

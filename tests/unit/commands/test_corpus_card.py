@@ -32,9 +32,14 @@ def test_a_card_says_what_there_is_and_what_nobody_knows(
 def test_a_card_is_of_any_language_whatever_the_embedded_model_knows(
     tmp_path: Path, make_corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_corpus(tmp_path / "calls", ["早晨", "多謝"], {"language": ["yue", "zh"]})
+    make_corpus(tmp_path / "calls", ["早晨", "多謝"] * 10, {"language": ["yue", "zh"] * 10})
     assert main(["corpus", "card", str(tmp_path / "calls"), "--cache-dir", str(tmp_path / "cache")]) == 0
-    assert "| yue | 1 |" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "| yue | 10 |" in text
+    assert "\n| characters | 40 (" in text
+    assert "20 utterances / 40 characters certify" in text
+    assert "of the texts changing by a character;" in text
+    assert "| words |" not in text
 
 
 def test_a_damaged_cache_is_said_and_is_no_part_of_the_card(

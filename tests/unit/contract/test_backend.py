@@ -44,6 +44,7 @@ class Counter:
 
     def __init__(self, prefix: str, defect: str) -> None:
         self.compute_type = "int4" if defect == "compute type" else "int8"
+        self.device = "cuda" if defect == "device" else "cpu"
         self.prefix, self.defect, self.calls = prefix, defect, 0
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
@@ -89,6 +90,7 @@ def test_a_sound_backend_passes(check: Callable[[Subject], None], tmp_path: Path
     ("defect", "check", "message"),
     [
         ("compute type", checks.check_compute_type, "counting:int8 executes 'int4', not 'int8'"),
+        ("device", checks.check_compute_type, "counting:int8 is on 'cuda', where load.. is for the CPU"),
         ("determinism", checks.check_determinism, "clip 0: decoded again, it says '16000 2'"),
         ("batch", checks.check_batch_invariance, "decoded alone, it says '16000 of 1'"),
         ("order", checks.check_order, "decoded in reverse order"),

@@ -50,7 +50,7 @@ def sent(artifact: Artifact, request: Request) -> list[tuple[str, list[bytes]]]:
 
 def test_an_actor_loads_once_and_decodes(request_: Request) -> None:
     actor = DecodingActor(no_piece)
-    assert value_of(actor.open(request_, None)) == {"compute_type": "int8", "operations": ""}
+    assert value_of(actor.open(request_, None)) == {"compute_type": "int8", "device": "cpu", "operations": ""}
     said = value_of(actor.transcribe([SAMPLES, SAMPLES], ["en", None], "transcribe"))
     assert said == [("one two", (0, 1), "en")] * 2
 

@@ -32,7 +32,8 @@ def test_memory_is_bounded_by_the_extremes_of_the_processes(
     artifact: Artifacts, own: list[int], limit: float, expected: Verdict
 ) -> None:
     base, mine = (
-        MemoryMeasurement(compute_type=kind, peaks=tuple(p)) for kind, p in (("float32", [100, 94, 98]), ("int8", own))
+        MemoryMeasurement(compute_type=kind, device="cpu", peaks=tuple(p))
+        for kind, p in (("float32", [100, 94, 98]), ("int8", own))
     )
     outcome = judge_memory(artifact("float32"), artifact("int8"), (base, mine), max_ratio=limit)
     (check,) = outcome.judgement.checks

@@ -228,7 +228,7 @@ def test_errors_are_counted_once_whoever_asks(wide: Path, start_run: StartRun) -
     judged = run.judge("accuracy", candidate, per="slice").judgement
     counted = count_errors.cache_info().misses
     assert counted >= 2 * 120  # of both models, and under other normalizers
-    power_of(run.session, candidate)
+    power_of(run.session, candidate, "wer")
     run.judge("catastrophe", candidate)
     document = Collector(run, [Gated(test="t", outcome="passed", judgement=judged)], []).document()
     assert sum(row["errors"]["scripted:int4-sym"] for row in document["utterances"]) > 0

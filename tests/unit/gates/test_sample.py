@@ -50,6 +50,13 @@ def test_it_certifies_and_one_cluster_fewer_does_not(folder: Path) -> None:
     assert not any(certifies(power_of(sample.corpus, one), LIMIT) for one in clusters)  # they are of one size
 
 
+def test_of_a_language_without_spaces_characters_are_counted(tmp_path: Path, make_corpus: Callable[..., Path]) -> None:
+    texts = [f"今天天气很{one}" for one in "好坏冷热" * 30]
+    make_corpus(tmp_path / "calls", texts, {"language": ["zh"] * 120})
+    power = smallest(session(tmp_path / "calls"), LIMIT).power
+    assert (power.counted, power.length) == ("characters", 6 * power.utterances)
+
+
 def test_it_is_like_the_whole_and_the_seed_decides_which(folder: Path) -> None:
     samples = [smallest(session(folder, seed), LIMIT) for seed in (0, 0, 1)]
     first, again, other = ([item.id for item in one.corpus.utterances] for one in samples)

@@ -100,6 +100,15 @@ def test_what_is_no_report_is_named_with_what_to_do(
         read(tmp_path / "run.json", "--whisperq-compare")
 
 
+def test_an_older_run_on_a_gpu_names_the_device_once(tmp_path: Path, make_stored: MakeStored) -> None:
+    data = make_stored("x", {"base": [0]}).document
+    data["settings"]["device"] = "cuda"
+    data["models"]["base"]["compute_type"] = "float32 on cuda"
+    write(data, tmp_path / "run.json", "--whisperq-save")
+    run = read(tmp_path / "run.json", "--whisperq-compare")
+    assert (run.device, run.document["models"]["base"]["compute_type"]) == ("cuda", "float32")
+
+
 def test_a_run_in_which_nobody_speaks_compares_with_nothing(tmp_path: Path, make_stored: MakeStored) -> None:
     data = make_stored("x", {"base": [0]}).document
     data["utterances"][0]["errors"] = None

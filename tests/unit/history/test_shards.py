@@ -166,4 +166,4 @@ def test_a_shard_has_no_transcripts_of_the_whole_corpus(start_run: StartRun) -> 
 def test_what_a_shard_was_run_with_is_told_and_paths_of_its_machine_are_not(tmp_path: Path, saved: list[Path]) -> None:
     assert read_shards(saved)[0].command == ["suites", "-v"]
     assert str(tmp_path) not in saved[0].read_text(encoding="utf-8")
-    assert shards.SCHEMA == 1
+    assert shards.SCHEMA == 2

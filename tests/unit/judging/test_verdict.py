@@ -99,9 +99,17 @@ def test_a_normalizer_that_breaks_the_baseline_contradicts_nobody(
     assert found.broken == (() if contradicts else scores[1:])
 
 
-def test_what_is_counted_goes_by_the_metric() -> None:
+def test_how_much_was_said_goes_by_its_unit() -> None:
     assert judgement(P).counted == "9 words"
-    assert replace(judgement(P), metric="cer", characters=40).counted == "40 characters"
+    assert replace(judgement(P), metric="", unit="cer", characters=40).counted == "40 characters"
+    assert replace(judgement(P), unit="mer").counted == "9 words and characters"
+
+
+@pytest.mark.parametrize(("metric", "told"), [("", "9 words"), ("cer", "40 characters")])
+def test_in_an_older_document_the_metric_is_the_unit(metric: str, told: str) -> None:
+    data = replace(judgement(P), metric=metric, characters=40).to_dict()
+    del data["unit"]
+    assert Judgement.from_dict(data).counted == told
 
 
 def test_details_are_found_by_name() -> None:

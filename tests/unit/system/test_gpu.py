@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from pytest_whisperq.system import machine
-from pytest_whisperq.system.devices import DEVICES, device_of, on
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.machine import cpu_features, described, gpu
 
@@ -50,8 +49,3 @@ def test_so_is_one_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", absent)
     with pytest.raises(ConfigError, match=r"\(libcuda\.so\.1: cannot open shared object file\)"):
         gpu()
-
-
-def test_what_a_name_ends_in_is_read_back() -> None:
-    assert [device_of(f"int8_float16{on(device)}") for device in DEVICES] == list(DEVICES)
-    assert device_of("float32 on cpu + cuda") == "cpu"  # torn apart: on none of them
