@@ -6,15 +6,16 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_whisperq.commands import READ_AS, add, add_options, given, locate, named, say
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
+from pytest_whisperq.measuring.fingerprints import Fingerprints, fingerprint
 from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.power import plan
-from pytest_whisperq.measuring.recording import are_apart, clipped, doubts, fingerprint, perhaps_alike
+from pytest_whisperq.measuring.recording import are_apart, clipped, doubts
 from pytest_whisperq.measuring.scores import lengths_of
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
@@ -27,10 +28,6 @@ from pytest_whisperq.speech.corpus.load import NO_UTTERANCE
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.transcripts import fault, translation_fault
 from pytest_whisperq.system.errors import CorpusError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _OPTIONS = named(*READ_AS, "calibration", "normalizer", "max-drop", "max-catastrophes", "confidence")
 
@@ -52,11 +49,14 @@ def register(actions: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     config = resolve({**given(options, _OPTIONS), "whisperq_corpus": options.corpus})
-    findings = lint(config, _count if sys.stderr.isatty() else silent)
-    for finding in findings:
+    is_watched, count = sys.stderr.isatty(), 0
+    for finding in lint(config, _count if is_watched else silent):
+        if is_watched:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201 - in place of what was counted
         say(str(finding))
-    say(f"{len(findings)} finding{'' if len(findings) == 1 else 's'} in {options.corpus}")
-    return 1 if findings else 0
+        count += 1
+    say(f"{count} finding{'' if count == 1 else 's'} in {options.corpus}")
+    return 1 if count else 0
 
 
 def _count(done: int, total: int) -> None:
@@ -79,52 +79,47 @@ class Finding:
 class _Sound:
     item: Utterance
     digest: str
-    print: NDArray[np.float32]
 
 
 def silent(done: int, total: int) -> None:
     """Show nothing."""
 
 
-def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> list[Finding]:
-    """Return everything that is wrong with the corpus of a run, row by row, and then with the whole of it.
+def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> Iterator[Finding]:
+    """Yield everything that is wrong with the corpus of a run, row by row, and then with the whole of it.
 
     Rows of a manifest are looked at one by one; a table that cannot be read at all is one finding. No model is loaded.
     """
-    findings: list[Finding] = []
-
-    def note(error: CorpusError) -> None:
-        findings.append(Finding(where="", message=str(error)))
-
+    refused: list[CorpusError] = []
     try:
-        corpus = load_corpus(config.corpus, on_error=note, choices=config.corpus_choices)
+        corpus = load_corpus(config.corpus, on_error=refused.append, choices=config.corpus_choices)
     except CorpusError as error:
-        if not (findings and error.what.startswith(NO_UTTERANCE)):  # that none is left follows from the findings
-            note(error)
-        return findings
-    findings += [Finding(where=corpus.name, message=text) for text in corpus.notes]
-    sounds: list[_Sound] = []
+        if not (refused and error.what.startswith(NO_UTTERANCE)):  # that none is left follows from the findings
+            refused.append(error)
+        yield from (Finding(where="", message=str(one)) for one in refused)
+        return
+    yield from (Finding(where="", message=str(one)) for one in refused)
+    yield from (Finding(where=corpus.name, message=text) for text in corpus.notes)
     normalizer = normalizers.get(normalizers.choose(config.normalizer, corpus))
+    sounds, copies = list[_Sound](), _Copies()
     for done, item in enumerate(corpus.utterances, start=1):
         if wrong := _wrong_text(item, normalizer):
-            findings.append(Finding(where=item.where, message=f"{item.id}: {wrong}"))
+            yield Finding(where=item.where, message=f"{item.id}: {wrong}")
         try:
             recording = audio.read(item.audio, WINDOW_SECONDS)
         except CorpusError as error:
-            findings.append(Finding(where=item.where, message=str(error)))
+            yield Finding(where=item.where, message=str(error))
             continue
         facts = facts_of(recording)
-        findings += [Finding(where=item.where, message=problem) for problem in _problems(item, recording, facts)]
-        sounds.append(_Sound(item, facts.digest, fingerprint(recording.samples)))
+        yield from (Finding(where=item.where, message=problem) for problem in _problems(item, recording, facts))
+        sounds.append(_Sound(item, facts.digest))
+        copies.add(sounds[-1], recording)
         progress(done, len(corpus.utterances))
-    findings += [
-        Finding(where=found.item.where if found.item else corpus.name, message=found.message)
-        for found in inconsistencies(corpus, normalizer)
-    ]
-    findings += _copies(sounds)
-    findings += _calibrated(sounds, config)
-    findings += _too_small(sounds, corpus, normalizer, config)
-    return findings
+    for found in inconsistencies(corpus, normalizer):
+        yield Finding(where=found.item.where if found.item else corpus.name, message=found.message)
+    yield from copies.findings(sounds)
+    yield from _calibrated(sounds, config)
+    yield from _too_small(sounds, corpus, normalizer, config)
 
 
 def _wrong_text(item: Utterance, normalizer: Normalizer) -> str:
@@ -154,30 +149,33 @@ def _problems(item: Utterance, recording: Recording, facts: ClipFacts) -> Iterat
         yield f"{item.id} {loud}; record it again with less gain"
 
 
-def _copies(sounds: Sequence[_Sound]) -> Iterator[Finding]:
-    """Name every recording that is there already: the same samples, or a copy in another encoding, level or noise."""
-    import numpy as np
+class _Copies:
+    """Finds every recording that is there already: the same samples, or a copy in another encoding, level or noise."""
 
-    first: dict[str, Utterance] = {}
-    fresh: list[_Sound] = []
-    for sound in sounds:
-        other = first.setdefault(sound.digest, sound.item)
-        if other is sound.item:
-            fresh.append(sound)
-            continue
-        text = "" if other.reference == sound.item.reference else ", but with other text"
-        message = f"{sound.item.id} is the same recording as {other.id} ({other.where}){text}; remove one of them"
-        yield Finding(where=sound.item.where, message=message)
-    spoken = [sound for sound in fresh if sound.item.is_speech]
-    prints = np.stack([sound.print for sound in spoken]) if spoken else np.zeros((0, 1), np.float32)
-    for number in perhaps_alike(prints, ALIKE):
-        sound = spoken[number]
-        alike = prints[:number] @ sound.print
-        nearest = int(alike.argmax())
-        if alike[nearest] > ALIKE:
-            other = spoken[nearest].item
-            message = f"{sound.item.id} sounds like a copy of {other.id} ({other.where}); remove one of them"
-            yield Finding(where=sound.item.where, message=message)
+    def __init__(self) -> None:
+        self._first: dict[str, Utterance] = {}
+        self._spoken: list[Utterance] = []
+        """Whose fingerprints there are, in their order."""
+        self._prints = Fingerprints()
+
+    def add(self, sound: _Sound, recording: Recording) -> None:
+        """Listen to a recording."""
+        if self._first.setdefault(sound.digest, sound.item) is sound.item and sound.item.is_speech:
+            self._prints.add(fingerprint(recording.samples))
+            self._spoken.append(sound.item)
+
+    def findings(self, sounds: Sequence[_Sound]) -> Iterator[Finding]:
+        """Name the copies among ``sounds``, which are all that was added."""
+        for sound in sounds:
+            item, first = sound.item, self._first[sound.digest]
+            if first is not item:
+                text = "" if first.reference == item.reference else ", but with other text"
+                message = f"{item.id} is the same recording as {first.id} ({first.where}){text}; remove one of them"
+                yield Finding(where=item.where, message=message)
+        for number, nearest in self._prints.alike(ALIKE):
+            item, other = self._spoken[number], self._spoken[nearest]
+            message = f"{item.id} sounds like a copy of {other.id} ({other.where}); remove one of them"
+            yield Finding(where=item.where, message=message)
 
 
 def _calibrated(sounds: Sequence[_Sound], config: GateConfig) -> Iterator[Finding]:

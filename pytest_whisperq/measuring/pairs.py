@@ -82,8 +82,9 @@ def pair_texts(
 ) -> PairedTexts:
     """Normalize and line up; raise `CorpusError` for a reference of which the normalizer leaves nothing.
 
-    An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence. Texts
-    that are equal are held once. What was heard ``is_normalized`` where a long text was, before it was cut: twice is too much, "oh twenty" → "020" → "20".
+    An utterance without a cluster is clustered by its sound: a recording listed twice is one piece of evidence. What
+    was heard ``is_normalized`` where a long text was, before it was cut: twice is too much, "oh twenty" → "020" → "20".
+    Texts of an utterance that are equal are held once.
     """
     pairs = []
     hypotheses = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))

@@ -1,12 +1,10 @@
-"""What is wrong with a recording and its text; and what it sounds like, to find it again in another copy."""
+"""What may be wrong with a recording and its text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.integrity import Note
@@ -36,13 +34,6 @@ _ALIKE = 0.1
 """Correlation above which two channels have something in common: two microphones that hear one voice reach 0.2."""
 
 _FLAT = 3  # samples in a row at the end of the scale: a loud wave only touches it
-_FRAME, _BANDS, _STEPS = 512, 24, 48
-
-_SAMPLE, _DIRECTIONS = 500, 64
-_AT_ONCE = 1 << 21
-"""Correlations that are held at once, 4 bytes each."""
-_ERROR = 1e-3
-"""What rounding may take from a correlation, and far more."""
 
 
 def clipped(samples: NDArray[np.float32]) -> float:
@@ -106,61 +97,3 @@ def doubt_lines(utterances: Sequence[Utterance], facts: Mapping[str, ClipFacts])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         lines.append(f"{', '.join(names[:_SHOWN])}{more}: {what}")
     return lines
-
-
-def fingerprint(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what a recording sounds like, shape (bands · steps,), length 1: its spectrum over its time.
-
-    The logs of the energies in bands that widen upwards, at as many moments for every length, less their means in each
-    band and at each moment: neither level, nor the colour of a line, nor where it is silent decides. The dot product of
-    two is their correlation.
-    """
-    import numpy as np
-
-    window, edges = _bands()
-    padded = np.pad(samples, (0, max(0, _FRAME - len(samples))))
-    count = 1 + (len(padded) - _FRAME) // (_FRAME // 2)
-    starts = (_FRAME // 2) * np.arange(count)
-    frames = padded[starts[:, None] + np.arange(_FRAME)] * window
-    power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
-    bands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
-    # What lies 50 dB under the loudest is another noise in every copy.
-    logs = np.log(np.maximum(bands, bands.max() * 1e-5 + 1e-12))
-    moments = np.linspace(0, count, _STEPS + 1).astype(int)
-    # Where two moments are in one frame, `reduceat` gives that frame.
-    steps = np.add.reduceat(logs, moments[:-1], axis=0) / np.maximum(1, np.diff(moments))[:, None]
-    centred = (steps - steps.mean(axis=0) - steps.mean(axis=1, keepdims=True) + steps.mean()).ravel()
-    norm = float(np.linalg.norm(centred))
-    unit: NDArray[np.float32] = (centred / norm if norm > 0 else centred).astype(np.float32)
-    return unit
-
-
-@lru_cache(maxsize=1)
-def _bands() -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """Return the window of a frame, and where in its spectrum bands begin and the last one ends."""
-    import numpy as np
-
-    edges = np.unique(np.geomspace(3, 3400 * _FRAME / SAMPLE_RATE, _BANDS + 1).astype(int))
-    return np.hanning(_FRAME), edges
-
-
-def perhaps_alike(prints: NDArray[np.float32], least: float) -> NDArray[np.int_]:
-    """Return which fingerprints, shape (n, bands · steps), may correlate with one before them by more than ``least``.
-
-    None that does is left out. Only a few directions are compared, those in which a sample differs most; what lies in
-    the others adds at most the product of its lengths (Cauchy and Schwarz).
-    """
-    import numpy as np
-
-    sample = prints[:: 1 + len(prints) // _SAMPLE]
-    directions = np.linalg.svd(sample, full_matrices=False)[2][:_DIRECTIONS]
-    within = prints @ directions.T
-    rest = np.einsum("ij,ij->i", prints, prints) - np.einsum("ij,ij->i", within, within)
-    bounds = np.column_stack([within, np.sqrt(np.maximum(rest, 0))])  # the dot product of two is the bound
-    found, first = [], 1
-    while first < len(bounds):
-        last = min(len(bounds), first + 1 + _AT_ONCE // len(bounds))
-        most = np.tril(bounds[first:last] @ bounds[: last - 1].T, first - 1).max(axis=1)  # 0 for what comes later
-        found.append(first + np.flatnonzero(most > least - _ERROR))
-        first = last
-    return np.concatenate(found) if found else np.zeros(0, int)

@@ -17,7 +17,8 @@ from pytest_whisperq.__main__ import main
 from pytest_whisperq.commands.corpus_lint import Finding, lint
 from pytest_whisperq.config.settings import resolve
 from pytest_whisperq.measuring.catastrophe import binomial, least
-from pytest_whisperq.measuring.recording import are_apart, clipped, fingerprint
+from pytest_whisperq.measuring.fingerprints import fingerprint
+from pytest_whisperq.measuring.recording import are_apart, clipped
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.consistency import inconsistencies
 from pytest_whisperq.speech.corpus import load_corpus
@@ -76,7 +77,7 @@ def look(folder: Path, **options: str) -> list[Finding]:
         "max_catastrophes": "0.1",
         **options,
     }
-    return lint(resolve({f"whisperq_{name}": value for name, value in typed.items()}))
+    return list(lint(resolve({f"whisperq_{name}": value for name, value in typed.items()})))
 
 
 def test_nothing_is_wrong_with_a_good_corpus(tmp_path: Path, good: list[Row]) -> None:
@@ -387,5 +388,5 @@ def test_the_suite_lints_the_corpus_of_a_run(
 def test_recordings_that_no_row_names_are_a_finding(tmp_path: Path, make_corpus: Callable[..., Path]) -> None:
     folder = make_corpus(tmp_path / "corpus", ["one", "two"])
     shutil.copyfile(folder / "clip0000.wav", folder / "left.wav")
-    findings = lint(resolve({"whisperq_corpus": str(folder)}))
+    findings = list(lint(resolve({"whisperq_corpus": str(folder)})))
     assert f"{folder}: no row in metadata.csv names 1 recording (left.wav)" in map(str, findings)

@@ -1,9 +1,8 @@
 """What may be wrong with a recording and its text: said, never refused, and never of a corpus that is honest."""
 
-import numpy as np
 import pytest
 
-from pytest_whisperq.measuring.recording import doubt_lines, doubts, perhaps_alike
+from pytest_whisperq.measuring.recording import doubt_lines, doubts
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Utterance
@@ -59,25 +58,3 @@ def test_a_line_for_each_kind_of_doubt_names_the_first_three() -> None:
         f"{rushed} and 2 more: more text than can be said in that time; is the sound cut off, or the text another's?",
         "5.wav: the file does not say how long it is, and is read for what is there",
     ]
-
-
-@pytest.mark.parametrize("dimensions", [40, 300])
-def test_no_two_fingerprints_that_are_alike_are_missed(dimensions: int) -> None:
-    random = np.random.default_rng(0)
-    prints = random.normal(size=(1200, dimensions)).astype(np.float32)
-    copies = {700: 3, 1100: 1099, 1199: 0}
-    for copy, first in copies.items():
-        prints[copy] = prints[first] + random.normal(size=dimensions) * 0.2
-    prints[5] = 0
-    prints[prints.any(axis=1)] /= np.linalg.norm(prints[prints.any(axis=1)], axis=1, keepdims=True)
-    correlations = np.tril(prints @ prints.T, -1).max(axis=1)
-    for least in (0.3, 0.95):
-        assert set(np.flatnonzero(correlations > least)) <= set(perhaps_alike(prints, least))
-    assert list(perhaps_alike(prints, 0.95)) == sorted(copies)
-
-
-def test_of_few_fingerprints_none_is_missed() -> None:
-    one = np.eye(1, 4, dtype=np.float32)
-    assert list(perhaps_alike(np.zeros((0, 1), np.float32), 0.95)) == []
-    assert list(perhaps_alike(one, 0.95)) == []
-    assert list(perhaps_alike(np.repeat(one, 2, axis=0), 0.95)) == [1]
