@@ -62,12 +62,14 @@ def pytest_configure(config: pytest.Config) -> None:
     summary = "a streaming merge keeps every invariant up to its level (docs/own-merge.md)"
     config.addinivalue_line("markers", f"{MERGE_CONTRACT}(merger=, level=): {summary}")
     if _is_configured(config):
-        from pytest_whisperq.plugin import redacting, state
+        from pytest_whisperq.plugin import lacking, redacting, state
         from pytest_whisperq.plugin.attempts import Attempts
 
         if state.gate_config(config).redact:
             redacting.quieten(config)
         config.pluginmanager.register(Attempts(), "whisperq-attempts")
+        if lacking.is_all(config):
+            config.pluginmanager.register(lacking.NothingRuns(config), "whisperq-lacking")
         if state.gate_config(config).shard:
             from pytest_whisperq.plugin.sharding import Sharding
 

@@ -44,9 +44,23 @@ def test_without_a_gpu_candidates_of_all_are_skipped_with_the_reason(without: Pr
     result = without.run("-rs", CUDA, "--whisperq-report=report", *names)
     result.assert_outcomes(skipped=20)  # two gates of seven and three precisions
     result.stdout.fnmatch_lines(
-        ["*no gate reached a verdict: *", "SKIPPED*--whisperq-device cuda: no GPU for cuda here"]
+        [
+            "*no gate reached a verdict: *",
+            "ERROR none of 10 candidates runs here, so that nothing was gated: --whisperq-device cuda: no GPU for *",
+            "SKIPPED*--whisperq-device cuda: no GPU for cuda here",
+        ]
     )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert not without.transcript_files()
+
+
+def test_without_a_gpu_a_run_of_skipped_gates_alone_is_not_green(without: Project) -> None:
+    named = (CUDA, "--whisperq-backend=ctranslate2", "--whisperq-precision=all")
+    without.pytester.makepyfile(test_other="def test_other(): pass")
+    assert without.run(*named, "test_other.py").ret == pytest.ExitCode.OK
+    result = without.run(*named)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["ERROR none of 7 candidates runs here, so that nothing was gated: *"])
 
 
 def test_without_a_gpu_a_pair_that_is_named_ends_the_run(without: Project) -> None:
