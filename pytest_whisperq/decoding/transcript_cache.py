@@ -7,7 +7,7 @@ and that is said (`transcript_file`).
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
@@ -142,8 +142,8 @@ class TranscriptCache:
         self._decoder = decoder
         self._engine = engine
         self._store = decoder.store
-        self._last: tuple[Path, tuple[int, ...], Stored] | None = None
-        """The file that was read last, in which state, and what it holds."""
+        self._last: tuple[Path, tuple[int, ...], Set[str], Stored] | None = None
+        """The file that was read last, in which state, for which clips, and what it holds of them."""
 
     def transcribe(
         self,
@@ -163,7 +163,8 @@ class TranscriptCache:
         wanted = [(clip_id(item, facts), item) for item in corpus.utterances]
         artifact = self._store.built(spec) or self._store.get(spec)
         path = self._path(artifact.spec, artifact.identity, task)
-        stored = self._read(path)
+        clips = {clip for clip, _ in wanted}
+        stored = self._read(path, clips)
         if not _suffices(wanted, stored.texts, enough):
             if self._is_complete and task == "transcribe":  # shards do nothing else
                 raise _not_merged(spec, [clip for clip, _ in wanted if clip not in stored.texts], len(wanted))
@@ -171,7 +172,7 @@ class TranscriptCache:
             path = self._path(artifact.spec, artifact.identity, task)
             with self._layout.decoding(path, self._shard):
                 self._decode(artifact, path, wanted, enough, task)
-            stored = self._read(path)
+            stored = self._read(path, clips)
             if not _suffices(wanted, stored.texts, enough):
                 raise StoreError(
                     f"transcripts of {spec} were there, and are gone", where=str(path), remedy="run again; it resumes"
@@ -192,8 +193,9 @@ class TranscriptCache:
     def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> Known:
         """Return what is in the cache of a model and ``corpus``; nothing is built or decoded."""
         artifact = self._store.built(spec)
-        stored = self._read(self._path(artifact.spec, artifact.identity)) if artifact else Stored()
-        said = [stored.texts.get(clip_id(item, facts), _NOTHING) for item in corpus.utterances]
+        clips = [clip_id(item, facts) for item in corpus.utterances]
+        stored = self._read(self._path(artifact.spec, artifact.identity), set(clips)) if artifact else Stored()
+        said = [stored.texts.get(clip, _NOTHING) for clip in clips]
         return Known(
             compute_type=stored.header.get("compute_type", ""),
             operations=stored.header.get("operations", ""),
@@ -201,17 +203,17 @@ class TranscriptCache:
             languages=tuple(language for _, language in said),
         )
 
-    def _read(self, path: Path) -> Stored:
-        """Read a file once for as long as nobody adds to it or reads another: each is as large as the corpus."""
+    def _read(self, path: Path, clips: Set[str]) -> Stored:
+        """Read what a file says of clips, once for as long as nobody adds to it, reads another, or wants others."""
         try:
             found = path.stat()
         except OSError:
             return read(path)  # which says what is wrong
         state = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if self._last is None or self._last[:2] != (path, state):
+        if self._last is None or self._last[:2] != (path, state) or not clips <= self._last[2]:
             self._last = None  # two of them need not be held at once
-            self._last = path, state, read(path)
-        return self._last[2]
+            self._last = path, state, clips, read(path, clips)
+        return self._last[3]
 
     def forget(self) -> None:
         """Hold no file any longer: whoever has all transcripts of a corpus asks for them no more."""
@@ -242,7 +244,7 @@ class TranscriptCache:
         ``identity`` is that of the model's weights, which need not be known here yet; ``header`` says what executed.
         """
         path = self._path(spec, identity)
-        stored = self._read(path)
+        stored = self._read(path, {row["clip"] for row in clips})
         known = dict(stored.texts) if stored.header.get("compute_type") == header["compute_type"] else {}
         for row in clips:
             here = known.setdefault(row["clip"], (row["text"], row["language"]))
@@ -257,7 +259,7 @@ class TranscriptCache:
         """Keep what another machine has decoded with a model that is known here (`ArtifactStore.borrow`)."""
         artifact = self._store.built(spec) or self._store.get(spec)
         file = self._file(artifact, self._path(spec, artifact.identity), header)
-        known = file.begin()
+        known = file.begin({row["clip"] for row in clips})
         file.add([row for row in clips if row["clip"] not in known])
 
     def _file(
@@ -300,10 +302,11 @@ class TranscriptCache:
         enough: Enough | None,
         task: Task,
     ) -> None:
-        if _suffices(wanted, self._read(path).texts, enough):  # another worker was faster
+        clips = {clip for clip, _ in wanted}
+        known = self._read(path, clips).texts
+        if _suffices(wanted, known, enough):  # another worker was faster
             return
-        known = self._read(path).texts
-        missing = len({clip for clip, _ in wanted} - known.keys())
+        missing = len(clips - known.keys())
         with self._engine.running(artifact, missing, task) as running:
             self._run(running, artifact, path, wanted, enough, task)
 
@@ -318,7 +321,7 @@ class TranscriptCache:
     ) -> None:
         executes = {"compute_type": running.compute_type, "operations": running.operations}
         file = self._file(artifact, path, executes, task)
-        known = file.begin()
+        known = file.begin({clip for clip, _ in wanted})
         todo = {clip: item for clip, item in wanted if clip not in known}
         verb = "decodes" if task == "transcribe" else "translates"
         left, done, leading = iter(todo.items()), 0, _Leading([clip for clip, _ in wanted], enough)

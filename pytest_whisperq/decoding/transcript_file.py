@@ -5,15 +5,16 @@ file is locked while lines are added, and not while a model decodes them: the sh
 side by side. It is opened anew under the lock, as network file systems want it.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
 from typing import Any
 
+from pytest_whisperq.decoding.transcript_places import LEAST, Places, Placing, places
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.files import replace_text
-from pytest_whisperq.system.sealed import SealedFile, damage, seal, sealed, unseal
+from pytest_whisperq.system.sealed import SealedFile, damage, seal, sealed, unseal, unseal_line
 
 Said = tuple[str, str | None]
 """What a model says in a clip: the text, and the language it detects."""
@@ -33,19 +34,71 @@ class Stored:
     is_cut: bool = False
 
 
-def read(path: Path) -> Stored:
-    """Return what a file of transcripts holds; nothing where there is none."""
-    lines = SealedFile(path)
+def read(path: Path, wanted: Collection[str] | None = None) -> Stored:
+    """Return what a file of transcripts holds, of some clips where they are ``wanted``; nothing where there is none.
+
+    Of a large file only the lines of these are read, if it is known where they are (`transcript_places`).
+    """
+    known = places(path) if wanted is not None else None
+    found = _read_placed(path, known, wanted) if known and wanted is not None else None
+    return found or _read_through(path, wanted)
+
+
+def _read_through(path: Path, wanted: Container[str] | None) -> Stored:
+    """Read all lines; note where they are if that was worth it."""
+    lines, placing = SealedFile(path), Placing()
     records = iter(lines)
     header = next(records, {})
-    is_known = "compute_type" in header
-    texts = {row["clip"]: _said(row) for row in records if is_known}
-    return Stored(
-        header=header if is_known else {},
-        texts=texts,
-        damage=damage(lines.damaged, lines.count) if lines.damaged else "",
-        is_cut=lines.is_cut,
-    )
+    if "compute_type" not in header:
+        for _ in records:  # which tells of damage
+            pass
+        return Stored(damage=_damage(lines), is_cut=lines.is_cut)
+    texts = _texts(records, lines, placing, wanted)
+    if placing.count >= LEAST and not (lines.damaged or lines.is_cut):
+        placing.write(path, lines.end)
+    return Stored(header=header, texts=texts, damage=_damage(lines), is_cut=lines.is_cut)
+
+
+def _read_placed(path: Path, known: Places, wanted: Collection[str]) -> Stored | None:
+    """Read the first line, those of the clips that are wanted, and what was added since; None if any is damaged."""
+    texts = dict[str, Said]()
+    try:
+        with path.open("rb") as file:
+            if not known.hold(file):
+                return None
+            for start in (0, *sorted(place for clip in wanted for place in known.of(clip))):
+                file.seek(start)
+                row = unseal_line(file.readline().removesuffix(b"\n"), path.name)
+                if row is None:
+                    return None
+                if not start:
+                    header = row
+                elif row["clip"] in wanted:
+                    texts[row["clip"]] = _said(row)
+    except OSError:
+        return None  # reading through says what is wrong
+    lines, placing = SealedFile(path, known.end), Placing(known)
+    texts |= _texts(iter(lines), lines, placing, wanted)
+    if lines.damaged:
+        return None  # whoever reads through says of how many
+    if placing.count >= LEAST and not lines.is_cut:
+        placing.write(path, lines.end)
+    return Stored(header=header, texts=texts, is_cut=lines.is_cut)
+
+
+def _texts(
+    records: Iterator[Mapping[str, Any]], lines: SealedFile, placing: Placing, wanted: Container[str] | None
+) -> dict[str, Said]:
+    texts = dict[str, Said]()
+    for row in records:
+        placing.add(row["clip"], lines.start)
+        if wanted is None or row["clip"] in wanted:
+            texts[row["clip"]] = _said(row)
+    return texts
+
+
+def _damage(lines: SealedFile) -> str:
+    return damage(lines.damaged, lines.count) if lines.damaged else ""
 
 
 def _said(row: Mapping[str, Any]) -> Said:
@@ -73,9 +126,11 @@ class TranscriptFile:
         self._on_damage = on_damage
         self._end = (0, 0)
         """Which file was read last, and up to where."""
+        self._wanted: Collection[str] | None = None
 
-    def begin(self) -> dict[str, Said]:
-        """Make the file, or what is wrong with it anew; return what it says of which clip."""
+    def begin(self, wanted: Collection[str] | None = None) -> dict[str, Said]:
+        """Make the file, or what is wrong with it anew; return what it says of clips, of all unless some are wanted."""
+        self._wanted = wanted
         with self._layout.locked(self._path):
             return self._begin()
 
@@ -89,7 +144,7 @@ class TranscriptFile:
         return added
 
     def _begin(self) -> dict[str, Said]:
-        stored, kept = read(self._path), iter(SealedFile(self._path))
+        stored, kept = read(self._path, self._wanted), iter(SealedFile(self._path))
         if stored.damage:
             self._on_damage(stored.damage)
         if stored.header.get("compute_type") != self._header["compute_type"]:  # the runtime may be told otherwise

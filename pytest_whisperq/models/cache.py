@@ -101,6 +101,8 @@ def _look(root: Path, path: Path, *, verify: bool) -> Entry | None:
             state = _inspect_index(path, "audio index")
         elif path == layout.audio_files:
             state = _inspect_index(path, "digests of audio files")
+        elif layout.is_places(path):
+            state = _inspect_places(layout, path)
         elif path.suffix == ".jsonl":
             state = _inspect_transcripts(layout, path)
         elif layout.is_random(path):
@@ -166,6 +168,14 @@ def _inspect_transcripts(layout: CacheLayout, path: Path) -> _State:
         return _State(name, f"damaged: {lines.damage}; the next run decodes them again", is_damaged=True)
     is_used = (layout.artifacts / header["artifact"]).is_dir()
     return _State(name, "" if is_used else "their model is no longer in the cache")
+
+
+def _inspect_places(layout: CacheLayout, path: Path) -> _State:
+    """Return what places are of, and the reason to let them go where that is gone or nobody could find a clip."""
+    if not read_sealed(path).records:
+        return _State(_UNREADABLE, "damaged: the next run reads all transcripts instead", is_damaged=True)
+    is_used = layout.transcript_file(path.stem).exists()
+    return _State(f"places in {path.stem}", "" if is_used else "their transcripts are no longer in the cache")
 
 
 def _inspect_index(path: Path, name: str) -> _State:

@@ -4,6 +4,7 @@
 
     artifacts/KEY/                a built model: model/ and artifact.json
     transcripts/KEY.jsonl         what a model said, one line a clip
+    places/KEY.jsonl              where in a large one of these each clip is
     random/NAME/                  a checkpoint of random weights
     audio-index.jsonl             digests and durations of recordings, one line each
     audio-files.jsonl             digests of the bytes of recordings, by path, size and times
@@ -31,6 +32,7 @@ from pytest_whisperq.system.files import BUILDING, cache_error
 _MADE = {
     "artifacts": re.compile(r"[0-9a-f]{32}|\.build-[0-9a-f]{32}-\w+"),
     "transcripts": re.compile(r"[0-9a-f]{32}\.jsonl"),
+    "places": re.compile(r"[0-9a-f]{32}\.jsonl"),
     "random": re.compile(r"(\.build-)?(whisper|distil)-[\w.-]+-\d+\.\d+[^-]*-\d+-\d+(-\w+)?"),
 }
 """How what we make is called, by folder: any directory may be named as a cache, and others have such folders too.
@@ -44,6 +46,11 @@ def default_root() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("pytest-whisperq", appauthor=False)
+
+
+def places_of(transcripts: Path) -> Path:
+    """Return the file that says where in a file of transcripts each clip is."""
+    return transcripts.parents[1] / "places" / transcripts.name
 
 
 class CacheLayout:
@@ -61,6 +68,10 @@ class CacheLayout:
     def transcript_file(self, key: str) -> Path:
         """Return the file of the transcripts with that key."""
         return self.transcripts / f"{key}.jsonl"
+
+    def is_places(self, entry: Path) -> bool:
+        """Whether an entry says where in a file of transcripts each clip is."""
+        return entry.parent == self.root / "places"
 
     def is_random(self, entry: Path) -> bool:
         """Whether an entry is a checkpoint of random weights, or what is left of one."""

@@ -13,7 +13,8 @@ from typing import Any
 from pytest_whisperq.system.errors import StoreError
 
 _SEAL = ', "sha256": "'
-_SEAL_BYTES = len(_SEAL) + 64 + len('"}')
+SEAL_BYTES = len(_SEAL) + 64 + len('"}')
+"""How long the end of a line is that holds its digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def seal(record: Mapping[str, Any], name: str) -> str:
 def unseal(lines: bytes, name: str) -> SealedLines:
     """Return what the lines of ``name`` hold. Nothing of a line is read before its digest is checked."""
     *whole, rest = lines.split(b"\n")
-    records = [_unsealed(line, name) for line in whole]
+    records = [unseal_line(line, name) for line in whole]
     sound = tuple(record for record in records if record is not None)
     return SealedLines(records=sound, damaged=len(records) - len(sound), is_cut=bool(rest))
 
@@ -68,26 +69,30 @@ def read_sealed(path: Path) -> SealedLines:
 class SealedFile:
     """The lines of a file of the cache, read one by one: what a file of millions holds need not be held.
 
-    Iterating yields the records that are as they were written. When it is over, ``count`` says how many lines have an
-    end, ``damaged`` how many of them are damaged, and ``is_cut`` whether there is one without.
+    Iterating yields the records that are as they were written, from the byte ``first`` on; ``start`` says where the
+    line of the last one begins. When it is over, ``end`` says where the last line ends that has an end, ``count`` how
+    many have, ``damaged`` how many of them are damaged, and ``is_cut`` whether there is one without.
 
     Raises `StoreError` for a file that cannot be read; one that is not there has no lines.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, first: int = 0) -> None:
         self._path = path
+        self.start = self.end = first
         self.count = self.damaged = 0
         self.is_cut = False
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         try:
             with self._path.open("rb") as file:
+                file.seek(self.end)
                 for line in file:
                     if not line.endswith(b"\n"):
                         self.is_cut = True
                         return
                     self.count += 1
-                    record = _unsealed(line[:-1], self._path.name)
+                    self.start, self.end = self.end, self.end + len(line)
+                    record = unseal_line(line[:-1], self._path.name)
                     if record is None:
                         self.damaged += 1
                     else:
@@ -109,8 +114,9 @@ def sealed(records: Iterable[Mapping[str, Any]], name: str) -> str:
     return "".join(seal(record, name) for record in records)
 
 
-def _unsealed(line: bytes, name: str) -> dict[str, Any] | None:
-    body, end = line[:-_SEAL_BYTES], line[-_SEAL_BYTES:]
+def unseal_line(line: bytes, name: str) -> dict[str, Any] | None:
+    """Return what a line of ``name`` holds, less its end; None for one that is damaged."""
+    body, end = line[:-SEAL_BYTES], line[-SEAL_BYTES:]
     if not line.isascii() or end != _seal_of(body, name).encode():
         return None
     record: dict[str, Any] = json.loads(f"{body.decode()}}}")
