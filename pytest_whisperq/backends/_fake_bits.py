@@ -75,10 +75,15 @@ def fake(weight: Tensor, scale: Tensor, grid: Grid) -> Tensor:
     rows, half = grouped(weight, grid), grid.levels // 2
     sign = torch.where(scale.detach() < 0, -1.0, 1.0)
     # With a larger scale no weight would have the lowest code, and whoever rounds again would find another.
-    reach = (-rows * sign).amax(1, keepdim=True).clamp_min(0) / half
-    whole = torch.where(reach >= (1 - 0.5 / half) * scale.abs(), scale, sign * reach)
-    stored = sign * whole.detach().abs().clamp_min(SMALLEST).half().float()
+    reach = (-rows * sign).amax(1, keepdim=True).clamp_min(0)
+    whole = torch.where((reach / _stored(scale)).round() >= half, scale, sign * reach / half)
+    stored = sign * _stored(whole)
     whole = whole + (stored - whole).detach()
     steps = (rows / whole).clamp(-half, half - 1)
     codes = steps + (steps.round() - steps).detach()
     return (codes * whole).reshape(weight.shape)
+
+
+def _stored(scale: Tensor) -> Tensor:
+    """Return the size of scales as files hold it: in float16."""
+    return scale.detach().abs().clamp_min(SMALLEST).half().float()

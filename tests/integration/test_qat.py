@@ -52,6 +52,20 @@ def test_a_scale_that_training_made_too_large_still_is_one_that_others_find(grid
     np.testing.assert_array_equal(again.reshape(weight.shape), once.numpy())
 
 
+@pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: f"{grid.levels}-{grid.group}")
+def test_a_scale_that_float16_makes_too_large_is_one_that_others_find(grid: Grid) -> None:
+    """By the scale itself the largest weight just has the lowest code, and by what is stored of it perhaps not."""
+    random = torch.Generator().manual_seed(5)
+    weight = torch.randn(2048, 128, generator=random) * 0.05
+    rows = _fake_bits.grouped(weight, grid)
+    near = 1 + 1e-3 * torch.randn(len(rows), 1, generator=random)
+    scale = near * (-rows).amax(1, keepdim=True) / (grid.levels // 2 - 0.5)
+    once = _fake_bits.fake(weight, scale, grid)
+    codes, scales = _simulated_bits.rounded(once.numpy(), grid.levels, grid.group or weight.shape[1])
+    again = _simulated_bits.values(codes, grid.levels) * scales.astype(np.float32)
+    np.testing.assert_array_equal(again.reshape(weight.shape), once.numpy())
+
+
 def test_the_first_scales_lose_no_more_than_those_of_the_largest_weight(weight: torch.Tensor) -> None:
     grid = Grid(levels=8, group=64)
     rows = _fake_bits.grouped(weight, grid)
