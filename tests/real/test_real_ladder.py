@@ -90,6 +90,7 @@ def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_
     assert {found[INT8][heading] for heading in ("peak memory, MB", "encoder, times", "pipeline, times")} == {NOT_RUN}
     text = page.read_text(encoding="utf-8")
     assert "Speed was not measured in this run." in text
+    assert "Not run: " not in text
     assert "40 utterances of 40 speakers, 180 words" in text
     images = sorted(path.name for path in (page.parent / "images").iterdir())
     assert images == [f"real-{SIZE}-drops.svg", f"real-{SIZE}-size.svg"]
@@ -121,6 +122,13 @@ def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_
     real_ladder.write(ladder, page)
     assert rows(page)[INT8]["peak memory, MB"] == NOT_RUN
     assert page.read_text(encoding="utf-8").count("- scripted:int3-sym: no build: too \\*coarse\\*\n") == 1
+
+
+def test_the_page_names_what_was_left_out_of_a_part_of_the_ladder(ladder: Ladder, tmp_path: Path) -> None:
+    part = replace(ladder, precisions="int8")
+    real_ladder.measure(part, SIZE, ("quality",))
+    real_ladder.write(part, tmp_path / "page.md")
+    assert f"\nNot run: {INT4}.\n" in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
 def test_a_page_without_any_run_is_refused(ladder: Ladder, tmp_path: Path) -> None:
