@@ -4,9 +4,9 @@ Below the table is whether simulated weights lose more with every bit that they 
 of 64. Page's test takes each utterance as a judge who ranks the precisions by errors (Page, JASA 58, 1963). With
 ``--chart FILE`` error rates with the bounds of their drops are drawn against bits, as SVG (the extra ``plots``).
 
-``--model`` and ``--corpus`` are those of a run. ``--trained DIR,DIR`` adds what ``whisperq qat`` has made of the model,
-each at the precision that it was trained for. What is decoded is cached, so that a run that was stopped goes on. Broken
-models say much, and take long.
+``--model``, ``--corpus`` and ``--calibration`` are those of a run; with the last, nothing of the corpus is set aside.
+``--trained DIR,DIR`` adds what ``whisperq qat`` has made of the model, each at the precision that it was trained for.
+What is decoded is cached, so that a run that was stopped goes on. Broken models say much, and take long.
 """
 
 import argparse
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="whisperq-micro")
     parser.add_argument("--corpus", default="")
+    parser.add_argument("--calibration", default="")
     parser.add_argument("--max-utterances", default="60")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--cache-dir", default="")
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ways = {name: way for way in args.ways.split(",") for name in WAYS[way]}
     options = {
         "corpus": args.corpus,
+        "calibration": args.calibration,
         "max_utterances": args.max_utterances,
         "threads": args.threads,
         "cache_dir": args.cache_dir,
@@ -159,17 +161,18 @@ def draw(rows: Sequence[Row], model: str, path: Path) -> None:
     ways = list(dict.fromkeys(row.way for row in rows))
     figure, axes = pyplot.subplots(figsize=(8.5, 5), layout="constrained")
     original = min(row.rate - row.drop for row in rows)
+    lowest = original / 3  # a scale of factors has no zero, where a bound may be
     axes.axhline(original, color="0.6", linewidth=1, linestyle="--")
-    axes.annotate(f"float32: {original:.1f} %", (16, original), xytext=(0, 4), textcoords="offset points", color="0.4")
+    beside = {"xytext": (0, -12), "textcoords": "offset points", "horizontalalignment": "right", "color": "0.4"}
+    axes.annotate(f"float32: {original:.1f} %", (1, original), **beside)
     for number, way in enumerate(ways):
         chosen = [row for row in rows if row.way == way]
         shift = 1 + 0.02 * (number - (len(ways) - 1) / 2)
         axes.errorbar(
             [shift * row.bits for row in chosen],
             [row.rate for row in chosen],
-            # A bound below nothing is drawn at a hundredth of the original's rate, as a scale of factors has no zero.
             yerr=[
-                [row.rate - max(row.rate - row.drop + row.lower, original / 100) for row in chosen],
+                [row.rate - max(row.rate - row.drop + row.lower, lowest) for row in chosen],
                 [row.upper - row.drop for row in chosen],
             ],
             label=way,
@@ -178,7 +181,14 @@ def draw(rows: Sequence[Row], model: str, path: Path) -> None:
             linewidth=1,
             capsize=2,
         )
-    axes.set(xscale="log", yscale="log", xlabel="bits of a weight, without its scale", ylabel="WER, %", title=model)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="bits of a weight, without its scale",
+        ylabel="WER, %",
+        title=Path(model).name,
+    )
+    axes.set_ylim(bottom=lowest)
     axes.invert_xaxis()
     ticks = sorted({row.bits for row in rows}, reverse=True)
     axes.set_xticks(ticks, [f"{bits:g}" for bits in ticks])
