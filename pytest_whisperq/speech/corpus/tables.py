@@ -146,13 +146,21 @@ def _rows(datasets: Any, data: Any, name: str, choices: Choices) -> Iterable[dic
 def _fetched(row: dict[str, Any], repository: str) -> dict[str, Any]:
     """Return a row with the bytes of each recording that it names in its own ``repository``, as streamed rows may."""
     fsspec = optional_imports.require("fsspec", extra="data", purpose="fetch a recording")
-    here = re.compile(rf"(?:zip://[^:]*::)?hf://datasets/{re.escape(repository)}[@/](?!.*\.\./)")
     fetched = dict(row)
     for column, value in row.items():
-        if isinstance(value, dict) and not value.get("bytes") and here.match(str(value.get("path"))):
+        if isinstance(value, dict) and not value.get("bytes") and _is_of(str(value.get("path")), repository):
             with fsspec.open(value["path"], "rb") as file:
                 fetched[column] = {**value, "bytes": file.read()}
     return fetched
+
+
+def _is_of(address: str, repository: str) -> bool:
+    """Whether an address of fsspec is that of a file in a data set of the hub, or in a zip archive there."""
+    *archives, file = address.split("::")
+    begin = f"hf://datasets/{repository}"
+    rest = file.removeprefix(begin)
+    is_there = rest != file and rest.startswith(("/", "@")) and ".." not in rest.split("/")
+    return is_there and (not archives or (len(archives) == 1 and archives[0].startswith("zip://")))
 
 
 def _classes_of(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:

@@ -259,7 +259,10 @@ def broken(shards: list[int]) -> Iterator[dict[str, Any]]:
         ("zip://a.wav::hf://datasets/owner/calls@main/all.zip", True),
         ("hf://datasets/owner/others@main/a.wav", False),
         ("hf://datasets/owner/calls/../others/a.wav", False),
+        ("hf://datasets/owner/calls2/a.wav", False),
         ("file:///etc/passwd?hf://datasets/owner/calls/a.wav", False),
+        ("hf://datasets/owner/calls/a.wav::file:///etc/passwd", False),
+        ("file:///etc/passwd::hf://datasets/owner/calls/a.wav", False),
     ],
 )
 def test_a_streamed_row_fetches_recordings_of_its_own_data_set_only(
