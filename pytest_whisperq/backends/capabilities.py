@@ -38,7 +38,10 @@ class MixesTypes(Protocol):
 
 @runtime_checkable
 class TellsDevice(Protocol):
-    """A runtime that computes on several devices. ``device`` is read back: where it says that the model is."""
+    """A runtime that computes on several devices. ``device`` is read back: where it says that the model is.
+
+    It is ``cpu`` or ``cuda``, or begins so: ``cuda:0``.
+    """
 
     device: str
 

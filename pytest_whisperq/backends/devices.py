@@ -56,5 +56,5 @@ def load(backend: "Backend", device: str, precision: str, directory: Path, threa
 
 
 def where(transcriber: Transcriber) -> str:
-    """Return the device that a loaded model says it is on; one that says nothing is on the CPU."""
-    return transcriber.device if isinstance(transcriber, TellsDevice) else CPU
+    """Return the kind of device that a loaded model says it is on; one that says nothing is on the CPU."""
+    return str(transcriber.device).partition(":")[0].lower() if isinstance(transcriber, TellsDevice) else CPU

@@ -167,7 +167,8 @@ OPTIONS: tuple[Option, ...] = (
         name="max-utterances",
         metavar="N",
         parse=values.whole(1, "a whole number, 1 or more"),
-        help="gate on a seeded, stratified subset of the corpus (default: all of it)",
+        help="gate on a seeded, stratified subset of the corpus, of a hub id on the first rows of some shards "
+        "(default: all of it)",
     ),
     Option(
         name="shard",

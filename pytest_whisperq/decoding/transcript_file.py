@@ -55,12 +55,12 @@ def _read_through(path: Path, wanted: Container[str] | None) -> Stored:
         return Stored(damage=_damage(lines), is_cut=lines.is_cut)
     texts = _texts(records, lines, placing, wanted)
     if placing.count >= LEAST and not (lines.damaged or lines.is_cut):
-        placing.write(path, lines.end)
+        placing.write(path, lines)
     return Stored(header=header, texts=texts, damage=_damage(lines), is_cut=lines.is_cut)
 
 
 def _read_placed(path: Path, known: Places, wanted: Collection[str]) -> Stored | None:
-    """Read the first line, those of the clips that are wanted, and what was added since; None if any is damaged."""
+    """Read the first line, those of the clips that are wanted, and what was added since; None if any is not sound."""
     texts = dict[str, Said]()
     try:
         with path.open("rb") as file:
@@ -79,11 +79,11 @@ def _read_placed(path: Path, known: Places, wanted: Collection[str]) -> Stored |
         return None  # reading through says what is wrong
     lines, placing = SealedFile(path, known.end), Placing(known)
     texts |= _texts(iter(lines), lines, placing, wanted)
-    if lines.damaged:
-        return None  # whoever reads through says of how many
-    if placing.count >= LEAST and not lines.is_cut:
-        placing.write(path, lines.end)
-    return Stored(header=header, texts=texts, is_cut=lines.is_cut)
+    if lines.damaged or lines.is_cut:
+        return None  # the file is written anew then, and who reads through says of how many lines are lost
+    if placing.count >= LEAST:
+        placing.write(path, lines)
+    return Stored(header=header, texts=texts)
 
 
 def _texts(

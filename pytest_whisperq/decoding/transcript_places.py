@@ -18,7 +18,7 @@ from typing import BinaryIO
 from pytest_whisperq.system.cache_layout import places_of
 from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import replace_text
-from pytest_whisperq.system.sealed import SEAL_BYTES, read_sealed, seal
+from pytest_whisperq.system.sealed import SEAL_BYTES, SealedFile, read_sealed, seal
 
 LEAST = 10_000
 """Lines from which on they are placed: fewer are read in a tenth of a second."""
@@ -71,19 +71,16 @@ class Placing:
         self._starts.append(start)
         self.count += 1
 
-    def write(self, transcripts: Path, end: int) -> None:
-        """Keep what was noted of a file that was read up to ``end``; without a place to write to, it is read again."""
+    def write(self, transcripts: Path, lines: SealedFile) -> None:
+        """Keep what was noted of a file whose ``lines`` were read; where that cannot be kept, it is read again."""
         order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
         keys, starts = (array("Q", map(several.__getitem__, order)) for several in (self._keys, self._starts))
-        with transcripts.open("rb") as file:
-            file.seek(end - SEAL_BYTES - 1)
-            ends = file.read(SEAL_BYTES).decode()
         row = {
             "order": sys.byteorder,
             "keys": b64encode(keys.tobytes()).decode(),
             "starts": b64encode(starts.tobytes()).decode(),
-            "end": end,
-            "seal": ends,
+            "end": lines.end,
+            "seal": lines.seal.decode(),
         }
         path = places_of(transcripts)
         with suppress(StoreError):

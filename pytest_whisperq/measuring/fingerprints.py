@@ -93,6 +93,10 @@ class Fingerprints:
 
         if self._count < 2:
             return
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise system_error(error) from error
         bounds, first = self._bounds(), 1
         while first < self._count:
             last = min(self._count, first + 1 + _AT_ONCE // self._count)

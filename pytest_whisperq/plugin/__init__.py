@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if state.gate_config(config).redact:
             redacting.quieten(config)
         config.pluginmanager.register(Attempts(), "whisperq-attempts")
-        if lacking.is_all(config):
+        if lacking.is_any(config):
             config.pluginmanager.register(lacking.NothingRuns(config), "whisperq-lacking")
         if state.gate_config(config).shard:
             from pytest_whisperq.plugin.sharding import Sharding

@@ -1,43 +1,54 @@
-"""A run of whose candidates none can run on this machine: with every gate skipped it would be green."""
+"""A run that gates nothing, for its machine lacks what candidates need: with every gate skipped it would be green."""
 
 import pytest
 
-from pytest_whisperq.config.candidates import Candidate
 from pytest_whisperq.plugin import state
 from pytest_whisperq.plugin.reporting import say
 
 
-def is_all(config: pytest.Config) -> bool:
-    """Whether there are candidates, and this machine lacks something for each."""
-    candidates = state.gate_config(config).candidates
-    return bool(candidates) and all(candidate.missing for candidate in candidates)
+def is_any(config: pytest.Config) -> bool:
+    """Whether this machine lacks something for a candidate."""
+    return any(candidate.missing for candidate in state.gate_config(config).candidates)
 
 
 class NothingRuns:
-    """Fails such a run once a test of a candidate was skipped; other tests alone need no candidate."""
+    """Fails a run in which tests were skipped for what is lacking, and no test of another candidate ran.
+
+    Other tests alone need no candidate, and a selection (``-k``) may leave none that runs.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
-        self._candidates: tuple[Candidate, ...] = tuple(state.gate_config(config).candidates)
-        self._reasons = list(dict.fromkeys(candidate.missing for candidate in self._candidates))
-        self._skipped = 0
+        candidates = state.gate_config(config).candidates
+        self._lacking = {candidate.missing for candidate in candidates if candidate.missing}
+        self._live = [candidate.id for candidate in candidates if not candidate.missing]
+        self._reasons: dict[str, None] = {}
+        self._has_run = False
+
+    @property
+    def _is_empty(self) -> bool:
+        return bool(self._reasons) and not self._has_run
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count what was skipped for that reason."""
+        """Note what was skipped for what is lacking, and whether a test of any other candidate began."""
         if report.skipped and isinstance(report.longrepr, tuple):
-            self._skipped += report.longrepr[2].removeprefix("Skipped: ") in self._reasons
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            if reason in self._lacking:
+                self._reasons[reason] = None
+                return
+        self._has_run |= any(name in report.nodeid.partition("[")[2] for name in self._live)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail a run that is green so far."""
         is_worker = hasattr(session.config, "workerinput")
-        if self._skipped and not is_worker and session.exitstatus == pytest.ExitCode.OK:
+        if self._is_empty and not is_worker and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say why."""
-        if not self._skipped:
+        if not self._is_empty:
             return
         terminalreporter.section("whisperq candidates", red=True)
-        several = f"none of {len(self._candidates)} candidates runs" if len(self._candidates) > 1 else "it does not run"
-        say(terminalreporter, f"ERROR {several} here, so that nothing was gated: {'; '.join(self._reasons)}", red=True)
+        reasons = "; ".join(self._reasons)
+        say(terminalreporter, f"ERROR no candidate ran, so that nothing was gated: {reasons}", red=True)
         say(terminalreporter, "Install what is missing, or name a backend and device that this machine has.")

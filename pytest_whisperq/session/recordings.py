@@ -73,7 +73,8 @@ class Recordings:
         if not self.config.max_utterances or self.config.on_inconclusive == "extend":
             return None
         aside = (self.config.calibration_samples or SAMPLES) if self.needs_own_calibration else 0
-        return self.config.max_utterances + aside
+        # Of what is there no more than half can be set aside, nor a third where nobody says how many: whole clusters.
+        return max(self.config.max_utterances + 2 * aside, 3 * aside)
 
     @cached_property
     def set_aside(self) -> Corpus | None:

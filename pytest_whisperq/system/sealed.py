@@ -70,8 +70,9 @@ class SealedFile:
     """The lines of a file of the cache, read one by one: what a file of millions holds need not be held.
 
     Iterating yields the records that are as they were written, from the byte ``first`` on; ``start`` says where the
-    line of the last one begins. When it is over, ``end`` says where the last line ends that has an end, ``count`` how
-    many have, ``damaged`` how many of them are damaged, and ``is_cut`` whether there is one without.
+    line of the last one begins. When it is over, ``end`` says where the last line ends that has an end, ``seal`` with
+    what digest, ``count`` how many have, ``damaged`` how many of them are damaged, and ``is_cut`` whether there is one
+    without.
 
     Raises `StoreError` for a file that cannot be read; one that is not there has no lines.
     """
@@ -80,6 +81,7 @@ class SealedFile:
         self._path = path
         self.start = self.end = first
         self.count = self.damaged = 0
+        self.seal = b""
         self.is_cut = False
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -91,7 +93,7 @@ class SealedFile:
                         self.is_cut = True
                         return
                     self.count += 1
-                    self.start, self.end = self.end, self.end + len(line)
+                    self.start, self.end, self.seal = self.end, self.end + len(line), line[-SEAL_BYTES - 1 : -1]
                     record = unseal_line(line[:-1], self._path.name)
                     if record is None:
                         self.damaged += 1

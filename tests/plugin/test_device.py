@@ -8,7 +8,7 @@ import pytest
 from scripted_project import GATES, Project, same
 
 from pytest_whisperq.__main__ import main
-from pytest_whisperq.backends import ctranslate2
+from pytest_whisperq.backends import Backend, ctranslate2
 from pytest_whisperq.backends.ctranslate2 import OnGPU
 from pytest_whisperq.backends.transformers import TransformersBackend
 
@@ -46,7 +46,7 @@ def test_without_a_gpu_candidates_of_all_are_skipped_with_the_reason(without: Pr
     result.stdout.fnmatch_lines(
         [
             "*no gate reached a verdict: *",
-            "ERROR none of 10 candidates runs here, so that nothing was gated: --whisperq-device cuda: no GPU for *",
+            "ERROR no candidate ran, so that nothing was gated: --whisperq-device cuda: no GPU for cuda here",
             "SKIPPED*--whisperq-device cuda: no GPU for cuda here",
         ]
     )
@@ -60,7 +60,32 @@ def test_without_a_gpu_a_run_of_skipped_gates_alone_is_not_green(without: Projec
     assert without.run(*named, "test_other.py").ret == pytest.ExitCode.OK
     result = without.run(*named)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["ERROR none of 7 candidates runs here, so that nothing was gated: *"])
+    result.stdout.fnmatch_lines(["ERROR no candidate ran, so that nothing was gated: *"])
+
+
+@pytest.mark.parametrize(
+    ("selection", "code"),
+    [
+        ("scripted-int8 or ctranslate2", pytest.ExitCode.OK),
+        ("scripted-int8", pytest.ExitCode.OK),
+        ("ctranslate2", pytest.ExitCode.TESTS_FAILED),
+        ("ctranslate2 or test_other", pytest.ExitCode.TESTS_FAILED),
+        ("test_other", pytest.ExitCode.OK),
+    ],
+)
+def test_what_was_selected_has_to_run(
+    project: Project, selection: str, code: pytest.ExitCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(backend: Backend, precision: str, *, is_named: bool) -> str:
+        return "" if backend.name == "scripted" else f"nothing of {backend.name} is here"
+
+    monkeypatch.setattr("pytest_whisperq.config.candidates._lacking", lacking)
+    project.record(int8=same)
+    project.pytester.makepyfile(GATES)
+    project.pytester.makepyfile(test_other="def test_other(): pass")
+    result = project.run("--whisperq-backend=scripted,ctranslate2", "--whisperq-precision=all", f"-k{selection}")
+    assert result.ret == code
+    assert ("no candidate ran" in result.stdout.str()) == (code != pytest.ExitCode.OK)
 
 
 def test_without_a_gpu_a_pair_that_is_named_ends_the_run(without: Project) -> None:

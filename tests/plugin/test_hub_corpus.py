@@ -17,8 +17,8 @@ from pytest_whisperq.speech.corpus.types import Choices
         ({"candidate": "openvino:int8", "max_utterances": "20"}, 20),
         ({"backend": "openvino", "max_utterances": "20", "on_inconclusive": "extend"}, None),
         ({"backend": "openvino"}, None),
-        ({"candidate": "openvino:int8-ptq", "max_utterances": "20"}, 20 + SAMPLES),
-        ({"candidate": "openvino:int8-ptq", "max_utterances": "20", "calibration_samples": "7"}, 27),
+        ({"candidate": "openvino:int8-ptq", "max_utterances": "20"}, 3 * SAMPLES),
+        ({"candidate": "openvino:int8-ptq", "max_utterances": "20", "calibration_samples": "7"}, 34),
     ],
 )
 def test_no_more_rows_are_asked_for_than_are_used(

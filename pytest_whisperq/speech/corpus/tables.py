@@ -15,6 +15,7 @@ from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import first_line
 from pytest_whisperq.system.hub import hub_remedy
 
+_NO_SAMPLE = "no sample of the whole, and perhaps of few speakers"
 _DATASET_MARKS = ("dataset_dict.json", "state.json")
 _SHARD = re.compile(r"(.+?)-\d+-of-\d+(?:-[0-9a-f]{16})?|(train|validation|valid|val|dev|test|eval)(?:[-._ ]?\d+)?")
 
@@ -82,8 +83,8 @@ def read_dataset_directory(directory: Path, split: str | None, choices: Choices 
 def read_hub(name: str, split: str | None, option: str, reading: Reading) -> list[Utterance]:
     """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline.
 
-    Where the choices name a number of rows, no more than those are fetched: they are streamed, from the shards in a
-    seeded order. What the cache holds is read whole.
+    Where the choices name a number of rows, no more than those are fetched: the first of some shards, which the seed
+    chooses. They are no sample of the whole, and that is noted. What the cache holds is read whole.
 
     Raises `CorpusError` where the hub does not provide it, `MissingDependency` without datasets.
     """
@@ -97,7 +98,9 @@ def read_hub(name: str, split: str | None, option: str, reading: Reading) -> lis
         if is_streamed:
             # A buffer of more than one row would be filled before the first is heard.
             data = data.shuffle(choices.hub_seed, buffer_size=1).take(choices.hub_rows)
-            reading.note(f"of {name} {choices.hub_rows} rows are streamed at most, from shards in a seeded order")
+            reading.note(
+                f"of {name} no more than {choices.hub_rows} rows are heard, the first of some shards: {_NO_SAMPLE}"
+            )
         rows = _rows(datasets, data, name, choices)
         rows = [_fetched(row, repository) for row in rows] if is_streamed else rows
     except CorpusError:
@@ -158,8 +161,10 @@ def _is_of(address: str, repository: str) -> bool:
     """Whether an address of fsspec is that of a file in a data set of the hub, or in a zip archive there."""
     *archives, file = address.split("::")
     begin = f"hf://datasets/{repository}"
-    rest = file.removeprefix(begin)
-    is_there = rest != file and rest.startswith(("/", "@")) and ".." not in rest.split("/")
+    rest = file[len(begin) :]
+    is_there = (
+        file.casefold().startswith(begin.casefold()) and rest.startswith(("/", "@")) and ".." not in rest.split("/")
+    )
     return is_there and (not archives or (len(archives) == 1 and archives[0].startswith("zip://")))
 
 

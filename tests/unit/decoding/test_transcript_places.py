@@ -84,6 +84,16 @@ def test_a_last_line_without_its_end_is_told(path: Path) -> None:
     assert (list(found.texts), found.is_cut, found.damage) == (["clip 7"], True, "")
 
 
+def test_what_is_lost_with_a_last_line_that_has_no_end_is_told(path: Path) -> None:
+    """The file is written anew then, without its damaged lines, whoever wants them."""
+    text = path.read_text("utf-8").replace('text of clip 7"', 'text of nobody"')
+    path.write_text(text + seal(row("more"), path.name)[:-5], "utf-8")
+    told = list[str]()
+    file = TranscriptFile(CacheLayout(path.parents[1]), path, HEADER, told.append)
+    assert list(file.begin({"clip 8"})) == ["clip 8"]
+    assert told == ["1 of 41 lines"]
+
+
 @pytest.mark.parametrize("clip", ["clip 7", "clip 39"])
 def test_a_damaged_line_that_is_wanted_is_told(path: Path, clip: str) -> None:
     path.write_text(path.read_text("utf-8").replace(f'text of {clip}"', 'text of nobody"'), "utf-8")
