@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import floor, log10
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
@@ -174,7 +175,9 @@ def pareto(points: Sequence[Point], *, more_is_better: bool) -> dict[str, Any] |
     line = [corner for (_, y), (x, lower) in pairwise(corners) for corner in ((x, y), (x, lower))]
     marks = [(right(point.x), up(point.rate)) for point in points]
     labels = [point.name if point.rate <= far else f"{point.name} {point.rate:.0f} %" for point in points]
-    places = _spread(marks, labels, _TOP + plot)
+    first = sorted(range(len(points)), key=lambda place: points[place] not in best)  # what is on the line has a name
+    spread = _spread([marks[place] for place in first], [labels[place] for place in first], _TOP + plot)
+    places = [label for _, label in sorted(zip(first, spread, strict=True), key=itemgetter(0))]
     return {
         **_frame(right, up, plot),
         "front": [*corners[:1], *line],

@@ -136,6 +136,16 @@ def test_labels_cover_neither_marks_nor_each_other() -> None:
     assert [one["label"] for one in chart["points"] if not one["place"]] == chart["crowded"]
 
 
+def test_what_no_other_model_beats_has_a_label_however_many_there_are() -> None:
+    crowd = [point(f"beaten-{number}", 100, 9.0) for number in range(120)]
+    best = [point(f"best-{number}", 99 + number / 10, 8.9 - number / 10) for number in range(3)]
+    chart = charts.pareto([*crowd, *best], more_is_better=False)
+    assert chart is not None
+    assert [one["label"] for one in chart["points"]] == [one.name for one in (*crowd, *best)]
+    assert all(one["place"] for one in chart["points"] if one["kind"] == "best")
+    assert chart["crowded"]
+
+
 def test_series_share_their_axes() -> None:
     over = "s of call.wav"
     chart = charts.scatter(
