@@ -137,8 +137,8 @@ def test_labels_cover_neither_marks_nor_each_other() -> None:
 
 
 def test_what_no_other_model_beats_has_a_label_however_many_there_are() -> None:
-    crowd = [point(f"beaten-{number}", 100, 9.0) for number in range(120)]
-    best = [point(f"best-{number}", 99 + number / 10, 8.9 - number / 10) for number in range(3)]
+    crowd = [point(f"beaten-{place}", 100 + place % 4 / 10, 9 + place // 4 / 100) for place in range(120)]
+    best = [point("backend:precision-that-is-best", 99.9, 8.99)]
     chart = charts.pareto([*crowd, *best], more_is_better=False)
     assert chart is not None
     assert [one["label"] for one in chart["points"]] == [one.name for one in (*crowd, *best)]
