@@ -79,10 +79,12 @@ def test_four_recordings_certify_nothing(project: Project) -> None:
     project.run().stdout.fnmatch_lines(["whisperq: 4 utterances in 4 independent groups certify no drop at all"])
 
 
-def test_characters_are_not_forecast_as_words(project: Project) -> None:
+def test_characters_are_forecast_as_characters(project: Project) -> None:
     project.record(count=20, int8=same)
     project.pytester.makepyfile("import pytest\n\n@pytest.mark.whisperq_accuracy\ndef test_it():\n    pass\n")
-    project.run("--whisperq-metric=cer").stdout.no_fnmatch_line("*certify*")
+    stdout = project.run("--whisperq-metric=cer").stdout
+    stdout.fnmatch_lines(["whisperq: 20 utterances / * characters certify a drop below *"])
+    stdout.no_fnmatch_line("*words certify*")
 
 
 def test_the_pilot_hears_texts_under_the_normalizer_of_the_gate(project: Project) -> None:
