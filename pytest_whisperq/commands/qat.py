@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_whisperq.backends import Grid, RoundsToGrid, _whisper, get_backend, names
 from pytest_whisperq.commands import add, add_options, given, named, progress, say, typed
@@ -24,6 +24,12 @@ from pytest_whisperq.session import Session
 from pytest_whisperq.speech import audio
 from pytest_whisperq.system.errors import ConfigError, QuantizationError
 from pytest_whisperq.system.files import output_error, publish_folder, replace_text, user_path
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Matrices: TypeAlias = "Mapping[str, NDArray[np.float32]]"
 
 CARD = "qat.json"
 """The file that says what a checkpoint was trained for, beside its weights."""
@@ -100,8 +106,8 @@ def _run(options: argparse.Namespace) -> int:
     if not is_over:
         say(f"stopped behind step {training.step} of {plan.steps}: the same command goes on")
         return 0
-    checkpoint = _publish(training, directory, {**asdict(plan), "teacher": session.source.name})
-    count = _check(session, candidate, checkpoint, training)
+    checkpoint, written = _publish(training, directory, {**asdict(plan), "teacher": session.source.name})
+    count = _check(session, candidate, checkpoint, written)
     say(f"{directory}: a build of {candidate} has the very weights that were trained, {count} matrices")
     say(f"gate it: {_command(options, directory)}")
     return 0
@@ -194,15 +200,15 @@ def _mean(losses: list[Lost]) -> Lost:
     return Lost(tokens=sum(one.tokens for one in losses) / count, sound=sum(one.sound for one in losses) / count)
 
 
-def _publish(training: Training, directory: Path, card: Mapping[str, object]) -> SourceModel:
-    """Put the checkpoint in the place of the state that it was trained from."""
+def _publish(training: Training, directory: Path, card: Mapping[str, object]) -> tuple[SourceModel, Matrices]:
+    """Put the checkpoint in the place of the state that it was trained from; return it with its rounded matrices."""
     with publish_folder(directory) as folder, _whisper.quiet_libraries():
-        training.save(folder)
+        written = training.save(folder)
         replace_text(folder / CARD, f"{json.dumps(card, indent=1)}\n", "--out")
-    return source_in(directory, str(directory), "--out")
+    return source_in(directory, str(directory), "--out"), written
 
 
-def _check(session: Session, candidate: Candidate, checkpoint: SourceModel, training: Training) -> int:
+def _check(session: Session, candidate: Candidate, checkpoint: SourceModel, wanted: Matrices) -> int:
     """Build the candidate of the checkpoint; return how many matrices it has, each as it was trained.
 
     Raises `QuantizationError` where one differs: the gate would judge another model.
@@ -211,7 +217,6 @@ def _check(session: Session, candidate: Candidate, checkpoint: SourceModel, trai
     built = session.built(replace(session.spec(candidate), source=checkpoint))
     assert isinstance(backend, RoundsToGrid)
     stored = backend.rounded(candidate.precision, built.directory)
-    wanted = {name: value.detach().numpy() for name, value in training.rounded().items()}
     if other := [name for name in sorted({*wanted, *stored}) if not _same(wanted.get(name), stored.get(name))]:
         raise QuantizationError(
             f"{len(other)} matrices of {candidate} are not as they were trained, {other[0]} the first",

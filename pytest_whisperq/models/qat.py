@@ -139,8 +139,12 @@ class Training:
         """Return the matrices that the student computes with, by name."""
         return {name: _fake_bits.fake(self._weights[name], self._scales[name], self._grid) for name in self._names}
 
-    def save(self, directory: Path) -> None:
-        """Write the student as a checkpoint, its weights rounded, in float32: that holds every code times its scale."""
+    def save(self, directory: Path) -> dict[str, NDArray[np.float32]]:
+        """Write the student as a checkpoint, its weights rounded, in float32: that holds every code times its scale.
+
+        Returns the matrices that were rounded, by name. Rounding them again could choose another of two scales that
+        are as good: whoever wants to know what was written takes these.
+        """
         import torch
 
         with torch.no_grad():
@@ -148,6 +152,7 @@ class Training:
                 self._weights[name].copy_(value)
         self.student.save_pretrained(directory)
         _whisper.copy_front_end(self._front_end.directory, directory)
+        return {name: self._weights[name].detach().numpy() for name in self._names}
 
     def keep(self, path: Path) -> None:
         """Write all that the next step depends on."""

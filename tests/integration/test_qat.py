@@ -124,6 +124,19 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
         training(steps=7, seed=2).resume(tmp_path / qat.STATE)
 
 
+def test_what_is_written_is_known_where_it_would_be_rounded_otherwise_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = training()
+    monkeypatch.setattr(_fake_bits, "fake", lambda weight, scale, grid: weight + 1)  # each time to something else
+    with quiet_libraries():
+        written = student.save(tmp_path / "trained")
+    stored = load_file(tmp_path / "trained" / "model.safetensors")
+    again = student.rounded()
+    assert all(np.array_equal(stored[name].numpy(), value) for name, value in written.items())
+    assert not any(np.array_equal(again[name].detach().numpy(), value) for name, value in written.items())
+
+
 @pytest.mark.matrix
 def test_a_student_comes_nearer_to_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qat, "BATCH_SECONDS", 8.0)
