@@ -2,7 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from scripted_project import GATES, Project, same
@@ -11,6 +12,7 @@ from pytest_whisperq.__main__ import main
 from pytest_whisperq.backends import Backend, ctranslate2
 from pytest_whisperq.backends.ctranslate2 import OnGPU
 from pytest_whisperq.backends.transformers import TransformersBackend
+from pytest_whisperq.plugin import lacking, state
 
 SUITES = Path(__file__).parents[2] / "suites"
 GPU = "NVIDIA Double, compute capability 8.9, CUDA 12.4"
@@ -76,10 +78,10 @@ def test_without_a_gpu_a_run_of_skipped_gates_alone_is_not_green(without: Projec
 def test_what_was_selected_has_to_run(
     project: Project, selection: str, code: pytest.ExitCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lacking(backend: Backend, precision: str, *, is_named: bool) -> str:
+    def missing(backend: Backend, precision: str, *, is_named: bool) -> str:
         return "" if backend.name == "scripted" else f"nothing of {backend.name} is here"
 
-    monkeypatch.setattr("pytest_whisperq.config.candidates._lacking", lacking)
+    monkeypatch.setattr("pytest_whisperq.config.candidates._lacking", missing)
     project.record(int8=same)
     project.pytester.makepyfile(GATES)
     project.pytester.makepyfile(test_other="def test_other(): pass")
@@ -204,3 +206,16 @@ def test_a_driver_that_does_not_tell_which_gpu_it_has_ends_the_run(on_gpu: Proje
     told = "--whisperq-device: NVIDIA's driver does not tell which GPU this is (CUDA error 100); install the driver, *"
     result.stderr.fnmatch_lines([f"ERROR: {told.replace('(', '?').replace(')', '?')}"])
     assert not on_gpu.transcript_files()
+
+
+def test_a_skipped_candidate_is_none_that_ran_though_its_name_begins_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a test that is skipped at its setup pytest reports the teardown, too, which passes."""
+    candidates = [SimpleNamespace(id="openvino-int8", missing=""), SimpleNamespace(id="o", missing="none here")]
+    monkeypatch.setattr(state, "gate_config", lambda _: SimpleNamespace(candidates=candidates))
+    run: Any = lacking.NothingRuns(cast("pytest.Config", None))
+    session: Any = SimpleNamespace(config=object(), exitstatus=pytest.ExitCode.OK)
+    name = "test_gates.py::test_it[openvino-int8-ptq]"
+    run.pytest_runtest_logreport(SimpleNamespace(nodeid=name, skipped=True, longrepr=("f", 1, "Skipped: none here")))
+    run.pytest_runtest_logreport(SimpleNamespace(nodeid=name, skipped=False, longrepr=None))
+    run.pytest_sessionfinish(session)
+    assert session.exitstatus == pytest.ExitCode.TESTS_FAILED
