@@ -78,10 +78,10 @@ def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_
     assert set(found) == {BASE, INT8, INT4}
     assert [found[name]["WER, %"] for name in (BASE, INT8, INT4)] == ["0.00", "2.22", "100.00"]
     checks = {
-        (gate["judgement"]["gate"], gate["judgement"]["candidate"]): gate["judgement"]["checks"][0]
+        (gate["judgement"]["gate"], gate["judgement"]["candidate"]): gate["judgement"]["checks"]
         for gate in quality["gates"]
     }
-    drop = checks["accuracy", INT8]
+    (drop,) = checks["accuracy", INT8]
     assert found[INT8]["drop, points"] == f"{drop['value']:+.2f} ({drop['lower']:+.2f} … {drop['upper']:+.2f})"
     assert found[INT8]["exact match, %"].startswith("90.00 (")
     assert found[INT4]["accuracy"] == "FAIL"
@@ -92,6 +92,13 @@ def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_
     assert "Speed was not measured in this run." in text
     assert "Not run: " not in text
     assert "40 utterances of 40 speakers, 180 words" in text
+    undecided = [
+        f"- {check['name']} of {name}: {check['reason']}"
+        for gate, name in (("accuracy", INT8), ("catastrophe", INT8), ("accuracy", INT4), ("catastrophe", INT4))
+        if (check := checks[gate, name][0])["verdict"] == "INCONCLUSIVE"
+    ]
+    assert undecided
+    assert [line.replace("\\", "") for line in text.splitlines() if " of scripted:" in line] == undecided
     images = sorted(path.name for path in (page.parent / "images").iterdir())
     assert images == [f"real-{SIZE}-drops.svg", f"real-{SIZE}-size.svg"]
     for name in images:
