@@ -19,7 +19,7 @@ from pytest_whisperq.measuring.recording import are_apart, clipped, doubts
 from pytest_whisperq.measuring.scores import lengths_of
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
-from pytest_whisperq.speech.audio import WINDOW_SECONDS, Recording
+from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS, Recording
 from pytest_whisperq.speech.clip_index import ClipFacts, facts_of
 from pytest_whisperq.speech.consistency import inconsistencies
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
@@ -161,7 +161,7 @@ class _Copies:
     def add(self, sound: _Sound, recording: Recording) -> None:
         """Listen to a recording."""
         if self._first.setdefault(sound.digest, sound.item) is sound.item and sound.item.is_speech:
-            self._prints.add(fingerprint(recording.samples))
+            self._prints.add(fingerprint(recording.samples), len(recording.samples) / SAMPLE_RATE)
             self._spoken.append(sound.item)
 
     def findings(self, sounds: Sequence[_Sound]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from array import array
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ _READ = 1 << 10
 """Fingerprints that are read at once, 4.5 kB each."""
 _ERROR = 1e-3
 """What rounding may take from a correlation, and far more."""
+_LONGER, _PADDING = 0.1, 0.1
+"""How much longer a copy may be, as a share and in seconds: an encoder pads, and what is stretched more is no copy."""
 
 
 def fingerprint(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -68,69 +71,85 @@ class Fingerprints:
     """
 
     def __init__(self) -> None:
-        self._count = self._size = 0
+        self._size = 0
+        self._seconds = array("d")
         try:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the fingerprints any longer
         except OSError as error:
             raise system_error(error) from error
 
-    def add(self, print_: NDArray[np.float32]) -> None:
-        """Add a fingerprint, shape (size,), length 1 or 0; all are of one size."""
+    def add(self, print_: NDArray[np.float32], seconds: float) -> None:
+        """Add a fingerprint, shape (size,), length 1 or 0, of a recording so long; all are of one size."""
         try:
             self._file.write(print_.tobytes())
         except OSError as error:
             raise system_error(error) from error
-        self._count, self._size = self._count + 1, len(print_)
+        self._seconds.append(seconds)
+        self._size = len(print_)
 
     def alike(self, least: float) -> Iterator[tuple[int, int]]:
         """Yield the number of each that correlates with one before it by more than ``least``, and that of the nearest.
 
-        None that does is left out. Each is compared with each, but only in a few directions, those in which a sample
-        differs most. What lies in the others adds at most the product of its lengths (Cauchy and Schwarz), and only
-        where that is enough the whole fingerprints are read again.
+        None that does is left out, of recordings about as long. These are compared with each other, but only in a few
+        directions, those in which a sample differs most. What lies in the others adds at most the product of its
+        lengths (Cauchy and Schwarz), and only where that is enough the whole fingerprints are read again.
         """
         import numpy as np
 
-        if self._count < 2:
+        if len(self._seconds) < 2:
             return
         try:
             self._file.flush()
         except OSError as error:
             raise system_error(error) from error
-        bounds, first = self._bounds(), 1
-        while first < self._count:
-            last = min(self._count, first + 1 + _AT_ONCE // self._count)
-            most = np.tril(bounds[first:last] @ bounds[: last - 1].T, first - 1)  # 0 for what comes later
-            for row in np.flatnonzero(most.max(axis=1) > least - _ERROR):
-                number = int(first + row)
-                nearest = self._nearest(number, np.flatnonzero(most[row] > least - _ERROR), least)
-                if nearest is not None:
-                    yield number, nearest
+        seconds = np.array(self._seconds)
+        order = np.argsort(seconds, kind="stable")
+        seconds = seconds[order]
+        begin = np.searchsorted(seconds, (seconds - _PADDING) / (1 + _LONGER))  # of those that are not much shorter
+        bounds = self._bounds(order)
+        nearest: dict[int, tuple[float, int]] = {}
+        first = 1
+        while first < len(order):
+            start = begin[first]
+            last = min(len(order), first + 1 + _AT_ONCE // int(first + 1 - start))
+            most = bounds[first:last] @ bounds[start : last - 1].T
+            for row in np.flatnonzero(most.max(axis=1, initial=0) > least - _ERROR):
+                place = first + row
+                among = slice(int(begin[place] - start), int(place - start))
+                others = begin[place] + np.flatnonzero(most[row, among] > least - _ERROR)
+                self._compare(int(order[place]), order[others], least, nearest)
             first = last
+        yield from ((number, nearest[number][1]) for number in sorted(nearest))
 
-    def _nearest(self, number: int, others: NDArray[np.int_], least: float) -> int | None:
-        """Return which of ``others`` correlates most with a fingerprint, if it does by more than ``least``."""
+    def _compare(
+        self, number: int, others: NDArray[np.int_], least: float, nearest: dict[int, tuple[float, int]]
+    ) -> None:
+        """Correlate a fingerprint with ``others``; keep in ``nearest`` what is the nearest one before each."""
         import numpy as np
 
         own = self._at(np.array([number]))[0]
-        correlations = np.concatenate(
-            [self._at(others[start : start + _READ]) @ own for start in range(0, len(others), _READ)]
-        )
-        best = int(correlations.argmax())
-        return int(others[best]) if correlations[best] > least else None
+        for start in range(0, len(others), _READ):
+            some = others[start : start + _READ]
+            for other, correlation in zip(some.tolist(), (self._at(some) @ own).tolist(), strict=True):
+                later, earlier = max(number, other), min(number, other)
+                best, which = nearest.get(later, (least, later))
+                if (correlation, -earlier) > (best, -which):
+                    nearest[later] = correlation, earlier
 
-    def _bounds(self) -> NDArray[np.float32]:
-        """Return rows, shape (count, directions + 1), whose dot products are no less than the correlations."""
+    def _bounds(self, order: NDArray[np.int_]) -> NDArray[np.float32]:
+        """Return rows, shape (count, directions + 1), in an order, whose dot products are no less than correlations."""
         import numpy as np
 
-        sample = self._at(np.arange(0, self._count, 1 + self._count // _SAMPLE))
+        count = len(order)
+        sample = self._at(np.arange(0, count, 1 + count // _SAMPLE))
         directions = np.linalg.svd(sample, full_matrices=False)[2][:_DIRECTIONS]
-        bounds = np.empty((self._count, len(directions) + 1), np.float32)
-        for start in range(0, self._count, _READ):
-            prints = self._at(np.arange(start, min(start + _READ, self._count)))
+        bounds = np.empty((count, len(directions) + 1), np.float32)
+        places = np.argsort(order)
+        for start in range(0, count, _READ):
+            prints = self._at(np.arange(start, min(start + _READ, count)))
             within = prints @ directions.T
             rest = np.einsum("ij,ij->i", prints, prints) - np.einsum("ij,ij->i", within, within)
-            bounds[start : start + len(prints)] = np.column_stack([within, np.sqrt(np.maximum(rest, 0))])
+            bounds[places[start : start + _READ]] = np.column_stack([within, np.sqrt(np.maximum(rest, 0))])
         return bounds
 
     def _at(self, places: NDArray[np.int_]) -> NDArray[np.float32]:

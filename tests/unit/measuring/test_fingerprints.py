@@ -1,5 +1,6 @@
 """Copies are found among fingerprints that are not held: none is missed, and each is told with its nearest."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,21 @@ from pytest_whisperq.measuring.fingerprints import Fingerprints
 from pytest_whisperq.system.errors import StoreError
 
 
-def stored(prints: NDArray[np.float32]) -> Fingerprints:
+def stored(prints: NDArray[np.float32], seconds: Sequence[float] = ()) -> Fingerprints:
     made = Fingerprints()
-    for one in prints:
-        made.add(one)
+    for one, long in zip(prints, seconds or [1.0] * len(prints), strict=True):
+        made.add(one, long)
     return made
 
 
+@pytest.mark.parametrize("at_once", [1, 4000, 1 << 21])
 @pytest.mark.parametrize("read_at_once", [7, 5000])
 @pytest.mark.parametrize("dimensions", [40, 300])
-def test_no_two_that_are_alike_are_missed(dimensions: int, read_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_two_that_are_alike_are_missed(
+    dimensions: int, read_at_once: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fingerprints, "_READ", read_at_once)
+    monkeypatch.setattr(fingerprints, "_AT_ONCE", at_once)
     random = np.random.default_rng(0)
     prints = random.normal(size=(1200, dimensions)).astype(np.float32)
     copies = {700: 3, 1100: 1099, 1199: 0}
@@ -29,12 +34,24 @@ def test_no_two_that_are_alike_are_missed(dimensions: int, read_at_once: int, mo
         prints[copy] = prints[first] + random.normal(size=dimensions) * 0.2
     prints[5] = 0
     prints[prints.any(axis=1)] /= np.linalg.norm(prints[prints.any(axis=1)], axis=1, keepdims=True)
-    correlations = np.tril(prints @ prints.T, -1)
+    seconds = random.uniform(0.3, 20, len(prints))
+    for copy, first in copies.items():
+        seconds[copy] = seconds[first] * 1.09
+    short, long = np.minimum.outer(seconds, seconds), np.maximum.outer(seconds, seconds)
+    correlations = np.where(long <= 1.1 * short + 0.1, np.tril(prints @ prints.T, -1), -1)
     for least in (0.3, 0.95):
         found = np.flatnonzero(correlations.max(axis=1) > least)
         nearest = correlations[found].argmax(axis=1)
-        assert list(stored(prints).alike(least)) == list(zip(found, nearest, strict=True))
-    assert dict(stored(prints).alike(0.95)) == copies
+        assert list(stored(prints, seconds.tolist()).alike(least)) == list(zip(found, nearest, strict=True))
+    assert dict(stored(prints, seconds.tolist()).alike(0.95)) == copies
+
+
+@pytest.mark.parametrize(("seconds", "found"), [([0.2, 0.31], True), ([9.0, 9.9], True), ([9.9, 8.8], False)])
+def test_a_copy_lasts_about_as_long(seconds: list[float], found: bool) -> None:
+    """An encoder pads; what is a tenth longer, and more, is other speech."""
+    one = np.eye(1, 4, dtype=np.float32)
+    for order in (seconds, seconds[::-1]):
+        assert list(stored(np.repeat(one, 2, axis=0), order).alike(0.95)) == ([(1, 0)] if found else [])
 
 
 def test_of_few_none_is_missed() -> None:
