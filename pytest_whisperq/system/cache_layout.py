@@ -18,15 +18,19 @@ Every line of text that is read back is sealed (`system.sealed`): transcripts, r
 What is being made lies beside its place, as ``.build-NAME-…`` (`files.publish_folder`).
 """
 
+import errno
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from glob import escape
 from pathlib import Path
 
 from filelock import FileLock
 
+from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import BUILDING, cache_error
 
 _MADE = {
@@ -39,6 +43,10 @@ _MADE = {
 
 What bears such a name, and does not say itself what it is, is ours if the lock that we made for it is there.
 """
+
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+"""What a file system answers that keeps no locks, as a network's may."""
 
 
 def default_root() -> Path:
@@ -114,6 +122,7 @@ class CacheLayout:
         try:
             for folder in (entry.parent, self.locks):
                 folder.mkdir(parents=True, exist_ok=True)
+            _keeps_locks(self.locks)
             with ExitStack() as stack:
                 for lock in locks:
                     stack.enter_context(FileLock(lock, timeout=timeout))
@@ -139,3 +148,26 @@ class CacheLayout:
     def is_ours(self, entry: Path) -> bool:
         """Whether we made an entry: its lock is there. Where locks do not outlast who holds them, their folder is."""
         return self.lock_of(entry).exists() or (os.name == "nt" and self.locks.is_dir())
+
+
+@lru_cache
+def _keeps_locks(folder: Path) -> None:
+    """Raise `StoreError` where the file system of a folder keeps no locks; the lock files of others would stay there.
+
+    `FileLock` falls back on files that are there or not. Those of a killed run would make every later one wait.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, whose locks are of another kind
+        return
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            raise StoreError(
+                f"the file system of {folder.parent} keeps no locks ({error.strerror}), and runs that share this cache "
+                "directory would write over each other",
+                remedy="name one on another disk with --whisperq-cache-dir, or mount this one with locks",
+            ) from error

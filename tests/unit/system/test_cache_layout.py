@@ -1,5 +1,6 @@
 """Every name and lock of the cache, from one object."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -60,6 +61,28 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     problem = r"cannot write to the cache directory .*/file/cache"
     with pytest.raises(StoreError, match=problem), layout.locked(layout.artifacts / KEY):
         pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks are of another kind there")
+@pytest.mark.parametrize("refusal", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_refused_and_nothing_waits(
+    layout: CacheLayout, refusal: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    entry = layout.transcript_file(KEY)
+    with monkeypatch.context() as patched:
+        patched.setattr("fcntl.flock", refuse)
+        for _ in range(2):  # it is not taken for one with locks the second time
+            with (
+                pytest.raises(StoreError, match=r"keeps no locks .*--whisperq-cache-dir, or mount this one with locks"),
+                layout.locked(entry),
+            ):
+                pass
+    assert not layout.lock_of(entry).exists()
+    with layout.locked(entry):
+        assert layout.lock_of(entry).exists()
 
 
 def test_entries_are_those_with_names_of_ours_oldest_first(layout: CacheLayout) -> None:
