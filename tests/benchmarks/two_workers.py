@@ -50,6 +50,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for way, arguments in ways.items():
                 seconds[way].append(gate(Path(folder), options.clips, options.candidates, *arguments))
+                print(f"{way}: {seconds[way][-1]:.1f} s", file=sys.stderr, flush=True)
     medians = {way: statistics.median(several) for way, several in seconds.items()}
     for way, median in medians.items():
         print(f"{way:24} {median:7.1f} s")
