@@ -113,15 +113,26 @@ def drop_between(
     confidence: float,
 ) -> Interval:
     """Bound the drop in points between two texts of each utterance, where no set of transcripts is kept of either."""
+    counts = counts_between(items, before, after, normalizer=normalizer, metric=metric)
+    return bound_drop(counts, groups_of(items), confidence=confidence)
+
+
+def counts_between(
+    items: Sequence[Utterance], before: Sequence[str], after: Sequence[str], *, normalizer: Normalizer, metric: Metric
+) -> "NDArray[np.float64]":
+    """Return rows (r, q, N), shape (utterances, 3), of two texts of each utterance: their errors, words."""
     import numpy as np
 
     rows = [
         (score(item, one, normalizer, metric), score(item, other, normalizer, metric))
         for item, one, other in zip(items, before, after, strict=True)
     ]
-    counts = np.array([(one.errors, other.errors, one.length) for one, other in rows], np.float64).reshape(-1, 3)
-    groups, _ = judged_by([item.cluster or item.id for item in items], [item.id for item in items])
-    return bound_drop(counts, groups, confidence=confidence)
+    return np.array([(one.errors, other.errors, one.length) for one, other in rows], np.float64).reshape(-1, 3)
+
+
+def groups_of(items: Sequence[Utterance]) -> tuple[str, ...]:
+    """Return the groups by which the bounds of utterances are drawn of which no sound is known."""
+    return judged_by([item.cluster or item.id for item in items], [item.id for item in items])[0]
 
 
 def bound_drop(

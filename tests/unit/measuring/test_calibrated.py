@@ -55,6 +55,27 @@ def test_a_model_whose_texts_change_often_and_lose_nothing_passes(measure: Calla
     assert not worse.passes
 
 
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_clips_that_lie_unevenly_in_clusters_pass_what_is_no_worse(
+    lost: int, tmp_path: Path, make_corpus: Callable[..., Path]
+) -> None:
+    """Two speakers with ten of 32 clips each widen the bound of every model, however few texts change."""
+    speakers = ["anna"] * 10 + ["ben"] * 10 + [f"speaker {number}" for number in range(12)]
+    text = " ".join([TEXT] * 6)
+    items = load_corpus(str(make_corpus(tmp_path / "calls", [text] * 32, {"cluster": speakers}))).utterances
+    normalizer = normalizers.get("whisper-basic")
+    measure = measure_on(items, normalizer=normalizer, metric="wer", confidence=0.95, max_drop=1.0)
+    wrong = text.replace("bravo", "brave", 1)
+    before, after = [wrong] * lost + [text] * (32 - lost), [text] * (32 - lost) + [wrong] * lost
+    loss = measure.between(before, after)
+    assert loss.value == 0
+    assert (loss.upper or 0) > measure.limit
+    assert loss.passes
+    worse = measure.between([text] * 32, [text.replace("bravo", "brave")] * 2 + [text] * 30)
+    assert (worse.value or 0) > 1
+    assert not worse.passes
+
+
 def test_what_the_limit_of_the_gate_allows_is_allowed(measure: Callable[..., Measure]) -> None:
     assert measure(12, max_drop=70.0).between([TEXT] * 12, [TEXT] * 6 + ["alpha"] * 6).limit == 70.0
 
