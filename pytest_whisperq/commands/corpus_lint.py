@@ -12,7 +12,7 @@ from pytest_whisperq.commands import READ_AS, add, add_options, given, locate, n
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
 from pytest_whisperq.measuring.fingerprints import Fingerprints, fingerprint
-from pytest_whisperq.measuring.intervals import judged_by
+from pytest_whisperq.measuring.intervals import in_one_place, judged_by
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.measuring.recording import are_apart, clipped, doubts
@@ -206,8 +206,10 @@ def _too_small(
             f"max_drop={config.max_drop:g} ({f'at least {needed} are needed' if needed else 'no corpus can'})"
         )
     clean = catastrophe.least(config.max_catastrophes, config.confidence)
-    silent = [sound.digest if few else _cluster(sound) for sound in sounds if not sound.item.is_speech]
-    if len({*groups, *silent}) < clean:
+    silent = [sound for sound in sounds if not sound.item.is_speech]
+    clips = [sound.digest for sound in silent]
+    named = clips if few else in_one_place([_cluster(sound) for sound in silent], clips)
+    if len({*groups, *named}) < clean:
         beyond.append(f"max_catastrophes={config.max_catastrophes:g} (at least {clean} independent ones are needed)")
     if beyond:
         size = f"{len(sounds)} utterances, {len(spoken)} of speech,"

@@ -14,7 +14,7 @@ from pytest_whisperq.measuring.catastrophe_kinds import (
     is_other_task,
     new_kinds,
 )
-from pytest_whisperq.measuring.intervals import Interval, distinct
+from pytest_whisperq.measuring.intervals import Interval, distinct, in_one_place
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.speech.corpus import Utterance
@@ -112,9 +112,12 @@ def kinds_of(pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Catastrophe]]:
     """Return what is said about each clip in which nobody speaks, with its cluster."""
     columns = (texts.baseline.clips, texts.baseline.texts, texts.candidate.texts)
+    rows = [row for row in zip(texts.corpus.utterances, *columns, strict=True) if not row[0].is_speech]
+    clips = [clip for _, clip, *_ in rows]
+    clusters = clips if texts.few_clusters else in_one_place([item.cluster or clip for item, clip, *_ in rows], clips)
     return [
         (
-            clip if texts.few_clusters else item.cluster or clip,
+            cluster,
             Catastrophe(
                 utterance=item,
                 kinds=(NONSPEECH,),
@@ -123,8 +126,7 @@ def _on_non_speech(texts: PairedTexts) -> list[tuple[str, Catastrophe]]:
                 candidate=texts.normalizer(candidate_text, item.language),
             ),
         )
-        for item, clip, base_text, candidate_text in zip(texts.corpus.utterances, *columns, strict=True)
-        if not item.is_speech
+        for cluster, (item, _, base_text, candidate_text) in zip(clusters, rows, strict=True)
     ]
 
 

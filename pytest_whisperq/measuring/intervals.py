@@ -193,20 +193,37 @@ def distinct(clusters: Sequence[str]) -> list[str]:
     return [name or f"\0{index}" for index, name in enumerate(clusters)]
 
 
+def in_one_place(clusters: Sequence[str], clips: Sequence[str]) -> list[str]:
+    """Return the cluster of each utterance, one for each sound of ``clips``: of several the first by name.
+
+    A recording that is listed under two clusters is one piece of evidence all the same. Its clusters are not joined,
+    for what else they hold is not shared.
+
+    >>> in_one_place(["ben", "anna", "ben"], ["1", "1", "2"])
+    ['anna', 'anna', 'ben']
+    """
+    places: dict[str, str] = {}
+    for cluster, clip in zip(clusters, clips, strict=True):
+        places[clip] = min(cluster, places.get(clip, cluster))
+    return [places[clip] for clip in clips]
+
+
 def judged_by(clusters: Sequence[str], clips: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Return the groups of utterances by which bounds are drawn, and of how many clusters alone they then speak.
 
-    Groups are ``clusters``, and the bounds speak of all clusters like them: 0. Fewer than `MIN_CLUSTERS` bound nothing.
-    Of such a corpus each sound is a group, named in ``clips``, and the bounds speak of these clusters alone.
+    Groups are ``clusters``, each sound in one of them (`in_one_place`), and the bounds speak of all clusters like them:
+    0. Fewer than `MIN_CLUSTERS` bound nothing. Of such a corpus each sound is a group, named in ``clips``, and the
+    bounds speak of these clusters alone.
 
     >>> judged_by(["anna"] * 6, ["1", "2", "3", "4", "5", "5"])  # one sound is there twice
     (('1', '2', '3', '4', '5', '5'), 1)
     >>> judged_by(["anna"] * 3, ["1", "2", "3"])
     (('anna', 'anna', 'anna'), 0)
     """
-    few = len(set(clusters))
+    groups = in_one_place(clusters, clips)
+    few = len(set(groups))
     is_divisible = few < MIN_CLUSTERS <= len(set(clips))
-    return (tuple(clips), few) if is_divisible else (tuple(clusters), 0)
+    return (tuple(clips), few) if is_divisible else (tuple(groups), 0)
 
 
 def only_these(few: int) -> str:

@@ -34,6 +34,7 @@ from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.judging.rule import baseline_name
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
+from pytest_whisperq.measuring.intervals import in_one_place
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
@@ -78,6 +79,7 @@ class _Counts:
     def __init__(self, models: Sequence[str]) -> None:
         self.seconds, self.lengths = array("d"), array("q")
         self.clusters: list[str] = []
+        self.clips: list[str] = []
         self._spoken = array("q")
         self._errors = {name: array("q") for name in models}
 
@@ -88,6 +90,7 @@ class _Counts:
             self.lengths.append(row["length"])
             if row["errors"] is not None:
                 self.clusters.append(row["cluster"])
+                self.clips.append(row["clip"])
                 self._spoken.append(row["length"])
                 for name, errors in row["errors"].items():
                     self._errors[name].append(errors)
@@ -290,13 +293,14 @@ class Collector:
             for part in item.slices:
                 if part in members:
                     members[part].append(place)
+        clusters = in_one_place(counts.clusters, counts.clips)
         drops = []
         for name in candidates:
             if not counts.is_whole(baseline, name):
                 continue  # broken beyond doubt before the corpus was through
             table = counts.of(baseline, name)
             for (column, value), places in members.items():
-                bounds = self._bounds(table[places], [counts.clusters[place] for place in places])
+                bounds = self._bounds(table[places], [clusters[place] for place in places])
                 told = {"candidate": name, "column": column, "value": value, "utterances": len(places)}
                 drops.append({**told, **bounds})
         return drops

@@ -10,7 +10,7 @@ from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.measuring.calibrated import measure_on
-from pytest_whisperq.measuring.intervals import judged_by, only_these
+from pytest_whisperq.measuring.intervals import in_one_place, judged_by, only_these
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import wordless_as_nonspeech
 from pytest_whisperq.measuring.recording import doubt_lines
@@ -180,13 +180,20 @@ class Recordings:
         _, few = judged_by([item.cluster or sound for item, sound in zip(speech, sounds, strict=True)], sounds)
         return few
 
+    @cached_property
+    def _clusters(self) -> dict[str, str]:
+        items = self.corpus.utterances
+        sounds = [self.facts[item.id].digest for item in items]
+        named = [item.cluster or sound for item, sound in zip(items, sounds, strict=True)]
+        return {item.id: name for item, name in zip(items, in_one_place(named, sounds), strict=True)}
+
     def cluster(self, item: Utterance) -> str:
         """Return the group of an utterance of the corpus by which bounds are drawn (`intervals.judged_by`).
 
         Without a cluster of its own it is in that of clips with the very same sound.
         """
-        sound = self.facts[item.id].digest
-        return sound if self._few_clusters and item.is_speech else item.cluster or sound
+        is_alone = self._few_clusters and item.is_speech
+        return self.facts[item.id].digest if is_alone else self._clusters[item.id]
 
     def share(self, shard: int, shards: int) -> Corpus:
         """Return what of the corpus a shard of a run decodes, from 1 on: whole clusters, and equal sounds together.

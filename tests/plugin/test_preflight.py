@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from scripted_project import Project, same, slipping
+from scripted_project import GATES, Project, same, slipping
 
 from pytest_whisperq import session
 from pytest_whisperq.backends.scripted import ScriptedBackend
@@ -144,6 +144,23 @@ def test_few_speakers_are_judged_by_utterances_which_is_said_before_decoding_and
     saved = json.loads((project.pytester.path / "run.json").read_text(encoding="utf-8"))
     assert alone in saved["corpus"]["notes"]
     assert alone in saved["gates"][0]["judgement"]["notes"]
+
+
+def test_one_recording_under_many_names_and_speakers_certifies_nothing(project: Project) -> None:
+    project.record(40, speakers=40, int8=same)
+    table = project.corpus / "metadata.csv"
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    sound = (project.corpus / "clip0000.wav").read_bytes()
+    for row in rows[1:]:
+        (project.corpus / row[0]).write_bytes(sound)
+        row[1] = rows[1][1]
+    table.write_text("\n".join(map(",".join, rows)))
+    project.pytester.makepyfile(GATES)
+    result = project.run("--whisperq-report=out")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["whisperq: 40 utterances in 1 independent groups certify no drop at all"])
+    whole = json.loads((project.pytester.path / "out" / "report.json").read_text())["slices"][0]
+    assert (whole["drop"], whole["lower"], whole["upper"]) == (0, None, None)
 
 
 def test_few_speakers_of_whom_nothing_is_lost_pass_for_them(project: Project) -> None:

@@ -110,6 +110,25 @@ def test_copies_of_a_few_sounds_of_one_speaker_are_no_more_than_those_sounds(mak
     assert "2 independent utterances or clusters; at least 5" in alike.reason or "1 independent" in alike.reason
 
 
+def test_a_sound_that_is_listed_under_many_speakers_is_one_piece_of_evidence(make_pairs: Pairs) -> None:
+    references, speakers = [" ".join(TEN)] * 300, [f"speaker{n}" for n in range(300)]
+    check = accuracy(make_pairs(references, clusters=speakers, clips=["one"] * 300)).judgement.checks[0]
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert "1 independent utterances or clusters; at least 5" in check.reason
+    again = [f"sound{n % 150}" for n in range(300)]
+    each = accuracy(make_pairs(references[:150], clusters=speakers[:150])).judgement.checks[0]
+    twice = accuracy(make_pairs(references, clusters=speakers, clips=again)).judgement.checks[0]
+    assert (twice.lower, twice.upper) == pytest.approx((each.lower, each.upper))
+
+
+def test_speakers_who_share_a_sound_are_speakers_all_the_same(make_pairs: Pairs) -> None:
+    speakers = [f"speaker{n // 2}" for n in range(40)]
+    clips = ["the announcement" if n % 2 else f"sound{n}" for n in range(40)]
+    texts = make_pairs([" ".join(TEN)] * 40, clusters=speakers, clips=clips)
+    assert len(set(texts.clusters)) == 20
+    assert len({texts.clusters[n] for n in range(1, 40, 2)}) == 1
+
+
 def test_a_corpus_without_speech_is_never_a_pass(make_pairs: Pairs) -> None:
     silent = make_pairs([""] * 50, kinds=["nonspeech"] * 50)
     for outcome in (accuracy(silent), parity(silent)):

@@ -187,8 +187,12 @@ def test_copies_certify_no_more_than_one_of_each(make_pairs: MakePairs) -> None:
     )
 
 
-def test_silence_that_is_there_twice_is_one_piece_of_evidence(make_pairs: MakePairs) -> None:
-    texts = make_pairs([""] * 20, clips=[f"noise{number % 10}" for number in range(20)], kinds=["nonspeech"] * 20)
+@pytest.mark.parametrize("clusters", [None, [f"room{number}" for number in range(20)]], ids=["alone", "in rooms"])
+def test_silence_that_is_there_twice_is_one_piece_of_evidence(
+    make_pairs: MakePairs, clusters: list[str] | None
+) -> None:
+    clips = [f"noise{number % 10}" for number in range(20)]
+    texts = make_pairs([""] * 20, clips=clips, clusters=clusters, kinds=["nonspeech"] * 20)
     assert measure_catastrophes(texts, confidence=0.95).rate.upper == binomial(0, 10, 0.95).upper
 
 
