@@ -31,7 +31,7 @@ def gate_markers(item: pytest.Item) -> list[tuple[str, dict[str, Any]]]:
     """Return the gates a test asks for by name, keywords checked; raise `ConfigError` for one that cannot be meant.
 
     A nearer marker (parameter, then function, class, module) overrides a farther one of its name keyword by keyword.
-    Several of one name at the same place are several gates.
+    Several of one name at the same place are several gates, and a nearer marker overrides each of them.
     """
     by_name: dict[str, list[dict[str, Any]]] = {}
     for marks in _levels(item):
@@ -44,7 +44,11 @@ def gate_markers(item: pytest.Item) -> list[tuple[str, dict[str, Any]]]:
                 gate.check(keywords, where)
                 here.setdefault(name, []).append(keywords)
         for name, farther in here.items():
-            by_name[name] = [{**farther[0], **nearer} for nearer in by_name[name]] if name in by_name else farther
+            if name in by_name:
+                each = [{**far, **near} for near in by_name[name] for far in farther]
+                by_name[name] = [one for place, one in enumerate(each) if one not in each[:place]]
+            else:
+                by_name[name] = farther
     return [(name, keywords) for name, gates in by_name.items() for keywords in gates]
 
 

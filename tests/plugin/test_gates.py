@@ -118,6 +118,32 @@ def test_a_marker_on_the_test_overrides_the_one_on_its_class(project: Project) -
     result.stdout.fnmatch_lines([" TestModel.test_*", "*< 0.1*FAIL", " TestModel.test_*", "*+0.83*< 5*PASS"])
 
 
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+def test_a_marker_on_the_test_overrides_each_of_two_on_its_module(project: Project, places: tuple[int, int]) -> None:
+    """Whichever comes first: one of the two gates was lost, and with the strict one the run was green."""
+    project.record(int8=slipping)
+    both = ("pytest.mark.whisperq_accuracy(max_drop=0.1)", 'pytest.mark.whisperq_accuracy(max_drop=5, metric="cer")')
+    project.pytester.makepyfile(
+        f"""
+        import pytest
+
+        pytestmark = [{", ".join(both[place] for place in places)}]
+
+        @pytest.mark.whisperq_accuracy(drop_type="absolute")
+        def test_both():
+            pass
+
+        @pytest.mark.whisperq_accuracy(max_drop=3, metric="wer")
+        def test_one():
+            pass
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines_random([" drop, points *< 0.1 *FAIL", " CER drop, points *< 5 *PASS"])
+    assert result.stdout.str().count("< 3 ") == 1
+
+
 def test_other_drop_types_and_metrics(project: Project) -> None:
     project.record(int8=slipping)
     project.pytester.makepyfile(
