@@ -37,6 +37,8 @@ _DOUBTS = pytest.StashKey[list[tuple[Ending, str]]]()
 _IS_OVER = pytest.StashKey[bool]()
 """Whether body and markers have been through, so that only fixtures are left."""
 
+_UNCALLED = pytest.StashKey[dict[str, None]]()
+"""Gates that a body names, ``whisperq_gate.accuracy``, and has not called."""
 
 _EARLIER = pytest.StashKey[list[str]]()
 """What each earlier attempt at a test concluded."""
@@ -63,6 +65,7 @@ class GateFixture:
         """Return the gate of that name, to be called."""
         if name not in registry.names():
             raise AttributeError(str(unknown("unknown gate", name, registry.names(), where="whisperq_gate")))
+        self._item.stash.setdefault(_UNCALLED, {})[name] = None
         return partial(self._single, name)
 
     def __dir__(self) -> list[str]:
@@ -78,6 +81,7 @@ class GateFixture:
 
     def _single(self, gate: str, /, *given: Any, **keywords: Any) -> Outcome:
         __tracebackhide__ = True
+        self._item.stash.setdefault(_UNCALLED, {}).pop(gate, None)
         with plain_errors(redact=self._config.redact):
             limits = get_gate(gate).named(given, keywords, f"whisperq_gate.{gate}")
         if self._config.shard:
@@ -219,7 +223,7 @@ def begin(item: pytest.Item) -> None:
     item.user_properties[:] = [pair for pair in item.user_properties if pair[0] not in of_gates]
     if earlier:
         item.user_properties.append((EARLIER, json.dumps(earlier)))
-    keys: tuple[pytest.StashKey[Any], ...] = (_DOUBTS, _WAIVED, _IS_OVER)
+    keys: tuple[pytest.StashKey[Any], ...] = (_DOUBTS, _WAIVED, _IS_OVER, _UNCALLED)
     for key in keys:
         if key in item.stash:
             del item.stash[key]
@@ -242,9 +246,16 @@ def _skipped(doubts: list[tuple[Ending, str]]) -> BaseException:
 
 
 def excuse(item: pytest.Item) -> None:
-    """End a test that did not fail, but for gates that are skipped or waived, as skipped or as an expected failure."""
+    """End a test that did not fail, but for gates that are skipped or waived, as skipped or as an expected failure.
+
+    One that names a gate and does not call it fails: nothing was judged, and nobody would see it.
+    """
     __tracebackhide__ = True
     item.stash[_IS_OVER] = True
+    if names := item.stash.get(_UNCALLED, {}):
+        calls = " and ".join(f"whisperq_gate.{name}()" for name in names)
+        text = f"whisperq: the test names a gate and does not call it, so that nothing is judged: write {calls}"
+        raise because(Ending.ERROR, pytest.fail.Exception(text, pytrace=False))
     waived = item.stash.get(_WAIVED, {})
     for text in waived.values():
         item.add_report_section("call", "whisperq", text)

@@ -144,6 +144,27 @@ def test_a_marker_on_the_test_overrides_each_of_two_on_its_module(project: Proje
     assert result.stdout.str().count("< 3 ") == 1
 
 
+@with_workers
+def test_a_gate_that_a_body_names_and_does_not_call_is_no_pass(any_project: Project) -> None:
+    any_project.record(5, int8=catastrophic)
+    any_project.pytester.makepyfile(
+        """
+        def test_forgotten(whisperq_gate):
+            whisperq_gate.accuracy
+            whisperq_gate.report("parity")
+
+        def test_called(whisperq_gate):
+            gate = whisperq_gate.accuracy
+            gate(max_drop=100)
+        """
+    )
+    result = any_project.run("-rf")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*whisperq: the test names a gate and does not call it, *: write whisperq_gate.accuracy()"]
+    )
+
+
 def test_other_drop_types_and_metrics(project: Project) -> None:
     project.record(int8=slipping)
     project.pytester.makepyfile(
