@@ -7,6 +7,7 @@ import importlib
 import io
 import re
 import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -146,6 +147,23 @@ def test_the_action_runs_what_exists_and_quotes_what_users_give() -> None:
         assert "${{" not in script  # what a user gives reaches the shell as a variable, not as a part of the script
     given = {name for step in action["runs"]["steps"] for name in re.findall(r"inputs\.([\w-]+)", str(step))}
     assert given == set(action["inputs"])
+
+
+@pytest.mark.parametrize(("fake", "code"), [("touch $REPORT/report.json", 0), ("true", 1), ("exit 4", 4)])
+def test_the_action_is_green_only_where_this_run_has_left_a_report(tmp_path: Path, fake: str, code: int) -> None:
+    """Options as arguments, and no tests: pytest collects what lies there, and a report may be of an earlier step."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    (script,) = (step["run"] for step in action["runs"]["steps"] if step.get("id") == "gate")
+    report = tmp_path / "whisperq-report"
+    report.mkdir()
+    (report / "report.json").touch()
+    (tmp_path / "pytest").write_text(f"#!/bin/sh\nmkdir -p $REPORT\n{fake}\n")
+    (tmp_path / "pytest").chmod(0o755)
+    given = {"REPORT": str(report), "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    environment = {**given, "BACKEND": "ctranslate2", "ARGUMENTS": "", "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("no gate was judged" in done.stdout) == (code == 1)
 
 
 def test_the_architecture_names_files_and_folders_that_exist() -> None:
