@@ -27,6 +27,8 @@ def test_release() -> None:
     """The candidate transcribes these recordings as well as the original."""
 '''
 _INI = """[pytest]
+# Without the plugin markers do nothing, and the test would pass.
+required_plugins = pytest-whisperq
 # Every option: pytest --help. A path is relative to this file.
 whisperq_backend = {backend}
 whisperq_model = whisperq-micro

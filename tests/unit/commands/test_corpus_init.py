@@ -59,6 +59,9 @@ def test_a_starter_runs_as_soon_as_its_texts_are_there(
     result = pytester.runpytest_subprocess(str(folder), "-p", "no:cacheprovider")
     # Three recordings certify nothing: what a gate says of them is that it cannot tell.
     result.stdout.fnmatch_lines(["*whisperq accuracy gate: INCONCLUSIVE*", "*3 utterances*"])
+    without = pytester.runpytest_subprocess(str(folder), "-p", "no:whisperq")
+    assert without.ret == pytest.ExitCode.USAGE_ERROR  # and not a green run of a test with an empty body
+    without.stderr.fnmatch_lines(["*Missing required plugins: pytest-whisperq*"])
 
 
 @pytest.mark.parametrize(
