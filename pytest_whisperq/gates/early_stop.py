@@ -92,8 +92,12 @@ class EarlyStopping:
         return max(parts, key=lambda part: len(part.pairs), default=None)
 
     def judge_all(self, candidate: Candidate, judge: Callable[[PairedTexts], Outcome]) -> Outcome:
-        """Judge on the whole corpus. A candidate for which it is not decoded gets no verdict: neither PASS nor FAIL."""
-        part = self.broken(candidate)
+        """Judge on the whole corpus. A candidate for which it is not decoded gets no verdict: neither PASS nor FAIL.
+
+        It is decoded where that would be a skip: the test of the accuracy that has failed may not show, skipped by
+        itself, and nothing else would have failed the run.
+        """
+        part = None if self._session.config.on_inconclusive == "skip" else self.broken(candidate)
         if part is None:
             return judge(self._session.texts(candidate))
         reason = (

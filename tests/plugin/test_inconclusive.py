@@ -1,7 +1,7 @@
 """What becomes of a gate that cannot tell: it fails, is skipped by name, or looks at more of the corpus."""
 
 import pytest
-from scripted_project import GATES, Project, same
+from scripted_project import GATES, Project, catastrophic, same
 
 ACCURACY = """
 import pytest
@@ -48,6 +48,19 @@ def test_a_candidate_that_fails_is_not_skipped(project: Project) -> None:
     project.record(int8=lambda index, text: text if index % 2 else "wrong")
     project.pytester.makepyfile(GATES)
     project.run("--whisperq-on-inconclusive=skip", "--whisperq-early-stop=false").assert_outcomes(failed=2)
+
+
+@pytest.mark.parametrize("word", ["skip", "xfail"])
+def test_what_is_broken_is_not_skipped_where_the_test_of_its_accuracy_does_not_show_it(
+    project: Project, word: str
+) -> None:
+    """Decoding stops where accuracy has failed; a body that ends its test keeps that failure from the run."""
+    project.record(int8=catastrophic)
+    body = f"def test_accuracy():\n    pytest.{word}('not today')"
+    project.pytester.makepyfile(GATES.replace("def test_accuracy():\n    pass", body))
+    result = project.run("--whisperq-on-inconclusive=skip")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([" divergence, % *FAIL"])
 
 
 def test_it_looks_at_more_of_the_corpus_until_it_can_tell(project: Project) -> None:
