@@ -10,7 +10,9 @@ TIMES = "times"
 """The unit of a speedup."""
 
 LEAST = 0.5
-"""What has to be left of a baseline's accuracy under another normalizer, for a verdict there to mean something."""
+"""What has to be left of a baseline's accuracy under another normalizer, for a verdict there to mean something.
+
+Where a baseline has less accuracy than this, a gate that passes says so."""
 
 
 class Verdict(Enum):

@@ -60,7 +60,7 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
     from pytest_whisperq.judging.verdict import Verdict
     from pytest_whisperq.judging.waivers import covering
     from pytest_whisperq.reporting.overview import overview, overview_table
-    from pytest_whisperq.reporting.terminal import dependence, doubt, summary_table
+    from pytest_whisperq.reporting.terminal import dependence, doubt, summary_table, weakness
 
     excuses = [covering(waivers, judgement, report.nodeid) for report, judgement in judged]
     tests = [report.location[2].partition("[")[0] for report, _ in judged]
@@ -81,7 +81,9 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
         basis = f"; corpus {first.corpus}, {first.counted}; {first.normalizer}" if first.normalizer else ""
         say(reporter, f"against {first.baseline}{basis}")
     # Lines of the summary and not Python warnings: they come from xdist's workers too, and -W error fails no test.
-    named = ((f"{one.gate} gate of {one.candidate}", dependence(one)) for one in judgements)
+    named = (
+        (f"{one.gate} gate of {one.candidate}", note) for one in judgements for note in (dependence(one), weakness(one))
+    )
     for line in dict.fromkeys(f"warning: {gate}: {note}" for gate, note in named if note):
         say(reporter, line, yellow=True)
     _write_reruns(reporter)

@@ -6,9 +6,10 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_whisperq.config.choices import METRICS
 from pytest_whisperq.history.comparison import Comparison
 from pytest_whisperq.judging.rule import Outcome
-from pytest_whisperq.judging.verdict import Judgement, Score, Verdict
+from pytest_whisperq.judging.verdict import LEAST, Judgement, Score, Verdict
 from pytest_whisperq.measuring.intervals import Interval
 from pytest_whisperq.reporting.numbers import (
     COLOURS,
@@ -87,6 +88,20 @@ def dependence(judgement: Judgement) -> str:
         return ""
     verdict = f"{judgement.verdict.value} under {judgement.normalizer}"
     return f"the verdict depends on the normalizer: {verdict}, {', '.join(others)}"
+
+
+def weakness(judgement: Judgement) -> str:
+    """Return in a line that a gate passed on what its baseline mostly gets wrong; "" if it does not.
+
+    Texts that stand beside another recording are such a case. A candidate loses of them only what is right by chance.
+    """
+    wrong = next((rate for key in METRICS if (rate := judgement.detail(f"baseline_{key}")) is not None), 0.0)
+    if judgement.verdict is not Verdict.PASS or wrong < 1 - LEAST:
+        return ""
+    return (
+        f"the baseline itself gets {wrong:.0%} wrong, and a candidate can only lose the rest: check that recordings "
+        "and transcripts belong together, and model and language"
+    )
 
 
 def _score(score: Score, judgement: Judgement) -> str:

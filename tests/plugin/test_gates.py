@@ -65,6 +65,22 @@ def test_keeping_up_with_a_baseline_that_hears_nothing_is_no_pass(project: Proje
     result.stdout.fnmatch_lines(["*INCONCLUSIVE: the baseline itself gets 100% wrong*"])
 
 
+def test_transcripts_that_slipped_by_a_row_are_warned_of(project: Project) -> None:
+    project.record(int8=same)
+    project.pytester.makepyfile(f"{GATES}\n@pytest.mark.whisperq_language\ndef test_language():\n    pass\n")
+    project.run("-q").stdout.no_fnmatch_line("*the baseline itself*")
+    table = project.corpus / "metadata.csv"
+    head, *rows = [line.split(",") for line in table.read_text().splitlines()]
+    slipped = [[row[0], rows[place - 1][1], *row[2:]] for place, row in enumerate(rows)]
+    table.write_text("\n".join(map(",".join, [head, *slipped])))
+    result = project.run("-q")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(
+        ["warning: accuracy gate of scripted:int8: the baseline itself gets 8?% wrong, and a candidate can only lose *"]
+    )
+    assert result.stdout.str().count("the baseline itself") == 1
+
+
 def test_a_gated_test_runs_its_body_first(project: Project) -> None:
     project.record(int8=same)
     project.pytester.makepyfile(
