@@ -241,3 +241,5 @@ def pytest_terminal_summary(
         from pytest_whisperq.plugin import reporting, state
 
         reporting.summarize(terminalreporter, config, state.waivers(config))
+        if exitstatus == pytest.ExitCode.OK:
+            reporting.warn_of_idle_limits(terminalreporter, config)

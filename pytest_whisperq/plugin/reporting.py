@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_whisperq.config.options import OPTIONS
+from pytest_whisperq.gates.registry import all_gates
 from pytest_whisperq.system.printing import paced, printable
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 PROPERTY = "whisperq"
 """Key of the one user property a gate leaves on its test's report; travels through xdist and into JUnit files."""
+
+_DEMANDS = ("max-", "min-", "limit", "terms")
+"""What the name of an option begins with that demands something of a candidate."""
 
 EARLIER = "whisperq_earlier"
 """Key of the user property that says what earlier attempts at a test concluded, a JSON list; none for a first one."""
@@ -91,6 +96,21 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
         is_skipped = report.skipped and not hasattr(report, "wasxfail")
         if is_skipped and judgement.checks and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
             say(reporter, f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
+
+
+def warn_of_idle_limits(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name limits that were typed for a whole run, and of which no gate was judged: they hold for nothing."""
+    judged = {judgement.gate for _, judgement in _judged(reporter) if judgement.checks}
+    selected = (config.getoption(name, None) for name in ("keyword", "markexpr", "lf", "deselect"))
+    if not judged or any(selected) or any("::" in argument for argument in config.args):
+        return
+    for option in OPTIONS:
+        if config.getoption(option.ini) is None or not option.name.startswith(_DEMANDS):
+            continue
+        takes = [one.name for one in all_gates() if any(key.option == option.field for key in one.keywords.values())]
+        if takes and not judged.intersection(takes):
+            line = f"warning: {option.flag} holds for nothing here: no test asks for a gate on {' or '.join(takes)}"
+            say(reporter, line, yellow=True)
 
 
 def _write_reruns(reporter: pytest.TerminalReporter) -> None:

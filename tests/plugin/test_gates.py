@@ -113,6 +113,38 @@ def test_marker_beats_command_line_beats_ini_beats_default(
     result.assert_outcomes(passed=int(passes), failed=int(not passes))
 
 
+@with_workers
+def test_a_limit_that_is_typed_and_holds_for_nothing_is_named(any_project: Project) -> None:
+    any_project.record(100, int8=same)
+    any_project.pytester.makepyfile(GATES)
+    (any_project.pytester.path / "terms.txt").write_text("alpha\n")
+    options = ("--whisperq-max-drop=3", "--whisperq-max-utterances=100", "--whisperq-limit=size-ratio<0.1")
+    result = any_project.run("-q", *options, "--whisperq-min-speedup=9", "--whisperq-terms=terms.txt")
+    result.assert_outcomes(passed=2)
+    named = [line for line in result.outlines if "holds for nothing here" in line]
+    assert named == [
+        f"warning: --whisperq-{name} holds for nothing here: no test asks for a gate on {gate}"
+        for name, gate in (
+            ("terms", "terms"),
+            ("max-size-ratio", "size"),
+            ("min-speedup", "speedup"),
+            ("limit", "limit"),
+        )
+    ]
+
+
+def test_a_limit_of_another_test_is_not_named_where_one_is_selected(project: Project) -> None:
+    project.record(100, int8=same)
+    project.pytester.makepyfile(GATES)
+    for selection in (
+        ("-k", "parity"),
+        ("test_a_limit_of_another_test_is_not_named_where_one_is_selected.py::test_parity",),
+    ):
+        result = project.run("--whisperq-max-drop=3", *selection)
+        assert result.ret == 0
+        result.stdout.no_fnmatch_line("*holds for nothing*")
+
+
 def test_a_marker_on_the_test_overrides_the_one_on_its_class(project: Project) -> None:
     project.record(int8=slipping)
     project.pytester.makepyfile(
