@@ -130,6 +130,8 @@ def header(config: pytest.Config) -> list[str]:
     with usage_errors():
         first += f" on {resolved.gpu}" if resolved.gpu else ""
     lines = [first] + [f"whisperq: left out {reason}" for reason in resolved.left_out]
+    if resolved.baseline in resolved.candidates and resolved.baseline_model == resolved.model:
+        lines.append(f"whisperq: {resolved.baseline} is compared with itself, and cannot lose: see --whisperq-baseline")
     if resolved.engine != "process":
         from pytest_whisperq.decoding.ray_engine import place
 

@@ -16,6 +16,15 @@ def test_the_original_against_itself_passes_both_gates(any_project: Project) -> 
     assert result.ret == 0
 
 
+def test_a_candidate_that_is_its_own_baseline_is_named_first(project: Project) -> None:
+    project.record(20, int8=same)
+    project.pytester.makepyfile(GATES)
+    told = "whisperq: scripted:int8 is compared with itself, and cannot lose: see --whisperq-baseline"
+    own = ("--whisperq-candidate=scripted:int8", "--whisperq-baseline=scripted:int8")
+    project.run(*own, "--collect-only").stdout.fnmatch_lines([told])
+    project.run("--collect-only").stdout.no_fnmatch_line("*compared with itself*")
+
+
 def test_xdist_that_is_switched_off_changes_nothing(request: pytest.FixtureRequest) -> None:
     project = Project(request, ("-n0",))
     project.record(int8=same)
