@@ -96,6 +96,11 @@ def summarize(reporter: pytest.TerminalReporter, config: pytest.Config, waivers:
         is_skipped = report.skipped and not hasattr(report, "wasxfail")
         if is_skipped and judgement.checks and judgement.verdict is Verdict.INCONCLUSIVE and not waiver:
             say(reporter, f"not certified, and green by --whisperq-on-inconclusive=skip: {doubt(judgement)}")
+        if report.passed and judgement.checks and judgement.verdict is not Verdict.PASS:
+            line = (
+                f"warning: {report.nodeid} passed, and its {judgement.gate} gate did not: something caught the failure"
+            )
+            say(reporter, line, yellow=True)
 
 
 def warn_of_idle_limits(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -147,7 +152,8 @@ def earlier_attempts(report: pytest.TestReport) -> list[str]:
 
 
 def _reports(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
-    return [one for reports in reporter.stats.values() for one in reports if isinstance(one, pytest.TestReport)]
+    """Return the reports of tests. Those of their subtests, a class of its own, repeat what was judged until then."""
+    return [one for reports in reporter.stats.values() for one in reports if type(one) is pytest.TestReport]
 
 
 def _judged(reporter: pytest.TerminalReporter) -> "list[tuple[pytest.TestReport, Judgement]]":

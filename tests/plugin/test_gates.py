@@ -25,6 +25,46 @@ def test_a_candidate_that_is_its_own_baseline_is_named_first(project: Project) -
     project.run("--collect-only").stdout.no_fnmatch_line("*compared with itself*")
 
 
+@with_workers
+def test_a_failure_that_a_body_catches_is_named(any_project: Project) -> None:
+    any_project.record(60, int8=catastrophic)
+    any_project.pytester.makepyfile(
+        """
+        import pytest
+
+        def test_control(whisperq_gate):
+            with pytest.raises(pytest.fail.Exception):
+                whisperq_gate.accuracy()
+            whisperq_gate.size(max_ratio=2)
+        """
+    )
+    result = any_project.run()
+    assert result.ret == pytest.ExitCode.OK
+    named = [line for line in result.outlines if "something caught the failure" in line]
+    assert [re.sub(r".*::", "", line) for line in named] == [
+        "test_control[scripted-int8] passed, and its accuracy gate did not: something caught the failure"
+    ]
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="subtests are a part of pytest from 9.0 on")
+@with_workers
+def test_what_is_judged_in_a_subtest_is_told_once(any_project: Project) -> None:
+    any_project.record(60, int8=catastrophic)
+    any_project.pytester.makepyfile(
+        """
+        def test_parts(whisperq_gate, subtests):
+            with subtests.test("first"):
+                whisperq_gate.parity(max_divergence=0.01)
+            with subtests.test("then"):
+                whisperq_gate.size(max_ratio=2)
+        """
+    )
+    result = any_project.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.stdout.str().count(" divergence, %") == 1
+    result.stdout.no_fnmatch_line("*something caught the failure*")
+
+
 def test_xdist_that_is_switched_off_changes_nothing(request: pytest.FixtureRequest) -> None:
     project = Project(request, ("-n0",))
     project.record(int8=same)
