@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 
+_NO_CANDIDATE = "no gate runs without --whisperq-backend or --whisperq-candidate"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare every option of the table as a flag and as an ini key."""
     group = parser.getgroup("whisperq", "release gates for quantized Whisper models")
@@ -117,8 +120,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from pytest_whisperq.plugin import state
 
     config = state.gate_config(metafunc.config)
-    reason = "no gate runs without --whisperq-backend or --whisperq-candidate"
-    nothing = pytest.param(None, id="no-candidate", marks=pytest.mark.skip(reason=reason))
+    nothing = pytest.param(None, id="no-candidate", marks=pytest.mark.skip(reason=_NO_CANDIDATE))
     params = [_param(candidate) for candidate in config.candidates] or [nothing]
     metafunc.parametrize("whisperq_candidate", params, indirect=True, scope="session")
 
@@ -234,9 +236,13 @@ def _has_fixture(item: pytest.Item) -> bool:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode, config: pytest.Config
 ) -> None:
-    """Show every judgement of the run in one table."""
+    """Show every judgement of the run in one table. Where no candidate is named, say that nothing is gated."""
     if exitstatus == pytest.ExitCode.USAGE_ERROR or config.getoption("collectonly"):
         return
+    reports = terminalreporter.stats.get("skipped", ())
+    if skipped := sum(_NO_CANDIDATE in str(report.longrepr) for report in reports):
+        tests = "a test" if skipped == 1 else f"{skipped} tests"
+        terminalreporter.write_line(f"whisperq: {tests} skipped, and nothing gated: {_NO_CANDIDATE}", yellow=True)
     if _is_configured(config):
         from pytest_whisperq.plugin import reporting, state
 

@@ -143,9 +143,12 @@ def test_a_bad_marker_value_is_named(project: Project, call: str, message: str) 
 
 
 def test_without_a_backend_gates_are_skipped_not_passed(gated_anywhere: Project) -> None:
-    result = gated_anywhere.run_plain("-rs")
+    result = gated_anywhere.run_plain("-q")
     result.assert_outcomes(skipped=2)
-    result.stdout.fnmatch_lines(["*no gate runs without --whisperq-backend or --whisperq-candidate*"])
+    why = "no gate runs without --whisperq-backend or --whisperq-candidate"
+    result.stdout.fnmatch_lines([f"whisperq: 2 tests skipped, and nothing gated: {why}"])
+    gated_anywhere.run_plain("-rs").stdout.fnmatch_lines([f"SKIPPED*{why}"])
+    gated_anywhere.run("-q").stdout.no_fnmatch_line("*nothing gated*")
 
 
 def test_a_backend_without_any_gate_says_so(project: Project) -> None:
