@@ -1,6 +1,6 @@
 """The gate on format: whether a candidate loses case and punctuation, of which no normalized text has any."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from pytest_whisperq.gates.forecast import forecast
 from pytest_whisperq.gates.keywords import Keyword, between
 from pytest_whisperq.gates.registry import Gate
 from pytest_whisperq.judging.rule import Outcome, judge, judgement_on
-from pytest_whisperq.judging.verdict import Figure
+from pytest_whisperq.judging.verdict import Figure, Verdict
 from pytest_whisperq.measuring.formatting import MARKS, FormatMeasurement, measure_format
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.power import plan
@@ -70,9 +70,7 @@ def format_of(corpus: Corpus) -> tuple[bool, bool]:
     references = [item.reference for item in corpus.speech if item.is_spaced]
     if not references:
         raise ConfigError("judges words between spaces, and the corpus has none", where="whisperq_format")
-    joined = "".join(references)
-    cased = any(map(str.isupper, joined)) and any(map(str.islower, joined))
-    punctuated = any(mark in joined for mark in MARKS)
+    cased, punctuated = _has(references)
     if not cased and not punctuated:
         raise ConfigError(
             "the transcripts of the corpus have neither case nor punctuation",
@@ -82,10 +80,19 @@ def format_of(corpus: Corpus) -> tuple[bool, bool]:
     return cased, punctuated
 
 
+def _has(texts: Sequence[str]) -> tuple[bool, bool]:
+    joined = "".join(texts)
+    cased = any(map(str.isupper, joined)) and any(map(str.islower, joined))
+    return cased, any(mark in joined for mark in MARKS)
+
+
 def judge_format(
     texts: PairedTexts, *, max_drop: float, cased: bool, punctuated: bool, confidence: float, seed: int
 ) -> Outcome:
-    """Pass when the upper bound of the drop of format is below ``max_drop`` points; ``texts`` are as they were said."""
+    """Pass when the upper bound of the drop of format is below ``max_drop`` points; ``texts`` are as they were said.
+
+    A baseline that writes nothing of what is judged has nothing to lose: with it no candidate passes.
+    """
     rows = [
         tuple(unify(text, pair.utterance.language) for text in (pair.reference, pair.baseline, pair.candidate))
         if pair.utterance.is_spaced
@@ -99,6 +106,12 @@ def judge_format(
     if measured.words:
         check = replace(check, reason=f"{check.reason}; {measured.words} words that both models have right")
     notes = [f"the corpus has no {what}, which is not judged" for what in _absent(cased, punctuated)]
+    has_case, has_marks = _has([baseline for _, baseline, _ in rows])
+    lost = _absent(has_case or not cased, has_marks or not punctuated) if measured.words else []
+    notes += [f"the baseline writes no {what}, and a candidate cannot lose it" for what in lost]
+    if check.verdict is Verdict.PASS and len(lost) == cased + punctuated:
+        reason = f"the baseline writes no {' and no '.join(lost)}, and keeping up with it proves nothing"
+        check = replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
     if others := len(texts.pairs) - size:
         notes.append(f"{others} utterances without spaces between words are not judged")
     judgement = judgement_on("format", texts, (check,), (), seed)

@@ -41,6 +41,25 @@ def test_figures_and_notes_tell_what_is_judged(make_pairs: Pairs) -> None:
 
 
 @pytest.mark.parametrize(
+    ("heard", "aspects", "lost", "expected"),
+    [
+        (TEXT.lower().replace(",", "").rstrip("."), {}, ["case", "punctuation"], Verdict.INCONCLUSIVE),
+        (TEXT.lower(), {}, ["case"], Verdict.PASS),
+        (TEXT.lower(), {"cased": False}, [], Verdict.PASS),
+        (TEXT.lower(), {"punctuated": False}, ["case"], Verdict.INCONCLUSIVE),
+        (TEXT, {}, [], Verdict.PASS),
+    ],
+)
+def test_a_baseline_without_format_is_nothing_to_keep_up_with(
+    heard: str, aspects: dict[str, bool], lost: list[str], expected: Verdict, make_pairs: Pairs
+) -> None:
+    judgement = judged(make_pairs([TEXT] * 200, [heard] * 200, [heard] * 200), **aspects)
+    assert judgement.verdict is expected
+    told = [note for note in judgement.notes if note.startswith("the baseline")]
+    assert told == [f"the baseline writes no {what}, and a candidate cannot lose it" for what in lost]
+
+
+@pytest.mark.parametrize(
     ("said", "expected"),
     [(["Anna is here."], (True, True)), (["Anna is here"], (True, False)), (["ANNA, HERE", "YES"], (False, True))],
 )
