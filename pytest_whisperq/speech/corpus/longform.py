@@ -2,7 +2,9 @@
 
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource
 from pytest_whisperq.speech.corpus.load import EMBEDDED, load_corpus
@@ -10,6 +12,7 @@ from pytest_whisperq.speech.corpus.rows import utterance
 from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, Utterance
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.files import sha256
 
 OPTION = "--whisperq-long-form"
 
@@ -26,8 +29,9 @@ class LongRecording:
 def load_long_form(location: str = EMBEDDED, choices: Choices = AS_NAMED) -> Corpus:
     """Read the embedded long recordings, or a corpus whose rows are spans of long files: by columns or subtitles.
 
-    Utterances come file by file, in the order of their times, those of one 30 s window in one cluster. Raises
-    `CorpusError` for a row without a span, for a file whose rows name several languages, and where nobody speaks.
+    Utterances come file by file, in the order of their times, those of one 30 s window in one cluster, and those of
+    copies of a file in the same ones. Raises `CorpusError` for a row without a span, for a file whose rows name several
+    languages, and where nobody speaks.
     """
     corpus = _embedded() if location == EMBEDDED else load_corpus(location, OPTION, choices=choices)
     if not corpus.speech:
@@ -46,9 +50,17 @@ def load_long_form(location: str = EMBEDDED, choices: Choices = AS_NAMED) -> Cor
                 f"{item.audio.label} is in two languages", where=item.where, remedy="split it, or leave them out"
             )
     ordered = sorted(corpus.speech, key=lambda item: (item.audio.label, item.audio.offset))
-    windows = (f"{item.audio.label}@{int(item.audio.offset // WINDOW_SECONDS)}" for item in ordered)
+    originals = _originals(ordered)
+    windows = (f"{originals[item.audio.label]}@{int(item.audio.offset // WINDOW_SECONDS)}" for item in ordered)
     items = (replace(item, cluster=window) for item, window in zip(ordered, windows, strict=True))
     return replace(corpus, utterances=tuple(items))
+
+
+def _originals(items: Sequence[Utterance]) -> dict[str, str]:
+    """Return the first file with the same bytes, for each file of long recordings; both by their labels."""
+    files = {item.audio.label: item.audio.file for item in items}
+    first: dict[str, str] = {}
+    return {label: first.setdefault(sha256(Path(file)), label) if file else label for label, file in files.items()}
 
 
 def whole(corpus: Corpus) -> list[LongRecording]:

@@ -117,3 +117,16 @@ def test_numbers_do_not_run_together_where_utterances_part(
     ]
     (recording,) = whole(load_long_form(str(listing(tmp_path, rows))))
     assert share_out(recording, heard, normalizers.get("whisper-english")) == expected
+
+
+def test_a_recording_that_is_there_twice_has_the_clusters_of_one(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"audio_filepath": name, "text": f"at {start}", "offset": start, "duration": 1}
+        for name in ("call.wav", "copy.wav", "other.wav")
+        for start in (1, 40)
+    ]
+    path = listing(tmp_path, rows)
+    (tmp_path / "other.wav").write_bytes(b"another sound")
+    clusters = [item.cluster for item in load_long_form(str(path)).utterances]
+    assert clusters[:2] == clusters[2:4]
+    assert len(set(clusters)) == 4
