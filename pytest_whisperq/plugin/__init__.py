@@ -241,8 +241,11 @@ def pytest_terminal_summary(
         return
     reports = terminalreporter.stats.get("skipped", ())
     if skipped := sum(_NO_CANDIDATE in str(report.longrepr) for report in reports):
+        from pytest_whisperq.plugin import reporting
+
         tests = "a test" if skipped == 1 else f"{skipped} tests"
-        terminalreporter.write_line(f"whisperq: {tests} skipped, and nothing gated: {_NO_CANDIDATE}", yellow=True)
+        line = f"whisperq: {tests} skipped, and nothing gated: {_NO_CANDIDATE}"
+        reporting.say(terminalreporter, line, yellow=True)
     if _is_configured(config):
         from pytest_whisperq.plugin import reporting, state
 

@@ -58,7 +58,7 @@ def test_a_pass_that_depends_on_the_normalizer_is_green_and_says_so(any_project:
     result = any_project.run("--whisperq-normalizer=whisper-basic", "-W", "error")
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.OK
-    (line,) = [line for line in result.outlines if line.startswith("warning: ")]
+    (line,) = [line for line in result.outlines if line.startswith(WARNING)]
     assert re.fullmatch(
         re.escape(WARNING) + r"PASS under whisper-basic \(whisper-normalizer [\d.+]+\), FAIL under identity \(1\)", line
     )
