@@ -93,12 +93,13 @@ def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_
     assert "Not run: " not in text
     assert "40 utterances of 40 speakers, 180 words" in text
     undecided = [
-        f"- {check['name']} of {name}: {check['reason']}"
+        [check["name"], check["reason"].replace("; ", ". "), name]
         for gate, name in (("accuracy", INT8), ("catastrophe", INT8), ("accuracy", INT4), ("catastrophe", INT4))
         if (check := checks[gate, name][0])["verdict"] == "INCONCLUSIVE"
     ]
     assert undecided
-    assert [line.replace("\\", "") for line in text.splitlines() if " of scripted:" in line] == undecided
+    table = text.partition("| of | why | candidates |")[2].partition("\n\n")[0].replace("\\", "")
+    assert [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]] == undecided
     images = sorted(path.name for path in (page.parent / "images").iterdir())
     assert images == [f"real-{SIZE}-drops.svg", f"real-{SIZE}-size.svg"]
     for name in images:
