@@ -1,0 +1,328 @@
+"""Values by the million, kept in a file without a name: as Python holds them, those of a corpus are gigabytes.
+
+A few are held as they are. Where there are many, or long ones, each is made anew when it is asked for: it equals the
+one that was kept, and is another object. The file goes with the last who reads it. It is written with `marshal`, and
+nobody else's file is ever read with it.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sqlite3
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from operator import itemgetter
+from threading import Lock
+from typing import Any, Generic, TypeVar, cast, overload
+
+from pytest_whisperq.system.errors import StoreError
+from pytest_whisperq.system.files import system_error
+from pytest_whisperq.system.keys import Index, keys_of, repeated
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+FEW = 2**14
+"""So many values are held in memory, if they are not long."""
+
+LONG = 2**26
+"""Bytes of all values together that are held in memory."""
+
+_ROOM = "free some space there, or name another folder: TMPDIR"
+
+_BLOCK, _BLOCK_BYTES = 32, 2**16
+"""Values that are read at once, and bytes that are enough for a block of fewer."""
+
+
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """How a value is kept: as what `marshal` writes (text, bytes, numbers, None, tuples of these), and made of it.
+
+    ``size`` returns how many bytes a value may have that is long, such as a recording; 0 for any other.
+    """
+
+    plain: Callable[[T], Any]
+    make: Callable[[Any], T]
+    size: Callable[[T], int] = lambda _: 0
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+AS_IT_IS: Form[Any] = Form(plain=_same, make=_same)
+"""The form of text and numbers."""
+
+
+def keep(values: Iterable[T], form: Form[T]) -> Sequence[T]:
+    """Return values in a sequence: a tuple of few, or one that reads them from the disk.
+
+    Raises `StoreError` where the folder for temporary files has no room.
+    """
+    if isinstance(values, Kept):
+        return values
+    source, few, size = iter(values), list[T](), 0
+    for value in source:
+        few.append(value)
+        size += form.size(value)
+        if len(few) > FEW or size > LONG:
+            return Kept(chain(few, source), form)
+    return tuple(few)
+
+
+def choose(values: Sequence[T], places: Sequence[int]) -> Sequence[T]:
+    """Return the values in some places, in that order; those on disk are not read for it."""
+    if isinstance(values, _Lazy):
+        return Chosen(values, places)
+    return tuple(values[place] for place in places)
+
+
+def columns(rows: Sequence[tuple[Any, ...]], count: int) -> tuple[Sequence[Any], ...]:
+    """Return each column of rows, of which there are so many, as a sequence of its own."""
+    if isinstance(rows, _Lazy):
+        return tuple(Made(itemgetter(number), rows) for number in range(count))
+    return tuple(zip(*rows, strict=True)) or ((),) * count
+
+
+class _Lazy(Sequence[T]):
+    """What a sequence has whose values are made when they are asked for."""
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[T]: ...
+    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
+        where = range(len(self))[place]
+        if isinstance(where, int):
+            return self._at(where)
+        return tuple(map(self._at, where)) if len(where) <= FEW else Chosen(self, where)
+
+    def _at(self, place: int) -> T:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another sequence of this module or a tuple has the same values."""
+        if not isinstance(other, _Lazy | tuple):
+            return NotImplemented
+        return len(self) == len(other) and all(one == two for one, two in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list: nobody reads a file for it
+
+
+class Kept(_Lazy[T]):
+    """Values in a file. ``form`` says how each is kept."""
+
+    def __init__(self, values: Iterable[T], form: Form[T]) -> None:
+        self._form = form
+        self._starts, self._firsts = array("q", [0]), array("q", [0])
+        """Where each block begins, in bytes and in values; and where the last one ends."""
+        self._lock = Lock()
+        self._read: tuple[int, list[Any]] = (-1, [])
+        """The number of the block that was read last, and what is in it."""
+        try:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the values any longer
+            for block in self._blocks(values):
+                self._starts.append(self._starts[-1] + self._file.write(marshal.dumps(block)))
+                self._firsts.append(self._firsts[-1] + len(block))
+            self._file.flush()
+        except OSError as error:
+            raise system_error(error) from error
+
+    def _blocks(self, values: Iterable[T]) -> Iterator[list[Any]]:
+        block, size = list[Any](), 0
+        for value in values:
+            block.append(self._form.plain(value))
+            size += self._form.size(value)
+            if len(block) == _BLOCK or size > _BLOCK_BYTES:
+                yield block
+                block, size = [], 0
+        if block:
+            yield block
+
+    def __len__(self) -> int:
+        return self._firsts[-1]
+
+    def __iter__(self) -> Iterator[T]:
+        make = self._form.make
+        for number in range(len(self._starts) - 1):
+            yield from map(make, self._load(number))
+
+    def _at(self, place: int) -> T:
+        number, block = self._read
+        if number < 0 or not self._firsts[number] <= place < self._firsts[number + 1]:
+            number = self._number_of(place)
+            block = self._load(number)
+            self._read = number, block
+        return self._form.make(block[place - self._firsts[number]])
+
+    def _number_of(self, place: int) -> int:
+        number = place // _BLOCK  # where no value is long
+        if number + 1 < len(self._firsts) and self._firsts[number] <= place < self._firsts[number + 1]:
+            return number
+        return bisect_left(self._firsts, place + 1) - 1
+
+    def _load(self, number: int) -> list[Any]:
+        start, end = self._starts[number : number + 2]
+        try:
+            with self._lock:
+                self._file.seek(start)
+                data = self._file.read(end - start)
+        except OSError as error:
+            raise system_error(error) from error
+        return cast("list[Any]", marshal.loads(data))  # noqa: S302 - what this object has written
+
+
+class Chosen(_Lazy[T]):
+    """The values of a sequence in some places of it, in their order."""
+
+    def __init__(self, values: Sequence[T], places: Sequence[int]) -> None:
+        self._values = values
+        self._places = places if isinstance(places, range) else array("q", places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def _at(self, place: int) -> T:
+        return self._values[self._places[place]]
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._values.__getitem__, self._places)
+
+
+class Made(_Lazy[T], Generic[S, T]):
+    """What a function makes of each value of a sequence, made anew each time."""
+
+    def __init__(self, make: Callable[[S], T], values: Sequence[S]) -> None:
+        self._make = make
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _at(self, place: int) -> T:
+        return self._make(self._values[place])
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._make, self._values)
+
+
+def keep_by_name(items: Iterable[tuple[str, T]], form: Form[T]) -> Mapping[str, T]:
+    """Return values by their names, the last one of each: a dictionary of few, or a mapping on the disk."""
+    named = Form[tuple[str, T]](
+        plain=lambda item: (item[0], form.plain(item[1])),
+        make=lambda item: (item[0], form.make(item[1])),
+        size=lambda item: form.size(item[1]),
+    )
+    kept = keep(items, named)
+    return dict(kept) if isinstance(kept, tuple) else KeptByName(kept)
+
+
+class KeptByName(Mapping[str, T]):
+    """Values by their names, in the order in which they were kept.
+
+    Whoever asks for them in that order finds each beside the last one. Others are found by `key_of` their names.
+    """
+
+    def __init__(self, items: Sequence[tuple[str, T]]) -> None:
+        self._items = items
+        self._next = 0
+        """The place of the value that is asked for next while the order is kept."""
+        self._is_unique = not repeated(keys_of(self))
+        self._in_order = self._is_unique
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._items)
+
+    def __getitem__(self, name: str) -> T:
+        for place in (self._next, 0) if self._in_order else ():
+            if place < len(self._items):
+                found, value = self._items[place]
+                if found == name:
+                    self._next = place + 1
+                    return value
+        for place in self._index.of(name):
+            found, value = self._items[place]
+            if found == name:
+                self._in_order, self._next = self._is_unique and place == self._next, place + 1
+                return value
+        raise KeyError(name)
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index(self)
+
+
+class Growing(Generic[T]):
+    """Values by their names, which come one after another: a dictionary of few, else a database without a name.
+
+    They are listed in the order in which they came. Raises `StoreError` where the folder for temporary files has no
+    room.
+    """
+
+    def __init__(self, form: Form[T]) -> None:
+        self._form = form
+        self._few: dict[str, T] = {}
+        self._many: sqlite3.Connection | None = None
+
+    def __len__(self) -> int:
+        return len(self._few) if self._many is None else int(self._ask("SELECT count(*) FROM kept")[0][0])
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
+
+    def get(self, name: str) -> T | None:
+        """Return the value of a name; None where there is none."""
+        if self._many is None:
+            return self._few.get(name)
+        found = self._ask("SELECT value FROM kept WHERE name = ?", _encoded(name))
+        return self._form.make(marshal.loads(found[0][0])) if found else None  # noqa: S302 - of this object
+
+    def add(self, name: str, value: T) -> None:
+        """Keep the value of a name, instead of one that it has."""
+        if self._many is None:
+            self._few[name] = value
+            if len(self._few) > FEW:
+                self._to_disk()
+        else:
+            self._insert(name, value)
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Yield names and values in the order in which they came."""
+        if self._many is None:
+            yield from self._few.items()
+            return
+        for name, value in self._many.execute("SELECT name, value FROM kept ORDER BY rowid"):
+            yield name.decode("utf-8", "surrogatepass"), self._form.make(marshal.loads(value))  # noqa: S302
+
+    def _to_disk(self) -> None:
+        self._many = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # "": a file without a name
+        for line in ("PRAGMA journal_mode = OFF", "CREATE TABLE kept (name BLOB UNIQUE, value BLOB)", "BEGIN"):
+            self._many.execute(line)
+        for name, value in self._few.items():
+            self._insert(name, value)
+        self._few = {}
+
+    def _insert(self, name: str, value: T) -> None:
+        self._ask("INSERT OR REPLACE INTO kept VALUES (?, ?)", _encoded(name), marshal.dumps(self._form.plain(value)))
+
+    def _ask(self, query: str, *values: bytes) -> list[tuple[Any, ...]]:
+        if self._many is None:
+            return []
+        try:
+            return self._many.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:  # its disk is full
+            raise StoreError(
+                f"cannot keep what a large corpus has: {error}", where=tempfile.gettempdir(), remedy=_ROOM
+            ) from error
+
+
+def _encoded(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")

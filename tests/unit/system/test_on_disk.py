@@ -1,0 +1,184 @@
+"""What is kept on the disk is what was kept, in whatever order it is asked for."""
+
+from collections.abc import Iterator
+from itertools import repeat
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_whisperq.system import on_disk
+from pytest_whisperq.system.errors import StoreError
+from pytest_whisperq.system.keys import Index, Names, key_of, keys_of, repeated
+from pytest_whisperq.system.on_disk import (
+    AS_IT_IS,
+    FEW,
+    Chosen,
+    Form,
+    Growing,
+    Kept,
+    KeptByName,
+    Made,
+    choose,
+    columns,
+    keep,
+    keep_by_name,
+)
+
+VALUES = st.lists(st.tuples(st.text(), st.one_of(st.none(), st.floats(allow_nan=False), st.binary())), max_size=200)
+LONG: Form[bytes] = Form(plain=bytes, make=bytes, size=len)
+
+
+def test_a_few_values_are_held() -> None:
+    assert keep(iter(range(FEW)), AS_IT_IS) == tuple(range(FEW))
+    assert keep_by_name([("a", 1), ("b", 2), ("a", 3)], AS_IT_IS) == {"a": 3, "b": 2}
+
+
+def test_many_values_are_on_the_disk() -> None:
+    kept = keep(iter(range(FEW + 1)), AS_IT_IS)
+    assert isinstance(kept, Kept)
+    assert list(kept) == list(range(FEW + 1))
+    assert keep(kept, AS_IT_IS) is kept
+
+
+def test_long_values_are_on_the_disk_however_few_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_disk, "LONG", 100)
+    assert keep([b"a" * 60, b"b" * 30], LONG) == (b"a" * 60, b"b" * 30)
+    kept = keep([b"a" * 60, b"b" * 60, b"c"], LONG)
+    assert isinstance(kept, Kept)
+    assert list(kept) == [b"a" * 60, b"b" * 60, b"c"]
+
+
+@given(VALUES, st.randoms())
+def test_kept_values_are_those_of_a_list_by_place_and_slice(values: list[object], random: Random) -> None:
+    kept = Kept(values, AS_IT_IS)
+    assert len(kept) == len(values)
+    assert list(kept) == values
+    assert kept == tuple(values)
+    for place in random.sample(range(len(values)), len(values)):
+        assert kept[place] == values[place]
+        assert kept[place - len(values)] == values[place]
+    start, stop = sorted(random.randint(-250, 250) for _ in range(2))
+    assert kept[start:stop] == tuple(values[start:stop])
+    assert kept[::-1] == tuple(values[::-1])
+    with pytest.raises(IndexError):
+        kept[len(values)]
+
+
+@given(st.lists(st.binary(max_size=3 * 2**15), max_size=40), st.randoms())
+def test_blocks_of_long_values_have_fewer(values: list[bytes], random: Random) -> None:
+    kept = Kept(values, LONG)
+    for place in random.sample(range(len(values)), len(values)):
+        assert kept[place] == values[place]
+
+
+@given(VALUES, st.data())
+def test_chosen_values_are_those_of_their_places(values: list[object], data: st.DataObject) -> None:
+    places = data.draw(st.lists(st.integers(0, len(values) - 1) if values else st.nothing()))
+    expected = [values[place] for place in places]
+    for source in (tuple(values), Kept(values, AS_IT_IS)):
+        chosen = choose(source, places)
+        assert list(chosen) == expected
+        assert [chosen[place] for place in range(len(places))] == expected
+    assert isinstance(choose(Kept(values, AS_IT_IS), places), Chosen)
+    assert keep(choose(Kept(values, AS_IT_IS), places), AS_IT_IS) == tuple(expected)
+
+
+def test_a_long_slice_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_disk, "FEW", 10)
+    kept = Kept(range(100), AS_IT_IS)
+    assert isinstance(kept[5:], Chosen)
+    assert list(kept[5:]) == [*range(5, 100)]
+    assert kept[5:8] == (5, 6, 7)
+
+
+def test_values_are_made_anew_each_time() -> None:
+    made = Made(str, (1, 2, 3))
+    assert list(made) == ["1", "2", "3"]
+    assert (made[0], made[-1], len(made)) == ("1", "3", 3)
+
+
+@pytest.mark.parametrize("rows", [(), ((1, "a"), (2, "b"))])
+def test_columns_of_rows(rows: tuple[tuple[int, str], ...]) -> None:
+    for source in (rows, Kept(rows, AS_IT_IS)):
+        numbers, letters = columns(source, 2)
+        assert list(numbers) == [number for number, _ in rows]
+        assert list(letters) == [letter for _, letter in rows]
+
+
+NAMED = st.lists(st.tuples(st.text(), st.integers(-(2**60), 2**60)), max_size=100)
+
+
+@given(NAMED, st.randoms())
+def test_values_by_name_are_those_of_a_dictionary(items: list[tuple[str, int]], random: Random) -> None:
+    kept, expected = KeptByName(Kept(items, AS_IT_IS)), dict(items)
+    in_order = [name for name, _ in items]
+    shuffled = random.sample(in_order, len(in_order))
+    for name in (*in_order, *shuffled, *in_order, *in_order[3:]):
+        assert kept[name] == expected[name]
+        assert name in kept
+    absent = "x" + "".join(in_order)
+    assert absent not in kept
+    assert kept.get(absent) is None
+    with pytest.raises(KeyError):
+        kept[absent]
+
+
+def test_in_order_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptByName(Kept([(f"name {number}", number) for number in range(100)], AS_IT_IS))
+    monkeypatch.setattr(Index, "of", lambda *_: pytest.fail("searched"))
+    for _ in range(2):
+        assert [kept[f"name {number}"] for number in range(100)] == list(range(100))
+    assert list(kept.values()) == list(range(100))
+
+
+@given(NAMED)
+def test_what_grows_holds_the_last_value_of_each_name(items: list[tuple[str, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_disk, "FEW", 5)
+        growing: Growing[int] = Growing(AS_IT_IS)
+        for name, value in items:
+            growing.add(name, value)
+        expected = dict(items)
+        assert len(growing) == len(expected)
+        assert dict(growing.items()) == expected
+        assert all(growing.get(name) == value and name in growing for name, value in expected.items())
+        assert growing.get("x" + "".join(expected)) is None
+
+
+def test_what_grows_is_listed_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_disk, "FEW", 5)
+    growing: Growing[int] = Growing(AS_IT_IS)
+    names = [f"{key_of(str(number))}" for number in range(20)]
+    for number, name in enumerate(names):
+        growing.add(name, number)
+    assert list(growing.items()) == [(name, number) for number, name in enumerate(names)]
+
+
+def test_names_that_are_no_valid_text_can_be_kept() -> None:
+    name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
+    kept = KeptByName(Kept([(name, 1), ("other", 2)], AS_IT_IS))
+    assert (kept["other"], kept[name]) == (2, 1)
+
+
+def test_a_full_disk_is_an_error_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Iterator[int]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(on_disk.tempfile, "TemporaryFile", full)
+    with pytest.raises(StoreError, match="No space left"):
+        keep(repeat("row", FEW + 1), AS_IT_IS)
+
+
+@given(st.lists(st.text(max_size=3)))
+def test_keys_tell_names_apart(names: list[str]) -> None:
+    keys = keys_of(names)
+    assert repeated(keys) == {key_of(name) for name in names if names.count(name) > 1}
+    index = Index(names)
+    for name in names:
+        assert list(index.of(name)) == [place for place in range(len(names) - 1, -1, -1) if names[place] == name]
+    some, rest = Names(names[::2]), Names(names)
+    assert some.are_among(rest)
+    assert rest.are_among(some) == (set(names) <= set(names[::2]))
+    assert all((name in some) == (name in names[::2]) for name in names)
