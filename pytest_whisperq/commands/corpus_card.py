@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -187,7 +187,7 @@ def _spread(seconds: Sequence[float]) -> str:
     return f"{median(seconds):.1f} in the median, 90 % from {low:.1f} to {high:.1f}"
 
 
-def _by(column: str, corpus: Corpus, facts: dict[str, ClipFacts]) -> list[tuple[str, ...]]:
+def _by(column: str, corpus: Corpus, facts: Mapping[str, ClipFacts]) -> list[tuple[str, ...]]:
     seconds: dict[str, list[float]] = {}
     for item in corpus.utterances:
         seconds.setdefault(dict(item.slices).get(column, ""), []).append(facts[item.id].seconds)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TypeAlias
@@ -77,7 +78,7 @@ def set_aside(corpus: Corpus, size: int, seed: int) -> Corpus:
                 "which may suit neither language nor sound; weight-only precisions, such as openvino:int8, need none"
             ),
         )
-    chosen = tuple(item for item in corpus.utterances if item in taken)
+    chosen = corpus.where(taken.__contains__)
     return replace(corpus, name=f"{corpus.name}, set aside", utterances=chosen)
 
 
@@ -153,19 +154,23 @@ def _adding_up(clusters: _Clusters, wanted: int, most: int) -> _Clusters:
 def without(corpus: Corpus, aside: Corpus) -> Corpus:
     """Return a corpus less what is set aside of it; the name says so."""
     names = {item.id for item in aside.utterances}
-    rest = tuple(item for item in corpus.utterances if item.id not in names)
+    rest = corpus.where(lambda item: item.id not in names)
     return replace(corpus, name=f"{corpus.name} less {len(names)} set aside for calibration", utterances=rest)
 
 
 def refuse_overlap(
-    corpus: Corpus, facts: dict[str, ClipFacts], evaluated: dict[str, ClipFacts], option: str = "--whisperq-corpus"
+    corpus: Corpus,
+    facts: Mapping[str, ClipFacts],
+    evaluated: Mapping[str, ClipFacts],
+    option: str = "--whisperq-corpus",
 ) -> None:
     """Raise `CorpusError` listing the clips of the calibration set ``corpus`` that are evaluated on too, by sound.
 
     ``facts`` are those of the calibration set, ``evaluated`` those of what ``option`` names.
     """
-    sounds = {fact.digest for fact in evaluated.values()}
-    if shared := [item.id for item in corpus.utterances if facts[item.id].digest in sounds]:
+    own = {facts[item.id].digest for item in corpus.utterances}
+    heard = {fact.digest for fact in evaluated.values() if fact.digest in own}
+    if shared := [item.id for item in corpus.utterances if facts[item.id].digest in heard]:
         more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
         raise CorpusError(
             f"{len(shared)} of {len(corpus.utterances)} clips are evaluated on too, which flatters the "
@@ -190,8 +195,8 @@ def refuse_same_files(corpus: Corpus, recordings: Corpus, option: str) -> None:
 
 def make_calibration(
     corpus: Corpus,
-    facts: dict[str, ClipFacts],
-    evaluated: dict[str, ClipFacts],
+    facts: Mapping[str, ClipFacts],
+    evaluated: Mapping[str, ClipFacts],
     alphas: tuple[float, float],
     *,
     speaks: bool = True,

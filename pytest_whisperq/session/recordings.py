@@ -1,6 +1,7 @@
 """The recordings of a run: which are evaluated, which are calibrated on, and how their texts are read."""
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -27,7 +28,7 @@ from pytest_whisperq.models.calibration import (
 from pytest_whisperq.models.languages import hearable
 from pytest_whisperq.models.source import SourceModel
 from pytest_whisperq.speech import normalizers
-from pytest_whisperq.speech.clip_index import AudioIndex, ClipFacts
+from pytest_whisperq.speech.clip_index import CLIP_FACTS, AudioIndex, ClipFacts
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus, only_categories, subset
 from pytest_whisperq.speech.corpus.drafts import refuse_drafts
 from pytest_whisperq.speech.corpus.longform import OPTION as LONG_FORM_OPTION
@@ -36,6 +37,7 @@ from pytest_whisperq.speech.corpus.shards import deal_out
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.substitutions import Substitutions, read_substitutions
 from pytest_whisperq.system.errors import ConfigError, CorpusError
+from pytest_whisperq.system.on_disk import AS_IT_IS, Made, choose, keep_by_name
 
 
 class Recordings:
@@ -127,7 +129,7 @@ class Recordings:
         """
         if not self.copies:
             return self._part
-        kept = tuple(item for item in self._part.utterances if item.id not in self.copies)
+        kept = self._part.where(lambda item: item.id not in self.copies)
         if not kept:
             raise CorpusError(
                 "holds nothing but copies of what is set aside", where=self._part.name, remedy="add recordings"
@@ -137,7 +139,7 @@ class Recordings:
     @cached_property
     def translated(self) -> Corpus:
         """What of the corpus has a translation to compare with; raises `CorpusError` where nothing has."""
-        kept = tuple(item for item in self.corpus.utterances if item.is_translated)
+        kept = self.corpus.where(lambda item: item.is_translated)
         if not kept:
             raise CorpusError(
                 "has no translations",
@@ -147,15 +149,15 @@ class Recordings:
         return replace(self.corpus, utterances=kept)
 
     @cached_property
-    def _facts_of_part(self) -> dict[str, ClipFacts]:
+    def _facts_of_part(self) -> Mapping[str, ClipFacts]:
         return self.probe(self._part)
 
     @cached_property
-    def facts(self) -> dict[str, ClipFacts]:
+    def facts(self) -> Mapping[str, ClipFacts]:
         """Digest and duration of every clip; obtaining them finds every broken recording."""
         if not self.copies:
             return self._facts_of_part
-        return {item.id: self._facts_of_part[item.id] for item in self.corpus.utterances}
+        return keep_by_name(((item.id, self._facts_of_part[item.id]) for item in self.corpus.utterances), CLIP_FACTS)
 
     @cached_property
     def doubts(self) -> list[str]:
@@ -176,16 +178,20 @@ class Recordings:
     def _few_clusters(self) -> int:
         """Of how many clusters alone bounds speak, which are then drawn by sounds; 0 where there are enough."""
         speech = self.corpus.speech
-        sounds = [self.facts[item.id].digest for item in speech]
-        _, few = judged_by([item.cluster or sound for item, sound in zip(speech, sounds, strict=True)], sounds)
+        _, few = judged_by(Made(self._named, speech), Made(self._sound, speech))
         return few
 
+    def _sound(self, item: Utterance) -> str:
+        return self.facts[item.id].digest
+
+    def _named(self, item: Utterance) -> str:
+        return item.cluster or self._sound(item)
+
     @cached_property
-    def _clusters(self) -> dict[str, str]:
+    def _clusters(self) -> Mapping[str, str]:
         items = self.corpus.utterances
-        sounds = [self.facts[item.id].digest for item in items]
-        named = [item.cluster or sound for item, sound in zip(items, sounds, strict=True)]
-        return {item.id: name for item, name in zip(items, in_one_place(named, sounds), strict=True)}
+        groups = in_one_place(Made(self._named, items), Made(self._sound, items))
+        return keep_by_name(((item.id, name) for item, name in zip(items, groups, strict=True)), AS_IT_IS)
 
     def cluster(self, item: Utterance) -> str:
         """Return the group of an utterance of the corpus by which bounds are drawn (`intervals.judged_by`).
@@ -209,16 +215,16 @@ class Recordings:
         facts = [self.facts[item.id] for item in items]
         clusters = [self.cluster(item) for item in items]
         sounds, seconds = [fact.digest for fact in facts], [fact.seconds for fact in facts]
-        shares: list[list[Utterance]] = [[] for _ in range(shards)]
-        for item, shard in zip(items, deal_out(clusters, sounds, seconds, shards, self.config.seed), strict=True):
-            shares[shard - 1].append(item)
+        shares = [array("q") for _ in range(shards)]
+        for place, shard in enumerate(deal_out(clusters, sounds, seconds, shards, self.config.seed)):
+            shares[shard - 1].append(place)
         if (used := sum(map(bool, shares))) < shards:
             raise ConfigError(
                 f"{self.corpus.name} has parts for {used} shards at most, for clusters and equal sounds stay together",
                 where="--whisperq-shard",
                 remedy=f"run {used} or fewer",
             )
-        return [replace(self.corpus, utterances=tuple(share)) for share in shares]
+        return [replace(self.corpus, utterances=choose(items, share)) for share in shares]
 
     @cached_property
     def calibration_set(self) -> Corpus:
@@ -282,7 +288,7 @@ class Recordings:
         models.append((self.config.baseline, of_baseline))
         return [source for model, source in models if model in diagnosed or is_calibrated(model)]
 
-    def probe(self, corpus: Corpus) -> dict[str, ClipFacts]:
+    def probe(self, corpus: Corpus) -> Mapping[str, ClipFacts]:
         """Return digest and duration of every clip of any recordings; raise `CorpusError` for one that is broken."""
         index = AudioIndex(self.config.cache_dir, self._on_repair)
         return index.probe(corpus, lambda done, total: self._progress("reading audio", done, total))

@@ -10,9 +10,11 @@ is said.
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource, Recording
@@ -22,7 +24,9 @@ from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.garbage import no_search_for_garbage
+from pytest_whisperq.system.keys import key_of, keys_of, repeated
 from pytest_whisperq.system.machine import versions
+from pytest_whisperq.system.on_disk import AS_IT_IS, FEW, Form, Growing, keep_by_name
 from pytest_whisperq.system.sealed import SealedFile, damage, seal
 
 UNSETTLED = 2 * 10**9
@@ -40,6 +44,17 @@ class ClipFacts:
     seconds: float
     peak: float
     notes: tuple[Note, ...] = ()
+
+
+def _made(plain: Sequence[Any]) -> ClipFacts:
+    digest, seconds, peak, notes = plain
+    return ClipFacts(digest=digest, seconds=seconds, peak=peak, notes=tuple(Note(*note) for note in notes))
+
+
+CLIP_FACTS = Form[ClipFacts](
+    plain=lambda fact: (fact.digest, fact.seconds, fact.peak, tuple(map(tuple, fact.notes))), make=_made
+)
+"""How the facts of the clips of a large corpus are kept."""
 
 
 def facts_of(recording: Recording) -> ClipFacts:
@@ -60,43 +75,47 @@ class AudioIndex:
         self._path = self._layout.audio_index
         with no_search_for_garbage():
             self._stored = SealedFile(self._path)
-            self._known = _facts(self._stored)
+            self._known = keep_by_name(_facts(self._stored), CLIP_FACTS)
+            self._new = Growing(CLIP_FACTS)
             self._files = FileDigests(self._layout, on_repair)
         self._on_repair = on_repair
         self._decoder = f"{audio.REVISION}:{versions(('soundfile', 'soxr', 'av'))}"
 
-    def probe(self, corpus: Corpus, on_progress: Callable[[int, int], None]) -> dict[str, ClipFacts]:
+    def probe(self, corpus: Corpus, on_progress: Callable[[int, int], None]) -> Mapping[str, ClipFacts]:
         """Return the facts of every utterance by id, decoding only recordings never seen before.
 
         This is where broken audio shows: raises `CorpusError` naming the manifest line and the file.
         """
-        facts: dict[str, ClipFacts] = {}
-        files: dict[str, str] = {}
-        before = len(self._known)
         is_broken = self._stored.damaged or self._stored.is_cut
         if self._stored.damaged:
             lines = damage(self._stored.damaged, self._stored.count)
             self._on_repair(f"audio index in the cache: {lines} damaged; the recordings are read again")
         try:
-            for done, item in enumerate(corpus.utterances, start=1):
-                facts[item.id] = self._probe(item, files)
-                if len(self._known) > before:
-                    on_progress(done, len(corpus.utterances))
+            facts = keep_by_name(self._probed(corpus, on_progress), CLIP_FACTS)
         finally:
-            if is_broken or len(self._known) > before:  # also when a clip is broken: others are not decoded again
+            if is_broken or len(self._new):  # also when a clip is broken: others are not decoded again
                 self._write()
             self._files.write()
         _refuse_contradictions(corpus, facts)
         return facts
 
-    def _probe(self, item: Utterance, files: dict[str, str]) -> ClipFacts:
-        try:
-            key = self._key(item.audio, files)
-            if key not in self._known:
-                self._known[key] = facts_of(audio.read(item.audio, WINDOW_SECONDS))
-        except CorpusError as error:
-            raise error.within(item.where) from error
-        return self._known[key]
+    def _probed(self, corpus: Corpus, on_progress: Callable[[int, int], None]) -> Iterator[tuple[str, ClipFacts]]:
+        files: dict[str, str] = {}
+        is_news = False
+        for done, item in enumerate(corpus.utterances, start=1):
+            if len(files) > FEW:
+                files.clear()
+            try:
+                key = self._key(item.audio, files)
+                fact = self._known.get(key) or self._new.get(key)
+                if fact is None:
+                    fact, is_news = facts_of(audio.read(item.audio, WINDOW_SECONDS)), True
+                    self._new.add(key, fact)
+            except CorpusError as error:
+                raise error.within(item.where) from error
+            yield item.id, fact
+            if is_news:
+                on_progress(done, len(corpus.utterances))
 
     def _key(self, source: AudioSource, files: dict[str, str]) -> str:
         """Return what a clip is remembered by; ``files`` keeps the digests of files that hold several clips."""
@@ -110,8 +129,8 @@ class AudioIndex:
 
     def _write(self) -> None:
         with self._layout.locked(self._path):  # another run may have added recordings meanwhile
-            known = {**_facts(SealedFile(self._path)), **self._known}
-            rows = ({"recording": key, **asdict(fact)} for key, fact in known.items())
+            there = ((key, fact) for key, fact in _facts(SealedFile(self._path)) if key not in self._new)
+            rows = ({"recording": key, **asdict(fact)} for key, fact in chain(there, self._new.items()))
             replace_text(self._path, (seal(row, self._path.name) for row in rows))
 
 
@@ -125,7 +144,8 @@ class FileDigests:
         self._layout = layout
         self._path = layout.audio_files
         stored = SealedFile(self._path)
-        self._known = _states(stored)
+        self._known = keep_by_name(_states(stored), AS_IT_IS)
+        self._new: Growing[tuple[_State, str]] = Growing(AS_IT_IS)
         if stored.damaged:
             lines = damage(stored.damaged, stored.count)
             on_repair(f"digests of recordings in the cache: {lines} damaged; those files are read again")
@@ -135,13 +155,13 @@ class FileDigests:
         """Return the SHA-256 of a recording's bytes, which are read where its file may have changed since."""
         name = source.file or ""
         state = _state(name) if name else None
-        known = self._known.get(name) if state else None
+        known = (self._new.get(name) or self._known.get(name)) if state else None
         if known and known[0] == state:
             return known[1]
         with source.open() as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if state and state == _state(name) and max(state[1:]) < time.time_ns() - UNSETTLED:
-            self._known[name] = state, digest
+            self._new.add(name, (state, digest))
             self._is_news = True
         return digest
 
@@ -150,8 +170,9 @@ class FileDigests:
         if not self._is_news:
             return
         with self._layout.locked(self._path):
-            known = {**_states(SealedFile(self._path)), **self._known}
-            rows = ({"file": name, "state": state, "digest": digest} for name, (state, digest) in known.items())
+            there = ((name, one) for name, one in _states(SealedFile(self._path)) if name not in self._new)
+            known = chain(there, self._new.items())
+            rows = ({"file": name, "state": state, "digest": digest} for name, (state, digest) in known)
             replace_text(self._path, (seal(row, self._path.name) for row in rows))
         self._is_news = False
 
@@ -168,27 +189,22 @@ def _state(file: str) -> _State | None:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _states(lines: SealedFile) -> dict[str, tuple[_State, str]]:
-    return {row["file"]: (tuple(row["state"]), row["digest"]) for row in lines}
+def _states(lines: SealedFile) -> Iterator[tuple[str, tuple[_State, str]]]:
+    return ((row["file"], (tuple(row["state"]), row["digest"])) for row in lines)
 
 
-def _facts(lines: SealedFile) -> dict[str, ClipFacts]:
-    return {
-        row["recording"]: ClipFacts(
-            digest=row["digest"],
-            seconds=row["seconds"],
-            peak=row["peak"],
-            notes=tuple(Note(*note) for note in row["notes"]),
-        )
-        for row in lines
-    }
+def _facts(lines: SealedFile) -> Iterator[tuple[str, ClipFacts]]:
+    names = "digest", "seconds", "peak", "notes"
+    return ((row["recording"], _made([row[name] for name in names])) for row in lines)
 
 
-def _refuse_contradictions(corpus: Corpus, facts: dict[str, ClipFacts]) -> None:
+def _refuse_contradictions(corpus: Corpus, facts: Mapping[str, ClipFacts]) -> None:
     """Refuse a recording that is listed twice with different transcripts: one of them is wrong."""
+    several = repeated(keys_of(fact.digest for fact in facts.values()))
     first: dict[str, Utterance] = {}
-    for item in corpus.utterances:
-        other = first.setdefault(facts[item.id].digest, item)
+    for item in corpus.utterances if several else ():
+        sound = facts[item.id].digest
+        other = first.setdefault(sound, item) if key_of(sound) in several else item
         if other.reference != item.reference:
             raise CorpusError(
                 f"{item.id} is the same recording as {other.id} ({other.where}) but with another transcript",

@@ -1,12 +1,12 @@
 """Tables in text: which character parts the columns is found out here, and nowhere else."""
 
 import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_whisperq.speech.corpus.files import read_text
+from pytest_whisperq.speech.corpus.files import lines_of
 from pytest_whisperq.speech.corpus.reading import Unusable
 from pytest_whisperq.speech.corpus.rows import canonical, is_known
 from pytest_whisperq.system.errors import CorpusError
@@ -28,10 +28,9 @@ def read_table(path: Path, named: tuple[str | None, ...] = ()) -> Iterator[tuple
 
     ``named`` are columns that the user names. Raises `CorpusError` where what follows cannot be read either.
     """
-    text = read_text(path)
-    dialect = sniff(text, named)
+    dialect = sniff(lines_of(path), named)
     reader = csv.reader(
-        io.StringIO(text.split("\n", dialect.skip)[-1], newline=""),
+        (f"{line}\n" for line in islice(lines_of(path), dialect.skip, None)),
         delimiter=dialect.delimiter,
         quoting=csv.QUOTE_MINIMAL if dialect.is_quoted else csv.QUOTE_NONE,
         strict=True,
@@ -52,37 +51,41 @@ def read_table(path: Path, named: tuple[str | None, ...] = ()) -> Iterator[tuple
         raise CorpusError(f"is not valid CSV ({error})", where=f"{path}:{line}") from error
 
 
-def sniff(text: str, named: tuple[str | None, ...] = ()) -> Dialect:
-    """Return how a table is written, by its header: the character that parts most columns of known names.
+def sniff(lines: Iterable[str], named: tuple[str | None, ...] = ()) -> Dialect:
+    """Return how a table of lines is written, by its header: the character that parts most columns of known names.
 
     A first line ``sep=;``, as spreadsheets write it, says so itself. Quotes between tabs mean something only where
     every line can be read so: Common Voice writes none, and its sentences begin with some.
 
-    >>> sniff("Path;Sentence").delimiter
+    >>> sniff(["Path;Sentence"]).delimiter
     ';'
     """
-    first, _, rest = text.partition("\n")
-    skip = 0
+    rest = iter(lines)
+    first, skip = next(rest, ""), 0
     if first.lower().startswith(_DECLARED) and len(first) == len(_DECLARED) + 1:
-        delimiter, skip, text = first[-1], 1, rest
+        delimiter, skip = first[-1], 1
     else:
+        rest = chain([first], rest)
 
         def known(delimiter: str) -> tuple[int, int]:
             names = [name.strip().strip('"') for name in first.split(delimiter)]
             return sum(is_known(name) or name in named for name in names), len(names)
 
         delimiter = max(_DELIMITERS, key=known)
-    return Dialect(delimiter, delimiter != "\t" or _has_quotes(text), skip)
+    return Dialect(delimiter, delimiter != "\t" or _has_quotes(rest), skip)
 
 
-def _has_quotes(text: str) -> bool:
+def _has_quotes(lines: Iterable[str]) -> bool:
     """Whether every quote in a table with tabs stands where a writer of CSV puts it, line by line."""
     try:
-        for _ in csv.reader((line for line in text.split("\n") if '"' in line), delimiter="\t", strict=True):
-            pass
+        for line in lines:
+            if line.count('"') % 2:
+                return False
+            for _ in csv.reader([line] if '"' in line else (), delimiter="\t", strict=True):
+                pass
     except csv.Error:
         return False
-    return all(line.count('"') % 2 == 0 for line in text.split("\n") if '"' in line)
+    return True
 
 
 def _header(fields: list[str], where: str) -> list[str]:

@@ -47,7 +47,7 @@ class DraftTable(NamedTuple):
         """Read a file; raise `CorpusError` for one that is no such table, or could not be written as it is."""
         text = read_text(path)
         raw = path.read_bytes()
-        dialect = sniff(text)
+        dialect = sniff(text.split("\n"))
         *skipped, body = text.split("\n", dialect.skip)
         reader = csv.reader(io.StringIO(body, newline=""), delimiter=dialect.delimiter, strict=True)
         try:

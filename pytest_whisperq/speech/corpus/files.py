@@ -53,11 +53,16 @@ def recordings_in(directory: Path, on_error: OnError = refuse, known: Container[
     """
     paths = []
     real = lru_cache(maxsize=64)(os.path.realpath)
-    found = ((os.path.join(folder, name), folder, name) for folder, name in _names_below(directory) if _is_audio(name))
-    for place, folder, name in sorted(found, key=lambda one: one[0].split(os.sep)):
+
+    def unknown() -> Iterator[str]:
+        for folder, name in _names_below(directory):
+            if _is_audio(name) and os.path.join(real(folder), name) not in known:
+                yield os.path.join(folder, name)
+
+    for place in sorted(unknown(), key=lambda one: one.split(os.sep)):
         if not _is_utf8(place) and not _is_utf8(within := str(Path(place).relative_to(directory))):
             on_error(CorpusError(f"the name {within!a} is not UTF-8", where=str(directory), remedy="rename it"))
-        elif os.path.join(real(folder), name) not in known and os.path.realpath(place) not in known:
+        elif os.path.realpath(place) not in known:
             paths.append(Path(place))  # what is known has no links: only what is not found by its name can be one
     return paths
 
@@ -107,3 +112,16 @@ def read_text(path: Path) -> str:
         line = data[: error.start].count(b"\n") + 1
         raise CorpusError("is not UTF-8 text", where=f"{path}:{line}", remedy="save the file as UTF-8") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """Yield the lines of a file without their ends, one by one, and raise as `read_text` does, which reads all."""
+    try:
+        with path.open("rb") as file:
+            encoding = "utf-16" if file.read(2) in _WIDE else "utf-8-sig"
+        with path.open(encoding=encoding) as text:
+            for line in text:
+                yield line.removesuffix("\n")
+    except (OSError, UnicodeDecodeError):
+        read_text(path)  # says in which line
+        raise

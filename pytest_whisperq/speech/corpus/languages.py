@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
 
-from pytest_whisperq.speech.corpus.types import Corpus, Utterance
+from pytest_whisperq.speech.corpus.types import Corpus, Utterance, keep_utterances
 
 OPTION = "--whisperq-language"
 
@@ -52,7 +52,7 @@ def in_language(corpus: Corpus, language: str) -> Corpus:
 
     What is chosen for utterances, and that some keep another, stands in what the corpus says of itself.
     """
-    items = tuple(item if item.language else _in(item, language) for item in corpus.utterances)
+    items = keep_utterances(item if item.language else _in(item, language) for item in corpus.utterances)
     count, chosen = len(items), sum(item.language is None for item in corpus.utterances)
     others = Counter(item.language for item in corpus.utterances if item.language not in (None, language))
     told, notes = list(corpus.told), list(corpus.notes)

@@ -1,5 +1,6 @@
 """From what a user typed after ``--whisperq-corpus`` to a `Corpus`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_whisperq.speech.corpus import manifest, tables
@@ -12,7 +13,7 @@ from pytest_whisperq.speech.corpus.layouts.sidecars import has_sidecars, read_si
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.locations import forget_folders
 from pytest_whisperq.speech.corpus.reading import Reading
-from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, OnError, Utterance, refuse
+from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Corpus, OnError, Utterance, keep_utterances, refuse
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import user_path
@@ -59,11 +60,11 @@ def load_corpus(
             f"{NO_UTTERANCE}; a gate over nothing cannot pass", where=name, remedy="add recordings or name another"
         )
     # What belongs to a row that could not be used is not unread.
-    corpus = Corpus(name=name, utterances=tuple(utterances), notes=() if failed else tuple(notes))
+    corpus = Corpus(name=name, utterances=keep_utterances(utterances), notes=() if failed else tuple(notes))
     return in_language(corpus, choices.language) if choices.language else corpus
 
 
-def _read(name: str, option: str, reading: Reading) -> list[Utterance]:
+def _read(name: str, option: str, reading: Reading) -> Sequence[Utterance]:
     if name == EMBEDDED:
         return _read_directory(package_data.corpus_directory(), None, option, reading)
     path, split = user_path(name, option), None
@@ -93,7 +94,7 @@ def _readable() -> tuple[str, ...]:
     return (*manifest.MANIFEST_SUFFIXES, ".parquet", ".stm", ".jsonl.gz")
 
 
-def _read_file(path: Path, option: str, reading: Reading) -> list[Utterance]:
+def _read_file(path: Path, option: str, reading: Reading) -> Sequence[Utterance]:
     if path.suffix.lower() == ".parquet":
         return tables.read_parquet(path, choices=reading.choices)
     if layout := _recognized(path, LISTS):
@@ -108,7 +109,7 @@ def _recognized(path: Path, layouts: tuple[Layout, ...]) -> Layout | None:
     return next((layout for layout in layouts if layout.recognizes(path)), None)
 
 
-def _read_directory(directory: Path, split: str | None, option: str, reading: Reading) -> list[Utterance]:
+def _read_directory(directory: Path, split: str | None, option: str, reading: Reading) -> Sequence[Utterance]:
     if tables.is_dataset_directory(directory):
         return tables.read_dataset_directory(directory, split, reading.choices)
     if split is not None and not (directory / split).is_dir():
@@ -162,7 +163,7 @@ def _metadata(directory: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _read_listed(metadata: Path, reading: Reading) -> list[Utterance]:
+def _read_listed(metadata: Path, reading: Reading) -> Sequence[Utterance]:
     """Read the list of an audiofolder, and note what it leaves out."""
     if metadata.suffix == ".parquet":
         utterances = tables.read_parquet(metadata, choices=reading.choices)

@@ -1,12 +1,12 @@
 """Manifests: tables with a header, JSON Lines or an array, with the keys of Hugging Face, NeMo, Common Voice …."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.speech.corpus.delimited import read_table
-from pytest_whisperq.speech.corpus.files import read_text
+from pytest_whisperq.speech.corpus.files import lines_of, read_text
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
 from pytest_whisperq.speech.corpus.types import Utterance
 
@@ -16,7 +16,7 @@ METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _ONE_EACH = "a manifest holds one JSON object on each line, or all in one array"
 
 
-def read_manifest(path: Path, reading: Reading) -> list[Utterance]:
+def read_manifest(path: Path, reading: Reading) -> Sequence[Utterance]:
     """Read a table, a .jsonl with one object a line (NeMo also says .json), or an array of objects.
 
     Paths are relative to the manifest's folder. Any bad line raises `CorpusError` with its number, or, told to
@@ -31,15 +31,16 @@ def rows_of(path: Path, reading: Reading) -> Iterator[Row]:
         choices = reading.choices
         found = read_table(path, (choices.audio_column, choices.text_column, choices.language_column))
     else:
-        found = _json_rows(read_text(path))
+        found = _json_rows(path)
     return (Row(f"{path}:{line}", values) for line, values in found)
 
 
-def _json_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Unusable]]:
-    if text.lstrip().startswith("[") and (rows := _array(text)):
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | Unusable]]:
+    first = next((line for line in lines_of(path) if line.strip()), "")
+    if first.lstrip().startswith("[") and (rows := _array(read_text(path))):
         yield from ((line, _object(row)) for line, row in rows)
         return
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
             continue
         try:

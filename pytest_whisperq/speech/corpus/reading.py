@@ -1,13 +1,15 @@
 """How a corpus is read: what the user chose, what becomes of a row that cannot be used, and rows → utterances."""
 
-from collections.abc import Callable, Iterable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_whisperq.speech.corpus.rows import utterance
-from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, OnError, Utterance, refuse
+from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, OnError, Utterance, keep_utterances, refuse
 from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.keys import key_of, repeated
 
 
 class Unusable(NamedTuple):
@@ -35,36 +37,65 @@ class Reading:
 
 def collect(
     rows: Iterable[Row], folder: Path, reading: Reading, *, is_table: bool = False, takes_text: bool = False
-) -> list[Utterance]:
+) -> Sequence[Utterance]:
     """Return the utterances of rows whose paths are relative to ``folder``.
 
     The rows of a table have columns that a user may name. A layout with keys of its own has none, but may take the
-    name of a text itself. A bad row, or a span that is listed twice, raises `CorpusError` or is told to
+    name of a text itself. A bad row, or else a span that is listed twice, raises `CorpusError` or is told to
     ``reading.on_error``.
     """
     choices = reading.choices if is_table else _without_columns(folder, reading.choices, takes_text)
     root = folder.resolve()
-    utterances: list[Utterance] = []
-    first_seen: dict[object, str] = {}
-    for where, values in rows:
-        try:
-            if isinstance(values, Unusable):
-                raise CorpusError(values.what, where=where, remedy=values.remedy)
-            item = utterance(values, where=where, root=root, choices=choices)
-            sound = (item.audio.file or item.id, item.audio.offset, item.audio.seconds)
+    sounds, names = array("Q"), array("Q")
+
+    def usable() -> Iterator[Utterance]:
+        for where, values in rows:
+            try:
+                if isinstance(values, Unusable):
+                    raise CorpusError(values.what, where=where, remedy=values.remedy)
+                item = utterance(values, where=where, root=root, choices=choices)
+            except CorpusError as error:
+                reading.on_error(error)
+                continue
+            sounds.append(key_of(_sound(item)))
+            names.append(key_of(item.id))
+            yield item
+
+    items = keep_utterances(usable())
+    doubtful = repeated(sounds), repeated(names)
+    if not any(doubtful):
+        return items
+    return keep_utterances(_each_once(items, *doubtful, reading))
+
+
+def _each_once(
+    items: Iterable[Utterance], sounds: frozenset[int], names: frozenset[int], reading: Reading
+) -> Iterator[Utterance]:
+    """Yield utterances without those whose sound was there already, and each with a name of its own.
+
+    ``sounds`` and ``names`` are the keys of those that may be there twice.
+    """
+    first_seen: dict[str, str] = {}
+    for item in items:
+        sound, name = _sound(item), item.id
+        if key_of(sound) in sounds:
             if sound in first_seen:
-                raise CorpusError(
-                    f"{item.id} is listed twice, first at {first_seen[sound]}", where=where, remedy="remove one line"
+                first = first_seen[sound]
+                reading.on_error(
+                    CorpusError(f"{name} is listed twice, first at {first}", where=item.where, remedy="remove one line")
                 )
-        except CorpusError as error:
-            reading.on_error(error)
-            continue
-        first_seen[sound] = where
-        if item.id in first_seen:  # another span from the same start
-            item = replace(item, id=f"{item.id}+{item.audio.seconds or 0:.12g}")
-        first_seen[item.id] = where
-        utterances.append(item)
-    return utterances
+                continue
+            first_seen[sound] = item.where
+        if key_of(name) in names:
+            if name in first_seen:  # another span from the same start
+                item = replace(item, id=f"{name}+{item.audio.seconds or 0:.12g}")
+            first_seen[name] = item.where
+        yield item
+
+
+def _sound(item: Utterance) -> str:
+    """Return which span of which recording is heard. It is the name of no utterance."""
+    return f"{item.audio.file or item.id}\0{item.audio.offset}\0{item.audio.seconds}"
 
 
 def _without_columns(folder: Path, choices: Choices, takes_text: bool) -> Choices:

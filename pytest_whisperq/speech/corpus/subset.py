@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from unicodedata import normalize
 
-from pytest_whisperq.speech.corpus.types import Corpus, Utterance
+from pytest_whisperq.speech.corpus.types import Corpus, Utterance, keep_utterances
 from pytest_whisperq.system.errors import CorpusError
 
 _FEW = 5
@@ -19,7 +19,7 @@ def only_english(corpus: Corpus, model: str) -> Corpus:
 
     Raises `CorpusError` when nobody speaks in what is left.
     """
-    chosen = tuple(u for u in corpus.utterances if u.language in ("en", None))
+    chosen = corpus.where(lambda item: item.language in ("en", None))
     if len(chosen) == len(corpus.utterances):
         return corpus
     name = f"{corpus.name}, English only ({len(chosen)} of {len(corpus.utterances)} utterances)"
@@ -58,7 +58,7 @@ def only_categories(corpus: Corpus) -> Corpus:
     kept = {"language", "kind", *({"noise", *categories(corpus.utterances, 0.1)} - spoken)}
     items = (replace(u, slices=tuple(row for row in u.slices if row[0] in kept)) for u in corpus.utterances)
     withheld = {column for item in corpus.utterances for column, _ in item.slices} - kept
-    return replace(corpus, utterances=tuple(items), withheld=tuple(sorted(withheld)))
+    return replace(corpus, utterances=keep_utterances(items), withheld=tuple(sorted(withheld)))
 
 
 def _says(value: str, reference: str) -> bool:
@@ -79,7 +79,7 @@ def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:
     if size is None or size >= len(corpus.utterances):
         return corpus
     chosen = set(shuffled(corpus, seed)[:size])
-    return replace(corpus, utterances=tuple(u for u in corpus.utterances if u.id in chosen))
+    return replace(corpus, utterances=corpus.where(lambda item: item.id in chosen))
 
 
 def shuffled(corpus: Corpus, seed: int) -> list[str]:

@@ -2,18 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.speech.corpus.reading import Reading
 from pytest_whisperq.speech.corpus.rows import audio_column, canonical, utterance
-from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Utterance
+from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, Utterance, keep_utterances
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import first_line
 from pytest_whisperq.system.hub import hub_remedy
+from pytest_whisperq.system.keys import key_of, keys_of, repeated
+
+_AT_ONCE = 64
+"""Rows of a parquet file that are read at once, with their recordings."""
 
 _NO_SAMPLE = "no sample of the whole, and perhaps of few speakers"
 _DATASET_MARKS = ("dataset_dict.json", "state.json")
@@ -25,21 +29,24 @@ def is_dataset_directory(directory: Path) -> bool:
     return any((directory / mark).is_file() for mark in _DATASET_MARKS)
 
 
-def read_parquet(*paths: Path, choices: Choices = AS_NAMED) -> list[Utterance]:
+def read_parquet(*paths: Path, choices: Choices = AS_NAMED) -> Sequence[Utterance]:
     """Read the shards of a parquet table whose audio column holds ``{bytes, path}``, as the hub's data sets do.
 
     Raises `CorpusError` for a table that cannot be read, `MissingDependency` without pyarrow.
     """
     parquet = optional_imports.require("pyarrow.parquet", extra="data", purpose="read parquet")
-    utterances: list[Utterance] = []
-    for path in paths:
-        try:
-            table = parquet.read_table(path)
-        except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
-            raise CorpusError(f"is not a readable parquet file ({first_line(error)})", where=str(path)) from error
-        rows = _with_names(table.to_pylist(), _classes_of(table.schema.metadata))
-        utterances += _utterances(rows, f"{path}", path.parent, choices)
-    return _unique(utterances)
+    return _unique(item for path in paths for item in _in_parquet(parquet, path, choices))
+
+
+def _in_parquet(parquet: Any, path: Path, choices: Choices) -> Iterator[Utterance]:
+    """Yield what is in one file, which is read piece by piece."""
+    try:
+        with parquet.ParquetFile(path) as file:
+            rows = (row for batch in file.iter_batches(_AT_ONCE) for row in batch.to_pylist())
+            named = _with_names(rows, _classes_of(file.schema_arrow.metadata))
+            yield from _utterances(named, f"{path}", path.parent, choices)
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise CorpusError(f"is not a readable parquet file ({first_line(error)})", where=str(path)) from error
 
 
 def shards(directory: Path, split: str | None) -> list[Path]:
@@ -66,7 +73,7 @@ def shards(directory: Path, split: str | None) -> list[Path]:
     return by_split[chosen(split, list(by_split), str(directory))]
 
 
-def read_dataset_directory(directory: Path, split: str | None, choices: Choices = AS_NAMED) -> list[Utterance]:
+def read_dataset_directory(directory: Path, split: str | None, choices: Choices = AS_NAMED) -> Sequence[Utterance]:
     """Read a directory written by ``save_to_disk``; a dictionary of splits needs ``@SPLIT`` unless one is obvious.
 
     Raises `CorpusError` for one that cannot be read, `MissingDependency` without datasets.
@@ -77,10 +84,10 @@ def read_dataset_directory(directory: Path, split: str | None, choices: Choices 
     except (OSError, ValueError) as error:
         raise CorpusError(f"cannot be loaded as a datasets directory ({error})", where=str(directory)) from error
     rows = _rows(datasets, _split(data, split, str(directory)), str(directory), choices)
-    return _utterances(rows, str(directory), directory, choices)
+    return _unique(_utterances(rows, str(directory), directory, choices))
 
 
-def read_hub(name: str, split: str | None, option: str, reading: Reading) -> list[Utterance]:
+def read_hub(name: str, split: str | None, option: str, reading: Reading) -> Sequence[Utterance]:
     """Read ``OWNER/NAME[:CONFIG]`` from the hub, or from its local cache when offline.
 
     Where the choices name a number of rows, no more than those are fetched: the first of some shards, which the seed
@@ -112,7 +119,7 @@ def read_hub(name: str, split: str | None, option: str, reading: Reading) -> lis
             remedy=hub_remedy(error, f"datasets/{repository}"),
         ) from error
     # The hub's loader points into its own cache; nothing outside it is read.
-    return _utterances(rows, name, Path(datasets.config.HF_CACHE_HOME), choices)
+    return _unique(_utterances(rows, name, Path(datasets.config.HF_CACHE_HOME), choices))
 
 
 def _split(data: Any, split: str | None, name: str) -> Any:
@@ -190,19 +197,28 @@ def _with_names(rows: Iterable[dict[str, Any]], classes: dict[str, list[str]]) -
     return ({key: named(key, value) for key, value in row.items()} for row in rows)
 
 
-def _utterances(rows: Iterable[dict[str, Any]], name: str, root: Path, choices: Choices) -> list[Utterance]:
-    return _unique(
-        utterance(row, where=f"{name} row {number}", root=root.resolve(), choices=choices)
-        for number, row in enumerate(rows)
-    )
+def _utterances(rows: Iterable[dict[str, Any]], name: str, root: Path, choices: Choices) -> Iterator[Utterance]:
+    folder = root.resolve()
+    for number, row in enumerate(rows):
+        yield utterance(row, where=f"{name} row {number}", root=folder, choices=choices)
 
 
-def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:
+def _unique(utterances: Iterable[Utterance]) -> Sequence[Utterance]:
     """Number ids that repeat: paths inside tables are remnants of where the data was made, and shards repeat them."""
-    by_id: dict[str, Utterance] = {}
-    for position, item in enumerate(utterances):
-        name = item.id
-        while name in by_id:
+    items = keep_utterances(utterances)
+    keys = keys_of(item.id for item in items)
+    several = repeated(keys)
+    return keep_utterances(_numbered(items, several, frozenset(keys.tolist()))) if several else items
+
+
+def _numbered(items: Iterable[Utterance], several: frozenset[int], taken: frozenset[int]) -> Iterator[Utterance]:
+    """Yield utterances with ids of their own; the first of several that share one keeps it."""
+    seen = set[int]()
+    for position, item in enumerate(items):
+        name, key = item.id, key_of(item.id)
+        while key in seen or (name != item.id and key in taken):
             name = f"{name}#{position}"
-        by_id[name] = item if name == item.id else replace(item, id=name)
-    return list(by_id.values())
+            key = key_of(name)
+        if key in several or name != item.id:
+            seen.add(key)
+        yield item if name == item.id else replace(item, id=name)

@@ -1,12 +1,17 @@
 """What a user chooses for the reading of a corpus, and the two values that every reader produces."""
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from sys import intern
+from typing import Any
 
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.on_disk import Form, choose, keep
 
 NONSPEECH = "nonspeech"
 """The ``kind`` of a clip in which nobody speaks: the only one whose reference may be empty."""
@@ -80,25 +85,64 @@ class Utterance:
         return is_spaced(self.language, self.reference)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _plain(item: Utterance) -> tuple[Any, ...]:
+    audio = item.audio
+    source = audio.label, audio.file, audio.data, audio.offset, audio.seconds
+    said = item.reference, item.language, item.kind, item.cluster, item.slices, item.is_draft, item.translation
+    return item.id, item.where, source, *said
+
+
+def _made(plain: tuple[Any, ...]) -> Utterance:
+    name, where, (label, file, data, offset, seconds), reference, language, kind, cluster, *rest = plain
+    slices, is_draft, translation = rest
+    return Utterance(
+        id=name,
+        where=where,
+        audio=AudioSource(label=label, file=file, data=data, offset=offset, seconds=seconds),
+        reference=reference,
+        language=language,
+        kind=kind,
+        cluster=intern(cluster),  # a few, in a million rows
+        slices=slices,
+        is_draft=is_draft,
+        translation=translation,
+    )
+
+
+UTTERANCE = Form(plain=_plain, make=_made, size=lambda item: len(item.audio.data or b""))
+"""How an utterance of a large corpus is kept."""
+
+
+def keep_utterances(items: Iterable[Utterance]) -> Sequence[Utterance]:
+    """Return utterances in a sequence: a tuple, or those of a large corpus on the disk (`on_disk.keep`)."""
+    return keep(items, UTTERANCE)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """Utterances under a name; never empty. ``withheld`` names the columns that were taken from them.
 
-    ``notes`` say what lies beside them and was not read, and ``told`` what was not read but chosen.
+    ``notes`` say what lies beside them and was not read, and ``told`` what was not read but chosen. Those of a large
+    corpus are on the disk: whoever asks for one twice gets two that are equal.
     """
 
     name: str
-    utterances: tuple[Utterance, ...]
+    utterances: Sequence[Utterance]
     withheld: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
-    @property
-    def speech(self) -> tuple[Utterance, ...]:
+    @cached_property
+    def speech(self) -> Sequence[Utterance]:
         """The utterances that count for WER and parity."""
-        return tuple(u for u in self.utterances if u.is_speech)
+        return self.where(lambda item: item.is_speech)
 
-    @property
+    def where(self, is_wanted: Callable[[Utterance], bool]) -> Sequence[Utterance]:
+        """Return the utterances of a kind; those of a large corpus stay where they are."""
+        places = array("q", (place for place, item in enumerate(self.utterances) if is_wanted(item)))
+        return self.utterances if len(places) == len(self.utterances) else choose(self.utterances, places)
+
+    @cached_property
     def languages(self) -> frozenset[str | None]:
         """The languages spoken; None stands for utterances that do not say."""
         return frozenset(u.language for u in self.speech)

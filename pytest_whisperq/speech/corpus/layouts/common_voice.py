@@ -4,7 +4,7 @@ Source: https://github.com/common-voice/cv-dataset. ``client_id`` is the cluster
 all lists lie in one folder, so those that one list does not name are none that nobody reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_whisperq.speech.corpus.manifest import rows_of
@@ -28,7 +28,7 @@ def lists_of(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.tsv"))
 
 
-def read_list(path: Path, reading: Reading) -> list[Utterance]:
+def read_list(path: Path, reading: Reading) -> Sequence[Utterance]:
     """Read one list; raise `CorpusError` that names those that are there where this one is not."""
     if not path.is_file():
         raise CorpusError(

@@ -4,10 +4,10 @@ Source: https://kaldi-asr.org/doc/data_prep.html. Paths in ``wav.scp`` are relat
 ``--whisperq-corpus-root`` names. Commands in it are never run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_whisperq.speech.corpus.files import listed, read_text
+from pytest_whisperq.speech.corpus.files import lines_of, listed
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
 from pytest_whisperq.speech.corpus.types import Utterance
@@ -21,7 +21,7 @@ def is_kaldi(folder: Path) -> bool:
     return (folder / _SCP).is_file()
 
 
-def read_kaldi(folder: Path, reading: Reading) -> list[Utterance]:
+def read_kaldi(folder: Path, reading: Reading) -> Sequence[Utterance]:
     """Read a data directory; raise `CorpusError` for a line that cannot be used, and where there is no ``text``."""
     if not (folder / "text").is_file():
         raise CorpusError(f"has a {_SCP}, but no file named text", where=str(folder), remedy="write UTTERANCE TEXT")
@@ -52,7 +52,7 @@ def _rows(folder: Path, reading: Reading) -> Iterator[Row]:
 def _table(path: Path) -> dict[str, tuple[str, str]]:
     """Return what stands behind each name, with its file and line; nothing for a file that is not there."""
     rows: dict[str, tuple[str, str]] = {}
-    for number, line in enumerate(read_text(path).split("\n") if path.is_file() else (), start=1):
+    for number, line in enumerate(lines_of(path) if path.is_file() else (), start=1):
         name, _, rest = line.strip().replace("\t", " ").partition(" ")
         if name in rows:
             raise CorpusError(f"{name} is there twice, first at {rows[name][0]}", where=f"{path}:{number}")

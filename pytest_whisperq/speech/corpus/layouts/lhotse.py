@@ -6,7 +6,7 @@ Source: https://lhotse.readthedocs.io/en/latest/cuts.html. A supervision is an u
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def is_lhotse(path: Path) -> bool:
     return bool(_files(path, "cuts") or (_files(path, "supervisions") and _files(path, "recordings")))
 
 
-def read_lhotse(path: Path, reading: Reading) -> list[Utterance]:
+def read_lhotse(path: Path, reading: Reading) -> Sequence[Utterance]:
     """Read a file of cuts, or the only one of a folder; raise `CorpusError` that lists them where it has several."""
     if path.is_file():
         return collect(_of_cuts(path), path.parent, reading)

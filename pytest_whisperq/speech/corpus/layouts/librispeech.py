@@ -3,10 +3,10 @@
 Source: README.TXT of https://www.openslr.org/12. The speaker, the first part of an id, is the cluster.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_whisperq.speech.corpus.files import files_in, read_text
+from pytest_whisperq.speech.corpus.files import files_in, lines_of
 from pytest_whisperq.speech.corpus.layouts.by_name import RecordingsByName
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
@@ -21,7 +21,7 @@ def is_librispeech(folder: Path) -> bool:
     return any(path.name.endswith(_SUFFIX) for path in files_in(folder))
 
 
-def read_librispeech(folder: Path, reading: Reading) -> list[Utterance]:
+def read_librispeech(folder: Path, reading: Reading) -> Sequence[Utterance]:
     """Read one subset; raise `CorpusError` that lists them where a folder holds several."""
     transcripts = sorted(path for path in files_in(folder) if path.name.endswith(_SUFFIX))
     subsets = sorted({"/".join(path.relative_to(folder).parts[:-3]) for path in transcripts})
@@ -39,7 +39,7 @@ def read_librispeech(folder: Path, reading: Reading) -> list[Utterance]:
 
 def _rows(transcript: Path, folder: Path) -> Iterator[Row]:
     recordings = RecordingsByName(transcript.parent, folder)
-    for number, line in enumerate(read_text(transcript).split("\n"), start=1):
+    for number, line in enumerate(lines_of(transcript), start=1):
         name, _, text = line.strip().partition(" ")
         where = f"{transcript}:{number}"
         if not name:

@@ -4,10 +4,10 @@ Source: README of https://keithito.com/LJ-Speech-Dataset. Of both texts the latt
 ``--whisperq-text-column text`` reads the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_whisperq.speech.corpus.files import read_text
+from pytest_whisperq.speech.corpus.files import lines_of, read_text
 from pytest_whisperq.speech.corpus.layouts.by_name import RecordingsByName
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
@@ -27,7 +27,7 @@ def is_ljspeech(path: Path) -> bool:
     return len(fields) in (2, 3) and not fields[0].lower().startswith("sep=") and not any(map(is_known, fields))
 
 
-def read_ljspeech(path: Path, reading: Reading) -> list[Utterance]:
+def read_ljspeech(path: Path, reading: Reading) -> Sequence[Utterance]:
     """Read a list, or the folder's, with the recordings in its folder or below."""
     folder, is_folder = (path, True) if path.is_dir() else (path.parent, False)
     rows = _rows(folder / _LIST if is_folder else path, folder, reading.choices.text_column)
@@ -40,7 +40,7 @@ def read_ljspeech(path: Path, reading: Reading) -> list[Utterance]:
 def _rows(path: Path, folder: Path, text: str | None) -> Iterator[Row]:
     recordings = RecordingsByName(folder, folder)
     column = 1 if text == _RAW else -1
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         fields = [field.strip() for field in line.split("|")]
         where = f"{path}:{number}"
         name = Path(fields[0]).stem if fields[0].lower().endswith(".wav") else fields[0]

@@ -1,6 +1,6 @@
 """Layouts in the order in which they are looked for: the first that recognizes a place reads it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Layout(NamedTuple):
 
     name: str
     recognizes: Callable[[Path], bool]
-    read: Callable[[Path, Reading], list[Utterance]]
+    read: Callable[[Path, Reading], Sequence[Utterance]]
 
 
 _COMMON_VOICE = Layout("Common Voice", is_common_voice, read_list)

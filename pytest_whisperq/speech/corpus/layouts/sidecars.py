@@ -1,6 +1,6 @@
 """Recordings with what is said in a file beside them: ``call1.wav`` and ``call1.txt``, or subtitles with times."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
@@ -31,7 +31,7 @@ def has_sidecars(folder: Path) -> bool:
     return any(_place(path) in texts.free for path in files_in(folder) if path.suffix.lower() in AUDIO_SUFFIXES)
 
 
-def read_sidecars(folder: Path, reading: Reading) -> list[Utterance]:
+def read_sidecars(folder: Path, reading: Reading) -> Sequence[Utterance]:
     """Read a folder of recordings and what is below it. A recording without a transcript raises `CorpusError`."""
     root = folder.resolve()
     texts = _Texts.beside(root)

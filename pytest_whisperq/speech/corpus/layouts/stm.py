@@ -3,10 +3,10 @@
 Source: https://github.com/usnistgov/SCTK, doc/infmts.htm. Recordings are found by their names in the folder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_whisperq.speech.corpus.files import files_in, read_text
+from pytest_whisperq.speech.corpus.files import files_in, lines_of
 from pytest_whisperq.speech.corpus.layouts.by_name import RecordingsByName
 from pytest_whisperq.speech.corpus.layouts.unlisted import note_unlisted
 from pytest_whisperq.speech.corpus.reading import Reading, Row, Unusable, collect
@@ -23,7 +23,7 @@ def is_stm(path: Path) -> bool:
     return any(one.suffix.lower() == _SUFFIX for one in ([path] if path.is_file() else files_in(path)))
 
 
-def read_stm(path: Path, reading: Reading) -> list[Utterance]:
+def read_stm(path: Path, reading: Reading) -> Sequence[Utterance]:
     """Read a file, or all of a folder."""
     folder = path.parent if path.is_file() else path
     lists = [path] if path.is_file() else sorted(one for one in files_in(path) if one.suffix.lower() == _SUFFIX)
@@ -38,7 +38,7 @@ def _rows(lists: list[Path], folder: Path, reading: Reading) -> Iterator[Row]:
     channels: dict[str, str] = {}
     unscored = 0
     for path in lists:
-        for number, line in enumerate(read_text(path).split("\n"), start=1):
+        for number, line in enumerate(lines_of(path), start=1):
             if not line.strip() or line.lstrip().startswith(";;"):
                 continue
             name, channel, *_, text = [*line.split(None, _FIELDS), ""][: _FIELDS + 1]

@@ -6,11 +6,12 @@ from pathlib import Path
 from pytest_whisperq.speech.corpus.files import listed, recordings_in
 from pytest_whisperq.speech.corpus.reading import Reading
 from pytest_whisperq.speech.corpus.types import Utterance
+from pytest_whisperq.system.keys import Names
 
 
 def note_unlisted(folder: Path, utterances: Iterable[Utterance], reading: Reading, kept_in: str) -> None:
     """Note the recordings of a folder that no row names; ``kept_in`` says where rows are."""
-    known = {item.audio.file for item in utterances if item.audio.file}
+    known = Names(item.audio.file for item in utterances if item.audio.file)
     note_unused(
         recordings_in(folder, reading.on_error, known),
         folder,
