@@ -7,24 +7,27 @@ and that is said (`transcript_file`).
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, distributions, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.engine import Batch, Engine, Running, operations_of
-from pytest_whisperq.decoding.transcript_file import Said, Stored, TranscriptFile, read, read_clips
+from pytest_whisperq.decoding.transcript_file import Stored, TranscriptFile, read, read_clips
+from pytest_whisperq.decoding.wanted import Enough, KnownTexts, Leading, Wanted, clip_id
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
-from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import DecodeError, StoreError
+from pytest_whisperq.system.keys import Names
 from pytest_whisperq.system.machine import described, versions
+from pytest_whisperq.system.on_disk import AS_IT_IS, choose, columns, keep
 from pytest_whisperq.system.sealed import SealedFile
 
 DECODING = {
@@ -41,9 +44,6 @@ changes, which retires every older transcript."""
 _NOTHING = (None, None)
 """What is known of a clip that is not in the cache."""
 
-Enough = Callable[[Sequence[str]], bool]
-"""Whether the texts of the first utterances of a corpus are all that is wanted of it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptSet:
@@ -57,19 +57,23 @@ class TranscriptSet:
     artifact: Artifact
     compute_type: str
     operations: str
-    clips: tuple[str, ...]
-    texts: tuple[str, ...]
-    languages: tuple[str | None, ...]
+    clips: Sequence[str]
+    texts: Sequence[str]
+    languages: Sequence[str | None]
 
     @property
     def fell_back(self) -> bool:
         """Whether something else executed than the precision promises."""
         return self.compute_type != self.spec.promised
 
-    def sharing(self, other: "TranscriptSet") -> "TranscriptSet":
-        """Return these transcripts, which hold texts of ``other`` that are equal: most of a good candidate's are."""
-        texts = (theirs if ours == theirs else ours for ours, theirs in zip(self.texts, other.texts, strict=True))
-        return replace(self, texts=tuple(texts))
+    def at(self, places: Sequence[int]) -> "TranscriptSet":
+        """Return what was said about the utterances in some places, in that order."""
+        return replace(
+            self,
+            clips=choose(self.clips, places),
+            texts=choose(self.texts, places),
+            languages=choose(self.languages, places),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +85,8 @@ class Known:
 
     compute_type: str
     operations: str
-    texts: tuple[str | None, ...]
-    languages: tuple[str | None, ...]
+    texts: Sequence[str | None]
+    languages: Sequence[str | None]
 
     @classmethod
     def of(cls, transcripts: TranscriptSet) -> "Known":
@@ -142,14 +146,14 @@ class TranscriptCache:
         self._decoder = decoder
         self._engine = engine
         self._store = decoder.store
-        self._last: tuple[Path, tuple[int, ...], Set[str], Stored] | None = None
+        self._last: tuple[Path, tuple[int, ...], Names, Stored] | None = None
         """The file that was read last, in which state, for which clips, and what it holds of them."""
 
     def transcribe(
         self,
         spec: ModelSpec,
         corpus: Corpus,
-        facts: dict[str, ClipFacts],
+        facts: Mapping[str, ClipFacts],
         enough: Enough | None = None,
         task: Task = "transcribe",
     ) -> TranscriptSet:
@@ -160,57 +164,61 @@ class TranscriptCache:
 
         Raises `DecodeError` when the model cannot run or executes another compute type than its precision promises.
         """
-        wanted = [(clip_id(item, facts), item) for item in corpus.utterances]
+        wanted = Wanted.of(corpus, facts)
         artifact = self._store.built(spec) or self._store.get(spec)
         path = self._path(artifact.spec, artifact.identity, task)
-        clips = {clip for clip, _ in wanted}
-        stored = self._read(path, clips)
-        if not _suffices(wanted, stored.texts, enough):
+        stored = self._read(path, wanted.names)
+        leading = Leading(wanted.clips, enough)
+        if not leading.suffices(stored.texts):
             if self._is_complete and task == "transcribe":  # shards do nothing else
-                raise _not_merged(spec, [clip for clip, _ in wanted if clip not in stored.texts], len(wanted))
+                raise _not_merged(spec, sum(clip not in stored.texts for clip in wanted.clips), len(wanted.clips))
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact.spec, artifact.identity, task)
             with self._layout.decoding(path, self._shard):
                 self._decode(artifact, path, wanted, enough, task)
-            stored = self._read(path, clips)
-            if not _suffices(wanted, stored.texts, enough):
+            stored = self._read(path, wanted.names)
+            leading = Leading(wanted.clips, enough)
+            if not leading.suffices(stored.texts):
                 raise StoreError(
                     f"transcripts of {spec} were there, and are gone", where=str(path), remedy="run again; it resumes"
                 )
         said, compute_type = stored.texts, stored.header.get("compute_type", "")
         self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
-        wanted = _leading(wanted, said)
+        rows = zip(wanted.items, wanted.clips, range(leading.count), strict=False)  # as many as are known without a gap
+        told = keep(((facts[item.id].digest, *said[clip]) for item, clip, _ in rows), AS_IT_IS)
+        digests, texts, languages = columns(told, 3)
         return TranscriptSet(
             spec=spec,
             artifact=artifact,
             compute_type=compute_type,
             operations=stored.header.get("operations", ""),
-            clips=tuple(facts[item.id].digest for _, item in wanted),
-            texts=tuple(said[clip][0] for clip, _ in wanted),
-            languages=tuple(said[clip][1] for clip, _ in wanted),
+            clips=digests,
+            texts=texts,
+            languages=languages,
         )
 
-    def known(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> Known:
+    def known(self, spec: ModelSpec, corpus: Corpus, facts: Mapping[str, ClipFacts]) -> Known:
         """Return what is in the cache of a model and ``corpus``; nothing is built or decoded."""
         artifact = self._store.built(spec)
-        clips = [clip_id(item, facts) for item in corpus.utterances]
-        stored = self._read(self._path(artifact.spec, artifact.identity), set(clips)) if artifact else Stored()
-        said = [stored.texts.get(clip, _NOTHING) for clip in clips]
+        wanted = Wanted.of(corpus, facts)
+        stored = self._read(self._path(artifact.spec, artifact.identity), wanted.names) if artifact else Stored()
+        said = keep((stored.texts.get(clip, _NOTHING) for clip in wanted.clips), AS_IT_IS)
+        texts, languages = columns(said, 2)
         return Known(
             compute_type=stored.header.get("compute_type", ""),
             operations=stored.header.get("operations", ""),
-            texts=tuple(text for text, _ in said),
-            languages=tuple(language for _, language in said),
+            texts=texts,
+            languages=languages,
         )
 
-    def _read(self, path: Path, clips: Set[str]) -> Stored:
+    def _read(self, path: Path, clips: Names) -> Stored:
         """Read what a file says of clips, once for as long as nobody adds to it, reads another, or wants others."""
         try:
             found = path.stat()
         except OSError:
             return read(path)  # which says what is wrong
         state = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if self._last is None or self._last[:2] != (path, state) or not clips <= self._last[2]:
+        if self._last is None or self._last[:2] != (path, state) or not clips.are_among(self._last[2]):
             self._last = None  # two of them need not be held at once
             self._last = path, state, clips, read(path, clips)
         return self._last[3]
@@ -224,7 +232,7 @@ class TranscriptCache:
         artifact = self._store.built(spec)
         return next(iter(SealedFile(self._path(spec, artifact.identity))), {}) if artifact else {}
 
-    def clips(self, spec: ModelSpec, corpus: Corpus, facts: dict[str, ClipFacts]) -> list[Mapping[str, Any]]:
+    def clips(self, spec: ModelSpec, corpus: Corpus, facts: Mapping[str, ClipFacts]) -> list[Mapping[str, Any]]:
         """Return all that the cache holds of what a model says in the clips of a corpus, each once.
 
         Raises `StoreError` where one is not there.
@@ -244,7 +252,7 @@ class TranscriptCache:
         ``identity`` is that of the model's weights, which need not be known here yet; ``header`` says what executed.
         """
         path = self._path(spec, identity)
-        stored = self._read(path, {row["clip"] for row in clips})
+        stored = self._read(path, Names(row["clip"] for row in clips))
         known = dict(stored.texts) if stored.header.get("compute_type") == header["compute_type"] else {}
         for row in clips:
             here = known.setdefault(row["clip"], (row["text"], row["language"]))
@@ -259,7 +267,7 @@ class TranscriptCache:
         """Keep what another machine has decoded with a model that is known here (`ArtifactStore.borrow`)."""
         artifact = self._store.built(spec) or self._store.get(spec)
         file = self._file(artifact, self._path(spec, artifact.identity), header)
-        known = file.begin({row["clip"] for row in clips})
+        known = file.begin(Names(row["clip"] for row in clips))
         file.add([row for row in clips if row["clip"] not in known])
 
     def _file(
@@ -298,16 +306,14 @@ class TranscriptCache:
         self,
         artifact: Artifact,
         path: Path,
-        wanted: Sequence[tuple[str, Utterance]],
+        wanted: Wanted,
         enough: Enough | None,
         task: Task,
     ) -> None:
-        clips = {clip for clip, _ in wanted}
-        known = self._read(path, clips).texts
-        if _suffices(wanted, known, enough):  # another worker was faster
+        known = self._read(path, wanted.names).texts
+        if Leading(wanted.clips, enough).suffices(known):  # another worker was faster
             return
-        missing = len(clips - known.keys())
-        with self._engine.running(artifact, missing, task) as running:
+        with self._engine.running(artifact, len(wanted.missing(known)), task) as running:
             self._run(running, artifact, path, wanted, enough, task)
 
     def _run(
@@ -315,19 +321,20 @@ class TranscriptCache:
         running: Running,
         artifact: Artifact,
         path: Path,
-        wanted: Sequence[tuple[str, Utterance]],
+        wanted: Wanted,
         enough: Enough | None,
         task: Task,
     ) -> None:
         executes = {"compute_type": running.compute_type, "operations": running.operations}
         file = self._file(artifact, path, executes, task)
-        known = file.begin({clip for clip, _ in wanted})
-        todo = {clip: item for clip, item in wanted if clip not in known}
+        known = KnownTexts(file.begin(wanted.names))
+        todo = wanted.missing(known)
         verb = "decodes" if task == "transcribe" else "translates"
-        left, done, leading = iter(todo.items()), 0, _Leading([clip for clip, _ in wanted], enough)
+        left, done, leading = iter(todo), 0, Leading(wanted.clips, enough)
 
         def take() -> Batch:
-            return dict(islice(((clip, item) for clip, item in left if clip not in known), self._decoder.batch))
+            rows = ((wanted.clips[place], wanted.items[place]) for place in left)
+            return dict(islice(((clip, item) for clip, item in rows if clip not in known), self._decoder.batch))
 
         with closing(running.decode(iter(take, {}))) as decoded:
             for batch, hypotheses in decoded:
@@ -336,57 +343,18 @@ class TranscriptCache:
                     for clip, one in zip(batch, hypotheses, strict=True)
                 ]
                 others = file.add(records)  # another shard, or a run of the whole corpus, may have decoded some of it
-                known |= {clip: (one.text, one.language) for clip, one in zip(batch, hypotheses, strict=True)}
-                known |= others
-                done = min(done + len(batch.keys() | (others.keys() & todo.keys())), len(todo))
+                known.add({clip: (one.text, one.language) for clip, one in zip(batch, hypotheses, strict=True)})
+                known.add(others)
+                done = min(done + len(batch.keys() | {clip for clip in others if clip in wanted.names}), len(todo))
                 stop = leading.suffices(known)
                 self._decoder.progress(f"{artifact.spec} {verb}{running.pace}", done, done if stop else len(todo))
                 if stop:
                     break
 
 
-class _Leading:
-    """The first clips of those that are wanted, as far as they are known without a gap, while more become known."""
-
-    def __init__(self, clips: Sequence[str], enough: Enough | None) -> None:
-        self._clips = clips
-        self._enough = enough
-        self._count = 0
-        self._next = 0
-
-    def suffices(self, known: Mapping[str, Said]) -> bool:
-        """Whether no more is wanted: all are known, or those in front are enough.
-
-        That is asked again when there are a twentieth more of them: asked after every batch of a long corpus, it would
-        take longer than the decoding.
-        """
-        while self._count < len(self._clips) and self._clips[self._count] in known:
-            self._count += 1
-        if self._count == len(self._clips):
-            return True
-        if self._enough is None or self._count < self._next:
-            return False
-        self._next = self._count + max(1, self._count // 20)
-        return self._enough([known[clip][0] for clip in self._clips[: self._count]])
-
-
-def _not_merged(spec: ModelSpec, missing: Sequence[str], count: int) -> DecodeError:
+def _not_merged(spec: ModelSpec, missing: int, count: int) -> DecodeError:
     return DecodeError(
-        f"{spec} has not transcribed {len(missing)} of {count} utterances in any shard",
+        f"{spec} has not transcribed {missing} of {count} utterances in any shard",
         where="--whisperq-merge",
         remedy="let the shards run the same tests and candidates as the run that judges",
     )
-
-
-def clip_id(item: Utterance, facts: dict[str, ClipFacts]) -> str:
-    """Return what identifies a transcript within a cache file: the sound, and the language the model was told."""
-    return f"{facts[item.id].digest}:{item.language or 'detect'}"
-
-
-def _leading(wanted: Sequence[tuple[str, Utterance]], known: Mapping[str, object]) -> list[tuple[str, Utterance]]:
-    """Return what is wanted up to the first clip that is not known."""
-    return list(takewhile(lambda row: row[0] in known, wanted))
-
-
-def _suffices(wanted: Sequence[tuple[str, Utterance]], known: Mapping[str, Said], enough: Enough | None) -> bool:
-    return _Leading([clip for clip, _ in wanted], enough).suffices(known)

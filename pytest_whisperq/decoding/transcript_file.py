@@ -5,15 +5,18 @@ file is locked while lines are added, and not while a model decodes them: the sh
 side by side. It is opened anew under the lock, as network file systems want it.
 """
 
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from sys import intern
-from typing import Any
+from typing import Any, BinaryIO
 
 from pytest_whisperq.decoding.transcript_places import LEAST, Places, Placing, places
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.files import replace_text
+from pytest_whisperq.system.keys import Names
+from pytest_whisperq.system.on_disk import AS_IT_IS, keep_by_name
 from pytest_whisperq.system.sealed import SealedFile, damage, seal, sealed, unseal, unseal_line
 
 Said = tuple[str, str | None]
@@ -34,17 +37,18 @@ class Stored:
     is_cut: bool = False
 
 
-def read(path: Path, wanted: Collection[str] | None = None) -> Stored:
+def read(path: Path, wanted: Names | None = None) -> Stored:
     """Return what a file of transcripts holds, of some clips where they are ``wanted``; nothing where there is none.
 
-    Of a large file only the lines of these are read, if it is known where they are (`transcript_places`).
+    Of a large file only the lines of these are read, if it is known where they are (`transcript_places`). More than a
+    few texts are on the disk (`on_disk.keep_by_name`).
     """
     known = places(path) if wanted is not None else None
     found = _read_placed(path, known, wanted) if known and wanted is not None else None
     return found or _read_through(path, wanted)
 
 
-def _read_through(path: Path, wanted: Container[str] | None) -> Stored:
+def _read_through(path: Path, wanted: Names | None) -> Stored:
     """Read all lines; note where they are if that was worth it."""
     lines, placing = SealedFile(path), Placing()
     records = iter(lines)
@@ -53,32 +57,28 @@ def _read_through(path: Path, wanted: Container[str] | None) -> Stored:
         for _ in records:  # which tells of damage
             pass
         return Stored(damage=_damage(lines), is_cut=lines.is_cut)
-    texts = _texts(records, lines, placing, wanted)
+    texts = keep_by_name(_texts(records, lines, placing, wanted), AS_IT_IS)
     if placing.count >= LEAST and not (lines.damaged or lines.is_cut):
         placing.write(path, lines)
     return Stored(header=header, texts=texts, damage=_damage(lines), is_cut=lines.is_cut)
 
 
-def _read_placed(path: Path, known: Places, wanted: Collection[str]) -> Stored | None:
+class _UnsoundError(Exception):
+    """A line is not what was noted of it."""
+
+
+def _read_placed(path: Path, known: Places, wanted: Names) -> Stored | None:
     """Read the first line, those of the clips that are wanted, and what was added since; None if any is not sound."""
-    texts = dict[str, Said]()
+    lines, placing = SealedFile(path, known.end), Placing(known)
     try:
         with path.open("rb") as file:
             if not known.hold(file):
                 return None
-            for start in (0, *sorted(place for clip in wanted for place in known.of(clip))):
-                file.seek(start)
-                row = unseal_line(file.readline().removesuffix(b"\n"), path.name)
-                if row is None:
-                    return None
-                if not start:
-                    header = row
-                elif row["clip"] in wanted:
-                    texts[row["clip"]] = _said(row)
-    except OSError:
+            header = _at(0, file, path)
+            there = _placed(file, path, known, wanted)
+            texts = keep_by_name(chain(there, _texts(iter(lines), lines, placing, wanted)), AS_IT_IS)
+    except (OSError, _UnsoundError):
         return None  # reading through says what is wrong
-    lines, placing = SealedFile(path, known.end), Placing(known)
-    texts |= _texts(iter(lines), lines, placing, wanted)
     if lines.damaged or lines.is_cut:
         return None  # the file is written anew then, and who reads through says of how many lines are lost
     if placing.count >= LEAST:
@@ -86,15 +86,28 @@ def _read_placed(path: Path, known: Places, wanted: Collection[str]) -> Stored |
     return Stored(header=header, texts=texts)
 
 
+def _placed(file: BinaryIO, path: Path, known: Places, wanted: Names) -> Iterator[tuple[str, Said]]:
+    for start in known.of(wanted):
+        row = _at(int(start), file, path)
+        if row["clip"] in wanted:
+            yield row["clip"], _said(row)
+
+
+def _at(start: int, file: BinaryIO, path: Path) -> Mapping[str, Any]:
+    file.seek(start)
+    row = unseal_line(file.readline().removesuffix(b"\n"), path.name)
+    if row is None:
+        raise _UnsoundError
+    return row
+
+
 def _texts(
-    records: Iterator[Mapping[str, Any]], lines: SealedFile, placing: Placing, wanted: Container[str] | None
-) -> dict[str, Said]:
-    texts = dict[str, Said]()
+    records: Iterator[Mapping[str, Any]], lines: SealedFile, placing: Placing, wanted: Names | None
+) -> Iterator[tuple[str, Said]]:
     for row in records:
         placing.add(row["clip"], lines.start)
         if wanted is None or row["clip"] in wanted:
-            texts[row["clip"]] = _said(row)
-    return texts
+            yield row["clip"], _said(row)
 
 
 def _damage(lines: SealedFile) -> str:
@@ -126,15 +139,15 @@ class TranscriptFile:
         self._on_damage = on_damage
         self._end = (0, 0)
         """Which file was read last, and up to where."""
-        self._wanted: Collection[str] | None = None
+        self._wanted: Names | None = None
 
-    def begin(self, wanted: Collection[str] | None = None) -> dict[str, Said]:
+    def begin(self, wanted: Names | None = None) -> Mapping[str, Said]:
         """Make the file, or what is wrong with it anew; return what it says of clips, of all unless some are wanted."""
         self._wanted = wanted
         with self._layout.locked(self._path):
             return self._begin()
 
-    def add(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Said]:
+    def add(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Said]:
         """Add clips; return what other processes have added since the file was last looked at."""
         with self._layout.locked(self._path):
             added = self._news()
@@ -143,7 +156,7 @@ class TranscriptFile:
             self._look()
         return added
 
-    def _begin(self) -> dict[str, Said]:
+    def _begin(self) -> Mapping[str, Said]:
         stored, kept = read(self._path, self._wanted), iter(SealedFile(self._path))
         if stored.damage:
             self._on_damage(stored.damage)
@@ -152,9 +165,9 @@ class TranscriptFile:
         if not stored.header or stored.damage or stored.is_cut:
             replace_text(self._path, (seal(row, self._path.name) for row in kept))
         self._look()
-        return dict(stored.texts)
+        return stored.texts
 
-    def _news(self) -> dict[str, Said]:
+    def _news(self) -> Mapping[str, Said]:
         """Return what was added to the file since; all of it where it is another one, or not as it was left."""
         number, end = self._end
         try:

@@ -1,55 +1,58 @@
 """Where in a large file of transcripts the lines of each clip begin, so that a few are found without reading it.
 
-``places/KEY.jsonl`` is one line beside ``transcripts/KEY.jsonl``. It is a shortcut that nobody has to trust: it holds
+``places/KEY.jsonl`` lies beside ``transcripts/KEY.jsonl``. It is a shortcut that nobody has to trust: it holds
 for a file that ends, up to where it was read, with the same digest, and what it leads to is checked like any line.
 """
 
-import hashlib
+from __future__ import annotations
+
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pytest_whisperq.system.cache_layout import places_of
 from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import replace_text
-from pytest_whisperq.system.sealed import SEAL_BYTES, SealedFile, read_sealed, seal
+from pytest_whisperq.system.keys import Names, key_of
+from pytest_whisperq.system.sealed import SEAL_BYTES, SealedFile, seal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LEAST = 10_000
 """Lines from which on they are placed: fewer are read in a tenth of a second."""
 
-_KEY_BYTES = 8
-
-
-def key_of(clip: str) -> int:
-    """Return what the lines of a clip are found by; another clip has the same one once in 10¹⁹ pairs."""
-    return int.from_bytes(hashlib.blake2b(clip.encode(), digest_size=_KEY_BYTES).digest(), "little")
+_AT_ONCE = 2**14
+"""Places in a line: what is written and read at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Keys in their order, and where the line of each begins; ``end`` is up to where the file was read.
+    """Where the line of each clip begins, by its key (`key_of`); ``end`` is up to where the file was read.
 
     ``seal`` is how the last line before it ends.
     """
 
-    keys: "array[int]"
-    starts: "array[int]"
+    keys: array[int]
+    starts: array[int]
     end: int
     seal: str
 
-    def of(self, clip: str) -> Iterator[int]:
-        """Yield where lines begin that may be the clip's."""
-        key = key_of(clip)
-        place = bisect_left(self.keys, key)
-        while place < len(self.keys) and self.keys[place] == key:
-            yield self.starts[place]
-            place += 1
+    def of(self, clips: Names) -> NDArray[np.uint64]:
+        """Return where lines begin that may be of one of the clips, in their order."""
+        import numpy as np
+
+        wanted, keys, starts = (np.frombuffer(one, np.uint64) for one in (clips.keys, self.keys, self.starts))
+        if not len(wanted):
+            return wanted
+        nearest = wanted[np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)]
+        return np.sort(starts[nearest == keys])
 
     def hold(self, file: BinaryIO) -> bool:
         """Whether a file of transcripts is the one that was read, and may have grown since."""
@@ -73,26 +76,34 @@ class Placing:
 
     def write(self, transcripts: Path, lines: SealedFile) -> None:
         """Keep what was noted of a file whose ``lines`` were read; where that cannot be kept, it is read again."""
-        order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
-        keys, starts = (array("Q", map(several.__getitem__, order)) for several in (self._keys, self._starts))
-        row = {
+        path = places_of(transcripts)
+        with suppress(StoreError):
+            replace_text(path, (seal(row, path.name) for row in self._rows(lines)))
+
+    def _rows(self, lines: SealedFile) -> Iterator[dict[str, Any]]:
+        yield {
             "order": sys.byteorder,
-            "keys": b64encode(keys.tobytes()).decode(),
-            "starts": b64encode(starts.tobytes()).decode(),
+            "count": len(self._keys),
             "end": lines.end,
             "seal": lines.seal.decode(),
         }
-        path = places_of(transcripts)
-        with suppress(StoreError):
-            replace_text(path, seal(row, path.name))
+        for first in range(0, len(self._keys), _AT_ONCE):
+            some = slice(first, first + _AT_ONCE)
+            columns = {"keys": self._keys[some], "starts": self._starts[some]}
+            yield {name: b64encode(one.tobytes()).decode() for name, one in columns.items()}
 
 
 def places(transcripts: Path) -> Places | None:
     """Return what is noted of a file of transcripts; None for nothing that can be used here."""
-    path = places_of(transcripts)
     with suppress(StoreError):
-        for row in read_sealed(path).records:
-            if row["order"] == sys.byteorder:
-                keys, starts = (array("Q", b64decode(row[name])) for name in ("keys", "starts"))
-                return Places(keys, starts, row["end"], row["seal"])
+        rows = iter(SealedFile(places_of(transcripts)))
+        head = next(rows, {})
+        if head.get("order") != sys.byteorder or "count" not in head:
+            return None
+        keys, starts = array("Q"), array("Q")
+        for row in rows:
+            keys.frombytes(b64decode(row["keys"]))
+            starts.frombytes(b64decode(row["starts"]))
+        if len(keys) == len(starts) == head["count"]:
+            return Places(keys, starts, head["end"], head["seal"])
     return None

@@ -17,8 +17,9 @@ from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
 from pytest_whisperq.session import Session
-from pytest_whisperq.speech.corpus import Corpus
+from pytest_whisperq.speech.corpus import Corpus, keep_utterances
 from pytest_whisperq.system.errors import ConfigError
+from pytest_whisperq.system.on_disk import choose
 
 _OFF = "--whisperq-early-stop=false decodes all of it"
 
@@ -72,9 +73,9 @@ class EarlyStopping:
         if key not in self._failed:
             session, order = self._session, self.order
             session.built(session.spec(candidate))  # one that quantization broke is told before the baseline is decoded
-            utterances = tuple(session.corpus.utterances[index] for index in order)
+            utterances = keep_utterances(choose(session.corpus.utterances, order))
             corpus = replace(session.corpus, utterances=utterances)
-            baseline = _pick(session.transcripts(session.baseline_spec), order)
+            baseline = session.transcripts(session.baseline_spec).at(order)
             test = EarlyFail(pair_texts(corpus, session.normalizer, baseline, baseline), limit, self._alpha)
             transcripts = session.leading(session.spec(candidate), corpus, lambda texts: test.after(texts) is not None)
             count = test.after(transcripts.texts)
@@ -127,13 +128,4 @@ class EarlyStopping:
     def _part(self, corpus: Corpus, baseline: TranscriptSet, transcripts: TranscriptSet, count: int) -> PairedTexts:
         first = range(count)
         part = replace(corpus, utterances=corpus.utterances[:count])
-        return pair_texts(part, self._session.normalizer, _pick(baseline, first), _pick(transcripts, first))
-
-
-def _pick(transcripts: TranscriptSet, indices: Sequence[int]) -> TranscriptSet:
-    return replace(
-        transcripts,
-        clips=tuple(transcripts.clips[index] for index in indices),
-        texts=tuple(transcripts.texts[index] for index in indices),
-        languages=tuple(transcripts.languages[index] for index in indices),
-    )
+        return pair_texts(part, self._session.normalizer, baseline.at(first), transcripts.at(first))

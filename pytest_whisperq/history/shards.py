@@ -17,7 +17,8 @@ from typing import Any
 
 from pytest_whisperq.backends import distributions, get_backend
 from pytest_whisperq.config.settings import paths_of
-from pytest_whisperq.decoding.transcript_cache import DECODING, clip_id
+from pytest_whisperq.decoding.transcript_cache import DECODING
+from pytest_whisperq.decoding.wanted import clip_id
 from pytest_whisperq.history.document import corpus_digest
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.session import Session

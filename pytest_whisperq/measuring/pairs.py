@@ -1,16 +1,18 @@
 """Two transcripts of one corpus, side by side under one normalizer: what every quality gate measures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
 from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.scores import as_compared
-from pytest_whisperq.speech.corpus import NONSPEECH, Corpus, Utterance
+from pytest_whisperq.speech.corpus import NONSPEECH, UTTERANCE, Corpus, Utterance, keep_utterances
 from pytest_whisperq.speech.corpus.files import listed
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.on_disk import Form, keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,31 @@ class Pair:
         return reference, baseline, candidate
 
 
+def _plain(pair: Pair) -> tuple[Any, ...]:
+    texts = pair.reference, pair.baseline, pair.candidate, pair.translation
+    return UTTERANCE.plain(pair.utterance), pair.clip, texts, pair.baseline_language, pair.candidate_language
+
+
+def _made(plain: tuple[Any, ...]) -> Pair:
+    item, clip, (reference, baseline, candidate, translation), baseline_language, candidate_language = plain
+    utterance = UTTERANCE.make(item)
+    return Pair(
+        utterance=utterance,
+        cluster=utterance.cluster or clip,
+        clip=clip,
+        reference=reference,
+        baseline=baseline,
+        candidate=candidate,
+        baseline_language=baseline_language,
+        candidate_language=candidate_language,
+        translation=translation,
+    )
+
+
+_KEPT = Form(plain=_plain, make=_made, size=lambda pair: UTTERANCE.size(pair.utterance))
+"""How a pair of a large corpus is kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedTexts:
     """All speech of a corpus as baseline and candidate heard it. Non-speech clips have no words to count."""
@@ -50,7 +77,7 @@ class PairedTexts:
     normalizer: Normalizer
     baseline: TranscriptSet
     candidate: TranscriptSet
-    pairs: tuple[Pair, ...]
+    pairs: Sequence[Pair]
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -86,23 +113,23 @@ def pair_texts(
     was heard ``is_normalized`` where a long text was, before it was cut: twice is too much, "oh twenty" → "020" → "20".
     Texts of an utterance that are equal are held once.
     """
-    pairs = []
-    hypotheses = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))
-    rows = zip(corpus.utterances, baseline.clips, *hypotheses, strict=True)
-    for item, clip, (base, base_language), (cand, cand_language) in rows:
-        if not item.is_speech:
-            continue
-        reference = normalizer(item.reference, item.language)
-        if not reference and leave_out_empty:
-            continue
-        if not reference:
-            raise _wordless(item, normalizer)
-        heard = base if is_normalized else normalizer(base, item.language)
-        heard = reference if heard == reference else heard
-        other = cand if is_normalized else normalizer(cand, item.language)
-        other = heard if other == heard else other
-        pairs.append(
-            Pair(
+
+    def lined_up() -> Iterator[Pair]:
+        hypotheses = (zip(model.texts, model.languages, strict=True) for model in (baseline, candidate))
+        rows = zip(corpus.utterances, baseline.clips, *hypotheses, strict=True)
+        for item, clip, (base, base_language), (cand, cand_language) in rows:
+            if not item.is_speech:
+                continue
+            reference = normalizer(item.reference, item.language)
+            if not reference and leave_out_empty:
+                continue
+            if not reference:
+                raise _wordless(item, normalizer)
+            heard = base if is_normalized else normalizer(base, item.language)
+            heard = reference if heard == reference else heard
+            other = cand if is_normalized else normalizer(cand, item.language)
+            other = heard if other == heard else other
+            yield Pair(
                 utterance=item,
                 cluster=item.cluster or clip,
                 clip=clip,
@@ -113,8 +140,14 @@ def pair_texts(
                 candidate_language=cand_language,
                 translation=normalizer(item.translation, item.language) if item.is_translated else "",
             )
-        )
-    return PairedTexts(corpus=corpus, normalizer=normalizer, baseline=baseline, candidate=candidate, pairs=tuple(pairs))
+
+    return PairedTexts(
+        corpus=corpus,
+        normalizer=normalizer,
+        baseline=baseline,
+        candidate=candidate,
+        pairs=keep(lined_up(), _KEPT),
+    )
 
 
 def wordless_as_nonspeech(corpus: Corpus, choose: Callable[[Corpus], Normalizer]) -> Corpus:
@@ -124,18 +157,18 @@ def wordless_as_nonspeech(corpus: Corpus, choose: Callable[[Corpus], Normalizer]
     Raises `CorpusError` where they are more than half of the speech, for then the normalizer does not suit the corpus.
     """
     marked = corpus
+    names = set[str]()
     while True:  # what is left may be in other languages, and those choose another normalizer
         normalizer = choose(marked)
-        wordless = [item for item in marked.speech if not normalizer.leaves_words(item.reference, item.language)]
+        wordless = {item.id for item in marked.speech if not normalizer.leaves_words(item.reference, item.language)}
         if not wordless:
             break
-        names = {item.id for item in wordless}
-        items = (replace(item, kind=NONSPEECH) if item.id in names else item for item in marked.utterances)
-        marked = replace(marked, utterances=tuple(items))
-    if len(marked.speech) == len(corpus.speech):
+        names |= wordless
+        items = (replace(item, kind=NONSPEECH) if item.id in wordless else item for item in marked.utterances)
+        marked = replace(marked, utterances=keep_utterances(items))
+    if not names:
         return corpus
-    spoken = {item.id for item in marked.speech}
-    empty = [item for item in corpus.speech if item.id not in spoken]
+    empty = [item for item in corpus.speech if item.id in names]
     if 2 * len(empty) > len(corpus.speech):
         raise _wordless(empty[0], normalizer)
     some = "a transcript has" if len(empty) == 1 else f"{len(empty)} transcripts have"

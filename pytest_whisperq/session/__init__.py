@@ -14,12 +14,12 @@ from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Decoder, Progress
 from pytest_whisperq.decoding.engine import Engine, InProcess
 from pytest_whisperq.decoding.transcript_cache import (
-    Enough,
     Known,
     TranscriptCache,
     TranscriptSet,
     uncached_transcripts,
 )
+from pytest_whisperq.decoding.wanted import Enough
 from pytest_whisperq.measuring.longform import share_out
 from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.models.languages import is_multilingual
@@ -309,9 +309,7 @@ class Session:
         self._refuse_in_a_shard()
         if (spec, task) not in self._decoded:
             corpus = self.corpus if task == "transcribe" else self.recordings.translated
-            said = self._transcribe(spec, corpus, None, task)
-            baseline = self._decoded.get((self.baseline_spec, task))
-            self._decoded[spec, task] = said.sharing(baseline) if baseline else said
+            self._decoded[spec, task] = self._transcribe(spec, corpus, None, task)
             self._transcripts.forget()
         return self._decoded[spec, task]
 

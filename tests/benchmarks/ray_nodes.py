@@ -77,7 +77,7 @@ def main() -> None:
             session.read()
             seconds[nodes].append(transcribe(session, stages))
             print(f"{nodes} of one processor: {seconds[nodes][-1][0]:.1f} s; load {os.getloadavg()[0]:.1f}", flush=True)
-            texts.add(session.model(session.config.candidates[0]).transcripts.texts)
+            texts.add(tuple(session.model(session.config.candidates[0]).transcripts.texts))
             if second:
                 cluster.remove_node(second)
                 while sum(node["Alive"] for node in ray.nodes()) > 2:

@@ -64,7 +64,7 @@ def _texts(model: str, cache: str) -> tuple[str, ...]:
     }
     runner = GateRunner(resolve({f"whisperq_{name}": value for name, value in options.items()}))
     runner.session.read()
-    return runner.session.model(runner.config.candidates[0]).transcripts.texts
+    return tuple(runner.session.model(runner.config.candidates[0]).transcripts.texts)
 
 
 def _said(model: Path, cache: Path, expected: tuple[str, ...]) -> Ending:
