@@ -1,7 +1,9 @@
 """A user's project in a temporary directory: recordings, transcripts, and a "model" that says what it is told."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,3 +97,23 @@ def catastrophic(index: int, reference: str) -> str:
 def slipping(index: int, reference: str) -> str:
     """Get one word wrong in every twentieth clip: 0.83 points."""
     return reference.rsplit(" ", 1)[0] + " wrong" if index % 20 == 0 else reference
+
+
+def report(project: Project, folder: str) -> dict[str, Any]:
+    """Return the document of a run."""
+    found: dict[str, Any] = json.loads((project.pytester.path / folder / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def without_times(value: Any) -> Any:
+    """Return a document less when it was made, and what building took."""
+    if isinstance(value, dict):
+        times = ("created", "build_seconds", "build_memory")
+        return {key: without_times(one) for key, one in value.items() if key not in times}
+    if isinstance(value, list):
+        return [without_times(one) for one in value if not (isinstance(one, list) and one[:1] in TIMES)]
+    return value
+
+
+TIMES = (["build_seconds"], ["build_memory"])
+"""Details of a judgement, each a pair."""

@@ -6,11 +6,10 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from scripted_project import GATES, Project
+from scripted_project import GATES, Project, report, without_times
 
 SHARDS = 8
 
@@ -44,25 +43,6 @@ def shard(project: Project, number: int, *arguments: str, of: int = SHARDS) -> p
 
 def files(of: int = SHARDS) -> str:
     return ",".join(f"run-{number}.json" for number in range(1, of + 1))
-
-
-def without_times(value: Any) -> Any:
-    """Return a document less when it was made, and what building took."""
-    if isinstance(value, dict):
-        times = ("created", "build_seconds", "build_memory")
-        return {key: without_times(one) for key, one in value.items() if key not in times}
-    if isinstance(value, list):
-        return [without_times(one) for one in value if not (isinstance(one, list) and one[:1] in TIMES)]
-    return value
-
-
-TIMES = (["build_seconds"], ["build_memory"])
-"""Details of a judgement, each a pair."""
-
-
-def report(project: Project, folder: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((project.pytester.path / folder / "report.json").read_text(encoding="utf-8"))
-    return found
 
 
 def page(project: Project, folder: str) -> str:
