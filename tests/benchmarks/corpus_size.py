@@ -1,10 +1,10 @@
 """How time and memory of a gate grow with its corpus: ``python tests/benchmarks/corpus_size.py [--rows 10000,100000]``.
 
-For each number of rows: one file of noise, a manifest that cuts it into as many clips of 20 ms (``--files``: a file for
-each clip), and a script of what the scripted backend says, of which one clip in fifty differs. ``whisperq corpus lint``
-reads it, and pytest gates parity and accuracy with a report, twice: the first run digests and decodes, the second finds
-everything in the cache. ``start`` is what a third run does before its first gate. Each is a process of its own. Seconds
-are those of the processor, and the peak is that of resident memory.
+For each number of rows: one file of noise, a manifest that cuts it into as many clips of 20 to 60 ms (``--files``: a
+file for each clip), and a script of what the scripted backend says, of which one clip in fifty differs. ``whisperq
+corpus lint`` reads it, and pytest gates parity and accuracy with a report, twice: the first run digests and decodes,
+the second finds everything in the cache. ``start`` is what a third run does before its first gate. Each is a process of
+its own. Seconds are those of the processor, and the peak is that of resident memory.
 """
 
 import argparse
@@ -21,7 +21,9 @@ import soundfile
 
 from pytest_whisperq.speech import audio
 
-RATE, CLIP = 16_000, 320
+RATE = 16_000
+SHORTEST, LONGEST = 320, 960
+"""Samples of a clip: a corpus has clips of many lengths, and only those of about one length can be copies."""
 WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
 SPEAKERS = 200
 GATES = """
@@ -37,7 +39,8 @@ def test_quality():
 def make(folder: Path, rows: int, *, files: bool) -> None:
     """Write recordings, manifest, script and tests into ``folder``."""
     random = np.random.default_rng(0)
-    sound = random.integers(-20_000, 20_000, rows * CLIP, dtype=np.int16)
+    begin = np.concatenate([[0], np.cumsum(random.integers(SHORTEST, LONGEST + 1, rows))]).tolist()
+    sound = random.integers(-20_000, 20_000, begin[-1], dtype=np.int16)
     (folder / "calls").mkdir()
     if not files:
         soundfile.write(folder / "calls" / "all.wav", sound, RATE, "PCM_16")
@@ -45,8 +48,9 @@ def make(folder: Path, rows: int, *, files: bool) -> None:
     said: dict[str, dict[str, str]] = {"float32": {}, "int8": {}}
     with (folder / "calls" / "metadata.jsonl").open("w", encoding="utf-8") as manifest:
         for number, text in enumerate(texts):
-            samples = sound[number * CLIP : (number + 1) * CLIP]
-            span = {} if files else {"offset": number * CLIP / RATE, "duration": CLIP / RATE}
+            start, stop = begin[number : number + 2]
+            samples = sound[start:stop]
+            span = {} if files else {"offset": start / RATE, "duration": (stop - start) / RATE}
             name = f"{number:07}.wav" if files else "all.wav"
             if files:
                 soundfile.write(folder / "calls" / name, samples, RATE, "PCM_16")
