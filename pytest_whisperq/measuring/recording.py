@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -88,12 +89,15 @@ def _size(item: Utterance, facts: ClipFacts) -> str:
 
 def doubt_lines(utterances: Sequence[Utterance], facts: Mapping[str, ClipFacts]) -> list[str]:
     """Return a line for each kind of doubt, with the first of the utterances concerned."""
-    alike: dict[str, list[str]] = {}
+    shown: dict[str, list[str]] = {}
+    counts = Counter[str]()
     for item in utterances:
         for what, detail in doubts(item, facts[item.id]):
-            alike.setdefault(what, []).append(f"{item.id} ({detail})" if detail else item.id)
+            counts[what] += 1
+            if counts[what] <= _SHOWN:
+                shown.setdefault(what, []).append(f"{item.id} ({detail})" if detail else item.id)
     lines = []
-    for what, names in alike.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        lines.append(f"{', '.join(names[:_SHOWN])}{more}: {what}")
+    for what, names in shown.items():
+        more = f" and {counts[what] - _SHOWN} more" if counts[what] > _SHOWN else ""
+        lines.append(f"{', '.join(names)}{more}: {what}")
     return lines
