@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 _FRAME, _BANDS, _STEPS = 512, 24, 48
 
-_SAMPLE, _DIRECTIONS = 500, 64
-_AT_ONCE = 1 << 21
-"""Correlations that are held at once, 4 bytes each."""
+_SAMPLE, _DIRECTIONS = 500, (16, 32, 64, 128, 256)
+_WHOLE = 50_000
+"""Directions that take as long to compare two fingerprints in as it takes to read one whole."""
+_TILE = 1 << 10
+"""As many are compared with as many at once."""
 _READ = 1 << 10
 """Fingerprints that are read at once, 4.5 kB each."""
 _ERROR = 1e-3
@@ -71,21 +73,15 @@ class Fingerprints:
     """
 
     def __init__(self) -> None:
-        self._size = 0
         self._seconds = array("d")
-        try:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the fingerprints any longer
-        except OSError as error:
-            raise system_error(error) from error
+        self._prints = _Rows(_BANDS * _STEPS)
 
     def add(self, print_: NDArray[np.float32], seconds: float) -> None:
         """Add a fingerprint, shape (size,), length 1 or 0, of a recording so long; all are of one size."""
-        try:
-            self._file.write(print_.tobytes())
-        except OSError as error:
-            raise system_error(error) from error
+        if not self._seconds:
+            self._prints = _Rows(len(print_))
+        self._prints.write(len(self._seconds), print_)
         self._seconds.append(seconds)
-        self._size = len(print_)
 
     def alike(self, least: float) -> Iterator[tuple[int, int]]:
         """Yield the number of each that correlates with one before it by more than ``least``, and that of the nearest.
@@ -96,68 +92,115 @@ class Fingerprints:
         """
         import numpy as np
 
-        if len(self._seconds) < 2:
+        count = len(self._seconds)
+        if count < 2:
             return
-        try:
-            self._file.flush()
-        except OSError as error:
-            raise system_error(error) from error
-        seconds = np.array(self._seconds)
-        order = np.argsort(seconds, kind="stable")
-        seconds = seconds[order]
+        order = np.argsort(np.frombuffer(self._seconds), kind="stable").astype(np.uint32)
+        seconds = np.frombuffer(self._seconds)[order]
         begin = np.searchsorted(seconds, (seconds - _PADDING) / (1 + _LONGER))  # of those that are not much shorter
-        bounds = self._bounds(order)
-        nearest: dict[int, tuple[float, int]] = {}
-        first = 1
-        while first < len(order):
-            start = begin[first]
-            last = min(len(order), first + 1 + _AT_ONCE // int(first + 1 - start))
-            most = bounds[first:last] @ bounds[start : last - 1].T
-            for row in np.flatnonzero(most.max(axis=1, initial=0) > least - _ERROR):
-                place = first + row
-                among = slice(int(begin[place] - start), int(place - start))
-                others = begin[place] + np.flatnonzero(most[row, among] > least - _ERROR)
-                self._compare(int(order[place]), order[others], least, nearest)
-            first = last
-        yield from ((number, nearest[number][1]) for number in sorted(nearest))
+        begin = begin.astype(np.uint32)
+        bounds = self._bounds(order, least - _ERROR)
+        nearest, most = np.zeros(count, np.uint32), np.full(count, least)
+        for first in range(0, count, _TILE):
+            rows = bounds.block(first, _TILE)
+            for start in range(int(begin[first]), first + len(rows), _TILE):
+                columns = bounds.block(start, min(_TILE, first + len(rows) - start))
+                above = rows @ columns.T > least - _ERROR
+                for row in np.flatnonzero(above.any(axis=1)):
+                    place = first + int(row)
+                    among = slice(max(0, int(begin[place]) - start), max(0, place - start))
+                    others = start + among.start + np.flatnonzero(above[row, among])
+                    self._compare(int(order[place]), order[others], nearest, most)
+        for number in np.flatnonzero(most > least):
+            yield int(number), int(nearest[number])
 
     def _compare(
-        self, number: int, others: NDArray[np.int_], least: float, nearest: dict[int, tuple[float, int]]
+        self, number: int, others: NDArray[np.uint32], nearest: NDArray[np.uint32], most: NDArray[np.float64]
     ) -> None:
-        """Correlate a fingerprint with ``others``; keep in ``nearest`` what is the nearest one before each."""
-        import numpy as np
-
-        own = self._at(np.array([number]))[0]
+        """Correlate a fingerprint with ``others``; keep what is the ``nearest`` one before each, and how near."""
+        if not len(others):
+            return
+        own = self._prints.block(number, 1)[0]
         for start in range(0, len(others), _READ):
             some = others[start : start + _READ]
-            for other, correlation in zip(some.tolist(), (self._at(some) @ own).tolist(), strict=True):
+            for other, correlation in zip(some.tolist(), (self._prints.at(some) @ own).tolist(), strict=True):
                 later, earlier = max(number, other), min(number, other)
-                best, which = nearest.get(later, (least, later))
-                if (correlation, -earlier) > (best, -which):
-                    nearest[later] = correlation, earlier
+                if correlation > most[later] or (correlation == most[later] and earlier < nearest[later]):
+                    nearest[later], most[later] = earlier, correlation
 
-    def _bounds(self, order: NDArray[np.int_]) -> NDArray[np.float32]:
-        """Return rows, shape (count, directions + 1), in an order, whose dot products are no less than correlations."""
+    def _bounds(self, order: NDArray[np.uint32], least: float) -> _Rows:
+        """Return rows of directions + 1, in an order, whose dot products are no less than correlations.
+
+        So many directions that few of what correlates by no more than ``least`` seems to do so.
+        """
         import numpy as np
 
         count = len(order)
-        sample = self._at(np.arange(0, count, 1 + count // _SAMPLE))
-        directions = np.linalg.svd(sample, full_matrices=False)[2][:_DIRECTIONS]
-        bounds = np.empty((count, len(directions) + 1), np.float32)
-        places = np.argsort(order)
+        sample = self._prints.at(np.arange(0, count, 1 + count // (2 * _SAMPLE)))
+        directions = np.linalg.svd(sample[::2], full_matrices=False)[2]
+        trial = sample[1::2]
+        costs = {}
+        for some in _DIRECTIONS:
+            rows = _upper(trial, directions[:some])
+            costs[some] = some + _WHOLE * float((np.tril(rows @ rows.T, -1) > least).mean())
+        directions = directions[: min(costs, key=costs.__getitem__)]
+        bounds = _Rows(len(directions) + 1)
+        places = np.empty(count, np.uint32)
+        places[order] = np.arange(count, dtype=np.uint32)
         for start in range(0, count, _READ):
-            prints = self._at(np.arange(start, min(start + _READ, count)))
-            within = prints @ directions.T
-            rest = np.einsum("ij,ij->i", prints, prints) - np.einsum("ij,ij->i", within, within)
-            bounds[places[start : start + _READ]] = np.column_stack([within, np.sqrt(np.maximum(rest, 0))])
+            rows = _upper(self._prints.block(start, _READ), directions)
+            for place, row in zip(places[start : start + _READ].tolist(), rows, strict=True):
+                bounds.write(place, row)
         return bounds
 
-    def _at(self, places: NDArray[np.int_]) -> NDArray[np.float32]:
-        """Return fingerprints, shape (n, size)."""
+
+def _upper(prints: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what fingerprints, shape (n, size), are in some directions, and in a last column the rest of each."""
+    import numpy as np
+
+    within = prints @ directions.T
+    rest = np.einsum("ij,ij->i", prints, prints) - np.einsum("ij,ij->i", within, within)
+    rows: NDArray[np.float32] = np.column_stack([within, np.sqrt(np.maximum(rest, 0))])
+    return rows
+
+
+class _Rows:
+    """Rows of ``size`` float32 in a file without a name. Raises `StoreError` where there is no room for it."""
+
+    def __init__(self, size: int) -> None:
+        self._bytes = 4 * size
+        try:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the rows any longer
+        except OSError as error:
+            raise system_error(error) from error
+        self._next = 0
+
+    def write(self, place: int, row: NDArray[np.float32]) -> None:
+        try:
+            if place != self._next:  # a change of place writes what is buffered
+                self._file.seek(place * self._bytes)
+            self._file.write(row.tobytes())
+        except OSError as error:
+            raise system_error(error) from error
+        self._next = place + 1
+
+    def block(self, start: int, count: int) -> NDArray[np.float32]:
+        """Return rows, shape (count, size); fewer at the end."""
         import numpy as np
 
-        found = np.empty((len(places), self._size), np.float32)
-        for row, place in zip(found, places, strict=True):
-            self._file.seek(int(place) * row.nbytes)
-            row[:] = np.frombuffer(self._file.read(row.nbytes), np.float32)
-        return found
+        try:
+            self._file.seek(start * self._bytes)
+            read = self._file.read(count * self._bytes)
+        except OSError as error:
+            raise system_error(error) from error
+        self._next = -1
+        return np.frombuffer(read, np.float32).reshape(-1, self._bytes // 4)
+
+    def at(self, places: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the rows at places, shape (n, size)."""
+        import numpy as np
+
+        rows = np.empty((len(places), self._bytes // 4), np.float32)
+        for row, place in zip(rows, places.tolist(), strict=True):
+            row[:] = self.block(place, 1)[0]
+        return rows

@@ -1,5 +1,6 @@
 """Copies are found among fingerprints that are not held: none is missed, and each is told with its nearest."""
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,14 +20,14 @@ def stored(prints: NDArray[np.float32], seconds: Sequence[float] = ()) -> Finger
     return made
 
 
-@pytest.mark.parametrize("at_once", [1, 4000, 1 << 21])
+@pytest.mark.parametrize("at_once", [7, 500, 2000])
 @pytest.mark.parametrize("read_at_once", [7, 5000])
 @pytest.mark.parametrize("dimensions", [40, 300])
 def test_no_two_that_are_alike_are_missed(
     dimensions: int, read_at_once: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fingerprints, "_READ", read_at_once)
-    monkeypatch.setattr(fingerprints, "_AT_ONCE", at_once)
+    monkeypatch.setattr(fingerprints, "_TILE", at_once)
     random = np.random.default_rng(0)
     prints = random.normal(size=(1200, dimensions)).astype(np.float32)
     copies = {700: 3, 1100: 1099, 1199: 0}
@@ -59,6 +60,22 @@ def test_of_few_none_is_missed() -> None:
     assert list(stored(one[:0]).alike(0.95)) == []
     assert list(stored(one).alike(0.95)) == []
     assert list(stored(np.repeat(one, 3, axis=0)).alike(0.95)) == [(1, 0), (2, 0)]
+
+
+@pytest.mark.parametrize(("lengths", "most"), [("equal", 12 << 20), ("spread", 12 << 20)])
+def test_what_is_held_does_not_grow_with_all_pairs(lengths: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 3000 of one length all pairs would be 36 MB, and what they are in a few directions is in a file, too."""
+    monkeypatch.setattr(fingerprints, "_READ", 100)
+    random = np.random.default_rng(0)
+    prints = random.normal(size=(3000, 300)).astype(np.float32)
+    prints /= np.linalg.norm(prints, axis=1, keepdims=True)
+    made = stored(prints, [1.0] * 3000 if lengths == "equal" else random.uniform(1, 30, 3000).tolist())
+    del prints
+    tracemalloc.start()
+    assert list(made.alike(0.95)) == []
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < most
 
 
 def test_no_room_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
