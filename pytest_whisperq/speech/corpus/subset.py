@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from unicodedata import normalize
@@ -37,16 +37,25 @@ def categories(utterances: Sequence[Utterance], share: float = 0.5) -> dict[str,
     At most ``share`` of the rows may have a value of their own. What is left out is text, names or numbers. One value
     is enough in a column that other rows leave empty, if there are enough of it.
     """
-    columns: dict[str, list[str]] = defaultdict(list)
+    columns: dict[str, set[str]] = defaultdict(set)
+    filled = Counter[str]()
+    most = max(2, share * len(utterances))  # of values that sort so many rows
     for item in utterances:
         for column, value in item.slices:
-            columns[column].append(value)
-    return {name: set(rows) for name, rows in columns.items() if _sorts(rows, len(utterances), share)}
+            filled[column] += 1
+            values = columns[column]
+            if len(values) <= most:
+                values.add(value)
+    return {
+        name: values
+        for name, values in columns.items()
+        if is_category(len(values), filled[name], len(utterances), share)
+    }
 
 
-def _sorts(rows: Sequence[str], count: int, share: float) -> bool:
-    several = len(set(rows))
-    return 1 < several <= max(2, share * count) if len(rows) == count else several <= share * len(rows)
+def is_category(several: int, filled: int, count: int, share: float = 0.5) -> bool:
+    """Whether a column with so many values sorts ``count`` rows, of which so many are ``filled``: see `categories`."""
+    return 1 < several <= max(2, share * count) if filled == count else several <= share * filled
 
 
 def only_categories(corpus: Corpus) -> Corpus:
