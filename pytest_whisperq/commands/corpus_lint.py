@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_whisperq.commands import READ_AS, add, add_options, given, locate, named, say
 from pytest_whisperq.config.settings import GateConfig, resolve
 from pytest_whisperq.measuring import catastrophe
-from pytest_whisperq.measuring.fingerprints import Fingerprints, fingerprint
-from pytest_whisperq.measuring.intervals import in_one_place, judged_by
-from pytest_whisperq.measuring.metric import choose_metric
-from pytest_whisperq.measuring.power import plan
+from pytest_whisperq.measuring.digests import Digests
+from pytest_whisperq.measuring.power import Power
 from pytest_whisperq.measuring.recording import are_apart, clipped, doubts
-from pytest_whisperq.measuring.scores import lengths_of
+from pytest_whisperq.measuring.sounds import Sounds
 from pytest_whisperq.models.calibration import load_calibration_set
 from pytest_whisperq.speech import audio, normalizers
-from pytest_whisperq.speech.audio import SAMPLE_RATE, WINDOW_SECONDS, Recording
+from pytest_whisperq.speech.audio import WINDOW_SECONDS, Recording
 from pytest_whisperq.speech.clip_index import ClipFacts, facts_of
 from pytest_whisperq.speech.consistency import inconsistencies
 from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corpus
@@ -75,12 +73,6 @@ class Finding:
         return f"{self.where}: {self.message}" if self.where else self.message
 
 
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    item: Utterance
-    digest: str
-
-
 def silent(done: int, total: int) -> None:
     """Show nothing."""
 
@@ -101,8 +93,8 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> I
     yield from (Finding(where="", message=str(one)) for one in refused)
     yield from (Finding(where=corpus.name, message=text) for text in corpus.notes)
     normalizer = normalizers.get(normalizers.choose(config.normalizer, corpus))
-    sounds, copies = list[_Sound](), _Copies()
-    for done, item in enumerate(corpus.utterances, start=1):
+    sounds = Sounds()
+    for place, item in enumerate(corpus.utterances):
         if wrong := _wrong_text(item, normalizer):
             yield Finding(where=item.where, message=f"{item.id}: {wrong}")
         try:
@@ -112,14 +104,13 @@ def lint(config: GateConfig, progress: Callable[[int, int], None] = silent) -> I
             continue
         facts = facts_of(recording)
         yield from (Finding(where=item.where, message=problem) for problem in _problems(item, recording, facts))
-        sounds.append(_Sound(item, facts.digest))
-        copies.add(sounds[-1], recording)
-        progress(done, len(corpus.utterances))
+        sounds.add(place, item, recording, facts)
+        progress(place + 1, len(corpus.utterances))
     for found in inconsistencies(corpus, normalizer):
         yield Finding(where=found.item.where if found.item else corpus.name, message=found.message)
-    yield from copies.findings(sounds)
-    yield from _calibrated(sounds, config)
-    yield from _too_small(sounds, corpus, normalizer, config)
+    yield from _copies(sounds, corpus)
+    yield from _calibrated(sounds, corpus, config)
+    yield from _too_small(sounds, corpus, config)
 
 
 def _wrong_text(item: Utterance, normalizer: Normalizer) -> str:
@@ -149,56 +140,41 @@ def _problems(item: Utterance, recording: Recording, facts: ClipFacts) -> Iterat
         yield f"{item.id} {loud}; record it again with less gain"
 
 
-class _Copies:
-    """Finds every recording that is there already: the same samples, or a copy in another encoding, level or noise."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, Utterance] = {}
-        self._spoken: list[Utterance] = []
-        """Whose fingerprints there are, in their order."""
-        self._prints = Fingerprints()
-
-    def add(self, sound: _Sound, recording: Recording) -> None:
-        """Listen to a recording."""
-        if self._first.setdefault(sound.digest, sound.item) is sound.item and sound.item.is_speech:
-            self._prints.add(fingerprint(recording.samples), len(recording.samples) / SAMPLE_RATE)
-            self._spoken.append(sound.item)
-
-    def findings(self, sounds: Sequence[_Sound]) -> Iterator[Finding]:
-        """Name the copies among ``sounds``, which are all that was added."""
-        for sound in sounds:
-            item, first = sound.item, self._first[sound.digest]
-            if first is not item:
-                text = "" if first.reference == item.reference else ", but with other text"
-                message = f"{item.id} is the same recording as {first.id} ({first.where}){text}; remove one of them"
-                yield Finding(where=item.where, message=message)
-        for number, nearest in self._prints.alike(ALIKE):
-            item, other = self._spoken[number], self._spoken[nearest]
-            message = f"{item.id} sounds like a copy of {other.id} ({other.where}); remove one of them"
-            yield Finding(where=item.where, message=message)
+def _copies(sounds: Sounds, corpus: Corpus) -> Iterator[Finding]:
+    """Name what is there already: the same samples, or a copy in another encoding, level or noise."""
+    for number, earlier in sounds.repeats():
+        item, first = (corpus.utterances[sounds.places[one]] for one in (number, earlier))
+        text = "" if first.reference == item.reference else ", but with other text"
+        message = f"{item.id} is the same recording as {first.id} ({first.where}){text}; remove one of them"
+        yield Finding(where=item.where, message=message)
+    for number, nearest in sounds.alike(ALIKE):
+        item, other = (corpus.utterances[sounds.places[one]] for one in (number, nearest))
+        message = f"{item.id} sounds like a copy of {other.id} ({other.where}); remove one of them"
+        yield Finding(where=item.where, message=message)
 
 
-def _calibrated(sounds: Sequence[_Sound], config: GateConfig) -> Iterator[Finding]:
+def _calibrated(sounds: Sounds, corpus: Corpus, config: GateConfig) -> Iterator[Finding]:
+    calibrated = Digests()
     try:
-        corpus = load_calibration_set(config.calibration or EMBEDDED, config.corpus_choices)
-        by_digest = {audio.pcm_digest(audio.load(item.audio)): item for item in corpus.utterances}
+        calibration = load_calibration_set(config.calibration or EMBEDDED, config.corpus_choices)
+        for item in calibration.utterances:
+            calibrated.add(audio.pcm_digest(audio.load(item.audio)))
     except CorpusError as error:
         yield Finding(where="", message=str(error))
         return
-    for sound in sounds:
-        if other := by_digest.get(sound.digest):
-            message = f"{sound.item.id} is calibrated on too ({other.where}); take it out of one of the two sets"
-            yield Finding(where=sound.item.where, message=message)
+    for number, place in sounds.digests.shared(calibrated):
+        item, other = corpus.utterances[sounds.places[number]], calibration.utterances[place]
+        message = f"{item.id} is calibrated on too ({other.where}); take it out of one of the two sets"
+        yield Finding(where=item.where, message=message)
 
 
-def _too_small(
-    sounds: Sequence[_Sound], corpus: Corpus, normalizer: Normalizer, config: GateConfig
-) -> Iterator[Finding]:
+def _too_small(sounds: Sounds, corpus: Corpus, config: GateConfig) -> Iterator[Finding]:
     """Say that no candidate could pass, however good: counted on the rows that a run could use."""
-    spoken = [sound for sound in sounds if sound.item.is_speech]
-    lengths = lengths_of([sound.item for sound in spoken], normalizer, config.metric or choose_metric(corpus))
-    groups, few = judged_by([_cluster(sound) for sound in spoken], [sound.digest for sound in spoken])
-    power = plan(lengths, groups, confidence=config.confidence)
+    spoken = sum(sounds.is_speech)
+    groups, all_groups = sounds.count_groups(corpus)
+    power = Power(  # of a candidate that changes no text: neither lengths nor scatter count
+        utterances=spoken, length=0, clusters=groups, scatter=0, changed=0, change=0, confidence=config.confidence
+    )
     beyond = []
     if config.max_drop <= power.at_best:
         needed = power.needed(config.max_drop, best=True)
@@ -206,15 +182,8 @@ def _too_small(
             f"max_drop={config.max_drop:g} ({f'at least {needed} are needed' if needed else 'no corpus can'})"
         )
     clean = catastrophe.least(config.max_catastrophes, config.confidence)
-    silent = [sound for sound in sounds if not sound.item.is_speech]
-    clips = [sound.digest for sound in silent]
-    named = clips if few else in_one_place([_cluster(sound) for sound in silent], clips)
-    if len({*groups, *named}) < clean:
+    if all_groups < clean:
         beyond.append(f"max_catastrophes={config.max_catastrophes:g} (at least {clean} independent ones are needed)")
     if beyond:
-        size = f"{len(sounds)} utterances, {len(spoken)} of speech,"
+        size = f"{len(sounds.places)} utterances, {spoken} of speech,"
         yield Finding(where=corpus.name, message=f"{size} cannot certify {' and '.join(beyond)}")
-
-
-def _cluster(sound: _Sound) -> str:
-    return sound.item.cluster or sound.digest

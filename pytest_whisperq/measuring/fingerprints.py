@@ -83,33 +83,36 @@ class Fingerprints:
         self._prints.write(len(self._seconds), print_)
         self._seconds.append(seconds)
 
-    def alike(self, least: float) -> Iterator[tuple[int, int]]:
+    def alike(self, least: float, among: NDArray[np.bool_] | None = None) -> Iterator[tuple[int, int]]:
         """Yield the number of each that correlates with one before it by more than ``least``, and that of the nearest.
 
-        None that does is left out, of recordings about as long. These are compared with each other, but only in a few
-        directions, those in which a sample differs most. What lies in the others adds at most the product of its
-        lengths (Cauchy and Schwarz), and only where that is enough the whole fingerprints are read again.
+        ``among``, shape (count,), tells which are compared; None: all. None that does is left out, of recordings about
+        as long. These are compared with each other, but only in a few directions, those in which a sample differs most.
+        What lies in the others adds at most the product of its lengths (Cauchy and Schwarz), and only where that is
+        enough the whole fingerprints are read again.
         """
         import numpy as np
 
-        count = len(self._seconds)
-        if count < 2:
+        seconds = np.array(self._seconds)
+        order = np.argsort(seconds, kind="stable").astype(np.uint32)
+        if among is not None:
+            order = order[among[order]]
+        if len(order) < 2:
             return
-        order = np.argsort(np.frombuffer(self._seconds), kind="stable").astype(np.uint32)
-        seconds = np.frombuffer(self._seconds)[order]
+        seconds = seconds[order]
         begin = np.searchsorted(seconds, (seconds - _PADDING) / (1 + _LONGER))  # of those that are not much shorter
         begin = begin.astype(np.uint32)
         bounds = self._bounds(order, least - _ERROR)
-        nearest, most = np.zeros(count, np.uint32), np.full(count, least)
-        for first in range(0, count, _TILE):
+        nearest, most = np.zeros(len(self._seconds), np.uint32), np.full(len(self._seconds), least)
+        for first in range(0, len(order), _TILE):
             rows = bounds.block(first, _TILE)
             for start in range(int(begin[first]), first + len(rows), _TILE):
                 columns = bounds.block(start, min(_TILE, first + len(rows) - start))
                 above = rows @ columns.T > least - _ERROR
                 for row in np.flatnonzero(above.any(axis=1)):
                     place = first + int(row)
-                    among = slice(max(0, int(begin[place]) - start), max(0, place - start))
-                    others = start + among.start + np.flatnonzero(above[row, among])
+                    before = slice(max(0, int(begin[place]) - start), max(0, place - start))
+                    others = start + before.start + np.flatnonzero(above[row, before])
                     self._compare(int(order[place]), order[others], nearest, most)
         for number in np.flatnonzero(most > least):
             yield int(number), int(nearest[number])
@@ -136,7 +139,7 @@ class Fingerprints:
         import numpy as np
 
         count = len(order)
-        sample = self._prints.at(np.arange(0, count, 1 + count // (2 * _SAMPLE)))
+        sample = self._prints.at(np.sort(order)[:: 1 + count // (2 * _SAMPLE)])
         directions = np.linalg.svd(sample[::2], full_matrices=False)[2]
         trial = sample[1::2]
         costs = {}
@@ -145,12 +148,13 @@ class Fingerprints:
             costs[some] = some + _WHOLE * float((np.tril(rows @ rows.T, -1) > least).mean())
         directions = directions[: min(costs, key=costs.__getitem__)]
         bounds = _Rows(len(directions) + 1)
-        places = np.empty(count, np.uint32)
+        places = np.full(len(self._seconds), count, np.uint32)  # of those that are left out, behind all
         places[order] = np.arange(count, dtype=np.uint32)
-        for start in range(0, count, _READ):
+        for start in range(0, len(places), _READ):
             rows = _upper(self._prints.block(start, _READ), directions)
             for place, row in zip(places[start : start + _READ].tolist(), rows, strict=True):
-                bounds.write(place, row)
+                if place < count:
+                    bounds.write(place, row)
         return bounds
 
 

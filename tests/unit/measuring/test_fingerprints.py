@@ -55,6 +55,15 @@ def test_a_copy_lasts_about_as_long(seconds: list[float], found: bool) -> None:
         assert list(stored(np.repeat(one, 2, axis=0), order).alike(0.95)) == ([(1, 0)] if found else [])
 
 
+def test_what_is_left_out_is_compared_with_nothing() -> None:
+    """Nor is it the nearest one of another."""
+    prints = np.eye(1, 4, dtype=np.float32).repeat(5, axis=0)
+    among = np.array([False, True, True, False, True])
+    assert list(stored(prints, [3.0, 2.0, 3.0, 3.0, 2.9]).alike(0.95, among)) == [(4, 2)]
+    assert list(stored(prints).alike(0.95, among)) == [(2, 1), (4, 1)]
+    assert list(stored(prints).alike(0.95, ~among)) == [(3, 0)]
+
+
 def test_of_few_none_is_missed() -> None:
     one = np.eye(1, 4, dtype=np.float32)
     assert list(stored(one[:0]).alike(0.95)) == []
