@@ -24,7 +24,7 @@ texts = st.one_of(
     st.sampled_from(
         ["es waren zwanzig", "es waren 20", "es waren 21", "einundzwanzig und 13", "dreizehn", "020 und 99"]
     ),
-    st.builds(lambda letter, length: letter * length, st.sampled_from("abcdef"), st.integers(95, 112)),
+    st.builds(lambda letter, length: letter * length, st.sampled_from("abcdef"), st.sampled_from([95, 111, 112, 112])),
 )
 plans = st.fixed_dictionaries(
     {
