@@ -19,6 +19,7 @@ from typing import Any, cast
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.judging.verdict import Judgement
+from pytest_whisperq.measuring.groups import Groups
 from pytest_whisperq.measuring.intervals import judged_by
 from pytest_whisperq.measuring.scores import as_compared, count_length, score
 from pytest_whisperq.speech.audio import AudioSource
@@ -136,7 +137,7 @@ class StoredRun:
         return utterances
 
     @cached_property
-    def judged_by(self) -> tuple[tuple[str, ...], int]:
+    def judged_by(self) -> tuple[Groups, int]:
         """The group of each of its utterances by which bounds are drawn, and of how many clusters alone they speak."""
         rows = self.utterances.values()
         return judged_by([one.cluster for one in rows], [one.clip for one in rows])

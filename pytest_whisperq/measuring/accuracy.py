@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
+from pytest_whisperq.measuring.groups import Groups
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio, judged_by, pseudo_loss
 from pytest_whisperq.measuring.mapsswe import bound_segments, segments
 from pytest_whisperq.measuring.pairs import PairedTexts
@@ -130,7 +131,7 @@ def counts_between(
     return np.array([(one.errors, other.errors, one.length) for one, other in rows], np.float64).reshape(-1, 3)
 
 
-def groups_of(items: Sequence[Utterance]) -> tuple[str, ...]:
+def groups_of(items: Sequence[Utterance]) -> Groups:
     """Return the groups by which the bounds of utterances are drawn of which no sound is known."""
     return judged_by([item.cluster or item.id for item in items], [item.id for item in items])[0]
 

@@ -19,10 +19,12 @@ is seen adds (Johnson, JASA 73, 1978), and never down. Rare large gains do not m
 more is little, and candidates that are too bad would no longer fail.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING
+
+from pytest_whisperq.measuring.groups import ClustersOfSounds, Groups, grouped, held, numbered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,15 +178,14 @@ def imagined(clusters: int) -> float:
 
 
 def sum_by_cluster(columns: "NDArray[np.float64]", clusters: Sequence[str]) -> "NDArray[np.float64]":
-    """Return the column sums of every group, shape (groups, columns); an empty name is a group of its own."""
+    """Return the column sums of every group, shape (groups, columns), by name; an empty name is a group of its own."""
     import numpy as np
 
-    names = distinct(clusters)
-    if not names:
+    if not len(clusters):
         return columns
-    unique, inverse = np.unique(np.asarray(names), return_inverse=True)
-    sums = np.zeros((unique.shape[0], columns.shape[1]))
-    np.add.at(sums, inverse, columns)
+    numbers, count = numbered(clusters)
+    sums = np.zeros((count, columns.shape[1]))
+    np.add.at(sums, numbers, columns)
     return sums
 
 
@@ -193,37 +194,49 @@ def distinct(clusters: Sequence[str]) -> list[str]:
     return [name or f"\0{index}" for index, name in enumerate(clusters)]
 
 
-def in_one_place(clusters: Sequence[str], clips: Sequence[str]) -> list[str]:
+def in_one_place(clusters: Iterable[str], clips: Iterable[str]) -> Groups:
     """Return the cluster of each utterance, one for each sound of ``clips``: of several the first by name.
 
     A recording that is listed under two clusters is one piece of evidence all the same. Its clusters are not joined,
     for what else they hold is not shared.
 
-    >>> in_one_place(["ben", "anna", "ben"], ["1", "1", "2"])
+    >>> [*in_one_place(["ben", "anna", "ben"], ["1", "1", "2"])]
     ['anna', 'anna', 'ben']
     """
-    places: dict[str, str] = {}
+    clusters, together = held(clusters), ClustersOfSounds()
     for cluster, clip in zip(clusters, clips, strict=True):
-        places[clip] = min(cluster, places.get(clip, cluster))
-    return [places[clip] for clip in clips]
+        together.add(cluster, clip)
+    return together.groups(clusters)
 
 
-def judged_by(clusters: Sequence[str], clips: Sequence[str]) -> tuple[tuple[str, ...], int]:
+def judged_by(clusters: Iterable[str], clips: Iterable[str]) -> tuple[Groups, int]:
     """Return the groups of utterances by which bounds are drawn, and of how many clusters alone they then speak.
 
     Groups are ``clusters``, each sound in one of them (`in_one_place`), and the bounds speak of all clusters like them:
     0. Fewer than `MIN_CLUSTERS` bound nothing. Of such a corpus each sound is a group, named in ``clips``, and the
     bounds speak of these clusters alone.
 
-    >>> judged_by(["anna"] * 6, ["1", "2", "3", "4", "5", "5"])  # one sound is there twice
-    (('1', '2', '3', '4', '5', '5'), 1)
-    >>> judged_by(["anna"] * 3, ["1", "2", "3"])
-    (('anna', 'anna', 'anna'), 0)
+    >>> groups, few = judged_by(["anna"] * 6, ["1", "2", "3", "4", "5", "5"])  # one sound is there twice
+    >>> [*groups], few
+    (['1', '2', '3', '4', '5', '5'], 1)
+    >>> groups, few = judged_by(["anna"] * 3, ["1", "2", "3"])
+    >>> [*groups], few
+    (['anna', 'anna', 'anna'], 0)
     """
-    groups = in_one_place(clusters, clips)
-    few = len(set(groups))
-    is_divisible = few < MIN_CLUSTERS <= len(set(clips))
-    return (tuple(clips), few) if is_divisible else (tuple(groups), 0)
+    clusters, clips = held(clusters), held(clips)
+    return judged_by_rows(zip(clusters, clips, strict=True), clusters, clips)
+
+
+def judged_by_rows(
+    rows: Iterable[tuple[str, str]], clusters: Sequence[str], clips: Sequence[str]
+) -> tuple[Groups, int]:
+    """Return what `judged_by` does, of ``rows`` of both that are gone through once; names are looked up in the rest."""
+    together = ClustersOfSounds()
+    for cluster, clip in rows:
+        together.add(cluster, clip)
+    groups = together.groups(clusters)
+    is_divisible = groups.size < MIN_CLUSTERS <= together.sounds
+    return (grouped(clips), groups.size) if is_divisible else (groups, 0)
 
 
 def only_these(few: int) -> str:

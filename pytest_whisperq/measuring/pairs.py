@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import TranscriptSet
-from pytest_whisperq.measuring.intervals import judged_by
+from pytest_whisperq.measuring.groups import Groups
+from pytest_whisperq.measuring.intervals import judged_by_rows
 from pytest_whisperq.measuring.scores import as_compared
 from pytest_whisperq.speech.corpus import NONSPEECH, UTTERANCE, Corpus, Utterance, keep_utterances
 from pytest_whisperq.speech.corpus.files import listed
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import CorpusError
-from pytest_whisperq.system.on_disk import Form, keep
+from pytest_whisperq.system.on_disk import Form, Made, keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ _KEPT = Form(plain=_plain, make=_made, size=lambda pair: UTTERANCE.size(pair.utt
 """How a pair of a large corpus is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PairedTexts:
     """All speech of a corpus as baseline and candidate heard it. Non-speech clips have no words to count."""
 
@@ -80,7 +83,7 @@ class PairedTexts:
     pairs: Sequence[Pair]
 
     @property
-    def clusters(self) -> tuple[str, ...]:
+    def clusters(self) -> Groups:
         """The group of each pair by which bounds are drawn: its cluster, or its sound where clusters are too few."""
         return self._judged_by[0]
 
@@ -89,9 +92,10 @@ class PairedTexts:
         """Of how many clusters alone the bounds speak, where these are too few to speak of others; else 0."""
         return self._judged_by[1]
 
-    @property
-    def _judged_by(self) -> tuple[tuple[str, ...], int]:
-        return judged_by([pair.cluster for pair in self.pairs], [pair.clip for pair in self.pairs])
+    @cached_property
+    def _judged_by(self) -> tuple[Groups, int]:
+        names = (Made(attrgetter(name), self.pairs) for name in ("cluster", "clip"))
+        return judged_by_rows(map(attrgetter("cluster", "clip"), self.pairs), *names)
 
     def under(self, normalizer: Normalizer) -> "PairedTexts":
         """Return the same transcripts under another normalizer, less the references of which that leaves nothing."""

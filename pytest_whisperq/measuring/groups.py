@@ -1,0 +1,245 @@
+"""The groups of utterances by which bounds are drawn, held as numbers: a few bytes an utterance.
+
+As strings, the names of a million utterances take a hundred megabytes, and a dict of them as much again. Here a name is
+looked up where it comes from when somebody asks for it.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+from operator import eq
+from typing import TYPE_CHECKING, overload
+
+from pytest_whisperq.system.keys import key_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_START_BYTES = 8
+"""So long is the number by which a name is sorted: seven bytes of it, and whether it goes on."""
+
+_FEW = 2**12
+"""So many names are held to be sorted in full."""
+
+
+class Groups(Sequence[str]):
+    """The name of the group of each utterance, equal to any sequence of the same names.
+
+    ``numbers`` has the number of each utterance's group, in the order of the names, shape (utterances,). ``firsts`` has
+    the place of each group's name in ``names``, shape (groups,).
+    """
+
+    def __init__(self, names: Sequence[str], numbers: "NDArray[np.int32]", firsts: "NDArray[np.int32]") -> None:
+        self.names = names
+        self.numbers = numbers
+        self.firsts = firsts
+        self._named = lru_cache(maxsize=2**10)(self.name)
+
+    @property
+    def size(self) -> int:
+        """How many groups there are; an empty name is one group here."""
+        return len(self.firsts)
+
+    def name(self, number: int) -> str:
+        """Return the name of a group."""
+        return self.names[int(self.firsts[number])]
+
+    def at(self, places: "Sequence[int] | NDArray[np.intp]") -> "Groups":
+        """Return the groups of some of the utterances."""
+        import numpy as np
+
+        return self.renumbered(self.numbers[np.asarray(places, np.intp)])
+
+    def renumbered(self, numbers: "NDArray[np.int32]") -> "Groups":
+        """Return groups with the same names, of utterances that are in those of ``numbers``."""
+        import numpy as np
+
+        is_left = np.zeros(self.size, np.bool_)
+        is_left[numbers] = True
+        places = np.cumsum(is_left, dtype=np.int32) - 1
+        return Groups(self.names, places[numbers], self.firsts[is_left])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self._named(int(number)) for number in self.numbers[place]]
+        return self._named(int(self.numbers[place]))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Marks:
+    """What tells names apart and what sorts them, 16 bytes a name, while they come in."""
+
+    def __init__(self) -> None:
+        self._keys, self._starts = array("Q"), array("Q")
+
+    def add(self, name: str) -> None:
+        """Mark one more name."""
+        key, start = _mark(name)
+        self._keys.append(key)
+        self._starts.append(start)
+
+    @property
+    def last(self) -> int:
+        """The key of the last name."""
+        return self._keys[-1]
+
+    def groups(self, names: Sequence[str]) -> Groups:
+        """Return the groups of the ``names`` that were marked, of which those that begin alike are looked up."""
+        import numpy as np
+
+        firsts, numbers = _distinct(self._keys)
+        order = _in_order(names, firsts, np.asarray(self._starts, np.uint64)[firsts])
+        places = np.empty(len(order), np.int32)
+        places[order] = np.arange(len(order), dtype=np.int32)
+        return Groups(names, places[numbers], firsts[order])
+
+
+class ClustersOfSounds:
+    """Clusters of utterances and the sounds of their clips, 24 bytes an utterance, while they come in."""
+
+    def __init__(self) -> None:
+        self._clusters, self._clips = Marks(), array("Q")
+
+    def add(self, cluster: str, clip: str) -> None:
+        """Note the cluster of one more utterance, and what identifies its sound."""
+        self._clusters.add(cluster)
+        self._clips.append(self._clusters.last if cluster == clip else key_of(clip))
+
+    @cached_property
+    def _sounds(self) -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
+        return _distinct(self._clips)
+
+    @property
+    def sounds(self) -> int:
+        """How many sounds there are; no more may come in."""
+        return len(self._sounds[0])
+
+    def groups(self, names: Sequence[str]) -> Groups:
+        """Return the cluster of each utterance, of all with one sound the first by name; ``names`` are the clusters."""
+        import numpy as np
+
+        groups = self._clusters.groups(names)
+        firsts, numbers = self._sounds
+        if len(firsts) == len(numbers):
+            return groups
+        cluster = np.full(len(firsts), groups.size, np.int32)
+        np.minimum.at(cluster, numbers, groups.numbers)
+        return groups.renumbered(cluster[numbers])
+
+
+def grouped(names: Iterable[str]) -> Groups:
+    """Return the groups that utterances are in by their names; what is no sequence is held, equal names once.
+
+    >>> groups = grouped(["ben", "anna", "ben"])
+    >>> groups.numbers.tolist(), groups.size, groups[0]
+    ([1, 0, 1], 2, 'ben')
+    """
+    names, marks = held(names), Marks()
+    for name in names:
+        marks.add(name)
+    return marks.groups(names)
+
+
+def held(names: Iterable[str]) -> Sequence[str]:
+    """Return a sequence as it is, and of anything else its names, equal ones as one string."""
+    if isinstance(names, Sequence):
+        return names
+    known: dict[str, str] = {}
+    return tuple(known.setdefault(name, name) for name in names)
+
+
+def numbered(clusters: Sequence[str]) -> "tuple[NDArray[np.int32], int]":
+    """Return the number of each utterance's group and how many there are; an empty name is a group of its own.
+
+    Groups are numbered in the order of their names. First come those without, as if their names were their places.
+
+    >>> numbers, count = numbered(["k", "", "a", "k", ""])
+    >>> numbers.tolist(), count
+    ([3, 0, 2, 3, 1], 4)
+    """
+    import numpy as np
+
+    groups = clusters if isinstance(clusters, Groups) else grouped(clusters)
+    if not groups.size or groups.name(0):
+        return groups.numbers, groups.size
+    alone = np.flatnonzero(groups.numbers == 0)
+    digits = 1 + np.searchsorted(10 ** np.arange(1, 18), alone, side="right")
+    as_names = np.lexsort((digits, alone * 10 ** (18 - digits)))  # 1, 10, 100, 11 … 2, 20
+    numbers = groups.numbers + np.int32(len(alone) - 1)
+    numbers[alone[as_names]] = np.arange(len(alone))
+    return numbers, groups.size + len(alone) - 1
+
+
+def _distinct(keys: "array[int]") -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
+    """Return where each key is that there is, the first time, and of each place the number of its key."""
+    import numpy as np
+
+    order = np.argsort(np.asarray(keys, np.uint64), kind="stable")
+    is_new = np.ones(len(keys), np.bool_)
+    is_new[1:] = np.diff(np.asarray(keys, np.uint64)[order]) != 0
+    numbers = np.empty(len(keys), np.int32)
+    numbers[order] = np.cumsum(is_new, dtype=np.int32) - 1
+    return order[is_new].astype(np.int32), numbers
+
+
+def _in_order(names: Sequence[str], firsts: "NDArray[np.int32]", starts: "NDArray[np.uint64]") -> "NDArray[np.intp]":
+    """Return the numbers of groups in the order of their names, which are at ``firsts`` of ``names``.
+
+    They are sorted by their ``starts``, what begins alike by what comes then, and a few by all of their names: never
+    are the names of all held.
+    """
+    import numpy as np
+
+    def name(group: int) -> str:
+        return names[int(firsts[group])]
+
+    order = np.argsort(starts, kind="stable")
+    todo = [(slice(0, len(order)), starts[order], 0)]
+    while todo:
+        part, starts, skipped = todo.pop()
+        skipped += _START_BYTES - 1
+        edges = np.flatnonzero(np.concatenate([[True], starts[1:] != starts[:-1], [True]]))
+        for run in np.flatnonzero(np.diff(edges) > 1):
+            alike = slice(part.start + int(edges[run]), part.start + int(edges[run + 1]))
+            groups = order[alike]
+            if len(groups) <= _FEW:
+                order[alike] = sorted(groups.tolist(), key=name)
+                continue
+            starts_there = np.fromiter(
+                (_start(_bytes(name(group)), skipped) for group in groups), np.uint64, len(groups)
+            )
+            by_start = np.argsort(starts_there, kind="stable")
+            order[alike] = groups[by_start]
+            todo.append((alike, starts_there[by_start], skipped))
+    return order
+
+
+@lru_cache(maxsize=2**10)
+def _mark(name: str) -> tuple[int, int]:
+    """Return the key of a name, and a number that sorts as its beginning does."""
+    return key_of(name), _start(_bytes(name), 0)
+
+
+def _bytes(name: str) -> bytes:
+    """Return a name in UTF-8, which sorts as its characters do."""
+    return name.encode("utf-8", "surrogatepass")
+
+
+def _start(name: bytes, skipped: int) -> int:
+    """Return a number that sorts as what follows the ``skipped`` bytes: seven more, and how many there are at most."""
+    start = name[skipped : skipped + _START_BYTES]
+    return int.from_bytes(start[: _START_BYTES - 1].ljust(_START_BYTES - 1, b"\0"), "big") << 8 | len(start)

@@ -1,0 +1,40 @@
+"""Groups of utterances as numbers: what they are equal to, and how little of their names is held."""
+
+import tracemalloc
+
+import pytest
+
+from pytest_whisperq.measuring.groups import grouped
+from pytest_whisperq.measuring.intervals import in_one_place, judged_by
+from pytest_whisperq.system.on_disk import Made
+
+ROWS = 30_000
+
+
+def test_groups_equal_any_sequence_of_their_names_and_no_text() -> None:
+    groups = grouped(["b", "a", "b"])
+    assert groups == ["b", "a", "b"] == groups
+    assert groups == ("b", "a", "b") != groups[:2]
+    assert groups != "bab"
+    assert groups != ["b", "a", "a"]
+    assert groups[-1] == "b"
+
+
+def test_clusters_and_clips_are_as_many() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        in_one_place(["a", "b"], ["1"])
+
+
+@pytest.mark.parametrize("name", ["speaker {}", "{:064x}", "0" * 40 + "{}"], ids=["short", "long", "alike"])
+def test_names_that_are_made_when_they_are_asked_for_are_not_held(name: str) -> None:
+    """Of as many clusters as utterances, whose names take 60 to 110 bytes each, a thousand are remembered."""
+    names, clips = Made(name.format, range(ROWS)), Made("{:064x}".format, range(ROWS))
+    tracemalloc.start()
+    try:
+        groups, few = judged_by(names, clips)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(groups), groups.size, few) == (ROWS, ROWS, 0)
+    assert held / ROWS < 30  # numbers and places take 8, and what is remembered of a thousand names the rest
+    assert peak / ROWS < 100
