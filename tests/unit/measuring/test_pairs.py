@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts, wordless_as_nonspeech
+from pytest_whisperq.measuring.pairs import Pair, PairedTexts, pair_texts, wordless_as_nonspeech
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.lazily import Mapped
 
 
 def test_all_three_texts_are_normalized_and_nonspeech_is_left_out(make_pairs: Callable[..., PairedTexts]) -> None:
@@ -91,3 +92,25 @@ def test_transcripts_of_another_corpus_are_not_lined_up(make_pairs: Callable[...
 def test_a_recording_listed_twice_is_one_piece_of_evidence(make_pairs: Callable[..., PairedTexts]) -> None:
     texts = make_pairs(["one"] * 4, clips=["a", "a", "b", "c"], clusters=["", "", "", "k"])
     assert texts.clusters == ("a", "a", "b", "k")
+
+
+def test_pairs_are_gone_through_once_however_often_their_clusters_are_asked_for(
+    make_pairs: Callable[..., PairedTexts],
+) -> None:
+    texts = make_pairs(["a"] * 8, clips=list("12345678"), clusters=list("kkllmmnn"))
+    often = 0
+
+    def count(place: int) -> Pair:
+        nonlocal often
+        often += 1
+        return texts.pairs[place]
+
+    lazy = replace(texts, pairs=Mapped(range(8), count))
+    assert lazy.few_clusters == 4
+    once = often
+    assert lazy.clusters.numbers.tolist() == texts.clusters.numbers.tolist() == [*range(8)]
+    assert (lazy.few_clusters, lazy.clusters.size) == (4, 8)
+    assert often == once
+    assert lazy.clusters == list("12345678")
+    some = replace(lazy, pairs=texts.pairs[:5])
+    assert some.clusters == list("12345")
