@@ -163,6 +163,10 @@ def judgement_on(
     """
     unit = metric or choose_metric(texts.corpus)
     name = baseline_name(texts.baseline.spec, texts.candidate.spec)
+    words = characters = 0
+    for pair in texts.pairs:
+        words += len(pair.compared("mer" if unit == "mer" else "wer")[0].split())
+        characters += len(pair.compared("cer")[0]) if unit == "cer" else 0
     alone = (only_these(texts.few_clusters),) if texts.few_clusters else ()
     return Judgement(
         gate=gate,
@@ -174,9 +178,9 @@ def judgement_on(
         corpus=texts.corpus.name,
         normalizer=str(texts.normalizer),
         utterances=len(texts.pairs),
-        words=sum(len(pair.compared("mer" if unit == "mer" else "wer")[0].split()) for pair in texts.pairs),
+        words=words,
         metric=metric or "",
-        characters=sum(len(pair.compared("cer")[0]) for pair in texts.pairs) if unit == "cer" else 0,
+        characters=characters,
         unit=unit,
         seed=seed,
         checks=tuple(replace(check, reason="; ".join((check.reason, *alone))) for check in checks),
