@@ -1,6 +1,7 @@
 """The utterances that speak against a candidate, as a failing gate shows them."""
 
 from collections.abc import Sequence
+from heapq import nlargest, nsmallest
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.judging.rule import WORST, Evidence
@@ -15,11 +16,14 @@ def worst_utterances(
     names: tuple[str, str] = ("baseline", "candidate"),
 ) -> tuple[Evidence, ...]:
     """Return the utterances of most weight with their three texts word under word; ``names`` are of the two texts."""
-    ranked = sorted(zip(weights, texts.pairs, strict=True), key=lambda row: (-row[0], row[1].utterance.id))
+    if len(weights) != len(texts.pairs):
+        raise ValueError(f"{len(weights)} weights of {len(texts.pairs)} utterances")
+    least = max(1, min(nlargest(WORST, weights), default=1))  # those of less weight are not looked at
+    heavy = (place for place, weight in enumerate(weights) if weight >= least)
+    ranked = nsmallest(WORST, heavy, key=lambda place: (-weights[place], texts.pairs[place].utterance.id))
     return tuple(
-        Evidence(utterance=pair.utterance, weight=weight, rows=_aligned(pair, metric, names))
-        for weight, pair in ranked[:WORST]
-        if weight > 0
+        Evidence(utterance=pair.utterance, weight=weights[place], rows=_aligned(pair, metric, names))
+        for place, pair in zip(ranked, map(texts.pairs.__getitem__, ranked), strict=True)
     )
 
 
