@@ -1,7 +1,9 @@
 """The gate on the accuracy drop: how many more errors a candidate makes than its baseline."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import sub
 from typing import Any
 
 from pytest_whisperq.config.candidates import Candidate
@@ -117,9 +119,7 @@ def judge_accuracy(
         return measurement, score
 
     measurement, own = scored(texts)
-    weights = [
-        q.errors - r.errors for r, q in zip(measurement.baseline_counts, measurement.candidate_counts, strict=True)
-    ]
+    weights = array("i", map(sub, measurement.candidate_counts.errors, measurement.baseline_counts.errors))
     rates = ((f"baseline_{metric}", measurement.baseline_rate), (f"candidate_{metric}", measurement.candidate_rate))
     del measurement  # one after another, for what is counted under each normalizer is as large as the corpus
     scores = (own, *(scored(texts.under(other))[1] for other in others))

@@ -71,7 +71,7 @@ def judge_parity(
         checks.insert(0, check)
     elif exact.value is not None:
         figures.append(_in_percent("exact match, %", exact))
-    worst = worst_utterances(texts, [count.errors for count in measurement.counts], metric)
+    worst = worst_utterances(texts, measurement.counts.errors, metric)
     judgement = judgement_on("parity", texts, tuple(checks), (), seed, metric)
     return Outcome(judgement=replace(judgement, figures=tuple(figures)), worst=worst, counted=COUNTED[metric])
 

@@ -11,7 +11,7 @@ from pytest_whisperq.measuring.groups import Groups
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio, judged_by, pseudo_loss
 from pytest_whisperq.measuring.mapsswe import bound_segments, segments
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.measuring.scores import ErrorCount, count_errors, error_rate, score
+from pytest_whisperq.measuring.scores import ErrorCounts, count_errors, score
 from pytest_whisperq.measuring.sign_flip import flip_signs
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.normalizers import Normalizer
@@ -44,8 +44,8 @@ class AccuracyMeasurement:
     drop: Interval
     unit: str
     length: int
-    baseline_counts: tuple[ErrorCount, ...]
-    candidate_counts: tuple[ErrorCount, ...]
+    baseline_counts: ErrorCounts
+    candidate_counts: ErrorCounts
 
 
 def measure_accuracy(
@@ -69,13 +69,12 @@ def measure_accuracy(
     """
     import numpy as np
 
-    baseline, candidate = list[ErrorCount](), list[ErrorCount]()
+    baseline, candidate = ErrorCounts(), ErrorCounts()
     for pair in texts.pairs:
         reference, *hypotheses = pair.compared(metric)
         for counted, hypothesis in zip((baseline, candidate), hypotheses, strict=True):
             counted.append(count_errors(reference, hypothesis, metric))
-    columns = [r.errors for r in baseline], [q.errors for q in candidate], [r.length for r in baseline]
-    counts = np.array(columns, np.float64).T
+    counts = np.array([baseline.errors, candidate.errors, baseline.lengths], np.float64).T
     if bounds == "mapsswe":
         if (metric, drop_type) != ("wer", "absolute"):
             raise ValueError("MAPSSWE bounds an absolute drop of word accuracy only")
@@ -94,13 +93,13 @@ def measure_accuracy(
         if bounds == "sign-flip" and drop.clusters >= MIN_CLUSTERS and None in (drop.lower, drop.upper):
             drop = replace(drop, unbounded=_UNFLIPPED)
     return AccuracyMeasurement(
-        baseline_rate=error_rate(baseline),
-        candidate_rate=error_rate(candidate),
+        baseline_rate=baseline.rate,
+        candidate_rate=candidate.rate,
         drop=drop,
         unit=DROP_UNITS[drop_type],
         length=int(counts[:, 2].sum()),
-        baseline_counts=tuple(baseline),
-        candidate_counts=tuple(candidate),
+        baseline_counts=baseline,
+        candidate_counts=candidate,
     )
 
 
@@ -124,11 +123,12 @@ def counts_between(
     """Return rows (r, q, N), shape (utterances, 3), of two texts of each utterance: their errors, words."""
     import numpy as np
 
-    rows = [
-        (score(item, one, normalizer, metric), score(item, other, normalizer, metric))
-        for item, one, other in zip(items, before, after, strict=True)
-    ]
-    return np.array([(one.errors, other.errors, one.length) for one, other in rows], np.float64).reshape(-1, 3)
+    counted = ErrorCounts(), ErrorCounts()
+    for item, *texts in zip(items, before, after, strict=True):
+        for counts, text in zip(counted, texts, strict=True):
+            counts.append(score(item, text, normalizer, metric))
+    one, other = counted
+    return np.column_stack([one.errors, other.errors, one.lengths]).astype(np.float64)
 
 
 def groups_of(items: Sequence[Utterance]) -> Groups:

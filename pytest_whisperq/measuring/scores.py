@@ -1,10 +1,11 @@
 """Word and character errors of what was said about an utterance, counted once: through jiwer."""
 
 import itertools
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.speech.corpus import Utterance
@@ -12,6 +13,8 @@ from pytest_whisperq.speech.corpus.spacing import without_spaces, words_and_char
 from pytest_whisperq.speech.normalizers import Normalizer
 
 _REMEMBERED = 2**16  # pairs of texts: those of some ten thousand utterances, for a few candidates
+
+_COLUMNS = ("substitutions", "deletions", "insertions", "length")
 
 _OFTEN = 4  # times in a row: from here on, what is said is shown once
 _PHRASE = 10  # words of the longest phrase of which that is noticed
@@ -32,6 +35,49 @@ class ErrorCount:
     def errors(self) -> int:
         """All edits."""
         return self.substitutions + self.deletions + self.insertions
+
+
+class ErrorCounts(Sequence[ErrorCount]):
+    """The counts of many utterances, 16 bytes each; of an `ErrorCount` for each they take more."""
+
+    def __init__(self, counts: Iterable[ErrorCount] = ()) -> None:
+        self._columns = tuple(array("i") for _ in _COLUMNS)
+        for count in counts:
+            self.append(count)
+
+    def append(self, count: ErrorCount) -> None:
+        """Take one more."""
+        for name, column in zip(_COLUMNS, self._columns, strict=True):
+            column.append(getattr(count, name))
+
+    @property
+    def errors(self) -> "array[int]":
+        """All edits of each."""
+        substitutions, deletions, insertions, _ = self._columns
+        return array("i", map(sum, zip(substitutions, deletions, insertions, strict=True)))
+
+    @property
+    def lengths(self) -> "array[int]":
+        """The length of each."""
+        return self._columns[-1]
+
+    @property
+    def rate(self) -> float | None:
+        """Their `error_rate`."""
+        length = sum(self.lengths)
+        return sum(map(sum, self._columns[:-1])) / length if length else None
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @overload
+    def __getitem__(self, place: int) -> ErrorCount: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[ErrorCount]: ...
+    def __getitem__(self, place: int | slice) -> ErrorCount | list[ErrorCount]:
+        if isinstance(place, slice):
+            return [_counted(*row) for row in zip(*(column[place] for column in self._columns), strict=True)]
+        return _counted(*(column[place] for column in self._columns))
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -80,9 +126,10 @@ def count_length(text: str, metric: Metric = "wer") -> int:
     return count_errors(text, text, metric).length if text else 0
 
 
-def lengths_of(items: Iterable[Utterance], normalizer: Normalizer, metric: Metric) -> list[int]:
+def lengths_of(items: Iterable[Utterance], normalizer: Normalizer, metric: Metric) -> "array[int]":
     """Return how much is said in each utterance, in what ``metric`` counts of its reference."""
-    return [count_length(as_compared(normalizer(one.reference, one.language), one, metric), metric) for one in items]
+    texts = (as_compared(normalizer(one.reference, one.language), one, metric) for one in items)
+    return array("i", (count_length(text, metric) for text in texts))
 
 
 def error_rate(counts: Sequence[ErrorCount]) -> float | None:

@@ -1,11 +1,20 @@
 """Error counts, the corpus error rate, and texts aligned word under word."""
 
+import random
 from collections.abc import Callable
 
 import pytest
 
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.measuring.scores import ErrorCount, align, count_errors, error_rate, score, shorten_loops
+from pytest_whisperq.measuring.scores import (
+    ErrorCount,
+    ErrorCounts,
+    align,
+    count_errors,
+    error_rate,
+    score,
+    shorten_loops,
+)
 from pytest_whisperq.speech import normalizers
 
 MakePairs = Callable[..., PairedTexts]
@@ -134,3 +143,18 @@ def test_a_loop_without_spaces_is_shortened_too() -> None:
 )
 def test_a_text_is_written_without_its_loops(text: str, expected: str) -> None:
     assert shorten_loops(text) == expected
+
+
+def test_many_counts_are_those_that_were_added() -> None:
+    rng = random.Random(0)
+    names = ("substitutions", "deletions", "insertions", "length")
+    counts = [ErrorCount(**{name: rng.randint(0, 99) for name in names}) for _ in range(200)]
+    many = ErrorCounts(counts[:150])
+    for count in counts[150:]:
+        many.append(count)
+    assert [*many] == counts == many[:]
+    assert (many[7], many[-1], many[3:5], len(many)) == (counts[7], counts[-1], counts[3:5], 200)
+    assert many.errors.tolist() == [count.errors for count in counts]
+    assert many.lengths.tolist() == [count.length for count in counts]
+    assert many.rate == error_rate(counts)
+    assert ErrorCounts().rate is None
