@@ -1,14 +1,18 @@
 """What can be said before an hour of decoding: which limits on the drop of word accuracy this corpus can certify."""
 
+from array import array
 from collections.abc import Sequence
 from math import isinf
+from operator import sub
 from types import MappingProxyType
 
 from pytest_whisperq.config.candidates import Candidate, is_calibrated
 from pytest_whisperq.config.choices import COUNTED, Metric
+from pytest_whisperq.measuring.groups import grouped
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.measuring.scores import lengths_of, score
 from pytest_whisperq.session import Session
+from pytest_whisperq.system.lazily import Mapped
 
 _SHOWN = 3
 
@@ -76,20 +80,19 @@ def power_of(session: Session, candidate: Candidate, metric: Metric) -> Power:
     """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
     speech = session.corpus.speech
     lengths = lengths_of(speech, session.normalizer, metric)
-    clusters = [session.recordings.cluster(item) for item in speech]
+    clusters = grouped(Mapped(speech, session.recordings.cluster))
     power = plan(lengths, clusters, confidence=session.config.confidence, counted=COUNTED[metric])
     models = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))
-    texts = [row for item, *row in zip(session.corpus.utterances, *models, strict=True) if item.is_speech]
-    both = [place for place, row in enumerate(texts) if None not in row and lengths[place]]
-    if len(both) < PILOT:
+    rows = zip(session.corpus.utterances, *models, strict=True)
+    places, gained = array("q"), array("q")
+    for place, (item, before, after) in enumerate(row for row in rows if row[0].is_speech):
+        if before is not None and after is not None and lengths[place]:
+            errors = (score(item, text, session.normalizer, metric).errors for text in (after, before))
+            places.append(place)
+            gained.append(sub(*errors))
+    if len(places) < PILOT:
         return power
-
-    def errors(place: int) -> list[int]:
-        said = (text for text in texts[place] if text is not None)
-        return [score(speech[place], text, session.normalizer, metric).errors for text in said]
-
-    gained = [after - before for before, after in map(errors, both)]
-    return learn(power, gained, [lengths[place] for place in both], [clusters[place] for place in both])
+    return learn(power, gained, array("q", map(lengths.__getitem__, places)), clusters.at(places))
 
 
 def forecast(

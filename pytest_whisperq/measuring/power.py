@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import expm1, sqrt
 
-from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, distinct, imagined, sum_by_cluster
+from pytest_whisperq.measuring.groups import numbered
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, imagined, sum_by_cluster
 from pytest_whisperq.measuring.paired_shares import best_bound
 
 CHANCE = 0.9
@@ -105,7 +106,7 @@ def plan(
     >>> f"{power.at_best:.2f} points, if no text changes"
     '0.50 points, if no text changes'
     """
-    groups = len(set(distinct(clusters)))
+    _, groups = numbered(clusters)
     each = CHANGED * len(lengths) / max(groups, 1)  # words that change in a cluster
     changed = -expm1(-each)
     return Power(
