@@ -19,7 +19,7 @@ from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit, EarlyFail
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech.corpus import Corpus, keep_utterances
 from pytest_whisperq.system.errors import ConfigError
-from pytest_whisperq.system.on_disk import choose
+from pytest_whisperq.system.on_disk import Made, choose
 
 _OFF = "--whisperq-early-stop=false decodes all of it"
 
@@ -122,8 +122,9 @@ class EarlyStopping:
         """The corpus in random order, cluster after cluster; non-speech, which has no words to count, at the end."""
         session = self._session
         items = session.corpus.utterances
-        order = shuffled([session.recordings.cluster(item) for item in items], session.config.seed)
-        return array("q", sorted(order, key=lambda index: not items[index].is_speech))
+        order = shuffled(Made(session.recordings.cluster, items), session.config.seed)
+        is_silent = bytearray(not item.is_speech for item in items)
+        return array("q", (index for silence in (False, True) for index in order if is_silent[index] == silence))
 
     def _part(self, corpus: Corpus, baseline: TranscriptSet, transcripts: TranscriptSet, count: int) -> PairedTexts:
         first = range(count)

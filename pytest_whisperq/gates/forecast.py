@@ -12,7 +12,7 @@ from pytest_whisperq.measuring.groups import grouped
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.measuring.scores import lengths_of, score
 from pytest_whisperq.session import Session
-from pytest_whisperq.system.lazily import Mapped
+from pytest_whisperq.system.on_disk import Made
 
 _SHOWN = 3
 
@@ -80,7 +80,7 @@ def power_of(session: Session, candidate: Candidate, metric: Metric) -> Power:
     """Return what the run's corpus can certify of a candidate. Texts in the cache are its pilot; nothing is decoded."""
     speech = session.corpus.speech
     lengths = lengths_of(speech, session.normalizer, metric)
-    clusters = grouped(Mapped(speech, session.recordings.cluster))
+    clusters = grouped(Made(session.recordings.cluster, speech))
     power = plan(lengths, clusters, confidence=session.config.confidence, counted=COUNTED[metric])
     models = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))
     rows = zip(session.corpus.utterances, *models, strict=True)

@@ -23,14 +23,16 @@ elsewhere, it is failed in 15 of 100 corpora: those that hold fewer loops than t
 """
 
 import hashlib
+from array import array
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
+from pytest_whisperq.measuring.groups import Groups, grouped
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
-from pytest_whisperq.measuring.scores import ErrorCount, as_compared, count_errors
+from pytest_whisperq.measuring.scores import ErrorCount, ErrorCounts, as_compared, count_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,17 +58,22 @@ class AccuracyLimit(NamedTuple):
     seed: int = 0
 
 
-def shuffled(clusters: Sequence[str], seed: int) -> list[int]:
+def shuffled(clusters: Sequence[str], seed: int) -> "array[int]":
     """Return the indices of utterances, cluster after cluster, the clusters in a random order.
 
     Ordered by a seeded hash of the cluster's name: neither the manifest's order nor the platform matters.
     """
+    import numpy as np
 
-    def place(index: int) -> tuple[str, int]:
-        name = f"{seed}:order:{clusters[index]}".encode("utf-8", "surrogateescape")
-        return hashlib.sha256(name).hexdigest(), index
-
-    return sorted(range(len(clusters)), key=place)
+    groups = clusters if isinstance(clusters, Groups) else grouped(clusters)
+    digests = bytearray()
+    for number in range(groups.size):
+        name = f"{seed}:order:{groups.name(number)}".encode("utf-8", "surrogateescape")
+        digests += hashlib.sha256(name).digest()
+    columns = np.frombuffer(digests, ">u8").reshape(-1, 4) if digests else np.empty((0, 4))
+    places = np.empty(groups.size, np.int32)
+    places[np.lexsort(columns.T[::-1])] = np.arange(groups.size, dtype=np.int32)
+    return array("q", np.argsort(places[groups.numbers], kind="stable").astype(np.int64).tobytes())
 
 
 class BettingTest:
@@ -114,18 +121,22 @@ class EarlyFail:
     """
 
     def __init__(self, texts: PairedTexts, limit: AccuracyLimit, alpha: float) -> None:
+        import numpy as np
+
         self._texts, self._limit, self._alpha = texts, limit, alpha
-        self._baseline = [self._count(pair, pair.baseline) for pair in texts.pairs]
-        names = texts.clusters
-        self._ends = [end for end in range(1, len(names) + 1) if end == len(names) or names[end] != names[end - 1]]
+        self._baseline = ErrorCounts(self._count(pair, pair.baseline) for pair in texts.pairs)
+        last = np.flatnonzero(np.diff(texts.clusters.numbers, append=-1) != 0)  # of each cluster
+        self._ends = array("q", (last + 1).tobytes())
         self._possible = sum(map(self._denominator, self._baseline)) > 0  # else there is no drop to speak of
         self._restart()
 
     def _restart(self) -> None:
-        self._prefix: list[str] = []
+        self._counted = array("q")  # the hash of each text that was
         self._stop: int | None = None
         if self._possible:
-            allowed = [sum(map(self._allowed, self._baseline[start:end])) for start, end in pairwise((0, *self._ends))]
+            allowed = array("d")
+            for start, end in pairwise(chain((0,), self._ends)):
+                allowed.append(sum(self._allowed(self._baseline[index]) for index in range(start, end)))
             self._test = BettingTest.against(self._baseline, allowed, self._alpha)
 
     def after(self, texts: Sequence[str]) -> int | None:
@@ -133,19 +144,18 @@ class EarlyFail:
 
         ``texts`` are the raw ones of the first utterances: a function of them alone, however they arrive.
         """
-        if list(texts[: len(self._prefix)]) != self._prefix[: len(texts)]:
+        if any(hash(text) != counted for text, counted in zip(texts, self._counted, strict=False)):
             self._restart()
         while self._possible and self._stop is None and self._test.steps < len(self._ends):
-            start, end = len(self._prefix), self._ends[self._test.steps]
+            start, end = len(self._counted), self._ends[self._test.steps]
             if end > len(texts):
                 break
-            cluster_texts = texts[start:end]
-            self._test.add(sum(map(self._contrast, range(start, end), cluster_texts)))
-            self._prefix += cluster_texts
+            self._test.add(sum(self._counted_contrast(index, texts[index]) for index in range(start, end)))
             self._stop = end if self._test.rejected else None
         return self._stop if self._stop is not None and self._stop <= len(texts) else None
 
-    def _contrast(self, index: int, text: str) -> float:
+    def _counted_contrast(self, index: int, text: str) -> float:
+        self._counted.append(hash(text))
         base, pair = self._baseline[index], self._texts.pairs[index]
         count = self._count(pair, self._texts.normalizer(text, pair.utterance.language))
         return count.errors - base.errors - self._allowed(base)

@@ -9,7 +9,7 @@ import pytest
 from pytest_whisperq.gates.evidence import worst_utterances
 from pytest_whisperq.judging.rule import WORST
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.system.lazily import Mapped
+from pytest_whisperq.system.on_disk import Made
 
 
 @pytest.mark.parametrize("most", [0, 1, 3, 50])
@@ -21,7 +21,7 @@ def test_the_worst_are_those_of_all_sorted_and_the_light_ones_are_not_looked_at(
     for seed in range(20):
         weights = [random.Random(seed * 100 + place).randint(-2, most) for place in range(60)]
         looked_at: set[int] = set()
-        lazy = Mapped(range(60), lambda place: looked_at.add(place) or pairs[place])  # noqa: B023 - called in here
+        lazy = Made(lambda place: looked_at.add(place) or pairs[place], range(60))  # noqa: B023 - called in here
         found = worst_utterances(replace(texts, pairs=lazy), weights, "wer")
         ranked = sorted(zip(weights, pairs, strict=True), key=lambda row: (-row[0], row[1].utterance.id))
         expected = [(pair.utterance.id, weight) for weight, pair in ranked[:WORST] if weight > 0]

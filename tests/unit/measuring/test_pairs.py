@@ -8,7 +8,7 @@ import pytest
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts, pair_texts, wordless_as_nonspeech
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.system.errors import CorpusError
-from pytest_whisperq.system.lazily import Mapped
+from pytest_whisperq.system.on_disk import Made
 
 
 def test_all_three_texts_are_normalized_and_nonspeech_is_left_out(make_pairs: Callable[..., PairedTexts]) -> None:
@@ -105,7 +105,7 @@ def test_pairs_are_gone_through_once_however_often_their_clusters_are_asked_for(
         often += 1
         return texts.pairs[place]
 
-    lazy = replace(texts, pairs=Mapped(range(8), count))
+    lazy = replace(texts, pairs=Made(count, range(8)))
     assert lazy.few_clusters == 4
     once = often
     assert lazy.clusters.numbers.tolist() == texts.clusters.numbers.tolist() == [*range(8)]

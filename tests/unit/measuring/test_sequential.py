@@ -1,7 +1,10 @@
 """Early failure: what is plainly broken is found soon, and what is exactly at the limit hardly ever."""
 
 import csv
+import hashlib
+import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.scores import ErrorCount
 from pytest_whisperq.measuring.sequential import BETS, AccuracyLimit, BettingTest, EarlyFail, shuffled
+from pytest_whisperq.system.on_disk import Made
 
 Pairs = Callable[..., PairedTexts]
 METADATA = Path(__file__).parents[3] / "fixtures" / "audio" / "evaluation" / "metadata.csv"
@@ -151,6 +155,16 @@ def test_clusters_stay_together_in_an_order_that_only_the_seed_changes() -> None
     assert [turned[index] for index in shuffled(turned, 0)] == in_order
 
 
+def test_the_order_is_that_of_seeded_digests_which_saved_runs_have() -> None:
+    rng = random.Random(0)
+    for names in ([], ["k"], ["", "", "k"], [rng.choice(["", "ä", "k", str(rng.random())]) for _ in range(300)]):
+
+        def place(index: int, names: list[str] = names) -> tuple[str, int]:
+            return hashlib.sha256(f"7:order:{names[index]}".encode()).hexdigest(), index
+
+        assert [*shuffled(names, 7)] == sorted(range(len(names)), key=place)
+
+
 def test_the_first_places_are_taken_by_all_alike() -> None:
     """Over many seeds each of ten clusters comes first in about a tenth: 1000 draws, five standard deviations."""
     firsts = [shuffled([f"k{number}" for number in range(10)], seed)[0] for seed in range(1000)]
@@ -183,6 +197,16 @@ def test_other_texts_begin_anew(broken: Any) -> None:
     stopped = test.after(["nothing at all"] * 30)
     assert test.after(["a b c d"] * 30) is None
     assert test.after(["nothing at all"] * 30) == stopped
+
+
+def test_texts_are_read_where_they_are_and_counted_once(broken: Any) -> None:
+    texts = ["nothing at all"] * 30
+    counted: list[str] = []
+    test = broken(AccuracyLimit(1.0))
+    test._texts = replace(test._texts, normalizer=lambda text, language: counted.append(text) or text)
+    stops = [test.after(Made(texts.__getitem__, range(count))) for count in range(31)]
+    assert stops == [broken(AccuracyLimit(1.0)).after(texts[:count]) for count in range(31)]
+    assert len(counted) == next(filter(None, stops))
 
 
 @pytest.mark.parametrize(
