@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import random
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,25 @@ def test_the_digest_of_rows_is_that_of_their_json_which_saved_runs_have() -> Non
     for some in (rows, rows[:1], []):
         whole = json.dumps(sorted([row["clip"], row["said"]] for row in some))
         assert rows_digest(some) == hashlib.sha256(whole.encode()).hexdigest()
+
+
+def test_more_rows_than_memory_holds_have_the_digest_of_their_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_whisperq.history.document._SORTED_KIB", 16)
+    rng = random.Random(0)
+    letters = 'ab"\\ \0é\uffff\U0001f600\udcff'
+    words = ["", *("".join(rng.choices(letters, k=rng.randint(0, 6))) for _ in range(3000))]
+    rows = [{"clip": rng.choice(words), "said": rng.choice(words)} for _ in range(10_000)]
+    whole = json.dumps(sorted([row["clip"], row["said"]] for row in rows))
+    assert rows_digest(iter(rows)) == hashlib.sha256(whole.encode()).hexdigest()
+
+
+def test_rows_for_which_there_is_no_room_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: Any, **__: Any) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises(StoreError, match="the rows of a corpus cannot be sorted: database or disk is full"):
+        rows_digest([{"clip": "a", "said": "b"}])
 
 
 def test_a_place_that_cannot_be_written_blames_the_option_and_leaves_what_was_there(tmp_path: Path) -> None:
