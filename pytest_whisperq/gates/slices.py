@@ -1,5 +1,6 @@
 """The accuracy gate slice by slice: a mean over a corpus hides the language or the line that a candidate lost."""
 
+from array import array
 from dataclasses import replace
 
 from pytest_whisperq.judging.rule import Outcome, judge, unless_lost
@@ -77,7 +78,7 @@ def _measured(
 
 
 def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
-    lengths = [count_length(pair.compared(limit.metric)[0], limit.metric) for pair in part.texts.pairs]
+    lengths = array("i", (count_length(pair.compared(limit.metric)[0], limit.metric) for pair in part.texts.pairs))
     power = plan(lengths, part.texts.clusters, confidence=confidence)
     return power.clusters >= MIN_CLUSTERS and (limit.drop_type != "absolute" or power.at_best < limit.max_drop)
 

@@ -1,9 +1,11 @@
 """The parts of a corpus that its columns name: every language, voice, noise … by itself."""
 
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from pytest_whisperq.measuring.pairs import Pair, PairedTexts
+from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.system.lazily import Mapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +24,13 @@ class Slice:
 
 def slices_of(texts: PairedTexts) -> list[Slice]:
     """Return every slice, by column and value. A column in which all utterances have one value slices nothing."""
-    columns: dict[str, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
-    for pair in texts.pairs:
+    columns: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(lambda: array("i")))
+    for place, pair in enumerate(texts.pairs):
         for column, value in pair.utterance.slices:
-            columns[column][value].append(pair)
+            columns[column][value].append(place)
     return [
-        Slice(name=f"{column}={value}", texts=replace(texts, pairs=tuple(pairs)))
+        Slice(name=f"{column}={value}", texts=replace(texts, pairs=Mapped(places, texts.pairs.__getitem__)))
         for column, values in sorted(columns.items())
         if len(values) > 1 or sum(map(len, values.values())) < len(texts.pairs)
-        for value, pairs in sorted(values.items())
+        for value, places in sorted(values.items())
     ]

@@ -1,6 +1,7 @@
 """The accuracy gate slice by slice: a planted loss is found where it is, and what is too small is not passed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from pytest_whisperq.gates.slices import judge_slices, name_worst_slices
 from pytest_whisperq.judging.rule import Outcome
 from pytest_whisperq.judging.verdict import Verdict
 from pytest_whisperq.measuring.accuracy import measure_accuracy
-from pytest_whisperq.measuring.pairs import PairedTexts
+from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.measuring.slices import slices_of
+from pytest_whisperq.system.lazily import Mapped
 
 Pairs = Callable[..., PairedTexts]
 TEXT = "a b c d e f g h"
@@ -49,6 +51,22 @@ def test_slices_are_named_by_column_and_value_and_one_value_slices_nothing(make_
     found = slices_of(corpus(make_pairs, {"en": 3, "fr": 2}))
     assert [part.size for part in found] == ["language=en (3 utterances)", "language=fr (2 utterances)"]
     assert slices_of(make_pairs([TEXT] * 3)) == []
+
+
+def test_slices_hold_no_pair_and_measure_as_if_they_did(make_pairs: Pairs) -> None:
+    texts = corpus(make_pairs, {"en": 60, "fr": 30}, {"fr": 0.5})
+    made: list[Pair] = []
+    lazy = replace(texts, pairs=Mapped(texts.pairs, lambda pair: made.append(pair) or pair))
+    parts = slices_of(lazy)
+    assert len(made) == len(texts.pairs)
+    for part, language in zip(parts, ("en", "fr"), strict=True):
+        expected = tuple(pair for pair in texts.pairs if ("language", language) in pair.utterance.slices)
+        assert (*part.texts.pairs,) == expected
+        several = (
+            measure_accuracy(one, metric="wer", drop_type="absolute", confidence=0.95).drop
+            for one in (part.texts, replace(texts, pairs=expected))
+        )
+        assert len({*several}) == 1
 
 
 def test_a_loss_in_one_slice_fails_though_the_mean_passes(make_pairs: Pairs) -> None:
