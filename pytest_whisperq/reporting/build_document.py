@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from pytest_whisperq.backends import distributions, get_backend
 from pytest_whisperq.config.candidates import Candidate
@@ -34,10 +34,11 @@ from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.judging.rule import baseline_name
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
-from pytest_whisperq.measuring.intervals import in_one_place
+from pytest_whisperq.measuring.groups import ClustersOfSounds, Groups
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
+from pytest_whisperq.system.lazily import Mapped
 from pytest_whisperq.system.redaction import scrubber
 
 if TYPE_CHECKING:
@@ -77,24 +78,27 @@ class _Counts:
     """What the slices of a document need of its utterances, a few numbers of each; those of errors are of speech."""
 
     def __init__(self, models: Sequence[str]) -> None:
-        self.seconds, self.lengths = array("d"), array("q")
-        self.clusters: list[str] = []
-        self.clips: list[str] = []
-        self._spoken = array("q")
-        self._errors = {name: array("q") for name in models}
+        self.seconds, self.length = 0.0, 0
+        self._together = ClustersOfSounds()
+        self._places, self._spoken = array("i"), array("i")
+        self._errors = {name: array("i") for name in models}
 
     def added(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Count rows while they pass."""
-        for row in rows:
-            self.seconds.append(row["seconds"])
-            self.lengths.append(row["length"])
+        for place, row in enumerate(rows):
+            self.seconds += row["seconds"]
+            self.length += row["length"]
             if row["errors"] is not None:
-                self.clusters.append(row["cluster"])
-                self.clips.append(row["clip"])
+                self._places.append(place)
+                self._together.add(row["cluster"], row["clip"])
                 self._spoken.append(row["length"])
                 for name, errors in row["errors"].items():
                     self._errors[name].append(errors)
             yield row
+
+    def clusters(self, rows: Sequence[dict[str, Any]]) -> Groups:
+        """Return the cluster of each utterance of speech, each sound in one, by the ``rows`` that were added."""
+        return self._together.groups(Mapped(self._places, lambda place: rows[place]["cluster"]))
 
     def is_whole(self, *models: str) -> bool:
         """Whether models heard all speech."""
@@ -105,6 +109,28 @@ class _Counts:
         import numpy as np
 
         return np.array([self._errors[baseline], self._errors[name], self._spoken], np.float64).T
+
+
+class _First(Sequence[str | None]):
+    """The texts of a model in ``places``, which are marked, and None elsewhere."""
+
+    def __init__(self, texts: Sequence[str | None], places: Iterable[int]) -> None:
+        self._texts = texts
+        self._is_told = bytearray(len(texts))
+        for place in places:
+            self._is_told[place] = True
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, place: int) -> str | None: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str | None]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str | None] | None:
+        if isinstance(place, slice):
+            return [self[one] for one in range(len(self))[place]]
+        return self._texts[place] if self._is_told[place] else None
 
 
 class Collector:
@@ -160,8 +186,8 @@ class Collector:
         most = max((one.utterances for one in judged), default=0)
         if most >= len(self.session.corpus.speech) or not any(one.gate in ("accuracy", "limit") for one in judged):
             return known
-        first = set(self.session.once(EarlyStopping).order[:most])
-        return replace(known, texts=tuple(text if place in first else None for place, text in enumerate(known.texts)))
+        first = _First(known.texts, self.session.once(EarlyStopping).order[:most])
+        return replace(known, texts=cast("tuple[str | None, ...]", first))
 
     @property
     def _substitutions(self) -> dict[str, dict[str, str]]:
@@ -214,8 +240,8 @@ class Collector:
                 "digest": corpus_digest(corpus, facts),
                 "utterances": len(corpus.utterances),
                 "speech": len(corpus.speech),
-                "length": sum(counts.lengths),
-                "seconds": round(sum(counts.seconds), 1),
+                "length": counts.length,
+                "seconds": round(counts.seconds, 1),
                 "notes": session.recordings.doubts,
             },
             "set_aside": sorted({item.id for item in aside.utterances} | session.recordings.copies) if aside else [],
@@ -233,7 +259,7 @@ class Collector:
             ],
             "broken": [asdict(one) for one in self._broken],
             "reruns": [{"test": test, "earlier": list(earlier)} for test, earlier in self._reruns.items()],
-            "slices": self._slices(counts),
+            "slices": self._slices(counts, counts.clusters(utterances)),
             "utterances": utterances,
         }
         if self._diagnoses.made:
@@ -281,26 +307,27 @@ class Collector:
     def _judged(self, name: str) -> list[Judgement]:
         return [one.judgement for one in self._gated if one.judgement.candidate == name]
 
-    def _slices(self, counts: _Counts) -> list[dict[str, Any]]:
+    def _slices(self, counts: _Counts, clusters: Groups) -> list[dict[str, Any]]:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
+        import numpy as np
+
         baseline, *candidates = self.specs
         speech = self.session.corpus.speech
-        members: dict[tuple[str, str], list[int]] = {("", ""): [*range(len(speech))]}
+        members: dict[tuple[str, str], array[int]] = {("", ""): array("i", range(len(speech)))}
         for column, several in sorted(categories(speech).items()):
             for value in sorted(several):
-                members[column, value] = []
+                members[column, value] = array("i")
         for place, item in enumerate(speech):  # once, however many slices there are
             for part in item.slices:
                 if part in members:
                     members[part].append(place)
-        clusters = in_one_place(counts.clusters, counts.clips)
         drops = []
         for name in candidates:
             if not counts.is_whole(baseline, name):
                 continue  # broken beyond doubt before the corpus was through
             table = counts.of(baseline, name)
             for (column, value), places in members.items():
-                bounds = self._bounds(table[places], [clusters[place] for place in places])
+                bounds = self._bounds(table[np.asarray(places)], clusters.at(places))
                 told = {"candidate": name, "column": column, "value": value, "utterances": len(places)}
                 drops.append({**told, **bounds})
         return drops

@@ -1,0 +1,42 @@
+"""What is counted of the rows of a document while they pass."""
+
+import random
+from typing import Any
+
+from pytest_whisperq.measuring.intervals import in_one_place
+from pytest_whisperq.reporting.build_document import _Counts, _First
+
+
+def test_counts_of_rows_are_those_of_their_speech() -> None:
+    rng = random.Random(0)
+    rows: list[dict[str, Any]] = [
+        {
+            "seconds": rng.random(),
+            "length": rng.randint(0, 9),
+            "clip": f"{rng.randint(0, 150):064x}",
+            "cluster": rng.choice(["speaker 1", "speaker 10", "speaker 2", str(rng.random())]),
+            "errors": {"base": rng.randint(0, 9), "int8": rng.randint(0, 9)} if rng.random() < 0.9 else None,
+        }
+        for _ in range(200)
+    ]
+    counts = _Counts(["base", "int8", "int4"])
+    passed = [*counts.added(rows)]
+    speech = [row for row in rows if row["errors"] is not None]
+    assert passed == rows
+    assert (counts.seconds, counts.length) == (sum(r["seconds"] for r in rows), sum(r["length"] for r in rows))
+    assert (counts.is_whole("base", "int8"), counts.is_whole("base", "int4")) == (True, False)
+    table = [[row["errors"]["base"], row["errors"]["int8"], row["length"]] for row in speech]
+    assert counts.of("base", "int8").tolist() == table
+    clusters = in_one_place([row["cluster"] for row in speech], [row["clip"] for row in speech])
+    assert (
+        counts.clusters(rows)
+        == clusters
+        == [min(o["cluster"] for o in speech if o["clip"] == r["clip"]) for r in speech]
+    )
+    assert counts.clusters(rows).numbers.tolist() == clusters.numbers.tolist()
+
+
+def test_what_was_not_judged_is_not_told() -> None:
+    first = _First(["a", None, "b", "c"], [3, 1, 0])
+    assert [*first] == first[:] == ["a", None, None, "c"]
+    assert (first[-1], len(first)) == ("c", 4)
