@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.system.lazily import Mapped
+from pytest_whisperq.system.on_disk import choose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ def slices_of(texts: PairedTexts) -> list[Slice]:
         for column, value in pair.utterance.slices:
             columns[column][value].append(place)
     return [
-        Slice(name=f"{column}={value}", texts=replace(texts, pairs=Mapped(places, texts.pairs.__getitem__)))
+        Slice(name=f"{column}={value}", texts=replace(texts, pairs=choose(texts.pairs, places)))
         for column, values in sorted(columns.items())
         if len(values) > 1 or sum(map(len, values.values())) < len(texts.pairs)
         for value, places in sorted(values.items())

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_whisperq.backends import distributions, get_backend
 from pytest_whisperq.config.candidates import Candidate
@@ -38,7 +38,7 @@ from pytest_whisperq.measuring.groups import ClustersOfSounds, Groups
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
-from pytest_whisperq.system.lazily import Mapped
+from pytest_whisperq.system.on_disk import Made
 from pytest_whisperq.system.redaction import scrubber
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class _Counts:
 
     def clusters(self, rows: Sequence[dict[str, Any]]) -> Groups:
         """Return the cluster of each utterance of speech, each sound in one, by the ``rows`` that were added."""
-        return self._together.groups(Mapped(self._places, lambda place: rows[place]["cluster"]))
+        return self._together.groups(Made(lambda place: rows[place]["cluster"], self._places))
 
     def is_whole(self, *models: str) -> bool:
         """Whether models heard all speech."""
@@ -111,26 +111,12 @@ class _Counts:
         return np.array([self._errors[baseline], self._errors[name], self._spoken], np.float64).T
 
 
-class _First(Sequence[str | None]):
-    """The texts of a model in ``places``, which are marked, and None elsewhere."""
-
-    def __init__(self, texts: Sequence[str | None], places: Iterable[int]) -> None:
-        self._texts = texts
-        self._is_told = bytearray(len(texts))
-        for place in places:
-            self._is_told[place] = True
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    @overload
-    def __getitem__(self, place: int) -> str | None: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str | None]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str | None] | None:
-        if isinstance(place, slice):
-            return [self[one] for one in range(len(self))[place]]
-        return self._texts[place] if self._is_told[place] else None
+def _first(texts: Sequence[str | None], places: Iterable[int]) -> Sequence[str | None]:
+    """Return the texts of a model in ``places``, and None elsewhere."""
+    is_told = bytearray(len(texts))
+    for place in places:
+        is_told[place] = True
+    return Made(lambda place: texts[place] if is_told[place] else None, range(len(texts)))
 
 
 class Collector:
@@ -186,7 +172,7 @@ class Collector:
         most = max((one.utterances for one in judged), default=0)
         if most >= len(self.session.corpus.speech) or not any(one.gate in ("accuracy", "limit") for one in judged):
             return known
-        first = _First(known.texts, self.session.once(EarlyStopping).order[:most])
+        first = _first(known.texts, self.session.once(EarlyStopping).order[:most])
         return replace(known, texts=cast("tuple[str | None, ...]", first))
 
     @property

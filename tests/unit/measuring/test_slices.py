@@ -14,7 +14,7 @@ from pytest_whisperq.measuring.accuracy import measure_accuracy
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.measuring.slices import slices_of
-from pytest_whisperq.system.lazily import Mapped
+from pytest_whisperq.system.on_disk import Made
 
 Pairs = Callable[..., PairedTexts]
 TEXT = "a b c d e f g h"
@@ -56,7 +56,7 @@ def test_slices_are_named_by_column_and_value_and_one_value_slices_nothing(make_
 def test_slices_hold_no_pair_and_measure_as_if_they_did(make_pairs: Pairs) -> None:
     texts = corpus(make_pairs, {"en": 60, "fr": 30}, {"fr": 0.5})
     made: list[Pair] = []
-    lazy = replace(texts, pairs=Mapped(texts.pairs, lambda pair: made.append(pair) or pair))
+    lazy = replace(texts, pairs=Made(lambda pair: made.append(pair) or pair, texts.pairs))
     parts = slices_of(lazy)
     assert len(made) == len(texts.pairs)
     for part, language in zip(parts, ("en", "fr"), strict=True):

@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from pytest_whisperq.measuring.intervals import in_one_place
-from pytest_whisperq.reporting.build_document import _Counts, _First
+from pytest_whisperq.reporting.build_document import _Counts, _first
 
 
 def test_counts_of_rows_are_those_of_their_speech() -> None:
@@ -37,6 +37,6 @@ def test_counts_of_rows_are_those_of_their_speech() -> None:
 
 
 def test_what_was_not_judged_is_not_told() -> None:
-    first = _First(["a", None, "b", "c"], [3, 1, 0])
-    assert [*first] == first[:] == ["a", None, None, "c"]
+    first = _first(["a", None, "b", "c"], [3, 1, 0])
+    assert [*first] == [*first[:]] == ["a", None, None, "c"]
     assert (first[-1], len(first)) == ("c", 4)
