@@ -87,7 +87,7 @@ def change(data: dict[str, Any], path: str, value: object) -> None:
         ("utterances", [], r"damaged \(its utterances are not those of its digest\); save the run again"),
         ("utterances.0.said", "edited", "damaged"),
         ("utterances.1.clip", "another sound", "damaged"),
-        ("utterances.1.clip", 7, r"damaged \(TypeError"),
+        ("utterances.1.clip", 7, r"damaged \(AttributeError"),
         ("utterances.0", None, "damaged"),
         ("corpus.digest", "of another run", "damaged"),
     ],
