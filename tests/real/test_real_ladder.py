@@ -2,24 +2,35 @@
 
 import copy
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fixtures.make import real_ladder
-from fixtures.make.real_ladder import HEADINGS, NOT_RUN, Ladder
+from fixtures.make import __main__ as command
+from fixtures.make import real_ladder, real_page, real_values
+from fixtures.make.real_ladder import Ladder
+from fixtures.make.real_page import HEADINGS, NOT_RUN
 from fixtures.make.sources import RecipeError
 from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 SIZE = "tiny.en"
 BASE, INT8, INT4 = "scripted:float32", "scripted:int8", "scripted:int4-sym"
 
 
 @pytest.fixture
-def ladder(tmp_path: Path, make_corpus: Any, make_script: Any, monkeypatch: pytest.MonkeyPatch) -> Ladder:
+def page(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    return tmp_path / "docs" / "page.md"
+
+
+@pytest.fixture
+def ladder(tmp_path: Path, page: Path, make_corpus: Any, make_script: Any, monkeypatch: pytest.MonkeyPatch) -> Ladder:
     """Forty clips of four words; int8 gets one word wrong in every tenth, int4-sym says nothing right."""
     references = [f"alpha bravo charlie delta{'' if number % 2 else ' echo'}" for number in range(40)]
     make_corpus(tmp_path / "calls", references, {"language": ["en"] * 40})
@@ -31,9 +42,76 @@ def ladder(tmp_path: Path, make_corpus: Any, make_script: Any, monkeypatch: pyte
         corpus=tmp_path / "calls",
         runs=tmp_path / "runs",
         cache=tmp_path / "cache",
+        page=page,
         backends=("scripted",),
         precisions="int8,int4-sym",
     )
+
+
+@pytest.fixture
+def quality() -> dict[str, Any]:
+    """A saved run that judged int8 and int4-sym."""
+    models = {
+        name: {
+            "role": "baseline" if name == BASE else "candidate",
+            "source_identity": "weights",
+            "identity": f"build of {name}",
+            "versions": {"script": "1"},
+            "size": 10_000_000,
+            "build_seconds": 2.0,
+            "compute_type": name.partition(":")[2],
+        }
+        for name in (BASE, INT8, INT4)
+    }
+    texts = dict.fromkeys(models, "a secret")
+    said = {"id": "a-secret-id", "cluster": "a-secret-speaker", "clip": "c", "said": "s", "reference": "a secret"}
+    settings = {"normalizer": "n", "metric": "wer", "confidence": 0.95, "bounds": "t", "seed": 0}
+    return {
+        "created": "2026-01-01T00:00:00+00:00",
+        "cut_short": False,
+        "environment": {
+            "cpu": "x86",
+            "threads": 1,
+            "platform": "Linux",
+            "python": "3.11",
+            "versions": dict.fromkeys(real_values.SHARED, "1.0"),
+        },
+        "settings": {**settings, "baseline": f"{BASE}@model"},
+        "corpus": {"name": "calls", "digest": "d" * 64, "utterances": 1, "length": 2, "seconds": 60.0},
+        "set_aside": ["a-secret-id"],
+        "left_out": ["scripted:int2: too coarse", "scripted:int3: scripted does not have it (it has int8)"],
+        "models": models,
+        "broken": [],
+        "gates": [gated("accuracy", name, drop) for name, drop in ((INT8, drop_of(0.5)), (INT4, drop_of(1.5)))],
+        "slices": [],
+        "utterances": [{**said, "length": 2, "texts": texts, "errors": {BASE: 0, INT8: 1, INT4: 2}}],
+    }
+
+
+def drop_of(value: float) -> Check:
+    return replace(times("encoder", value, Verdict.INCONCLUSIVE), name="drop", unit="points", keep="below")
+
+
+def gated(gate: str, candidate: str, *checks: Check, **details: float) -> Any:
+    """Make what a document keeps of a gate."""
+    judged = Judgement(
+        gate=gate,
+        candidate=candidate,
+        baseline=BASE,
+        checks=checks,
+        utterances=40,
+        metric="wer",
+        details=tuple(details.items()),
+    )
+    return {"test": "t", "outcome": "passed", "verdict": "PASS", "waived_until": "", "judgement": judged.to_dict()}
+
+
+def part(document: Mapping[str, Any], *names: str, **changes: Any) -> dict[str, Any]:
+    """Return a run of some of the candidates."""
+    one = copy.deepcopy(dict(document))
+    one["models"] = {name: model for name, model in one["models"].items() if name in (BASE, *names)}
+    one["gates"] = [gate for gate in one["gates"] if gate["judgement"]["candidate"] in names]
+    return {**one, **changes}
 
 
 def rows(page: Path) -> dict[str, dict[str, str]]:
@@ -41,16 +119,6 @@ def rows(page: Path) -> dict[str, dict[str, str]]:
     lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| scripted")]
     cells = [[cell.strip().replace("\\", "") for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: dict(zip(HEADINGS, row, strict=True)) for row in cells}
-
-
-def costs(quality: dict[str, Any], gate: str, *checks: Check, **details: float) -> dict[str, Any]:
-    """Make a run of one gate that measured the models of ``quality``."""
-    document = copy.deepcopy(quality)
-    judged = Judgement(gate=gate, candidate=INT8, baseline=BASE, checks=checks, details=tuple(details.items()))
-    document["gates"] = [
-        {"test": "t", "outcome": "passed", "verdict": "PASS", "waived_until": "", "judgement": judged.to_dict()}
-    ]
-    return document
 
 
 def times(stage: str, value: float, verdict: Verdict) -> Check:
@@ -68,11 +136,9 @@ def times(stage: str, value: float, verdict: Verdict) -> Check:
     )
 
 
-def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_path: Path) -> None:
-    page = tmp_path / "docs" / "page.md"
-    page.parent.mkdir()
+def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, page: Path, tmp_path: Path) -> None:
     real_ladder.measure(ladder, SIZE, ("quality",))
-    real_ladder.write(ladder, page)
+    real_page.write(page)
     quality = json.loads((tmp_path / "runs" / SIZE / "quality.json").read_text(encoding="utf-8"))
     found = rows(page)
     assert set(found) == {BASE, INT8, INT4}
@@ -89,7 +155,7 @@ def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_
     assert found[INT8]["MB"] == f"{quality['models'][INT8]['size'] / 1e6:.1f}"
     assert {found[INT8][heading] for heading in ("peak memory, MB", "encoder, times", "pipeline, times")} == {NOT_RUN}
     text = page.read_text(encoding="utf-8")
-    assert "Speed was not measured in this run." in text
+    assert "Speed was not measured." in text
     assert "Not run: " not in text
     assert "40 utterances of 40 speakers, 180 words" in text
     undecided = [
@@ -106,66 +172,214 @@ def test_the_page_has_what_the_gates_found_and_nothing_else(ladder: Ladder, tmp_
         assert f"(images/{name})" in text
         assert ElementTree.parse(page.parent / "images" / name).getroot().tag.endswith("svg")
 
-    # Costs that were measured of these models are on the page, those of other models are not.
-    memory = costs(quality, "memory", peak_memory=204e6, baseline_peak_memory=301e6)
-    (tmp_path / "runs" / SIZE / "memory-scripted.json").write_text(json.dumps(memory), encoding="utf-8")
-    checks = times("encoder", 2.0, Verdict.PASS), times("pipeline", 1.05, Verdict.INCONCLUSIVE)
-    speed = costs(quality, "speedup", *checks)
-    (tmp_path / "runs" / SIZE / "speed-scripted.json").write_text(json.dumps(speed), encoding="utf-8")
-    real_ladder.measure(ladder, SIZE, ("memory", "speed"))  # which finds both
-    real_ladder.write(ladder, page)
+
+def test_a_ladder_in_two_parts_is_the_ladder_in_one(ladder: Ladder, page: Path) -> None:
+    """The second part finds the first one's record, in the order of a table, and only its own models are heard."""
+    first = replace(ladder, precisions="int4-sym")
+    real_ladder.measure(first, SIZE, ("quality",))
+    real_page.write(page)
+    assert f"\nNot run: {INT8}.\n" in page.read_text(encoding="utf-8")
+    real_ladder.measure(replace(ladder, precisions="int8"), SIZE, ("quality",))
+    values = real_values.read(real_values.file_of(page, SIZE))
+    assert list(values["candidates"]) == [INT8, INT4]
+    elsewhere = replace(ladder, page=page.with_name("other.md"))
+    real_ladder.measure(elsewhere, SIZE, ("quality",))
+    both = real_values.read(real_values.file_of(elsewhere.page, SIZE))
+    for one in (values, both):
+        for record in one["candidates"].values():
+            record["judged"] = ""
+        one["baseline"]["judged"] = ""
+    assert values == both
+
+
+def test_other_circumstances_are_told_before_anything_runs(ladder: Ladder, page: Path, quality: Any) -> None:
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality)
+    with pytest.raises(RecipeError, match="under other circumstances: cpu 'x86' there"):
+        real_ladder.measure(ladder, SIZE, ("quality",))
+    with pytest.raises(RecipeError, match="under other circumstances: cpu 'x86' there"):
+        real_ladder.measure(ladder, SIZE, ("speed",))
+    assert not ladder.runs.exists()
+    real_ladder.measure(replace(ladder, anew=True, precisions="int8"), SIZE, ("quality",))
+    assert list(real_values.read(path)["candidates"]) == [INT8]
+
+
+def test_costs_want_quality_first(ladder: Ladder, page: Path, quality: Any) -> None:
+    with pytest.raises(RecipeError, match="no candidates: run the ladder with --measure quality first"):
+        real_ladder.measure(ladder, SIZE, ("memory",))
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality)
+    values = real_values.read(path)
+    values["candidates"][INT8]["identity"] = None
+    real_values.save(values, path)
+    with pytest.raises(RecipeError, match=f"which model of {INT8} was judged is not known"):
+        real_ladder.measure(ladder, SIZE, ("memory",))
+
+
+def test_known_costs_are_measured_again_only_if_asked(
+    ladder: Ladder, page: Path, quality: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, ran = real_values.file_of(page, SIZE), []
+
+    def gate(saved: Path, suite: str, chosen: str, *options: str) -> dict[str, Any]:
+        ran.append((saved.name, chosen))
+        names = chosen.partition("=")[2].split(",")
+        return part(quality, *names, gates=[gated("memory", name, peak_memory=2e8) for name in names])
+
+    monkeypatch.setattr(real_ladder, "_gate", gate)
+    monkeypatch.setattr(real_ladder, "_here", lambda _: {})
+    real_values.add_quality(path, quality)
+    real_ladder.measure(replace(ladder, precisions="int8"), SIZE, ("memory",))
+    real_ladder.measure(ladder, SIZE, ("memory",))
+    real_ladder.measure(ladder, SIZE, ("memory",))
+    real_ladder.measure(replace(ladder, anew=True), SIZE, ("memory",))
+    asked = [f"--whisperq-candidate={names}" for names in (INT8, INT4, f"{INT8},{INT4}")]
+    assert ran == [("memory-scripted.json", one) for one in asked]
+
+
+def test_records_are_replaced_one_by_one(page: Path, quality: Any) -> None:
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality, weights="Made up.", executes=(INT8, INT4))
+    later = part(quality, INT8, created="2026-02-02T00:00:00+00:00", gates=[gated("accuracy", INT8, drop_of(0.25))])
+    broken = {"candidate": INT4, "outcome": "failed", "message": "no build:\n  too *coarse*"}
+    later["broken"] = [{"test": test, **broken} for test in ("test_parity", "test_accuracy")]
+    real_values.add_quality(path, later)
+    real_page.write(page)
+    found, text = rows(page), page.read_text(encoding="utf-8")
+    assert found[INT8]["drop, points"] == "+0.25 (+0.15 … +0.35)"
+    assert INT4 not in found  # what broke now has no verdict of old
+    assert text.count(f"- {INT4}: no build: too \\*coarse\\*\n") == 1
+    assert "Left out: scripted:int2: too coarse.\n" in text
+    assert "Judged 2026-02-02T00:00:00+00:00. Made up." in text
+    real_values.add_quality(path, part(quality, INT4))
+    real_page.write(page)
+    text = page.read_text(encoding="utf-8")
+    assert list(rows(page)) == [BASE, INT8, INT4]
+    assert "coarse\\*" not in text
+    assert "Judged 2026-01-01T00:00:00+00:00 to 2026-02-02T00:00:00+00:00." in text
+
+
+def test_costs_join_the_model_that_was_judged_and_stay_while_it_does(page: Path, quality: Any) -> None:
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality)
+    peaks = {"peak_memory": 204e6, "baseline_peak_memory": 301e6}
+    real_values.add_costs(path, part(quality, INT8, gates=[gated("memory", INT8, **peaks)]), "memory")
+    stages = times("encoder", 2.0, Verdict.PASS), times("pipeline", 1.05, Verdict.INCONCLUSIVE)
+    real_values.add_costs(path, part(quality, INT8, gates=[gated("speedup", INT8, *stages)]), "speed")
+    real_values.add_quality(path, quality)  # of the same models
+    real_page.write(page)
     found = rows(page)
     assert (found[BASE]["peak memory, MB"], found[INT8]["peak memory, MB"]) == ("301", "204")
     assert found[INT4]["peak memory, MB"] == NOT_RUN
     assert found[INT8]["encoder, times"] == "2.00 (1.90 … 2.10)"
     assert found[INT8]["pipeline, times"] == "1.05 (0.95 … 1.15) ?"
     assert found[INT8]["decoder, times"] == NOT_RUN
-    assert "not measured in this run" not in page.read_text(encoding="utf-8")
-    assert (page.parent / "images" / f"real-{SIZE}-speed.svg").exists()
-    broken = {"candidate": "scripted:int3-sym", "outcome": "failed", "message": "no build:\n  too *coarse*"}
-    quality["broken"] = [{"test": test, **broken} for test in ("test_parity", "test_accuracy")]
-    (tmp_path / "runs" / SIZE / "quality.json").write_text(json.dumps(quality), encoding="utf-8")
-    memory["models"][INT8]["identity"] = "another build"
-    (tmp_path / "runs" / SIZE / "memory-scripted.json").write_text(json.dumps(memory), encoding="utf-8")
-    real_ladder.write(ladder, page)
-    assert rows(page)[INT8]["peak memory, MB"] == NOT_RUN
-    assert page.read_text(encoding="utf-8").count("- scripted:int3-sym: no build: too \\*coarse\\*\n") == 1
+    assert "Speed was not measured" not in page.read_text(encoding="utf-8")
+    drawn = (page.parent / "images" / f"real-{SIZE}-speed.svg").read_text(encoding="utf-8")
+    assert f"{INT8}: 50.00 % wrong, 1.05 times as fast (0.95 … 1.15)" in drawn
 
-
-def test_the_page_names_what_was_left_out_of_a_part_of_the_ladder(ladder: Ladder, tmp_path: Path) -> None:
-    part = replace(ladder, precisions="int8")
-    real_ladder.measure(part, SIZE, ("quality",))
-    real_ladder.write(part, tmp_path / "page.md")
-    assert f"\nNot run: {INT4}.\n" in (tmp_path / "page.md").read_text(encoding="utf-8")
-
-
-def test_a_page_without_any_run_is_refused(ladder: Ladder, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"quality\.json is missing: run the ladder with --measure quality first"):
-        real_ladder.write(ladder, tmp_path / "page.md")
-    assert not (tmp_path / "page.md").exists()
+    rebuilt = part(quality, INT8)
+    rebuilt["models"][INT8]["identity"] = "another build"
+    with pytest.raises(RecipeError, match=f"{INT8}: .* has the quality of another build; measure that first"):
+        real_values.add_costs(path, rebuilt, "memory")
+    real_values.add_quality(path, rebuilt)
+    real_page.write(page)
+    assert rows(page)[INT8]["peak memory, MB"] == rows(page)[INT8]["encoder, times"] == NOT_RUN
+    assert not (page.parent / "images" / f"real-{SIZE}-speed.svg").exists()
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"cut_short": True}, "the run of base was cut short: start it again"),
-        ({"corpus": {"digest": "another"}}, r"tiny\.en and base were measured under other circumstances"),
+        ({"cut_short": True}, r"the run of tiny\.en was cut short: start it again"),
+        ({"corpus": {"digest": "e" * 64}}, "digest 'dddd.*' there, 'eeee.*' here"),
+        ({"settings": {"seed": 1}}, "seed 0 there, 1 here"),
+        ({"environment": {"cpu": "arm"}}, "cpu 'x86' there, 'arm' here. Give another --page, or begin the file anew"),
+        ({"environment": {"versions": dict.fromkeys(real_values.SHARED, "2")}}, "numpy '1.0' there, '2' here"),
     ],
 )
-def test_runs_that_do_not_belong_together_make_no_page(
-    change: dict[str, Any], said: str, ladder: Ladder, tmp_path: Path
+def test_what_does_not_belong_together_replaces_nothing(
+    change: dict[str, Any], said: str, page: Path, quality: Any
 ) -> None:
-    settings = dict.fromkeys(("normalizer", "metric", "confidence", "bounds", "seed"))
-    run = {"cut_short": False, "corpus": {"digest": "one"}, "environment": {}, "settings": settings}
-    for size, document in ((SIZE, run), ("base", {**run, **change})):
-        (tmp_path / "runs" / size).mkdir(parents=True)
-        (tmp_path / "runs" / size / "quality.json").write_text(json.dumps(document), encoding="utf-8")
-    both = replace(ladder, models={SIZE: tmp_path, "base": tmp_path})
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality)
+    before = path.read_bytes()
+    other = {key: {**quality[key], **one} if isinstance(one, dict) else one for key, one in change.items()}
     with pytest.raises(RecipeError, match=said):
-        real_ladder.write(both, tmp_path / "page.md")
+        real_values.add_quality(path, part(quality, INT8, **other))
+    assert path.read_bytes() == before
+    if "cut_short" not in change:
+        real_values.add_quality(path, part(quality, INT8, **other), anew=True)
+        assert list(real_values.read(path)["candidates"]) == [INT8]
+
+
+def test_anew_keeps_what_was_measured_under_the_same_circumstances(page: Path, quality: Any) -> None:
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality)
+    real_values.add_quality(path, part(quality, INT8), anew=True)
+    assert set(real_values.read(path)["candidates"]) == {INT8, INT4}
+
+
+def test_another_release_of_a_runtime_is_a_record_s_own(page: Path, quality: Any) -> None:
+    real_values.add_quality(real_values.file_of(page, SIZE), quality)
+    later = part(quality, INT8)
+    later["models"][INT8]["versions"] = {"script": "2"}
+    real_values.add_quality(real_values.file_of(page, SIZE), later)
+    real_page.write(page)
+    assert "script 1 and 2.\n" in page.read_text(encoding="utf-8")
+
+
+def test_nothing_of_the_recordings_is_kept(page: Path, quality: Any) -> None:
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality)
+    assert "secret" not in path.read_text(encoding="utf-8")
+
+
+def test_sizes_share_what_is_said_of_their_runs_or_do_not(page: Path, quality: Any) -> None:
+    real_values.add_quality(real_values.file_of(page, "base"), quality)
+    real_values.add_quality(real_values.file_of(page, SIZE), quality)
+    real_page.write(page)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("**Machine**: ") == 1
+    assert text.index(f"\n## {SIZE}\n") < text.index("\n## base\n")
+    other = {**quality, "environment": {**quality["environment"], "cpu": "arm"}}
+    real_values.add_quality(real_values.file_of(page, "base"), other, anew=True)
+    real_page.write(page)
+    text = page.read_text(encoding="utf-8")
+    assert text.index("Of tiny.en:") < text.index("**Machine**: x86;") < text.index("Of base:")
+    assert text.index("Of base:") < text.index("**Machine**: arm;")
+
+
+def test_a_page_without_values_is_refused(page: Path) -> None:
+    with pytest.raises(RecipeError, match=r"no values beside .*page\.md: run the ladder with --measure quality first"):
+        real_page.write(page)
+    assert not page.exists()
 
 
 def test_gates_that_cannot_run_end_the_ladder(ladder: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ADDOPTS", "--whisperq-baseline=nonsense")
     with pytest.raises(RecipeError, match="pytest ended with exit code 4"):
         real_ladder.measure(ladder, SIZE, ("quality",))
+
+
+@pytest.mark.parametrize(
+    ("precisions", "said"),
+    [("int9", "unknown precision 'int9'"), ("float16", "nothing that was chosen executes here")],
+)
+def test_what_nothing_has_is_said(precisions: str, said: str, ladder: Ladder) -> None:
+    with pytest.raises(RecipeError, match=said):
+        real_ladder.measure(replace(ladder, precisions=precisions), SIZE, ("quality",))
+
+
+def test_the_committed_page_is_that_of_the_committed_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rendered by the command, without recordings, weights or a cache."""
+    shutil.copytree(DOCS / "real-whisper", tmp_path / "real-whisper")
+    monkeypatch.delenv("WHISPERQ_REAL_CORPUS", raising=False)
+    arguments = f"real-ladder --measure= --work {tmp_path / 'work'} --page {tmp_path / 'real-whisper.md'}"
+    monkeypatch.setattr("sys.argv", ["make", *arguments.split()])
+    assert command.main() == 0
+    assert (tmp_path / "real-whisper.md").read_text("utf-8") == (DOCS / "real-whisper.md").read_text("utf-8")
+    drawn = sorted(path.name for path in (tmp_path / "images").iterdir())
+    assert drawn == sorted(path.name for path in (DOCS / "images").glob("real-*.svg"))
+    for name in drawn:
+        assert (tmp_path / "images" / name).read_bytes() == (DOCS / "images" / name).read_bytes(), name
