@@ -320,6 +320,13 @@ def test_anew_keeps_what_was_measured_under_the_same_circumstances(page: Path, q
     assert set(real_values.read(path)["candidates"]) == {INT8, INT4}
 
 
+def test_the_same_recordings_may_be_in_another_folder(page: Path, quality: Any) -> None:
+    path = real_values.file_of(page, SIZE)
+    real_values.add_quality(path, quality)
+    real_values.add_quality(path, part(quality, INT8, corpus={**quality["corpus"], "name": "recordings"}))
+    assert set(real_values.read(path)["candidates"]) == {INT8, INT4}
+
+
 def test_another_release_of_a_runtime_is_a_record_s_own(page: Path, quality: Any) -> None:
     real_values.add_quality(real_values.file_of(page, SIZE), quality)
     later = part(quality, INT8)
