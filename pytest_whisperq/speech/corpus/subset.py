@@ -39,7 +39,7 @@ def categories(utterances: Sequence[Utterance], share: float = 0.5) -> dict[str,
     """
     columns: dict[str, set[str]] = defaultdict(set)
     filled = Counter[str]()
-    most = max(2, share * len(utterances))  # of values that sort so many rows
+    most = max(2, share * len(utterances))  # of values that sort so many rows, each of which has a column once
     for item in utterances:
         for column, value in item.slices:
             filled[column] += 1
