@@ -18,7 +18,7 @@ from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, d
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.engine import Batch, Engine, Running, operations_of
 from pytest_whisperq.decoding.transcript_file import Stored, TranscriptFile, read, read_clips
-from pytest_whisperq.decoding.wanted import Enough, KnownTexts, Leading, Wanted, clip_id
+from pytest_whisperq.decoding.wanted import Enough, KnownTexts, Leading, Wanted, clip_id, sound_of
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
@@ -146,6 +146,7 @@ class TranscriptCache:
         self._decoder = decoder
         self._engine = engine
         self._store = decoder.store
+        self._asked: Wanted | None = None
         self._last: tuple[Path, tuple[int, ...], Names, Stored] | None = None
         """The file that was read last, in which state, for which clips, and what it holds of them."""
 
@@ -164,7 +165,7 @@ class TranscriptCache:
 
         Raises `DecodeError` when the model cannot run or executes another compute type than its precision promises.
         """
-        wanted = Wanted.of(corpus, facts)
+        wanted = self._wanted(corpus, facts)
         artifact = self._store.built(spec) or self._store.get(spec)
         path = self._path(artifact.spec, artifact.identity, task)
         stored = self._read(path, wanted.names)
@@ -184,8 +185,8 @@ class TranscriptCache:
                 )
         said, compute_type = stored.texts, stored.header.get("compute_type", "")
         self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
-        rows = zip(wanted.items, wanted.clips, range(leading.count), strict=False)  # as many as are known without a gap
-        told = keep(((facts[item.id].digest, *said[clip]) for item, clip, _ in rows), AS_IT_IS)
+        clips = islice(wanted.clips, leading.count)  # as many as are known without a gap
+        told = keep(((sound_of(clip), *said[clip]) for clip in clips), AS_IT_IS)
         digests, texts, languages = columns(told, 3)
         return TranscriptSet(
             spec=spec,
@@ -200,7 +201,7 @@ class TranscriptCache:
     def known(self, spec: ModelSpec, corpus: Corpus, facts: Mapping[str, ClipFacts]) -> Known:
         """Return what is in the cache of a model and ``corpus``; nothing is built or decoded."""
         artifact = self._store.built(spec)
-        wanted = Wanted.of(corpus, facts)
+        wanted = self._wanted(corpus, facts)
         stored = self._read(self._path(artifact.spec, artifact.identity), wanted.names) if artifact else Stored()
         said = keep((stored.texts.get(clip, _NOTHING) for clip in wanted.clips), AS_IT_IS)
         texts, languages = columns(said, 2)
@@ -210,6 +211,12 @@ class TranscriptCache:
             texts=texts,
             languages=languages,
         )
+
+    def _wanted(self, corpus: Corpus, facts: Mapping[str, ClipFacts]) -> Wanted:
+        """Return what is wanted of a corpus; it is mostly the one that was asked for last."""
+        if self._asked is None or self._asked.corpus is not corpus:
+            self._asked = Wanted.of(corpus, facts)
+        return self._asked
 
     def _read(self, path: Path, clips: Names) -> Stored:
         """Read what a file says of clips, once for as long as nobody adds to it, reads another, or wants others."""
@@ -333,7 +340,7 @@ class TranscriptCache:
         left, done, leading = iter(todo), 0, Leading(wanted.clips, enough)
 
         def take() -> Batch:
-            rows = ((wanted.clips[place], wanted.items[place]) for place in left)
+            rows = ((wanted.clips[place], wanted.corpus.utterances[place]) for place in left)
             return dict(islice(((clip, item) for clip, item in rows if clip not in known), self._decoder.batch))
 
         with closing(running.decode(iter(take, {}))) as decoded:

@@ -57,7 +57,7 @@ def _read_through(path: Path, wanted: Names | None) -> Stored:
         for _ in records:  # which tells of damage
             pass
         return Stored(damage=_damage(lines), is_cut=lines.is_cut)
-    texts = keep_by_name(_texts(records, lines, placing, wanted), AS_IT_IS)
+    texts = keep_by_name(_texts(records, lines, placing, wanted), AS_IT_IS, may_repeat=True)
     if placing.count >= LEAST and not (lines.damaged or lines.is_cut):
         placing.write(path, lines)
     return Stored(header=header, texts=texts, damage=_damage(lines), is_cut=lines.is_cut)
@@ -76,7 +76,7 @@ def _read_placed(path: Path, known: Places, wanted: Names) -> Stored | None:
                 return None
             header = _at(0, file, path)
             there = _placed(file, path, known, wanted)
-            texts = keep_by_name(chain(there, _texts(iter(lines), lines, placing, wanted)), AS_IT_IS)
+            texts = keep_by_name(chain(there, _texts(iter(lines), lines, placing, wanted)), AS_IT_IS, may_repeat=True)
     except (OSError, _UnsoundError):
         return None  # reading through says what is wrong
     if lines.damaged or lines.is_cut:

@@ -21,18 +21,23 @@ def clip_id(item: Utterance, facts: Mapping[str, ClipFacts]) -> str:
     return f"{facts[item.id].digest}:{item.language or 'detect'}"
 
 
+def sound_of(clip: str) -> str:
+    """Return the digest of the sound whose transcript `clip_id` identifies."""
+    return clip.rpartition(":")[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """The utterances of a corpus whose transcripts are wanted, in its order, and what identifies each transcript."""
 
-    items: Sequence[Utterance]
+    corpus: Corpus
     clips: Sequence[str]
 
     @classmethod
     def of(cls, corpus: Corpus, facts: Mapping[str, ClipFacts]) -> "Wanted":
         """Return what is wanted where all of a corpus is."""
         clips = keep((clip_id(item, facts) for item in corpus.utterances), AS_IT_IS)
-        return cls(items=corpus.utterances, clips=clips)
+        return cls(corpus=corpus, clips=clips)
 
     @cached_property
     def names(self) -> Names:

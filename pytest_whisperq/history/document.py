@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -29,9 +28,11 @@ from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer, restore
 from pytest_whisperq.speech.substitutions import Substitutions
 from pytest_whisperq.system.devices import CPU, on
-from pytest_whisperq.system.errors import ConfigError, StoreError
+from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
+from pytest_whisperq.system.keys import as_bytes
 from pytest_whisperq.system.redaction import shareable, text_digest
+from pytest_whisperq.system.scratch import scratch
 
 SCHEMA = 1
 """Raised when a field changes its meaning or goes; readers ignore fields that they do not know."""
@@ -42,9 +43,6 @@ BASELINE, CANDIDATE = "baseline", "candidate"
 _ANOTHER = "name a report.json"
 REPORTED = "REPORTED"
 """Stands for a verdict where nothing was demanded."""
-
-_SORTED_KIB = 4096
-"""So much memory sorts the rows of a corpus; the rest of them are on disk."""
 
 _SAVE_AGAIN = "save the run again with this version, by --whisperq-save"
 
@@ -189,28 +187,17 @@ def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _sorted_pairs(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what ``rows`` are told apart by, sorted: by SQLite, which does so on disk where there are many.
-
-    As Python holds them, the pairs of a million rows take 250 MB. Bytes in UTF-8 sort as characters do.
-    """
-    import sqlite3
+    """Yield what ``rows`` are told apart by, sorted on the disk: as Python holds them, a million take 250 MB."""
 
     def in_bytes(row: Mapping[str, Any]) -> tuple[bytes, ...]:
-        return tuple(row[name].encode("utf-8", "surrogatepass") for name in ("clip", "said"))
+        return tuple(as_bytes(row[name]) for name in ("clip", "said"))
 
-    try:
-        with closing(sqlite3.connect("", isolation_level=None)) as table:  # a file without a name, once it is large
-            table.execute("PRAGMA journal_mode = OFF")
-            table.execute(f"PRAGMA cache_size = -{_SORTED_KIB}")
-            table.execute("CREATE TABLE pairs (clip, said)")
-            table.execute("BEGIN")
-            table.executemany("INSERT INTO pairs VALUES (?, ?)", map(in_bytes, rows))
-            for pair in table.execute("SELECT clip, said FROM pairs ORDER BY clip, said"):
-                clip, said = (one.decode("utf-8", "surrogatepass") for one in pair)
-                yield clip, said
-    except sqlite3.Error as error:
-        remedy = "see that the folder for temporary files has room"
-        raise StoreError(f"the rows of a corpus cannot be sorted: {error}", remedy=remedy) from error
+    with scratch() as database:
+        database.execute("CREATE TABLE pairs (clip, said)")
+        database.executemany("INSERT INTO pairs VALUES (?, ?)", map(in_bytes, rows))
+        for pair in database.execute("SELECT clip, said FROM pairs ORDER BY clip, said"):
+            clip, said = (one.decode("utf-8", "surrogatepass") for one in pair)
+            yield clip, said
 
 
 def utterance_rows(
@@ -228,6 +215,7 @@ def utterance_rows(
     """
     hidden = text_digest if redact else str  # utterances may be clustered by what is said
     for place, item in enumerate(corpus.utterances):
+        fact = facts[item.id]
         said = {name: text for name, model in known.items() if (text := model.texts[place]) is not None}
         reference, errors = "", None
         if item.is_speech:
@@ -235,12 +223,12 @@ def utterance_rows(
             errors = {name: score(item, text, normalizer, metric).errors for name, text in said.items()}
         yield {
             "id": item.id,
-            "clip": facts[item.id].digest,
+            "clip": fact.digest,
             "said": annotation_digest(item),
-            "seconds": round(facts[item.id].seconds, 3),
+            "seconds": round(fact.seconds, 3),
             "language": item.language,
             "kind": item.kind,
-            "cluster": hidden(item.cluster) if item.cluster else facts[item.id].digest,
+            "cluster": hidden(item.cluster) if item.cluster else fact.digest,
             "slices": dict(item.slices),
             "reference": hidden(item.reference),
             "texts": {name: hidden(text) for name, text in said.items()},

@@ -13,7 +13,7 @@ from pytest_whisperq.measuring.intervals import MIN_CLUSTERS
 from pytest_whisperq.speech.audio import Recording
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.system.scratch import key
+from pytest_whisperq.system.keys import key_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ class Sounds:
         self.places.append(place)
         self.is_speech.append(item.is_speech)
         self.digests.add(facts.digest)
-        self._clusters.append(key(item.cluster or facts.digest))
+        self._clusters.append(key_of(item.cluster or facts.digest))
 
     def repeats(self) -> Iterator[tuple[int, int]]:
         """Yield the number of each that has the same samples as one before it, and that of the first such."""
@@ -87,7 +87,7 @@ class Sounds:
         ends = np.append(begins[1:], len(order))
         for group in np.flatnonzero(ends - begins > 1):
             places = order[begins[group] : ends[group]]
-            clusters[places] = key(min(self._name(int(number), corpus) for number in numbers[places]))
+            clusters[places] = key_of(min(self._name(int(number), corpus) for number in numbers[places]))
         return np.unique(clusters)
 
     def _name(self, number: int, corpus: Corpus) -> str:

@@ -29,8 +29,9 @@ def hearable(corpus: Corpus, sources: Iterable[SourceModel]) -> Corpus:
         if not is_multilingual(source):
             return only_english(corpus, source.name)
         known = generation_config(source.directory).get("lang_to_id") or {}
-        for item in corpus.utterances:
-            if known and item.language and f"<|{item.language}|>" not in known:
+        unknown = {language for language in corpus.stated_languages if known and f"<|{language}|>" not in known}
+        for item in corpus.utterances if unknown else ():
+            if item.language in unknown:
                 raise CorpusError(
                     f"{source.name} does not know the language {item.language!r}",
                     where=item.where,

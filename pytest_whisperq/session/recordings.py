@@ -11,7 +11,7 @@ from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.config.settings import GateConfig
 from pytest_whisperq.decoding.decoder import Progress
 from pytest_whisperq.measuring.calibrated import measure_on
-from pytest_whisperq.measuring.intervals import in_one_place, judged_by, only_these
+from pytest_whisperq.measuring.intervals import judged_by_rows, only_these
 from pytest_whisperq.measuring.metric import choose_metric
 from pytest_whisperq.measuring.pairs import wordless_as_nonspeech
 from pytest_whisperq.measuring.recording import doubt_lines
@@ -37,7 +37,8 @@ from pytest_whisperq.speech.corpus.shards import deal_out
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.substitutions import Substitutions, read_substitutions
 from pytest_whisperq.system.errors import ConfigError, CorpusError
-from pytest_whisperq.system.on_disk import AS_IT_IS, Made, choose, keep_by_name
+from pytest_whisperq.system.keys import key_of, keys_of, repeated
+from pytest_whisperq.system.on_disk import Made, choose, keep_by_name
 
 
 class Recordings:
@@ -178,7 +179,9 @@ class Recordings:
     def _few_clusters(self) -> int:
         """Of how many clusters alone bounds speak, which are then drawn by sounds; 0 where there are enough."""
         speech = self.corpus.speech
-        _, few = judged_by(Made(self._named, speech), Made(self._sound, speech))
+        sounds = Made(self._sound, speech)
+        rows = ((item.cluster or sound, sound) for item, sound in zip(speech, sounds, strict=True))
+        _, few = judged_by_rows(rows, Made(self._named, speech), sounds)
         return few
 
     def _sound(self, item: Utterance) -> str:
@@ -188,18 +191,26 @@ class Recordings:
         return item.cluster or self._sound(item)
 
     @cached_property
-    def _clusters(self) -> Mapping[str, str]:
-        items = self.corpus.utterances
-        groups = in_one_place(Made(self._named, items), Made(self._sound, items))
-        return keep_by_name(((item.id, name) for item, name in zip(items, groups, strict=True)), AS_IT_IS)
+    def _cluster_of_sound(self) -> Mapping[str, str]:
+        """The cluster of each sound that several utterances have: of theirs the first by name (`in_one_place`)."""
+        several = repeated(keys_of(fact.digest for fact in self.facts.values()))
+        clusters: dict[str, str] = {}
+        for item in self.corpus.utterances if several else ():
+            sound, name = self._sound(item), self._named(item)
+            if key_of(sound) in several:
+                clusters[sound] = min(name, clusters.get(sound, name))
+        return clusters
 
     def cluster(self, item: Utterance) -> str:
         """Return the group of an utterance of the corpus by which bounds are drawn (`intervals.judged_by`).
 
         Without a cluster of its own it is in that of clips with the very same sound.
         """
-        is_alone = self._few_clusters and item.is_speech
-        return self.facts[item.id].digest if is_alone else self._clusters[item.id]
+        if self._few_clusters and item.is_speech:
+            return self._sound(item)
+        if item.cluster and not self._cluster_of_sound:
+            return item.cluster
+        return self._cluster_of_sound.get(self._sound(item)) or self._named(item)
 
     def share(self, shard: int, shards: int) -> Corpus:
         """Return what of the corpus a shard of a run decodes, from 1 on: whole clusters, and equal sounds together.

@@ -12,7 +12,8 @@ from pytest_whisperq.speech.corpus.subset import is_category
 from pytest_whisperq.speech.corpus.types import Corpus, Utterance
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.numbers import written_numbers
-from pytest_whisperq.system.scratch import HELD, as_bytes, key, scratch
+from pytest_whisperq.system.keys import as_bytes, key_of
+from pytest_whisperq.system.scratch import HELD, scratch
 
 if TYPE_CHECKING:
     import sqlite3
@@ -145,7 +146,7 @@ def _cut(speech: Sequence[Utterance]) -> Iterator[Inconsistency]:
             longest, first = length, place
             texts = {known: keys for known, keys in texts.items() if known >= longest - _BELOW}
         if length >= longest - _BELOW:
-            texts.setdefault(length, array("Q")).append(key(item.reference))
+            texts.setdefault(length, array("Q")).append(key_of(item.reference))
     if longest < _SHORTEST_CUT:
         return
     counts = {length: _count_distinct(keys) for length, keys in texts.items()}

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 _BYTES = 8
 
 
+def as_bytes(name: str) -> bytes:
+    """Return any text, that of file names too, as bytes that sort like it."""
+    return name.encode("utf-8", "surrogatepass")
+
+
 def key_of(name: str) -> int:
     """Return the number that stands for a name, on any machine; another name has the same one once in 10¹⁹ pairs."""
-    data = name.encode("utf-8", "surrogatepass")  # file names need not be valid text
-    return int.from_bytes(hashlib.blake2b(data, digest_size=_BYTES).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(as_bytes(name), digest_size=_BYTES).digest(), "little")
 
 
 def keys_of(names: Iterable[str]) -> NDArray[np.uint64]:

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import system_error
-from pytest_whisperq.system.keys import Index, keys_of, repeated
+from pytest_whisperq.system.keys import Index, as_bytes, keys_of, repeated
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -98,7 +98,7 @@ class _Lazy(Sequence[T]):
     def __getitem__(self, place: slice) -> Sequence[T]: ...
     def __getitem__(self, place: int | slice) -> T | Sequence[T]:
         where = range(len(self))[place]
-        if isinstance(where, int):
+        if not isinstance(where, range):
             return self._at(where)
         return tuple(map(self._at, where)) if len(where) <= FEW else Chosen(self, where)
 
@@ -148,9 +148,16 @@ class Kept(_Lazy[T]):
         return self._firsts[-1]
 
     def __iter__(self) -> Iterator[T]:
-        make = self._form.make
-        for number in range(len(self._starts) - 1):
-            yield from map(make, self._load(number))
+        return self.since(0)
+
+    def since(self, place: int) -> Iterator[T]:
+        """Yield the values from a place on."""
+        if place >= len(self):
+            return
+        first = self._number_of(place)
+        yield from map(self._form.make, self._load(first)[place - self._firsts[first] :])
+        for number in range(first + 1, len(self._starts) - 1):
+            yield from map(self._form.make, self._load(number))
 
     def _at(self, place: int) -> T:
         number, block = self._read
@@ -211,15 +218,15 @@ class Made(_Lazy[T], Generic[S, T]):
         return map(self._make, self._values)
 
 
-def keep_by_name(items: Iterable[tuple[str, T]], form: Form[T]) -> Mapping[str, T]:
-    """Return values by their names, the last one of each: a dictionary of few, or a mapping on the disk."""
-    named = Form[tuple[str, T]](
-        plain=lambda item: (item[0], form.plain(item[1])),
-        make=lambda item: (item[0], form.make(item[1])),
-        size=lambda item: form.size(item[1]),
-    )
-    kept = keep(items, named)
-    return dict(kept) if isinstance(kept, tuple) else KeptByName(kept)
+def keep_by_name(items: Iterable[tuple[str, T]], form: Form[T], *, may_repeat: bool = False) -> Mapping[str, T]:
+    """Return values by their names: a dictionary of few, or a mapping on the disk.
+
+    Where names ``may_repeat``, the last value of each is found.
+    """
+    kept = keep(((name, form.plain(value)) for name, value in items), AS_IT_IS)
+    if isinstance(kept, Kept):
+        return KeptByName(kept, form, may_repeat=may_repeat)
+    return {name: form.make(plain) for name, plain in kept}
 
 
 class KeptByName(Mapping[str, T]):
@@ -228,12 +235,13 @@ class KeptByName(Mapping[str, T]):
     Whoever asks for them in that order finds each beside the last one. Others are found by `key_of` their names.
     """
 
-    def __init__(self, items: Sequence[tuple[str, T]]) -> None:
+    def __init__(self, items: Kept[tuple[str, Any]], form: Form[T], *, may_repeat: bool = False) -> None:
         self._items = items
-        self._next = 0
-        """The place of the value that is asked for next while the order is kept."""
-        self._is_unique = not repeated(keys_of(self))
+        self._make = form.make
+        self._is_unique = not (may_repeat and repeated(keys_of(self)))
         self._in_order = self._is_unique
+        self._next, self._ahead = 0, iter(items)
+        """What is asked for next while the order is kept: its place, and all from there on."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -241,19 +249,33 @@ class KeptByName(Mapping[str, T]):
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._items)
 
+    def __contains__(self, name: object) -> bool:
+        return self._find(str(name)) is not None
+
     def __getitem__(self, name: str) -> T:
-        for place in (self._next, 0) if self._in_order else ():
-            if place < len(self._items):
-                found, value = self._items[place]
-                if found == name:
-                    self._next = place + 1
-                    return value
+        found = self._find(name)
+        if found is None:
+            raise KeyError(name)
+        return self._make(found[1])
+
+    def _find(self, name: str) -> tuple[str, Any] | None:
+        """Return a name with its value as it is kept; None for one that is not there."""
+        if self._in_order:
+            item = next(self._ahead, None)
+            if item is None or item[0] != name:  # perhaps from the beginning again
+                self._next, self._ahead = 0, iter(self._items)
+                item = next(self._ahead, None)
+            if item is not None and item[0] == name:
+                self._next += 1
+                return item
         for place in self._index.of(name):
-            found, value = self._items[place]
-            if found == name:
+            item = self._items[place]
+            if item[0] == name:
                 self._in_order, self._next = self._is_unique and place == self._next, place + 1
-                return value
-        raise KeyError(name)
+                if self._in_order:
+                    self._ahead = self._items.since(self._next)
+                return item
+        return None
 
     @cached_property
     def _index(self) -> Index:
@@ -282,7 +304,7 @@ class Growing(Generic[T]):
         """Return the value of a name; None where there is none."""
         if self._many is None:
             return self._few.get(name)
-        found = self._ask("SELECT value FROM kept WHERE name = ?", _encoded(name))
+        found = self._ask("SELECT value FROM kept WHERE name = ?", as_bytes(name))
         return self._form.make(marshal.loads(found[0][0])) if found else None  # noqa: S302 - of this object
 
     def add(self, name: str, value: T) -> None:
@@ -311,7 +333,7 @@ class Growing(Generic[T]):
         self._few = {}
 
     def _insert(self, name: str, value: T) -> None:
-        self._ask("INSERT OR REPLACE INTO kept VALUES (?, ?)", _encoded(name), marshal.dumps(self._form.plain(value)))
+        self._ask("INSERT OR REPLACE INTO kept VALUES (?, ?)", as_bytes(name), marshal.dumps(self._form.plain(value)))
 
     def _ask(self, query: str, *values: bytes) -> list[tuple[Any, ...]]:
         if self._many is None:
@@ -322,7 +344,3 @@ class Growing(Generic[T]):
             raise StoreError(
                 f"cannot keep what a large corpus has: {error}", where=tempfile.gettempdir(), remedy=_ROOM
             ) from error
-
-
-def _encoded(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -34,13 +33,3 @@ def scratch() -> Iterator[sqlite3.Connection]:
             f"a temporary database cannot be written: {error}",
             remedy="free some space, or name a folder that has some in TMPDIR",
         ) from error
-
-
-def as_bytes(text: str) -> bytes:
-    """Return any text, that of file names too, as bytes that sort like it."""
-    return text.encode("utf-8", "surrogatepass")
-
-
-def key(text: str) -> int:
-    """Return 64 bits that stand for a text, the same on every machine; two of a million clash once in 10⁷ corpora."""
-    return int.from_bytes(hashlib.blake2b(as_bytes(text), digest_size=8).digest(), "little")

@@ -22,8 +22,7 @@ _MARKED_UTF = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 def refuse_drafts(corpus: Corpus) -> None:
     """Raise `CorpusError` where transcripts are drafts: a model would be judged by what it said itself."""
-    drafts = [item for item in corpus.utterances if item.is_draft]
-    if drafts:
+    if drafts := corpus.drafts:
         count = f"{len(drafts)} transcripts are drafts" if len(drafts) > 1 else "1 transcript is a draft"
         raise CorpusError(
             f"{count} of a model and no reference, {drafts[0].id} the first",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus.spacing import is_spaced
@@ -135,14 +135,50 @@ class Corpus:
     @cached_property
     def speech(self) -> Sequence[Utterance]:
         """The utterances that count for WER and parity."""
-        return self.where(lambda item: item.is_speech)
+        return self._in(self._census.spoken)
+
+    @property
+    def languages(self) -> frozenset[str | None]:
+        """The languages spoken; None stands for utterances that do not say."""
+        return self._census.languages
+
+    @property
+    def stated_languages(self) -> frozenset[str]:
+        """The languages that any utterance states, one in which nobody speaks too."""
+        return self._census.stated
+
+    @property
+    def drafts(self) -> Sequence[Utterance]:
+        """The utterances whose reference is a draft of a model."""
+        return self._in(self._census.drafts)
 
     def where(self, is_wanted: Callable[[Utterance], bool]) -> Sequence[Utterance]:
         """Return the utterances of a kind; those of a large corpus stay where they are."""
-        places = array("q", (place for place, item in enumerate(self.utterances) if is_wanted(item)))
+        return self._in(array("q", (place for place, item in enumerate(self.utterances) if is_wanted(item))))
+
+    def _in(self, places: "array[int]") -> Sequence[Utterance]:
         return self.utterances if len(places) == len(self.utterances) else choose(self.utterances, places)
 
     @cached_property
-    def languages(self) -> frozenset[str | None]:
-        """The languages spoken; None stands for utterances that do not say."""
-        return frozenset(u.language for u in self.speech)
+    def _census(self) -> "_Census":
+        """What one look at all utterances tells: on the disk, each further one costs."""
+        spoken, drafts = array("q"), array("q")
+        languages, stated = set[str | None](), set[str]()
+        for place, item in enumerate(self.utterances):
+            if item.is_speech:
+                spoken.append(place)
+                languages.add(item.language)
+            if item.language:
+                stated.add(item.language)
+            if item.is_draft:
+                drafts.append(place)
+        return _Census(spoken, drafts, frozenset(languages), frozenset(stated))
+
+
+class _Census(NamedTuple):
+    """Where somebody speaks, and where references are drafts; languages of speech, and of all that state one."""
+
+    spoken: "array[int]"
+    drafts: "array[int]"
+    languages: frozenset[str | None]
+    stated: frozenset[str]

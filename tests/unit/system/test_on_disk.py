@@ -112,7 +112,7 @@ NAMED = st.lists(st.tuples(st.text(), st.integers(-(2**60), 2**60)), max_size=10
 
 @given(NAMED, st.randoms())
 def test_values_by_name_are_those_of_a_dictionary(items: list[tuple[str, int]], random: Random) -> None:
-    kept, expected = KeptByName(Kept(items, AS_IT_IS)), dict(items)
+    kept, expected = KeptByName(Kept(items, AS_IT_IS), AS_IT_IS, may_repeat=True), dict(items)
     in_order = [name for name, _ in items]
     shuffled = random.sample(in_order, len(in_order))
     for name in (*in_order, *shuffled, *in_order, *in_order[3:]):
@@ -126,7 +126,7 @@ def test_values_by_name_are_those_of_a_dictionary(items: list[tuple[str, int]], 
 
 
 def test_in_order_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = KeptByName(Kept([(f"name {number}", number) for number in range(100)], AS_IT_IS))
+    kept = KeptByName(Kept([(f"name {number}", number) for number in range(100)], AS_IT_IS), AS_IT_IS)
     monkeypatch.setattr(Index, "of", lambda *_: pytest.fail("searched"))
     for _ in range(2):
         assert [kept[f"name {number}"] for number in range(100)] == list(range(100))
@@ -158,7 +158,7 @@ def test_what_grows_is_listed_in_its_order(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_names_that_are_no_valid_text_can_be_kept() -> None:
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
-    kept = KeptByName(Kept([(name, 1), ("other", 2)], AS_IT_IS))
+    kept = KeptByName(Kept([(name, 1), ("other", 2)], AS_IT_IS), AS_IT_IS)
     assert (kept["other"], kept[name]) == (2, 1)
 
 
