@@ -124,7 +124,7 @@ def judge_translation(
 
 def _in_english(item: Utterance) -> Utterance:
     """Return an utterance whose reference is its translation."""
-    return replace(item, reference=item.translation, translation="", language="en")
+    return item._replace(reference=item.translation, translation="", language="en")
 
 
 def _drop_check(measured: TranslationMeasurement, metric: TranslationMetric, max_drop: float, utterances: int) -> Check:

@@ -168,7 +168,7 @@ def wordless_as_nonspeech(corpus: Corpus, choose: Callable[[Corpus], Normalizer]
         if not wordless:
             break
         names |= wordless
-        items = (replace(item, kind=NONSPEECH) if item.id in wordless else item for item in marked.utterances)
+        items = (item._replace(kind=NONSPEECH) if item.id in wordless else item for item in marked.utterances)
         marked = replace(marked, utterances=keep_utterances(items))
     if not names:
         return corpus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -152,4 +152,4 @@ def _marked(item: Utterance, text: str) -> Utterance:
     kind = item.kind if item.kind != NONSPEECH else ""
     slices = {**dict(item.slices), "kind": kind if text else NONSPEECH, MARKED: state}
     kept = tuple((name, value) for name, value in slices.items() if value)
-    return replace(item, reference=text, kind=slices["kind"], slices=kept, is_draft=False)
+    return item._replace(reference=text, kind=slices["kind"], slices=kept, is_draft=False)

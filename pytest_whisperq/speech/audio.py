@@ -2,9 +2,9 @@
 
 import hashlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from pytest_whisperq.speech import integrity
 from pytest_whisperq.speech.integrity import Note
@@ -54,8 +54,7 @@ _UNKNOWN = 2**62
 """From here on a number of frames is how libsndfile says that a file does not tell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioSource:
+class AudioSource(NamedTuple):
     """Where a clip comes from: a ``file`` or bytes held in a table, optionally cut to a span in seconds.
 
     ``label`` is what messages call it.
@@ -63,9 +62,13 @@ class AudioSource:
 
     label: str
     file: str | None = None
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
     offset: float = 0.0
     seconds: float | None = None
+
+    def __repr__(self) -> str:
+        told = {name: value for name, value in self._asdict().items() if name != "data"}  # megabytes
+        return f"AudioSource({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     @property
     def is_whole(self) -> bool:

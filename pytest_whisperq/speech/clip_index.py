@@ -11,10 +11,9 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.audio import WINDOW_SECONDS, AudioSource, Recording
@@ -33,8 +32,7 @@ UNSETTLED = 2 * 10**9
 """A file that changed so many ns ago may change again without another time: file systems count in up to 2 s."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipFacts:
+class ClipFacts(NamedTuple):
     """What is known of a clip without decoding it: identity (see `audio.pcm_digest`) and seconds.
 
     ``peak`` is its loudest sample, where full scale is 1, and ``notes`` is what may be wrong with its file.
@@ -48,7 +46,7 @@ class ClipFacts:
 
 def _made(plain: Sequence[Any]) -> ClipFacts:
     digest, seconds, peak, notes = plain
-    return ClipFacts(digest=digest, seconds=seconds, peak=peak, notes=tuple(Note(*note) for note in notes))
+    return ClipFacts(digest, seconds, peak, tuple(Note(*note) for note in notes) if notes else ())
 
 
 CLIP_FACTS = Form[ClipFacts](
@@ -130,7 +128,7 @@ class AudioIndex:
     def _write(self) -> None:
         with self._layout.locked(self._path):  # another run may have added recordings meanwhile
             there = ((key, fact) for key, fact in _facts(SealedFile(self._path)) if key not in self._new)
-            rows = ({"recording": key, **asdict(fact)} for key, fact in chain(there, self._new.items()))
+            rows = ({"recording": key, **fact._asdict()} for key, fact in chain(there, self._new.items()))
             replace_text(self._path, (seal(row, self._path.name) for row in rows))
 
 

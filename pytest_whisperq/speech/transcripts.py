@@ -6,7 +6,6 @@ A rule is here only if what it finds is never said: each would rather miss a fau
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import replace
 from html.entities import html5
 from pathlib import PurePosixPath
 
@@ -60,7 +59,7 @@ def translation_fault(item: Utterance) -> str:
         return f"the translation {text!r} is the transcript; write what it says in English"
     if other := other_language(text, "en"):
         return f"the translation {text!r} is in {other} by its small words; write it in English"
-    wrong = fault(replace(item, reference=text, language="en"))
+    wrong = fault(item._replace(reference=text, language="en"))
     return wrong.replace("the transcript", "the translation", 1)
 
 

@@ -13,7 +13,6 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -109,7 +108,7 @@ class Bench:
             clips = [clip_of(item) for item in self.judged[start : start + BATCH]]
             texts += [said.text for said in _generate.short(self.model, self.front_end, clips)]
         self.first = self.first or [
-            replace(item, reference=text) for item, text in zip(self.judged, texts, strict=True)
+            item._replace(reference=text) for item, text in zip(self.judged, texts, strict=True)
         ]
         return {"rate": self._rate(self.judged, texts), "divergence": self._rate(self.first, texts), "texts": texts}
 
@@ -153,7 +152,7 @@ class Bench:
 
 def saying(items: Sequence[Utterance], texts: Sequence[str]) -> list[Utterance]:
     """Return utterances with other references."""
-    return [replace(item, reference=text) for item, text in zip(items, texts, strict=True)]
+    return [item._replace(reference=text) for item, text in zip(items, texts, strict=True)]
 
 
 def clip_of(item: Utterance) -> Clip:

@@ -67,4 +67,4 @@ def in_language(corpus: Corpus, language: str) -> Corpus:
 
 def _in(item: Utterance, language: str) -> Utterance:
     slices = {**dict(item.slices), "language": language}
-    return replace(item, language=language, slices=tuple(sorted(slices.items())))
+    return item._replace(language=language, slices=tuple(sorted(slices.items())))

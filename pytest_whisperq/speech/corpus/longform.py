@@ -52,7 +52,7 @@ def load_long_form(location: str = EMBEDDED, choices: Choices = AS_NAMED) -> Cor
     ordered = sorted(corpus.speech, key=lambda item: (item.audio.label, item.audio.offset))
     originals = _originals(ordered)
     windows = (f"{originals[item.audio.label]}@{int(item.audio.offset // WINDOW_SECONDS)}" for item in ordered)
-    items = (replace(item, cluster=window) for item, window in zip(ordered, windows, strict=True))
+    items = (item._replace(cluster=window) for item, window in zip(ordered, windows, strict=True))
     return replace(corpus, utterances=tuple(items))
 
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +88,7 @@ def _each_once(
             first_seen[sound] = item.where
         if key_of(name) in names:
             if name in first_seen:  # another span from the same start
-                item = replace(item, id=f"{name}+{item.audio.seconds or 0:.12g}")
+                item = item._replace(id=f"{name}+{item.audio.seconds or 0:.12g}")
             first_seen[name] = item.where
         yield item
 

@@ -65,7 +65,7 @@ def only_categories(corpus: Corpus) -> Corpus:
     """
     spoken = {column for item in corpus.speech for column, value in item.slices if _says(value, item.reference)}
     kept = {"language", "kind", *({"noise", *categories(corpus.utterances, 0.1)} - spoken)}
-    items = (replace(u, slices=tuple(row for row in u.slices if row[0] in kept)) for u in corpus.utterances)
+    items = (u._replace(slices=tuple(row for row in u.slices if row[0] in kept)) for u in corpus.utterances)
     withheld = {column for item in corpus.utterances for column, _ in item.slices} - kept
     return replace(corpus, utterances=keep_utterances(items), withheld=tuple(sorted(withheld)))
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,4 +220,4 @@ def _numbered(items: Iterable[Utterance], several: frozenset[int], taken: frozen
             key = key_of(name)
         if key in several or name != item.id:
             seen.add(key)
-        yield item if name == item.id else replace(item, id=name)
+        yield item if name == item.id else item._replace(id=name)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from sys import intern
 from typing import Any, NamedTuple
 
 from pytest_whisperq.speech.audio import AudioSource
@@ -48,9 +47,8 @@ AS_NAMED = Choices()
 """Nothing is chosen: columns go by their names, and paths stay in the folder of their corpus."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utterance:
-    """One clip with what was said in it.
+class Utterance(NamedTuple):
+    """One clip with what was said in it. It is a tuple because a large corpus makes each a hundred times in a run.
 
     ``translation`` is the same in English, "" where nobody wrote one.
     ``where`` names the manifest line it came from, ``slices`` the groups it belongs to (language, voice, noise …), and
@@ -85,28 +83,15 @@ class Utterance:
         return is_spaced(self.language, self.reference)
 
 
+_AUDIO = Utterance._fields.index("audio")
+
+
 def _plain(item: Utterance) -> tuple[Any, ...]:
-    audio = item.audio
-    source = audio.label, audio.file, audio.data, audio.offset, audio.seconds
-    said = item.reference, item.language, item.kind, item.cluster, item.slices, item.is_draft, item.translation
-    return item.id, item.where, source, *said
+    return *item[:_AUDIO], tuple(item.audio), *item[_AUDIO + 1 :]
 
 
 def _made(plain: tuple[Any, ...]) -> Utterance:
-    name, where, (label, file, data, offset, seconds), reference, language, kind, cluster, *rest = plain
-    slices, is_draft, translation = rest
-    return Utterance(
-        id=name,
-        where=where,
-        audio=AudioSource(label=label, file=file, data=data, offset=offset, seconds=seconds),
-        reference=reference,
-        language=language,
-        kind=kind,
-        cluster=intern(cluster),  # a few, in a million rows
-        slices=slices,
-        is_draft=is_draft,
-        translation=translation,
-    )
+    return Utterance._make((*plain[:_AUDIO], AudioSource._make(plain[_AUDIO]), *plain[_AUDIO + 1 :]))
 
 
 UTTERANCE = Form(plain=_plain, make=_made, size=lambda item: len(item.audio.data or b""))

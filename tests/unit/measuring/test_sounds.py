@@ -1,7 +1,5 @@
 """What is kept of recordings answers as if all of them were there."""
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +35,7 @@ def test_groups_are_counted_as_bounds_are_drawn(chosen: list[tuple[str, int, boo
     )
     groups, few = judged_by(names, clips)
     others = other_clips if few else in_one_place(other_names, other_clips)
-    first = replace(items[0], id="unread.wav", cluster="unread")  # could not be read, so that places are not numbers
+    first = items[0]._replace(id="unread.wav", cluster="unread")  # could not be read, so that places are not numbers
     corpus = Corpus(name="c", utterances=(first, *items))
     assert sounds.count_groups(corpus) == (len(set(groups)), len({*groups, *others}))
 

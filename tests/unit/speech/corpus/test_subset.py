@@ -163,7 +163,7 @@ def test_of_columns_that_most_rows_leave_empty_those_stay_that_sort_the_others()
     whole = labelled(["turn left", "turn right"], room=["echo", "echo"], note=["Mr Smith", "Mrs Jones"])
     kept = {"room": 20, "note": 2}
     items = tuple(
-        replace(item, slices=tuple((column, value) for column, value in item.slices if number < kept[column]))
+        item._replace(slices=tuple((column, value) for column, value in item.slices if number < kept[column]))
         for number, item in enumerate(whole.utterances)
     )
     found = only_categories(replace(whole, utterances=items))
