@@ -8,7 +8,7 @@ import soundfile
 
 from pytest_whisperq.speech import audio
 from pytest_whisperq.speech.corpus import load_corpus
-from pytest_whisperq.speech.corpus.files import AUDIO_SUFFIXES, files_in
+from pytest_whisperq.speech.corpus.files import AUDIO_SUFFIXES, files_in, lines_of, read_text
 from pytest_whisperq.speech.corpus.types import Choices
 from pytest_whisperq.system.errors import CorpusError
 
@@ -54,3 +54,28 @@ def test_a_linked_folder_is_read_where_the_root_says_so(tmp_path: Path) -> None:
         load_corpus(tmp_path / "corpus")
     (item,) = load_corpus(tmp_path / "corpus", choices=Choices(root=tmp_path.resolve())).utterances
     assert (item.id, item.reference) == ("calls/a.wav", "one")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", ["", "one", "one\n", "\r\none\rtwo\n\nthrée \u2028 x\r\n", "\n\n"])
+def test_lines_are_those_of_the_text(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(text.encode(encoding))
+    assert "\n".join(lines_of(path)).rstrip("\n") == read_text(path).rstrip("\n")
+    assert list(lines_of(path)) == read_text(path).removesuffix("\n").split("\n") or not text
+
+
+@pytest.mark.parametrize("data", [b"one\ntw\xff\n", b"\xff\xfea"])
+def test_the_line_that_is_no_text_is_named_as_where_all_is_read(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(data)
+    with pytest.raises(CorpusError) as whole:
+        read_text(path)
+    with pytest.raises(CorpusError) as lines:
+        list(lines_of(path))
+    assert str(lines.value) == str(whole.value)
+
+
+def test_lines_of_what_is_not_there_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="cannot be read: No such file"):
+        list(lines_of(tmp_path / "gone.txt"))
