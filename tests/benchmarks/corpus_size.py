@@ -1,10 +1,10 @@
 """How time and memory of a gate grow with its corpus: ``python tests/benchmarks/corpus_size.py [--rows 10000,100000]``.
 
-For each number of rows: one file of noise, a manifest that cuts it into as many clips of 20 to 60 ms (``--files``: a
-file for each clip), and a script of what the scripted backend says, of which one clip in fifty differs. ``whisperq
-corpus lint`` reads it, and pytest gates parity and accuracy with a report, twice: the first run digests and decodes,
-the second finds everything in the cache. ``start`` is what a third run does before its first gate. Each is a process of
-its own. Seconds are those of the processor, and the peak is that of resident memory.
+For each number of rows: one file of noise, and a manifest that cuts it into as many clips of 20 to 60 ms (``--files``:
+a file for each clip). A backend says six words that follow from the sound, at int8 a word more in one clip of fifty.
+``whisperq corpus lint`` reads it, and pytest gates parity and accuracy with a report, twice: the first run digests and
+decodes, the second finds everything in the cache. ``start`` is what a third run does before its first gate. Each is a
+process of its own. Seconds are those of the processor, and the peak is that of resident memory.
 """
 
 import argparse
@@ -13,14 +13,24 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
 
+from pytest_whisperq.backends import Backend, Clip, Hypothesis
+from pytest_whisperq.backends.scripted import ScriptedBackend, ScriptedTranscriber
 from pytest_whisperq.speech import audio
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HERE = Path(__file__).parent
+CONFTEST = "from corpus_size import pytest_whisperq_backends\n"
 RATE = 16_000
 SHORTEST, LONGEST = 320, 960
 """Samples of a clip: a corpus has clips of many lengths, and only those of about one length can be copies."""
@@ -44,24 +54,52 @@ def make(folder: Path, rows: int, *, files: bool) -> None:
     (folder / "calls").mkdir()
     if not files:
         soundfile.write(folder / "calls" / "all.wav", sound, RATE, "PCM_16")
-    texts = [" ".join(words) for words in random.choice(WORDS, (rows, 6))]
-    said: dict[str, dict[str, str]] = {"float32": {}, "int8": {}}
     with (folder / "calls" / "metadata.jsonl").open("w", encoding="utf-8") as manifest:
-        for number, text in enumerate(texts):
+        for number in range(rows):
             start, stop = begin[number : number + 2]
             samples = sound[start:stop]
             span = {} if files else {"offset": start / RATE, "duration": (stop - start) / RATE}
             name = f"{number:07}.wav" if files else "all.wav"
             if files:
                 soundfile.write(folder / "calls" / name, samples, RATE, "PCM_16")
+            text = said_of((samples / 32768).astype(np.float32))
             row = {"file_name": name, **span, "text": text, "language": "en", "cluster": f"speaker {number % SPEAKERS}"}
             manifest.write(json.dumps(row) + "\n")
-            digest = audio.pcm_digest((samples / 32768).astype(np.float32))
-            said["float32"][digest] = text
-            said["int8"][digest] = text if number % 50 else text.replace(" ", " oh ", 1)
     (folder / "model").mkdir()
-    (folder / "model" / "scripted.json").write_text(json.dumps(said), encoding="utf-8")
+    (folder / "model" / "scripted.json").write_text('{"float32": {}, "int8": {}}', encoding="utf-8")
+    (folder / "conftest.py").write_text(f"import sys\nsys.path.append({str(HERE)!r})\n{CONFTEST}", encoding="utf-8")
     (folder / "test_gates.py").write_text(GATES, encoding="utf-8")
+
+
+def said_of(samples: "NDArray[np.float32]") -> str:
+    """Return six words that follow from a sound."""
+    return " ".join(WORDS[byte % len(WORDS)] for byte in bytes.fromhex(audio.pcm_digest(samples))[:6])
+
+
+class Saying(ScriptedBackend):
+    """Says of every sound what follows from it: a script of a million would be larger than all that is measured."""
+
+    name = "saying"
+
+    def load(self, precision: str, directory: Path, threads: int) -> "SayingTranscriber":
+        """Return what says it; ``directory`` is not looked at."""
+        return SayingTranscriber({}, self.precisions[precision])
+
+
+class SayingTranscriber(ScriptedTranscriber):
+    """Says at int8 a word more in one clip of fifty."""
+
+    def transcribe(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Return what follows from each sound."""
+        texts = [said_of(clip.samples) for clip in clips]
+        if self.compute_type == "int8":
+            texts = [text if zlib.crc32(text.encode()) % 50 else text.replace(" ", " oh ", 1) for text in texts]
+        return [Hypothesis(text=text, tokens=(), language="en") for text in texts]
+
+
+def pytest_whisperq_backends() -> dict[str, type[Backend]]:
+    """Give the backend to the plugin; the conftest of a measured folder has this by import."""
+    return {Saying.name: Saying}
 
 
 def measure(folder: Path, command: Sequence[str]) -> tuple[float, float, int]:
@@ -77,9 +115,18 @@ def measure(folder: Path, command: Sequence[str]) -> tuple[float, float, int]:
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
 
 
+def run_apart(work: Callable[..., None], *arguments: Any, **named: Any) -> None:
+    """Do something in a process of its own: the peak of one that is measured has that of who started it."""
+    child = get_context("fork").Process(target=work, args=arguments, kwargs=named)
+    child.start()
+    child.join()
+    if child.exitcode:
+        raise SystemExit(f"{work.__name__} ended with exit code {child.exitcode}")
+
+
 def steps(folder: Path) -> dict[str, list[str]]:
     """Return the commands that are measured."""
-    options = ["--whisperq-backend=scripted", "--whisperq-baseline=scripted", "--whisperq-model=model"]
+    options = ["--whisperq-backend=saying", "--whisperq-baseline=saying", "--whisperq-model=model"]
     options += ["--whisperq-corpus=calls", "--whisperq-cache-dir=cache", "--whisperq-max-divergence=0.2"]
     gate = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "test_gates.py", *options]
     return {
@@ -106,7 +153,7 @@ def table(counts: Sequence[int], workplace: Path, *, files: bool) -> list[str]:
     for rows in counts:
         folder = workplace / str(rows)
         folder.mkdir()
-        make(folder, rows, files=files)
+        run_apart(make, folder, rows, files=files)
         for name, command in steps(folder).items():
             seconds, peak, code = measure(folder, command)
             lines.append(f"{rows:<9} {name:<6} {seconds:8.1f} {1e6 * seconds / rows:10.0f} {peak:10.0f} {code:6}")
