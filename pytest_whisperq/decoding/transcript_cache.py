@@ -18,7 +18,7 @@ from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, d
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.engine import Batch, Engine, Running, operations_of
 from pytest_whisperq.decoding.transcript_file import Stored, TranscriptFile, read, read_clips
-from pytest_whisperq.decoding.wanted import Enough, KnownTexts, Leading, Wanted, clip_id, sound_of
+from pytest_whisperq.decoding.wanted import Enough, Heard, KnownTexts, Leading, Wanted, clip_id
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
@@ -27,7 +27,7 @@ from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import DecodeError, StoreError
 from pytest_whisperq.system.keys import Names
 from pytest_whisperq.system.machine import described, versions
-from pytest_whisperq.system.on_disk import AS_IT_IS, choose, columns, keep
+from pytest_whisperq.system.on_disk import choose
 from pytest_whisperq.system.sealed import SealedFile
 
 DECODING = {
@@ -39,10 +39,6 @@ DECODING = {
 }
 """How every model decodes, on every backend, but for the task. The revision is raised when a backend's way of running
 changes, which retires every older transcript."""
-
-
-_NOTHING = (None, None)
-"""What is known of a clip that is not in the cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +142,9 @@ class TranscriptCache:
         self._decoder = decoder
         self._engine = engine
         self._store = decoder.store
-        self._asked: Wanted | None = None
-        self._last: tuple[Path, tuple[int, ...], Names, Stored] | None = None
-        """The file that was read last, in which state, for which clips, and what it holds of them."""
+        self._asked: list[Wanted] = []
+        self._heard: dict[Path, tuple[tuple[int, ...], Wanted, Heard]] = {}
+        """What each file says of what was wanted last of it, and in which state it was read."""
 
     def transcribe(
         self,
@@ -168,32 +164,28 @@ class TranscriptCache:
         wanted = self._wanted(corpus, facts)
         artifact = self._store.built(spec) or self._store.get(spec)
         path = self._path(artifact.spec, artifact.identity, task)
-        stored = self._read(path, wanted.names)
-        leading = Leading(wanted.clips, enough)
-        if not leading.suffices(stored.texts):
+        heard = self._hear(path, wanted)
+        if not heard.suffices(enough):
             if self._is_complete and task == "transcribe":  # shards do nothing else
-                raise _not_merged(spec, sum(clip not in stored.texts for clip in wanted.clips), len(wanted.clips))
+                raise _not_merged(spec, sum(text is None for text in heard.texts), len(wanted.clips))
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact.spec, artifact.identity, task)
             with self._layout.decoding(path, self._shard):
                 self._decode(artifact, path, wanted, enough, task)
-            stored = self._read(path, wanted.names)
-            leading = Leading(wanted.clips, enough)
-            if not leading.suffices(stored.texts):
+            heard = self._hear(path, wanted)
+            if not heard.suffices(enough):
                 raise StoreError(
                     f"transcripts of {spec} were there, and are gone", where=str(path), remedy="run again; it resumes"
                 )
-        said, compute_type = stored.texts, stored.header.get("compute_type", "")
+        compute_type = heard.header.get("compute_type", "")
         self._decoder.attest(spec, compute_type)  # what is cached may have been decoded when a fallback was allowed
-        clips = islice(wanted.clips, leading.count)  # as many as are known without a gap
-        told = keep(((sound_of(clip), *said[clip]) for clip in clips), AS_IT_IS)
-        digests, texts, languages = columns(told, 3)
+        texts, languages = heard.leading
         return TranscriptSet(
             spec=spec,
             artifact=artifact,
             compute_type=compute_type,
-            operations=stored.header.get("operations", ""),
-            clips=digests,
+            operations=heard.header.get("operations", ""),
+            clips=wanted.sounds[: heard.count],
             texts=texts,
             languages=languages,
         )
@@ -202,37 +194,27 @@ class TranscriptCache:
         """Return what is in the cache of a model and ``corpus``; nothing is built or decoded."""
         artifact = self._store.built(spec)
         wanted = self._wanted(corpus, facts)
-        stored = self._read(self._path(artifact.spec, artifact.identity), wanted.names) if artifact else Stored()
-        said = keep((stored.texts.get(clip, _NOTHING) for clip in wanted.clips), AS_IT_IS)
-        texts, languages = columns(said, 2)
+        heard = self._hear(self._path(artifact.spec, artifact.identity), wanted) if artifact else wanted.heard(Stored())
         return Known(
-            compute_type=stored.header.get("compute_type", ""),
-            operations=stored.header.get("operations", ""),
-            texts=texts,
-            languages=languages,
+            compute_type=heard.header.get("compute_type", ""),
+            operations=heard.header.get("operations", ""),
+            texts=heard.texts,
+            languages=heard.languages,
         )
 
     def _wanted(self, corpus: Corpus, facts: Mapping[str, ClipFacts]) -> Wanted:
-        """Return what is wanted of a corpus; it is mostly the one that was asked for last."""
-        if self._asked is None or self._asked.corpus is not corpus:
-            self._asked = Wanted.of(corpus, facts)
-        return self._asked
+        """Return what is wanted of a corpus; it is mostly one of the last two that were asked for."""
+        wanted = next((one for one in self._asked if one.corpus is corpus), None) or Wanted.of(corpus, facts)
+        self._asked = [wanted, *(one for one in self._asked if one is not wanted)][:2]
+        return wanted
 
-    def _read(self, path: Path, clips: Names) -> Stored:
-        """Read what a file says of clips, once for as long as nobody adds to it, reads another, or wants others."""
-        try:
-            found = path.stat()
-        except OSError:
-            return read(path)  # which says what is wrong
-        state = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if self._last is None or self._last[:2] != (path, state) or not clips.are_among(self._last[2]):
-            self._last = None  # two of them need not be held at once
-            self._last = path, state, clips, read(path, clips)
-        return self._last[3]
-
-    def forget(self) -> None:
-        """Hold no file any longer: whoever has all transcripts of a corpus asks for them no more."""
-        self._last = None
+    def _hear(self, path: Path, wanted: Wanted) -> Heard:
+        """Return what a file says of what is wanted; it is read again when somebody has added to it."""
+        state = _state(path)
+        known = self._heard.get(path)
+        if known is None or known[0] != state or known[1] is not wanted:
+            self._heard[path] = known = state, wanted, wanted.heard(read(path, wanted.names))
+        return known[2]
 
     def header(self, spec: ModelSpec) -> Mapping[str, Any]:
         """Return what the cache says of all transcripts of a model: what executed. Nothing where there are none."""
@@ -259,7 +241,7 @@ class TranscriptCache:
         ``identity`` is that of the model's weights, which need not be known here yet; ``header`` says what executed.
         """
         path = self._path(spec, identity)
-        stored = self._read(path, Names(row["clip"] for row in clips))
+        stored = read(path, Names(row["clip"] for row in clips))
         known = dict(stored.texts) if stored.header.get("compute_type") == header["compute_type"] else {}
         for row in clips:
             here = known.setdefault(row["clip"], (row["text"], row["language"]))
@@ -317,10 +299,12 @@ class TranscriptCache:
         enough: Enough | None,
         task: Task,
     ) -> None:
-        known = self._read(path, wanted.names).texts
-        if Leading(wanted.clips, enough).suffices(known):  # another worker was faster
+        heard = self._hear(path, wanted)
+        if heard.suffices(enough):  # another worker was faster
             return
-        with self._engine.running(artifact, len(wanted.missing(known)), task) as running:
+        with self._engine.running(
+            artifact, len(wanted.missing(text is not None for text in heard.texts)), task
+        ) as running:
             self._run(running, artifact, path, wanted, enough, task)
 
     def _run(
@@ -335,7 +319,7 @@ class TranscriptCache:
         executes = {"compute_type": running.compute_type, "operations": running.operations}
         file = self._file(artifact, path, executes, task)
         known = KnownTexts(file.begin(wanted.names))
-        todo = wanted.missing(known)
+        todo = wanted.missing(clip in known for clip in wanted.clips)
         verb = "decodes" if task == "transcribe" else "translates"
         left, done, leading = iter(todo), 0, Leading(wanted.clips, enough)
 
@@ -357,6 +341,15 @@ class TranscriptCache:
                 self._decoder.progress(f"{artifact.spec} {verb}{running.pace}", done, done if stop else len(todo))
                 if stop:
                     break
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Return what changes when somebody adds to a file; nothing for one that is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _not_merged(spec: ModelSpec, missing: int, count: int) -> DecodeError:

@@ -310,7 +310,6 @@ class Session:
         if (spec, task) not in self._decoded:
             corpus = self.corpus if task == "transcribe" else self.recordings.translated
             self._decoded[spec, task] = self._transcribe(spec, corpus, None, task)
-            self._transcripts.forget()
         return self._decoded[spec, task]
 
     def decode_share(self, spec: ModelSpec) -> TranscriptSet:

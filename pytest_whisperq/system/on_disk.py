@@ -35,7 +35,7 @@ LONG = 2**26
 
 _ROOM = "free some space there, or name another folder: TMPDIR"
 
-_BLOCK, _BLOCK_BYTES = 32, 2**16
+_BLOCK, _BLOCK_BYTES = 16, 2**16
 """Values that are read at once, and bytes that are enough for a block of fewer."""
 
 
@@ -100,6 +100,8 @@ class _Lazy(Sequence[T]):
         where = range(len(self))[place]
         if not isinstance(where, range):
             return self._at(where)
+        if where == range(len(self)):
+            return self
         return tuple(map(self._at, where)) if len(where) <= FEW else Chosen(self, where)
 
     def _at(self, place: int) -> T:
