@@ -12,7 +12,7 @@ from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.corpus.spacing import without_spaces, words_and_characters
 from pytest_whisperq.speech.normalizers import Normalizer
 
-_REMEMBERED = 2**16  # pairs of texts: those of some ten thousand utterances, for a few candidates
+_REMEMBERED = 2**14  # pairs of texts: those of some thousand utterances, for a few candidates
 
 _COLUMNS = ("substitutions", "deletions", "insertions", "length")
 

@@ -27,6 +27,7 @@ from pytest_whisperq.speech.typography import unify
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.extensions import Extensions
 from pytest_whisperq.system.machine import versions
+from pytest_whisperq.system.on_disk import once
 
 GROUP = "pytest_whisperq.normalizers"
 """Entry point group of packages that bring a normalizer: name → ``module:VALUE``."""
@@ -38,11 +39,7 @@ COMPARED = ("identity", "whisper-basic", "by-language")
 """The normalizers under which an accuracy gate scores besides its own: raw, basic and language-aware."""
 
 _EMOJI_STYLE = dict.fromkeys((0xFE0E, 0xFE0F))  # marks too, but of symbols, and those go
-_REMEMBERED = 2**17
-"""Texts that are not normalized again: references and baselines are scored for every candidate, and in several tables.
 
-Of a corpus with more of them than are remembered none is found again: they come round in the same order.
-"""
 
 _PLAIN = "a-zA-Z0-9À-ÖØ-öø-ÿ .,;:!?'\"‘’“”–—…-"
 """Characters of a regular expression's set: no brackets, no marks that combine, nothing invisible."""
@@ -202,15 +199,18 @@ def _squeeze(text: str) -> str:
     return " ".join(text.split())
 
 
+# References and baselines are normalized for every candidate, and in several tables: each takes half a millisecond.
+
+
 @lru_cache(maxsize=1)
 def _plain_english() -> Callable[[str], str]:
     english = _english()
-    return lru_cache(maxsize=_REMEMBERED)(lambda text: number_styles.days(english(number_styles.as_spoken(text))))
+    return once(lambda text: number_styles.days(english(number_styles.as_spoken(text))))
 
 
 @lru_cache(maxsize=1)
 def _published_english() -> Callable[[str], str]:
-    return lru_cache(maxsize=_REMEMBERED)(_english())
+    return once(_english())
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from operator import itemgetter
 from threading import Lock
@@ -27,11 +27,14 @@ from pytest_whisperq.system.keys import Index, as_bytes, keys_of, repeated
 T = TypeVar("T")
 S = TypeVar("S")
 
-FEW = 2**14
+FEW = 2**12
 """So many values are held in memory, if they are not long."""
 
 LONG = 2**26
 """Bytes of all values together that are held in memory."""
+
+_AT_HAND = 2**10
+"""Texts that are not looked up on the disk: those of the last utterances."""
 
 _ROOM = "free some space there, or name another folder: TMPDIR"
 
@@ -346,3 +349,20 @@ class Growing(Generic[T]):
             raise StoreError(
                 f"cannot keep what a large corpus has: {error}", where=tempfile.gettempdir(), remedy=_ROOM
             ) from error
+
+
+def once(make: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a function that makes something of a text once, however often it is asked: beyond a few, from the disk."""
+    made: Growing[str] = Growing(AS_IT_IS)
+    lock = Lock()
+
+    @lru_cache(maxsize=_AT_HAND)
+    def found(text: str) -> str:
+        with lock:
+            value = made.get(text)
+            if value is None:
+                value = make(text)
+                made.add(text, value)
+            return value
+
+    return found

@@ -182,3 +182,19 @@ def test_keys_tell_names_apart(names: list[str]) -> None:
     assert some.are_among(rest)
     assert rest.are_among(some) == (set(names) <= set(names[::2]))
     assert all((name in some) == (name in names[::2]) for name in names)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=40), st.integers(0, 4))
+def test_what_is_made_once_is_found_again(asked: list[str], few: int) -> None:
+    made: list[str] = []
+
+    def shout(text: str) -> str:
+        made.append(text)
+        return text.upper()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_disk, "FEW", few)
+        patch.setattr(on_disk, "_AT_HAND", 2)
+        find = on_disk.once(shout)
+        assert [find(text) for text in asked] == [text.upper() for text in asked]
+    assert sorted(made) == sorted(set(asked))
