@@ -8,21 +8,24 @@ nobody else's file is ever read with it.
 from __future__ import annotations
 
 import marshal
-import sqlite3
 import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
 from operator import itemgetter
 from threading import Lock
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
-from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import system_error
 from pytest_whisperq.system.keys import Index, as_bytes, keys_of, repeated
+from pytest_whisperq.system.scratch import errors_of_room, new_database
+
+if TYPE_CHECKING:
+    import sqlite3
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -35,8 +38,6 @@ LONG = 2**26
 
 _AT_HAND = 2**10
 """Texts that are not looked up on the disk: those of the last utterances."""
-
-_ROOM = "free some space there, or name another folder: TMPDIR"
 
 _BLOCK, _BLOCK_BYTES = 16, 2**16
 """Values that are read at once, and bytes that are enough for a block of fewer."""
@@ -92,6 +93,14 @@ def columns(rows: Sequence[tuple[Any, ...]], count: int) -> tuple[Sequence[Any],
     return tuple(zip(*rows, strict=True)) or ((),) * count
 
 
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise system_error(error) from error
+
+
 class _Lazy(Sequence[T]):
     """What a sequence has whose values are made when they are asked for."""
 
@@ -129,14 +138,14 @@ class Kept(_Lazy[T]):
         self._lock = Lock()
         self._read: tuple[int, list[Any]] = (-1, [])
         """The number of the block that was read last, and what is in it."""
-        try:
+        with _errors():
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the values any longer
-            for block in self._blocks(values):
+        for block in self._blocks(values):
+            with _errors():
                 self._starts.append(self._starts[-1] + self._file.write(marshal.dumps(block)))
-                self._firsts.append(self._firsts[-1] + len(block))
+            self._firsts.append(self._firsts[-1] + len(block))
+        with _errors():
             self._file.flush()
-        except OSError as error:
-            raise system_error(error) from error
 
     def _blocks(self, values: Iterable[T]) -> Iterator[list[Any]]:
         block, size = list[Any](), 0
@@ -180,12 +189,9 @@ class Kept(_Lazy[T]):
 
     def _load(self, number: int) -> list[Any]:
         start, end = self._starts[number : number + 2]
-        try:
-            with self._lock:
-                self._file.seek(start)
-                data = self._file.read(end - start)
-        except OSError as error:
-            raise system_error(error) from error
+        with _errors(), self._lock:
+            self._file.seek(start)
+            data = self._file.read(end - start)
         return cast("list[Any]", marshal.loads(data))  # noqa: S302 - what this object has written
 
 
@@ -300,7 +306,9 @@ class Growing(Generic[T]):
         self._many: sqlite3.Connection | None = None
 
     def __len__(self) -> int:
-        return len(self._few) if self._many is None else int(self._ask("SELECT count(*) FROM kept")[0][0])
+        if self._many is None:
+            return len(self._few)
+        return int(self._many.execute("SELECT count(*) FROM kept").fetchone()[0])
 
     def __contains__(self, name: object) -> bool:
         return self.get(str(name)) is not None
@@ -309,8 +317,8 @@ class Growing(Generic[T]):
         """Return the value of a name; None where there is none."""
         if self._many is None:
             return self._few.get(name)
-        found = self._ask("SELECT value FROM kept WHERE name = ?", as_bytes(name))
-        return self._form.make(marshal.loads(found[0][0])) if found else None  # noqa: S302 - of this object
+        found = self._many.execute("SELECT value FROM kept WHERE name = ?", (as_bytes(name),)).fetchone()
+        return self._form.make(marshal.loads(found[0])) if found else None  # noqa: S302 - of this object
 
     def add(self, name: str, value: T) -> None:
         """Keep the value of a name, instead of one that it has."""
@@ -319,7 +327,7 @@ class Growing(Generic[T]):
             if len(self._few) > FEW:
                 self._to_disk()
         else:
-            self._insert(name, value)
+            self._insert(self._many, name, value)
 
     def items(self) -> Iterator[tuple[str, T]]:
         """Yield names and values in the order in which they came."""
@@ -330,25 +338,16 @@ class Growing(Generic[T]):
             yield name.decode("utf-8", "surrogatepass"), self._form.make(marshal.loads(value))  # noqa: S302
 
     def _to_disk(self) -> None:
-        self._many = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # "": a file without a name
-        for line in ("PRAGMA journal_mode = OFF", "CREATE TABLE kept (name BLOB UNIQUE, value BLOB)", "BEGIN"):
-            self._many.execute(line)
+        self._many = new_database()
+        self._many.execute("CREATE TABLE kept (name BLOB UNIQUE, value BLOB)")
         for name, value in self._few.items():
-            self._insert(name, value)
+            self._insert(self._many, name, value)
         self._few = {}
 
-    def _insert(self, name: str, value: T) -> None:
-        self._ask("INSERT OR REPLACE INTO kept VALUES (?, ?)", as_bytes(name), marshal.dumps(self._form.plain(value)))
-
-    def _ask(self, query: str, *values: bytes) -> list[tuple[Any, ...]]:
-        if self._many is None:
-            return []
-        try:
-            return self._many.execute(query, values).fetchall()
-        except sqlite3.OperationalError as error:  # its disk is full
-            raise StoreError(
-                f"cannot keep what a large corpus has: {error}", where=tempfile.gettempdir(), remedy=_ROOM
-            ) from error
+    def _insert(self, database: sqlite3.Connection, name: str, value: T) -> None:
+        row = as_bytes(name), marshal.dumps(self._form.plain(value))
+        with errors_of_room():
+            database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", row)
 
 
 def once(make: Callable[[str], str]) -> Callable[[str], str]:

@@ -15,21 +15,35 @@ HELD = 1 << 14
 """Entries that are held before they are written to a database together: most corpora have fewer of anything."""
 
 
-@contextmanager
-def scratch() -> Iterator[sqlite3.Connection]:
-    """Yield an empty database without a name; beyond 2 MB it lies in the folder for temporary files.
+def new_database() -> sqlite3.Connection:
+    """Return an empty database without a name, in a transaction; beyond 2 MB it is in the folder for temporary files.
 
-    Raises `StoreError` where that has no room.
+    It goes when it is closed, or with the last who has it. Any thread may use it, one at a time.
     """
     import sqlite3
 
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("BEGIN")
+    return database
+
+
+@contextmanager
+def errors_of_room() -> Iterator[None]:
+    """Raise `StoreError` where a database finds no room."""
+    import sqlite3
+
     try:
-        with closing(sqlite3.connect("", isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = OFF")
-            database.execute("BEGIN")
-            yield database
+        yield
     except sqlite3.OperationalError as error:
         raise StoreError(
             f"a temporary database cannot be written: {error}",
             remedy="free some space, or name a folder that has some in TMPDIR",
         ) from error
+
+
+@contextmanager
+def scratch() -> Iterator[sqlite3.Connection]:
+    """Yield a `new_database`, which is closed afterwards; raise `StoreError` where it finds no room."""
+    with errors_of_room(), closing(new_database()) as database:
+        yield database

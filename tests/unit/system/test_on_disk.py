@@ -162,6 +162,15 @@ def test_names_that_are_no_valid_text_can_be_kept() -> None:
     assert (kept["other"], kept[name]) == (2, 1)
 
 
+def test_an_error_of_what_is_kept_is_not_one_of_the_disk() -> None:
+    def unreadable() -> Iterator[str]:
+        yield from repeat("row", FEW + 100)
+        raise FileNotFoundError(2, "No such file", "call.wav")
+
+    with pytest.raises(FileNotFoundError, match="No such file"):
+        keep(unreadable(), AS_IT_IS)
+
+
 def test_a_full_disk_is_an_error_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> Iterator[int]:
         raise OSError(28, "No space left on device")
