@@ -67,7 +67,7 @@ class Wanted:
     def missing(self, are_known: Iterable[bool]) -> Sequence[int]:
         """Return the places of what is not known, each clip once."""
         several, seen = repeated(keys_of(self.clips)), set[str]()
-        places = array("q")
+        places = array("I")
         for place, (clip, is_known) in enumerate(zip(self.clips, are_known, strict=True)):
             if is_known or clip in seen:
                 continue

@@ -124,7 +124,7 @@ class EarlyStopping:
         items = session.corpus.utterances
         order = shuffled(Made(session.recordings.cluster, items), session.config.seed)
         is_silent = bytearray(not item.is_speech for item in items)
-        return array("q", (index for silence in (False, True) for index in order if is_silent[index] == silence))
+        return array("I", (index for silence in (False, True) for index in order if is_silent[index] == silence))
 
     def _part(self, corpus: Corpus, baseline: TranscriptSet, transcripts: TranscriptSet, count: int) -> PairedTexts:
         first = range(count)

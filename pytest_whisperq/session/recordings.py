@@ -226,7 +226,7 @@ class Recordings:
         facts = [self.facts[item.id] for item in items]
         clusters = [self.cluster(item) for item in items]
         sounds, seconds = [fact.digest for fact in facts], [fact.seconds for fact in facts]
-        shares = [array("q") for _ in range(shards)]
+        shares = [array("I") for _ in range(shards)]
         for place, shard in enumerate(deal_out(clusters, sounds, seconds, shards, self.config.seed)):
             shares[shard - 1].append(place)
         if (used := sum(map(bool, shares))) < shards:

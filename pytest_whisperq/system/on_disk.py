@@ -200,7 +200,7 @@ class Chosen(_Lazy[T]):
 
     def __init__(self, values: Sequence[T], places: Sequence[int]) -> None:
         self._values = values
-        self._places = places if isinstance(places, range) else array("q", places)
+        self._places = places if isinstance(places, range | array) else array("I", places)
 
     def __len__(self) -> int:
         return len(self._places)

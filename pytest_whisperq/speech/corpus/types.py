@@ -139,15 +139,15 @@ class Corpus:
 
     def where(self, is_wanted: Callable[[Utterance], bool]) -> Sequence[Utterance]:
         """Return the utterances of a kind; those of a large corpus stay where they are."""
-        return self._in(array("q", (place for place, item in enumerate(self.utterances) if is_wanted(item))))
+        return self._in(array("I", (place for place, item in enumerate(self.utterances) if is_wanted(item))))
 
-    def _in(self, places: "array[int]") -> Sequence[Utterance]:
+    def _in(self, places: Sequence[int]) -> Sequence[Utterance]:
         return self.utterances if len(places) == len(self.utterances) else choose(self.utterances, places)
 
     @cached_property
     def _census(self) -> "_Census":
         """What one look at all utterances tells: on the disk, each further one costs."""
-        spoken, drafts = array("q"), array("q")
+        spoken, drafts = array("I"), array("I")
         languages, stated = set[str | None](), set[str]()
         for place, item in enumerate(self.utterances):
             if item.is_speech:
@@ -157,13 +157,14 @@ class Corpus:
                 stated.add(item.language)
             if item.is_draft:
                 drafts.append(place)
-        return _Census(spoken, drafts, frozenset(languages), frozenset(stated))
+        everywhere = range(len(self.utterances)) if len(spoken) == len(self.utterances) else spoken
+        return _Census(everywhere, drafts, frozenset(languages), frozenset(stated))
 
 
 class _Census(NamedTuple):
     """Where somebody speaks, and where references are drafts; languages of speech, and of all that state one."""
 
-    spoken: "array[int]"
-    drafts: "array[int]"
+    spoken: Sequence[int]
+    drafts: Sequence[int]
     languages: frozenset[str | None]
     stated: frozenset[str]
