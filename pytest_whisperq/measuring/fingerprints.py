@@ -21,8 +21,12 @@ _TABLES = 64
 """So many times fingerprints are sorted into drawers, each time by other directions."""
 _LEAST_BITS, _MORE_BITS = 12, 4
 """Drawers are told apart by so many bits at least, and by so many more than there are in the number of fingerprints."""
-_READ = 1 << 10
-"""Fingerprints that are read at once, 4.5 kB each."""
+_TOGETHER, _OTHER = 8, 0.2
+"""Of so many tables the sides are held, and what is alike lies on the other side of no more planes, as a share.
+
+What correlates by 0.95 does of 0.1 of them, and strangers of half."""
+_READ, _AT_ONCE = 1 << 10, 1 << 18
+"""Fingerprints that are read at once, 4.5 kB each, and pairs of which the sides are compared at once."""
 _LONGER, _PADDING = 0.1, 0.1
 """How much longer a copy may be, as a share and in seconds: an encoder pads, and what is stretched more is no copy."""
 
@@ -100,36 +104,33 @@ class Fingerprints:
         nearest, most = np.zeros(len(seconds), np.uint32), np.full(len(seconds), least, np.float32)
         drawers = _Drawers(self._prints, len(seconds))
         for table in range(_TABLES):
-            for several in drawers.of(table, numbers):
-                self._compare(several, seconds, nearest, most)
+            for later, earlier in drawers.pairs(table, numbers):
+                one, other = seconds[later], seconds[earlier]
+                is_as_long = np.maximum(one, other) <= np.minimum(one, other) * (1 + _LONGER) + _PADDING
+                is_new = (nearest[later] != earlier) | (most[later] == np.float32(least))
+                pairs = np.flatnonzero(is_as_long & is_new)
+                pairs = pairs[drawers.seem_alike(later[pairs], earlier[pairs])]
+                self._compare(later[pairs], earlier[pairs], nearest, most)
         for number in np.flatnonzero(most > np.float32(least)):
             yield int(number), int(nearest[number])
 
     def _compare(
         self,
-        several: NDArray[np.uint32],
-        seconds: NDArray[np.float64],
+        later: NDArray[np.uint32],
+        earlier: NDArray[np.uint32],
         nearest: NDArray[np.uint32],
         most: NDArray[np.float32],
     ) -> None:
-        """Correlate some fingerprints with those before them; keep the ``nearest`` one of each, and how near it is."""
+        """Correlate pairs of fingerprints; keep the ``nearest`` one before each, and how near it is."""
         import numpy as np
 
-        for first in range(0, len(several), _READ):
-            later = several[first : first + _READ]
-            own = self._prints.at(later)
-            for start in range(0, first + len(later), _READ):
-                earlier = several[start : min(start + _READ, first + len(later))]
-                correlations = own @ (own if start == first else self._prints.at(earlier)).T
-                short, long = (choose(seconds[later][:, None], seconds[earlier]) for choose in (np.minimum, np.maximum))
-                is_none = (earlier >= later[:, None]) | (long > short * (1 + _LONGER) + _PADDING)
-                correlations[is_none] = -1
-                best = correlations.argmax(axis=1)  # the first of equals
-                value = correlations[np.arange(len(later)), best]
-                is_nearer = (value > most[later]) | ((value == most[later]) & (earlier[best] < nearest[later]))
-                is_nearer &= value >= 0
-                most[later[is_nearer]] = value[is_nearer]
-                nearest[later[is_nearer]] = earlier[best[is_nearer]]
+        for start in range(0, len(later), _READ):
+            some = slice(start, start + _READ)
+            one, other = self._prints.at(later[some]), self._prints.at(earlier[some])
+            correlations = np.einsum("ij,ij->i", one, other).tolist()
+            for number, first, value in zip(later[some].tolist(), earlier[some].tolist(), correlations, strict=True):
+                if value > most[number] or (value == most[number] and first < nearest[number]):
+                    nearest[number], most[number] = first, value
 
 
 class _Drawers:
@@ -138,6 +139,7 @@ class _Drawers:
     A drawer is named by on which side of some random planes a fingerprint lies. Two of correlation c lie on one side of
     a plane with probability 1 − arccos(c)/π (Charikar, STOC 2002). So of pairs that correlate by 0.95 one in 400,000 is
     missed among four thousand, and one in 170 among a million; there by 0.98, as most copies do, one in two million.
+    Of what shares a drawer, the sides of a few tables together tell strangers apart without reading them.
     """
 
     def __init__(self, prints: _Rows, count: int) -> None:
@@ -148,22 +150,41 @@ class _Drawers:
         weights = 2.0 ** np.arange(bits)
         self._count = count
         self._names = [_Rows(1) for _ in range(_TABLES)]
+        self._sides = np.empty((count, _TOGETHER), np.uint32)
+        self._most = int(_OTHER * _TOGETHER * bits)
         for start in range(0, count, _READ):
             sides = (prints.block(start, _READ) @ planes > 0).reshape(-1, _TABLES, bits)
             names = (sides.astype(np.float64) @ weights).astype(np.uint32)
+            self._sides[start : start + _READ] = names[:, :_TOGETHER]
             for number, table in enumerate(self._names):
                 table.write(start, np.ascontiguousarray(names[:, number]).view(np.float32))
 
-    def of(self, table: int, numbers: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
-        """Yield the numbers that share a drawer of a table, in their order; a drawer with one of them is left out."""
+    def pairs(self, table: int, numbers: NDArray[np.uint32]) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
+        """Yield all pairs that share a drawer of a table, many at once: the later number of each, and the earlier."""
         import numpy as np
 
         names = self._names[table].block(0, self._count).view(np.uint32).ravel()[numbers]
         order = np.argsort(names, kind="stable")
-        names = names[order]
-        edges = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1], [True]]))
-        for drawer in np.flatnonzero(np.diff(edges) > 1):
-            yield numbers[order[edges[drawer] : edges[drawer + 1]]]
+        names, numbers = names[order], numbers[order]
+        apart, places = 1, np.flatnonzero(names[1:] == names[:-1])
+        while len(places):
+            yield numbers[places + apart], numbers[places]
+            apart += 1
+            places = places[places + apart < len(names)]
+            places = places[names[places + apart] == names[places]]
+
+    def seem_alike(self, some: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Whether each pair is on the other side of no more planes than what is alike."""
+        import numpy as np
+
+        ones = np.array([number.bit_count() for number in range(256)], np.uint8)
+        return np.concatenate(
+            [
+                ones[(self._sides[some[at]] ^ self._sides[others[at]]).view(np.uint8)].sum(axis=1) <= self._most
+                for at in (slice(start, start + _AT_ONCE) for start in range(0, len(some), _AT_ONCE))
+            ]
+            or [np.zeros(0, np.bool_)]
+        )
 
 
 class _Rows:

@@ -64,8 +64,10 @@ def test_strangers_share_few_drawers() -> None:
     for place, one in enumerate(prints):
         rows.write(place, one)
     drawers, numbers = _Drawers(rows, len(prints)), np.arange(len(prints), dtype=np.uint32)
-    pairs = [len(some) * (len(some) - 1) / 2 for table in range(8) for some in drawers.of(table, numbers)]
-    assert sum(pairs) / 8 < 2 * len(prints) ** 2 / 2 / 2**16
+    pairs = [pair for table in range(20, 28) for pair in drawers.pairs(table, numbers)]
+    assert sum(len(later) for later, _ in pairs) / 8 < 2 * len(prints) ** 2 / 2 / 2**16
+    assert all((later > earlier).all() for later, earlier in pairs)
+    assert not any(drawers.seem_alike(*pair).any() for pair in pairs)
 
 
 @pytest.mark.parametrize(("seconds", "found"), [([0.2, 0.31], True), ([9.0, 9.9], True), ([9.9, 8.8], False)])
