@@ -114,8 +114,8 @@ class KnownTexts(Container[str]):
 
     def add(self, said: Mapping[str, Said]) -> None:
         """Keep what is said in more clips."""
-        for clip, one in said.items():
-            self._new.add(clip, one)
+        for clip, (text, language) in said.items():  # of somebody else's backend, perhaps strings of their own kind
+            self._new.add(clip, (str(text), None if language is None else str(language)))
 
 
 class Leading:

@@ -21,8 +21,8 @@ _TABLES = 64
 """So many times fingerprints are sorted into drawers, each time by other directions."""
 _LEAST_BITS, _MORE_BITS = 12, 4
 """Drawers are told apart by so many bits at least, and by so many more than there are in the number of fingerprints."""
-_TOGETHER, _OTHER = 8, 0.2
-"""Of so many tables the sides are held, and what is alike lies on the other side of no more planes, as a share.
+_TOGETHER, _SIDES, _OTHER = 8, 16, 0.2
+"""Of so many tables so many sides are held, and what is alike lies on the other side of no more planes, as a share.
 
 What correlates by 0.95 does of 0.1 of them, and strangers of half."""
 _READ, _AT_ONCE = 1 << 10, 1 << 18
@@ -74,7 +74,7 @@ class Fingerprints:
     """
 
     def __init__(self) -> None:
-        self._seconds = array("d")
+        self._seconds = array("f")
         self._is_empty = bytearray()
         self._prints = _Rows(_BANDS * _STEPS)
 
@@ -100,7 +100,7 @@ class Fingerprints:
         numbers = np.flatnonzero(wanted).astype(np.uint32)
         if len(numbers) < 2:
             return
-        seconds = np.frombuffer(self._seconds, np.float64)
+        seconds = np.frombuffer(self._seconds, np.float32)
         nearest, most = np.zeros(len(seconds), np.uint32), np.full(len(seconds), least, np.float32)
         drawers = _Drawers(self._prints, len(seconds))
         for table in range(_TABLES):
@@ -149,21 +149,21 @@ class _Drawers:
         planes = np.random.default_rng(0).standard_normal((prints.size, _TABLES * bits), np.float32)
         weights = 2.0 ** np.arange(bits)
         self._count = count
-        self._names = [_Rows(1) for _ in range(_TABLES)]
-        self._sides = np.empty((count, _TOGETHER), np.uint32)
-        self._most = int(_OTHER * _TOGETHER * bits)
+        self._names = _Rows(1)  # table after table
+        self._sides = np.empty((count, _TOGETHER), np.uint16)
+        self._most = int(_OTHER * _TOGETHER * min(bits, _SIDES))
         for start in range(0, count, _READ):
             sides = (prints.block(start, _READ) @ planes > 0).reshape(-1, _TABLES, bits)
             names = (sides.astype(np.float64) @ weights).astype(np.uint32)
-            self._sides[start : start + _READ] = names[:, :_TOGETHER]
-            for number, table in enumerate(self._names):
-                table.write(start, np.ascontiguousarray(names[:, number]).view(np.float32))
+            self._sides[start : start + _READ] = names[:, :_TOGETHER] % (1 << _SIDES)
+            for table in range(_TABLES):
+                self._names.write(table * count + start, np.ascontiguousarray(names[:, table]).view(np.float32))
 
     def pairs(self, table: int, numbers: NDArray[np.uint32]) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
         """Yield all pairs that share a drawer of a table, many at once: the later number of each, and the earlier."""
         import numpy as np
 
-        names = self._names[table].block(0, self._count).view(np.uint32).ravel()[numbers]
+        names = self._names.block(table * self._count, self._count).view(np.uint32).ravel()[numbers]
         order = np.argsort(names, kind="stable")
         names, numbers = names[order], numbers[order]
         apart, places = 1, np.flatnonzero(names[1:] == names[:-1])

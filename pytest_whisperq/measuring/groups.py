@@ -34,7 +34,8 @@ class Groups(Sequence[str]):
         self.names = names
         self.numbers = numbers
         self.firsts = firsts
-        self._named = lru_cache(maxsize=2**10)(self.name)
+        # Not of a method of it: what refers to itself stays until somebody searches for garbage, and its file too.
+        self._named = lru_cache(maxsize=2**10)(lambda number: names[int(firsts[number])])
 
     @property
     def size(self) -> int:
@@ -177,7 +178,7 @@ def numbered(clusters: Sequence[str]) -> "tuple[NDArray[np.int32], int]":
     if not groups.size or groups.name(0):
         return groups.numbers, groups.size
     alone = np.flatnonzero(groups.numbers == 0)
-    digits = 1 + np.searchsorted(10 ** np.arange(1, 18), alone, side="right")
+    digits = 1 + np.searchsorted(10 ** np.arange(1, 18, dtype=np.int64), alone, side="right")
     as_names = np.lexsort((digits, alone * 10 ** (18 - digits)))  # 1, 10, 100, 11 … 2, 20
     numbers = groups.numbers + np.int32(len(alone) - 1)
     numbers[alone[as_names]] = np.arange(len(alone))

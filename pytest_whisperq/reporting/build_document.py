@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.backends import distributions, get_backend
 from pytest_whisperq.config.candidates import Candidate
@@ -173,7 +173,7 @@ class Collector:
         if most >= len(self.session.corpus.speech) or not any(one.gate in ("accuracy", "limit") for one in judged):
             return known
         first = _first(known.texts, self.session.once(EarlyStopping).order[:most])
-        return replace(known, texts=cast("tuple[str | None, ...]", first))
+        return replace(known, texts=first)
 
     @property
     def _substitutions(self) -> dict[str, dict[str, str]]:

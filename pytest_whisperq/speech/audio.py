@@ -10,6 +10,7 @@ from pytest_whisperq.speech import integrity
 from pytest_whisperq.speech.integrity import Note
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.on_disk import BytesOnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,7 @@ class AudioSource(NamedTuple):
 
     label: str
     file: str | None = None
-    data: bytes | None = None
+    data: bytes | BytesOnDisk | None = None
     offset: float = 0.0
     seconds: float | None = None
 
@@ -83,7 +84,7 @@ class AudioSource(NamedTuple):
     def open(self) -> "io.BytesIO | io.BufferedReader":
         """Return the encoded recording as a seekable file; raise `CorpusError` when it cannot be read."""
         if self.data is not None:
-            return io.BytesIO(self.data)
+            return io.BytesIO(bytes(self.data))
         if self.file is None:
             raise CorpusError(
                 "this row has neither audio bytes nor an audio file",

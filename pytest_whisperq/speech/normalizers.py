@@ -68,7 +68,7 @@ class Normalizer:
         """Return ``text``, said in ``language``, as it is compared."""
         for _, change in self.before:
             text = change(text, language)
-        return self.apply(text, language)
+        return str(self.apply(text, language))  # of somebody else's, which may return a string of its own kind
 
     def leaves_words(self, text: str, language: str | None = None) -> bool:
         """Whether anything is left of ``text``: of most texts that is known without normalizing them."""

@@ -8,6 +8,7 @@ nobody else's file is ever read with it.
 from __future__ import annotations
 
 import marshal
+import os
 import tempfile
 from array import array
 from bisect import bisect_left
@@ -18,8 +19,9 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from operator import itemgetter
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast, overload
 
+from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import system_error
 from pytest_whisperq.system.keys import Index, as_bytes, keys_of, repeated
 from pytest_whisperq.system.scratch import errors_of_room, new_database
@@ -61,6 +63,36 @@ def _same(value: Any) -> Any:
 
 AS_IT_IS: Form[Any] = Form(plain=_same, make=_same)
 """The form of text and numbers."""
+
+
+class BytesOnDisk(NamedTuple):
+    """Bytes in the one file without a name that a process has for them; it goes with the process."""
+
+    start: int
+    length: int
+
+    @classmethod
+    def put(cls, data: bytes) -> BytesOnDisk:
+        """Put bytes there, once; raise `StoreError` where there is no room."""
+        with _errors(), _lock_of_bytes:
+            file = _file_of_bytes()
+            start = file.seek(0, os.SEEK_END)
+            file.write(data)
+            return cls(start, len(data))
+
+    def __bytes__(self) -> bytes:
+        with _errors(), _lock_of_bytes:
+            file = _file_of_bytes()
+            file.seek(self.start)
+            return file.read(self.length)
+
+
+_lock_of_bytes = Lock()
+
+
+@lru_cache(maxsize=1)
+def _file_of_bytes() -> IO[bytes]:
+    return tempfile.TemporaryFile()
 
 
 def keep(values: Iterable[T], form: Form[T]) -> Sequence[T]:
@@ -251,6 +283,9 @@ class KeptByName(Mapping[str, T]):
         self._make = form.make
         self._is_unique = not (may_repeat and repeated(keys_of(self)))
         self._in_order = self._is_unique
+        self._lock = Lock()
+        self._found: tuple[str, Any] = ("\0", None)
+        """What was asked for last."""
         self._next, self._ahead = 0, iter(items)
         """What is asked for next while the order is kept: its place, and all from there on."""
 
@@ -271,6 +306,12 @@ class KeptByName(Mapping[str, T]):
 
     def _find(self, name: str) -> tuple[str, Any] | None:
         """Return a name with its value as it is kept; None for one that is not there."""
+        with self._lock:
+            if self._found[0] != name:
+                self._found = self._look_for(name) or self._found
+            return self._found if self._found[0] == name else None
+
+    def _look_for(self, name: str) -> tuple[str, Any] | None:
         if self._in_order:
             item = next(self._ahead, None)
             if item is None or item[0] != name:  # perhaps from the beginning again
@@ -308,7 +349,8 @@ class Growing(Generic[T]):
     def __len__(self) -> int:
         if self._many is None:
             return len(self._few)
-        return int(self._many.execute("SELECT count(*) FROM kept").fetchone()[0])
+        with errors_of_room():
+            return int(self._many.execute("SELECT count(*) FROM kept").fetchone()[0])
 
     def __contains__(self, name: object) -> bool:
         return self.get(str(name)) is not None
@@ -317,37 +359,44 @@ class Growing(Generic[T]):
         """Return the value of a name; None where there is none."""
         if self._many is None:
             return self._few.get(name)
-        found = self._many.execute("SELECT value FROM kept WHERE name = ?", (as_bytes(name),)).fetchone()
+        with errors_of_room():
+            found = self._many.execute("SELECT value FROM kept WHERE name = ?", (as_bytes(name),)).fetchone()
         return self._form.make(marshal.loads(found[0])) if found else None  # noqa: S302 - of this object
 
     def add(self, name: str, value: T) -> None:
         """Keep the value of a name, instead of one that it has."""
         if self._many is None:
             self._few[name] = value
-            if len(self._few) > FEW:
-                self._to_disk()
-        else:
-            self._insert(self._many, name, value)
+            if len(self._few) <= FEW:
+                return
+        try:
+            with errors_of_room():
+                self._many = self._many or self._moved()
+                self._many.execute(_PUT, (as_bytes(name), marshal.dumps(self._form.plain(value))))
+        except StoreError:  # a database that found no room is not to be read any more
+            self._few, self._many = {}, None
+            raise
 
     def items(self) -> Iterator[tuple[str, T]]:
         """Yield names and values in the order in which they came."""
         if self._many is None:
             yield from self._few.items()
             return
-        for name, value in self._many.execute("SELECT name, value FROM kept ORDER BY rowid"):
-            yield name.decode("utf-8", "surrogatepass"), self._form.make(marshal.loads(value))  # noqa: S302
-
-    def _to_disk(self) -> None:
-        self._many = new_database()
-        self._many.execute("CREATE TABLE kept (name BLOB UNIQUE, value BLOB)")
-        for name, value in self._few.items():
-            self._insert(self._many, name, value)
-        self._few = {}
-
-    def _insert(self, database: sqlite3.Connection, name: str, value: T) -> None:
-        row = as_bytes(name), marshal.dumps(self._form.plain(value))
         with errors_of_room():
-            database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", row)
+            for name, value in self._many.execute("SELECT name, value FROM kept ORDER BY rowid"):
+                yield name.decode("utf-8", "surrogatepass"), self._form.make(marshal.loads(value))  # noqa: S302
+
+    def _moved(self) -> sqlite3.Connection:
+        """Return a database with what was held until now."""
+        database = new_database()
+        database.execute("CREATE TABLE kept (name BLOB UNIQUE, value BLOB)")
+        rows = ((as_bytes(name), marshal.dumps(self._form.plain(value))) for name, value in self._few.items())
+        database.executemany(_PUT, rows)
+        self._few = {}
+        return database
+
+
+_PUT = "INSERT INTO kept VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 def once(make: Callable[[str], str]) -> Callable[[str], str]:

@@ -35,7 +35,7 @@ def errors_of_room() -> Iterator[None]:
 
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         raise StoreError(
             f"a temporary database cannot be written: {error}",
             remedy="free some space, or name a folder that has some in TMPDIR",

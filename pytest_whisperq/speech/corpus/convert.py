@@ -58,7 +58,7 @@ def write_audiofolder(corpus: Corpus, folder: Path) -> None:
         for clip in clips_of(corpus):
             path = folder / clip.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(clip.data)
+            path.write_bytes(bytes(clip.data))
             table.writerow({"file_name": clip.name, **clip.columns})
 
 

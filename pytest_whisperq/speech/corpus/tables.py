@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,24 @@ def read_parquet(*paths: Path, choices: Choices = AS_NAMED) -> Sequence[Utteranc
 
 def _in_parquet(parquet: Any, path: Path, choices: Choices) -> Iterator[Utterance]:
     """Yield what is in one file, which is read piece by piece."""
+
+    def rows(file: Any) -> Iterator[dict[str, Any]]:
+        with _unreadable(path):
+            for batch in file.iter_batches(_AT_ONCE):
+                yield from batch.to_pylist()
+
+    with _unreadable(path):
+        file = parquet.ParquetFile(path)
+    with file:
+        yield from _utterances(
+            _with_names(rows(file), _classes_of(file.schema_arrow.metadata)), f"{path}", path.parent, choices
+        )
+
+
+@contextmanager
+def _unreadable(path: Path) -> Iterator[None]:
     try:
-        with parquet.ParquetFile(path) as file:
-            rows = (row for batch in file.iter_batches(_AT_ONCE) for row in batch.to_pylist())
-            named = _with_names(rows, _classes_of(file.schema_arrow.metadata))
-            yield from _utterances(named, f"{path}", path.parent, choices)
+        yield
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise CorpusError(f"is not a readable parquet file ({first_line(error)})", where=str(path)) from error
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus.spacing import is_spaced
 from pytest_whisperq.system.errors import CorpusError
-from pytest_whisperq.system.on_disk import Form, choose, keep
+from pytest_whisperq.system.on_disk import BytesOnDisk, Form, choose, keep
 
 NONSPEECH = "nonspeech"
 """The ``kind`` of a clip in which nobody speaks: the only one whose reference may be empty."""
@@ -83,18 +83,29 @@ class Utterance(NamedTuple):
         return is_spaced(self.language, self.reference)
 
 
-_AUDIO = Utterance._fields.index("audio")
+_AUDIO, _DATA = Utterance._fields.index("audio"), AudioSource._fields.index("data")
 
 
 def _plain(item: Utterance) -> tuple[Any, ...]:
-    return *item[:_AUDIO], tuple(item.audio), *item[_AUDIO + 1 :]
+    audio = item.audio
+    if audio.data is not None:  # which is written once, however many sequences have the utterance
+        data = BytesOnDisk.put(audio.data) if isinstance(audio.data, bytes) else audio.data
+        return *item[:_AUDIO], (*audio[:_DATA], tuple(data), *audio[_DATA + 1 :]), *item[_AUDIO + 1 :]
+    return *item[:_AUDIO], tuple(audio), *item[_AUDIO + 1 :]
 
 
 def _made(plain: tuple[Any, ...]) -> Utterance:
-    return Utterance._make((*plain[:_AUDIO], AudioSource._make(plain[_AUDIO]), *plain[_AUDIO + 1 :]))
+    audio = AudioSource._make(plain[_AUDIO])
+    if audio.data is not None:
+        audio = audio._replace(data=BytesOnDisk(*audio.data))
+    return Utterance._make((*plain[:_AUDIO], audio, *plain[_AUDIO + 1 :]))
 
 
-UTTERANCE = Form(plain=_plain, make=_made, size=lambda item: len(item.audio.data or b""))
+def _size(item: Utterance) -> int:
+    return len(item.audio.data) if isinstance(item.audio.data, bytes) else 0
+
+
+UTTERANCE = Form(plain=_plain, make=_made, size=_size)
 """How an utterance of a large corpus is kept."""
 
 

@@ -1,6 +1,7 @@
 """What is kept on the disk is what was kept, in whatever order it is asked for."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from random import Random
 
@@ -14,6 +15,7 @@ from pytest_whisperq.system.keys import Index, Names, key_of, keys_of, repeated
 from pytest_whisperq.system.on_disk import (
     AS_IT_IS,
     FEW,
+    BytesOnDisk,
     Chosen,
     Form,
     Growing,
@@ -191,6 +193,40 @@ def test_keys_tell_names_apart(names: list[str]) -> None:
     assert some.are_among(rest)
     assert rest.are_among(some) == (set(names) <= set(names[::2]))
     assert all((name in some) == (name in names[::2]) for name in names)
+
+
+def test_what_found_no_room_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that could not be written is not read any more."""
+    monkeypatch.setattr(on_disk, "FEW", 2)
+    growing: Growing[bytes] = Growing(AS_IT_IS)
+    for name in "abc":
+        growing.add(name, bytes(10))
+    assert growing._many is not None
+    growing._many.execute("PRAGMA max_page_count = 3")
+    with pytest.raises(StoreError, match="disk is full"):
+        _fill(growing)
+    assert len(growing) == 0
+    growing.add("a", b"again")
+    assert growing.get("a") == b"again"
+
+
+def _fill(growing: Growing[bytes]) -> None:
+    for number in range(100):
+        growing.add(str(number), bytes(1000))
+
+
+def test_bytes_are_on_the_disk_once() -> None:
+    one, two = BytesOnDisk.put(b"sound"), BytesOnDisk.put(b"")
+    assert (bytes(one), bytes(two), bytes(one)) == (b"sound", b"", b"sound")
+    assert two.start == one.start + 5
+
+
+def test_one_mapping_may_be_read_by_many() -> None:
+    names = [f"name {number}" for number in range(2000)]
+    kept = KeptByName(Kept([(name, name.upper()) for name in names], AS_IT_IS), AS_IT_IS)
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda _: [kept[name] for name in names], range(4))
+        assert all(one == [name.upper() for name in names] for one in found)
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=40), st.integers(0, 4))
