@@ -9,8 +9,9 @@ from typing import Any, cast
 from pytest_whisperq.decoding.transcript_file import Said, Stored
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.system.growing import Growing
 from pytest_whisperq.system.keys import Names, key_of, keys_of, repeated
-from pytest_whisperq.system.on_disk import AS_IT_IS, Growing, Made, columns, keep
+from pytest_whisperq.system.on_disk import AS_IT_IS, Made, columns, keep
 
 Enough = Callable[[Sequence[str]], bool]
 """Whether the texts of the first utterances of a corpus are all that is wanted of it."""

@@ -23,9 +23,10 @@ from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.garbage import no_search_for_garbage
+from pytest_whisperq.system.growing import Growing
 from pytest_whisperq.system.keys import key_of, keys_of, repeated
 from pytest_whisperq.system.machine import versions
-from pytest_whisperq.system.on_disk import AS_IT_IS, FEW, Form, Growing, keep_by_name
+from pytest_whisperq.system.on_disk import AS_IT_IS, FEW, Form, keep_by_name
 from pytest_whisperq.system.sealed import SealedFile, damage, seal
 
 UNSETTLED = 2 * 10**9

@@ -26,8 +26,8 @@ from pytest_whisperq.speech.substitutions import Substitutions
 from pytest_whisperq.speech.typography import unify
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.extensions import Extensions
+from pytest_whisperq.system.growing import once
 from pytest_whisperq.system.machine import versions
-from pytest_whisperq.system.on_disk import once
 
 GROUP = "pytest_whisperq.normalizers"
 """Entry point group of packages that bring a normalizer: name → ``module:VALUE``."""

@@ -1,6 +1,9 @@
 """Short keys of long names."""
 
-from pytest_whisperq.system.keys import as_bytes, key_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_whisperq.system.keys import Index, Names, as_bytes, key_of, keys_of, repeated
 
 
 def test_a_key_is_the_same_in_every_process_and_for_every_cache() -> None:
@@ -20,3 +23,16 @@ def test_the_key_of_a_text_is_the_same_on_every_machine() -> None:
 def test_texts_sort_as_bytes_as_they_do_as_texts() -> None:
     texts = ["", "a", "ä", "\ud800", "\uffff", "\U0001f600", "b", "a\0"]
     assert sorted(texts, key=as_bytes) == sorted(texts)
+
+
+@given(st.lists(st.text(max_size=3)))
+def test_keys_tell_names_apart(names: list[str]) -> None:
+    keys = keys_of(names)
+    assert repeated(keys) == {key_of(name) for name in names if names.count(name) > 1}
+    index = Index(names)
+    for name in names:
+        assert list(index.of(name)) == [place for place in range(len(names) - 1, -1, -1) if names[place] == name]
+    some, rest = Names(names[::2]), Names(names)
+    assert some.are_among(rest)
+    assert rest.are_among(some) == (set(names) <= set(names[::2]))
+    assert all((name in some) == (name in names[::2]) for name in names)

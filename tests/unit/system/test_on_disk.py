@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from pytest_whisperq.system import on_disk
 from pytest_whisperq.system.errors import StoreError
-from pytest_whisperq.system.keys import Index, Names, key_of, keys_of, repeated
+from pytest_whisperq.system.keys import Index
 from pytest_whisperq.system.on_disk import (
     AS_IT_IS,
     FEW,
     BytesOnDisk,
     Chosen,
     Form,
-    Growing,
     Kept,
     KeptByName,
     Made,
@@ -135,29 +134,6 @@ def test_in_order_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(kept.values()) == list(range(100))
 
 
-@given(NAMED)
-def test_what_grows_holds_the_last_value_of_each_name(items: list[tuple[str, int]]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_disk, "FEW", 5)
-        growing: Growing[int] = Growing(AS_IT_IS)
-        for name, value in items:
-            growing.add(name, value)
-        expected = dict(items)
-        assert len(growing) == len(expected)
-        assert dict(growing.items()) == expected
-        assert all(growing.get(name) == value and name in growing for name, value in expected.items())
-        assert growing.get("x" + "".join(expected)) is None
-
-
-def test_what_grows_is_listed_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_disk, "FEW", 5)
-    growing: Growing[int] = Growing(AS_IT_IS)
-    names = [f"{key_of(str(number))}" for number in range(20)]
-    for number, name in enumerate(names):
-        growing.add(name, number)
-    assert list(growing.items()) == [(name, number) for number, name in enumerate(names)]
-
-
 def test_names_that_are_no_valid_text_can_be_kept() -> None:
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
     kept = KeptByName(Kept([(name, 1), ("other", 2)], AS_IT_IS), AS_IT_IS)
@@ -182,39 +158,6 @@ def test_a_full_disk_is_an_error_of_the_store(monkeypatch: pytest.MonkeyPatch) -
         keep(repeat("row", FEW + 1), AS_IT_IS)
 
 
-@given(st.lists(st.text(max_size=3)))
-def test_keys_tell_names_apart(names: list[str]) -> None:
-    keys = keys_of(names)
-    assert repeated(keys) == {key_of(name) for name in names if names.count(name) > 1}
-    index = Index(names)
-    for name in names:
-        assert list(index.of(name)) == [place for place in range(len(names) - 1, -1, -1) if names[place] == name]
-    some, rest = Names(names[::2]), Names(names)
-    assert some.are_among(rest)
-    assert rest.are_among(some) == (set(names) <= set(names[::2]))
-    assert all((name in some) == (name in names[::2]) for name in names)
-
-
-def test_what_found_no_room_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that could not be written is not read any more."""
-    monkeypatch.setattr(on_disk, "FEW", 2)
-    growing: Growing[bytes] = Growing(AS_IT_IS)
-    for name in "abc":
-        growing.add(name, bytes(10))
-    assert growing._many is not None
-    growing._many.execute("PRAGMA max_page_count = 3")
-    with pytest.raises(StoreError, match="disk is full"):
-        _fill(growing)
-    assert len(growing) == 0
-    growing.add("a", b"again")
-    assert growing.get("a") == b"again"
-
-
-def _fill(growing: Growing[bytes]) -> None:
-    for number in range(100):
-        growing.add(str(number), bytes(1000))
-
-
 def test_bytes_are_on_the_disk_once() -> None:
     one, two = BytesOnDisk.put(b"sound"), BytesOnDisk.put(b"")
     assert (bytes(one), bytes(two), bytes(one)) == (b"sound", b"", b"sound")
@@ -227,19 +170,3 @@ def test_one_mapping_may_be_read_by_many() -> None:
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda _: [kept[name] for name in names], range(4))
         assert all(one == [name.upper() for name in names] for one in found)
-
-
-@given(st.lists(st.sampled_from("abcdefgh"), max_size=40), st.integers(0, 4))
-def test_what_is_made_once_is_found_again(asked: list[str], few: int) -> None:
-    made: list[str] = []
-
-    def shout(text: str) -> str:
-        made.append(text)
-        return text.upper()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_disk, "FEW", few)
-        patch.setattr(on_disk, "_AT_HAND", 2)
-        find = on_disk.once(shout)
-        assert [find(text) for text in asked] == [text.upper() for text in asked]
-    assert sorted(made) == sorted(set(asked))
