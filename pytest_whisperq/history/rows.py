@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
-from pytest_whisperq.system.files import system_error
+from pytest_whisperq.system.scratch import errors_of_room
 
 
 class Rows(Sequence[dict[str, Any]]):
@@ -17,13 +17,13 @@ class Rows(Sequence[dict[str, Any]]):
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._starts = array("q", [0])
-        try:
+        with errors_of_room():
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the rows any longer
-            for row in rows:
+        for row in rows:
+            with errors_of_room():
                 self._starts.append(self._starts[-1] + self._file.write(json.dumps(row).encode()))
+        with errors_of_room():
             self._file.flush()
-        except OSError as error:
-            raise system_error(error) from error
 
     def __len__(self) -> int:
         return len(self._starts) - 1

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.system.files import system_error
+from pytest_whisperq.system.scratch import errors_of_room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,28 +26,22 @@ class Digests:
 
     def __init__(self) -> None:
         self._keys = array("Q")
-        try:
+        with errors_of_room():
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the digests any longer
-        except OSError as error:
-            raise system_error(error) from error
 
     def add(self, digest: str) -> None:
         """Add a digest in hexadecimal."""
         whole = bytes.fromhex(digest)
         self._keys.append(int.from_bytes(whole[:_KEY], "little"))
-        try:
+        with errors_of_room():
             self._file.seek(0, os.SEEK_END)
             self._file.write(whole)
-        except OSError as error:
-            raise system_error(error) from error
 
     def at(self, number: int) -> str:
         """Return a digest in hexadecimal."""
-        try:
+        with errors_of_room():
             self._file.seek(number * _BYTES)
             return self._file.read(_BYTES).hex()
-        except OSError as error:
-            raise system_error(error) from error
 
     def firsts(self) -> NDArray[np.uint32]:
         """Return the number of the first recording that is the same as each one, its own where it is the first."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.speech.audio import SAMPLE_RATE
-from pytest_whisperq.system.files import system_error
+from pytest_whisperq.system.scratch import errors_of_room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -193,30 +193,24 @@ class _Rows:
     def __init__(self, size: int) -> None:
         self.size = size
         self._bytes = 4 * size
-        try:
+        with errors_of_room():
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the rows any longer
-        except OSError as error:
-            raise system_error(error) from error
         self._next = 0
 
     def write(self, place: int, row: NDArray[np.float32]) -> None:
-        try:
+        with errors_of_room():
             if place != self._next:  # a change of place writes what is buffered
                 self._file.seek(place * self._bytes)
             self._file.write(row.tobytes())
-        except OSError as error:
-            raise system_error(error) from error
         self._next = place + 1
 
     def block(self, start: int, count: int) -> NDArray[np.float32]:
         """Return rows, shape (count, size); fewer at the end."""
         import numpy as np
 
-        try:
+        with errors_of_room():
             self._file.seek(start * self._bytes)
             read = self._file.read(count * self._bytes)
-        except OSError as error:
-            raise system_error(error) from error
         self._next = -1
         return np.frombuffer(read, np.float32).reshape(-1, self._bytes // 4)
 

@@ -67,12 +67,6 @@ class Names(Container[str]):
 
         self.keys = array("Q", np.unique(keys_of(names)).tobytes())
 
-    def are_among(self, others: Names) -> bool:
-        """Whether others have all of them."""
-        import numpy as np
-
-        return bool(np.isin(self.keys, others.keys, assume_unique=True).all())
-
     def __contains__(self, name: object) -> bool:
         key = key_of(str(name))
         place = bisect_left(self.keys, key)

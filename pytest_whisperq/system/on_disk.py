@@ -13,7 +13,6 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -21,8 +20,8 @@ from operator import itemgetter
 from threading import Lock
 from typing import IO, Any, Generic, NamedTuple, TypeVar, cast, overload
 
-from pytest_whisperq.system.files import system_error
 from pytest_whisperq.system.keys import Index, keys_of, repeated
+from pytest_whisperq.system.scratch import errors_of_room
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -66,14 +65,14 @@ class BytesOnDisk(NamedTuple):
     @classmethod
     def put(cls, data: bytes) -> BytesOnDisk:
         """Put bytes there, once; raise `StoreError` where there is no room."""
-        with _errors(), _lock_of_bytes:
+        with errors_of_room(), _lock_of_bytes:
             file = _file_of_bytes()
             start = file.seek(0, os.SEEK_END)
             file.write(data)
             return cls(start, len(data))
 
     def __bytes__(self) -> bytes:
-        with _errors(), _lock_of_bytes:
+        with errors_of_room(), _lock_of_bytes:
             file = _file_of_bytes()
             file.seek(self.start)
             return file.read(self.length)
@@ -117,14 +116,6 @@ def columns(rows: Sequence[tuple[Any, ...]], count: int) -> tuple[Sequence[Any],
     return tuple(zip(*rows, strict=True)) or ((),) * count
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise system_error(error) from error
-
-
 class _Lazy(Sequence[T]):
     """What a sequence has whose values are made when they are asked for."""
 
@@ -162,13 +153,13 @@ class Kept(_Lazy[T]):
         self._lock = Lock()
         self._read: tuple[int, list[Any]] = (-1, [])
         """The number of the block that was read last, and what is in it."""
-        with _errors():
+        with errors_of_room():
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the values any longer
         for block in self._blocks(values):
-            with _errors():
+            with errors_of_room():
                 self._starts.append(self._starts[-1] + self._file.write(marshal.dumps(block)))
             self._firsts.append(self._firsts[-1] + len(block))
-        with _errors():
+        with errors_of_room():
             self._file.flush()
 
     def _blocks(self, values: Iterable[T]) -> Iterator[list[Any]]:
@@ -213,7 +204,7 @@ class Kept(_Lazy[T]):
 
     def _load(self, number: int) -> list[Any]:
         start, end = self._starts[number : number + 2]
-        with _errors(), self._lock:
+        with errors_of_room(), self._lock:
             self._file.seek(start)
             data = self._file.read(end - start)
         return cast("list[Any]", marshal.loads(data))  # noqa: S302 - what this object has written
@@ -276,8 +267,8 @@ class KeptByName(Mapping[str, T]):
         self._is_unique = not (may_repeat and repeated(keys_of(self)))
         self._in_order = self._is_unique
         self._lock = Lock()
-        self._found: tuple[str, Any] = ("\0", None)
-        """What was asked for last."""
+        self._found: tuple[str, Any] | None = None
+        """What was asked for last and is there."""
         self._next, self._ahead = 0, iter(items)
         """What is asked for next while the order is kept: its place, and all from there on."""
 
@@ -299,9 +290,9 @@ class KeptByName(Mapping[str, T]):
     def _find(self, name: str) -> tuple[str, Any] | None:
         """Return a name with its value as it is kept; None for one that is not there."""
         with self._lock:
-            if self._found[0] != name:
-                self._found = self._look_for(name) or self._found
-            return self._found if self._found[0] == name else None
+            if self._found is None or self._found[0] != name:
+                self._found = self._look_for(name)
+            return self._found
 
     def _look_for(self, name: str) -> tuple[str, Any] | None:
         if self._in_order:
@@ -312,6 +303,7 @@ class KeptByName(Mapping[str, T]):
             if item is not None and item[0] == name:
                 self._next += 1
                 return item
+        self._in_order = False
         for place in self._index.of(name):
             item = self._items[place]
             if item[0] == name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -30,15 +31,16 @@ def new_database() -> sqlite3.Connection:
 
 @contextmanager
 def errors_of_room() -> Iterator[None]:
-    """Raise `StoreError` where a database finds no room."""
+    """Raise `StoreError` that names the folder for temporary files where a database or a file there finds no room."""
     import sqlite3
 
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (OSError, sqlite3.DatabaseError) as error:
         raise StoreError(
-            f"a temporary database cannot be written: {error}",
-            remedy="free some space, or name a folder that has some in TMPDIR",
+            f"a temporary file cannot be used: {error}",
+            where=tempfile.tempdir or "",
+            remedy="free some space there, or name another folder in the environment variable TMPDIR",
         ) from error
 
 

@@ -119,6 +119,7 @@ def test_values_by_name_are_those_of_a_dictionary(items: list[tuple[str, int]], 
     for name in (*in_order, *shuffled, *in_order, *in_order[3:]):
         assert kept[name] == expected[name]
         assert name in kept
+    assert "\0" not in kept or "\0" in expected
     absent = "x" + "".join(in_order)
     assert absent not in kept
     assert kept.get(absent) is None
