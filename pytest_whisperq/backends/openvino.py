@@ -154,7 +154,7 @@ class OpenVINOBackend(Backend):
 
     def mix(self, original: Path, quantized: Path, clips: Sequence[Clip], threads: int) -> _openvino_mixture.Mixture:
         """Load a float32 model and a quantized one of it; see `MixesBlocks`."""
-        options = {**_options("f32"), "INFERENCE_NUM_THREADS": threads}
+        options = options_of("f32", threads)
         models = [
             _model_class().from_pretrained(one, compile=False, ov_config=options) for one in (original, quantized)
         ]
@@ -205,8 +205,7 @@ class OpenVINOTranscriber(_generate.Stages):
 
     def __init__(self, directory: Path, threads: int, hint: str) -> None:
         self._front_end = _whisper.FrontEnd(directory)
-        options = {**_options(hint), "INFERENCE_NUM_THREADS": threads}
-        self._model = _model_class().from_pretrained(directory, ov_config=options)
+        self._model = _model_class().from_pretrained(directory, ov_config=options_of(hint, threads))
         tokens = _openvino_graph.check_parts(self._model, directory)
         _checkpoint.check(self._front_end, tokens=tokens, mels=self._model.config.num_mel_bins)
         self.compute_type, self.operations = _openvino_graph.read_back(self._model, PINNED)
@@ -226,6 +225,14 @@ class OpenVINOTranscriber(_generate.Stages):
     def transcribe_long(self, samples: "NDArray[np.float32]", language: str | None) -> str:
         """Decode a recording of any length window after window, each from where the last segment ended."""
         return _generate.sequential(self._model, self._front_end, samples, language)
+
+
+def options_of(hint: str, threads: int) -> dict[str, str | int | bool]:
+    """Return what the runtime is told, to compute in a type on so many threads.
+
+    It would bind them to the first cores, and those of another process to the same ones.
+    """
+    return {**_options(hint), "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
 
 
 def _options(hint: str) -> dict[str, str]:

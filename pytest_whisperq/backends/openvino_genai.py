@@ -25,7 +25,7 @@ from pytest_whisperq.backends import (
     _whisper,
     check_precision,
 )
-from pytest_whisperq.backends.openvino import HINTS, PINNED, OpenVINOBackend
+from pytest_whisperq.backends.openvino import HINTS, PINNED, OpenVINOBackend, options_of
 from pytest_whisperq.speech.audio import SAMPLE_RATE
 from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.files import share_files
@@ -89,7 +89,7 @@ class OpenVINOGenAITranscriber:
     def __init__(self, directory: Path, threads: int, hint: str) -> None:
         library = optional_imports.require("openvino_genai", extra="openvino-genai", purpose=_PURPOSE)
         self._front_end = front_end = _whisper.FrontEnd(directory)
-        options = {**PINNED, "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads}
+        options = options_of(hint, threads)
         graphs = _compiled(directory, options)
         tokens = _openvino_graph.check_parts(graphs, directory)
         _checkpoint.check(front_end, tokens=tokens, mels=front_end.extractor.feature_size)
