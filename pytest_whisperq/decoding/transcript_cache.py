@@ -10,20 +10,21 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, distributions, get_backend
 from pytest_whisperq.decoding.decoder import Decoder
-from pytest_whisperq.decoding.engine import Batch, Engine, Running, operations_of
+from pytest_whisperq.decoding.engine import Engine, Running, operations_of
+from pytest_whisperq.decoding.shared_clips import SharedClips
 from pytest_whisperq.decoding.transcript_file import Stored, TranscriptFile, read, read_clips
-from pytest_whisperq.decoding.wanted import Enough, Heard, KnownTexts, Leading, Wanted, clip_id
+from pytest_whisperq.decoding.wanted import Enough, Heard, Leading, Wanted, clip_id
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus
 from pytest_whisperq.system.cache_layout import CacheLayout
+from pytest_whisperq.system.claims import Claims
 from pytest_whisperq.system.errors import DecodeError, StoreError
 from pytest_whisperq.system.keys import Names
 from pytest_whisperq.system.machine import described, versions
@@ -39,6 +40,8 @@ DECODING = {
 }
 """How every model decodes, on every backend, but for the task. The revision is raised when a backend's way of running
 changes, which retires every older transcript."""
+
+_VERBS: Mapping[Task, str] = {"transcribe": "decodes", "translate": "translates"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +124,8 @@ def uncached_transcripts(
 class TranscriptCache:
     """Transcripts by artifact, decoding options, library versions, and what they are decoded on.
 
-    ``on_repair`` is told in a sentence what was damaged and is decoded again. Processes that decode the same ``shard``
-    of a corpus, or all of it, wait for each other; others do not. One that ``is_complete`` decodes nothing.
+    ``on_repair`` is told in a sentence what was damaged and is decoded again. Processes that decode with the same model
+    at the same time share its clips (`system.claims`). One that ``is_complete`` decodes nothing.
     """
 
     def __init__(
@@ -132,10 +135,8 @@ class TranscriptCache:
         engine: Engine,
         on_repair: Callable[[str], None],
         *,
-        shard: tuple[int, int] | None = None,
         is_complete: bool = False,
     ) -> None:
-        self._shard = shard
         self._is_complete = is_complete
         self._layout = CacheLayout(root)
         self._on_repair = on_repair
@@ -170,8 +171,8 @@ class TranscriptCache:
                 raise _not_merged(spec, sum(text is None for text in heard.texts), len(wanted.clips))
             artifact = self._store.intact(spec)  # before its weights speak
             path = self._path(artifact.spec, artifact.identity, task)
-            with self._layout.decoding(path, self._shard):
-                self._decode(artifact, path, wanted, enough, task)
+            with self._layout.decoding(path) as claims:
+                self._decode(artifact, path, wanted, enough, task, claims)
             heard = self._hear(path, wanted)
             if not heard.suffices(enough):
                 raise StoreError(
@@ -298,49 +299,32 @@ class TranscriptCache:
         wanted: Wanted,
         enough: Enough | None,
         task: Task,
+        claims: Claims,
     ) -> None:
-        heard = self._hear(path, wanted)
-        if heard.suffices(enough):  # another worker was faster
+        while not (heard := self._hear(path, wanted)).suffices(enough):
+            missing = wanted.missing(text is not None for text in heard.texts)
+            if not any(claims.is_free(wanted.clips[place]) for place in missing):
+                claims.wait(wanted.clips[missing[0]])  # and load nothing: others decode all that is left
+                continue
+            with self._engine.running(artifact, len(missing), task) as running:
+                executes = {"compute_type": running.compute_type, "operations": running.operations}
+                file = self._file(artifact, path, executes, task)
+                shared = SharedClips(wanted, file, claims, self._decoder.batch)
+                self._run(running, shared, enough, f"{artifact.spec} {_VERBS[task]}")
             return
-        with self._engine.running(
-            artifact, len(wanted.missing(text is not None for text in heard.texts)), task
-        ) as running:
-            self._run(running, artifact, path, wanted, enough, task)
 
-    def _run(
-        self,
-        running: Running,
-        artifact: Artifact,
-        path: Path,
-        wanted: Wanted,
-        enough: Enough | None,
-        task: Task,
-    ) -> None:
-        executes = {"compute_type": running.compute_type, "operations": running.operations}
-        file = self._file(artifact, path, executes, task)
-        known = KnownTexts(file.begin(wanted.names))
-        todo = wanted.missing(clip in known for clip in wanted.clips)
-        verb = "decodes" if task == "transcribe" else "translates"
-        left, done, leading = iter(todo), 0, Leading(wanted.clips, enough)
-
-        def take() -> Batch:
-            rows = ((wanted.clips[place], wanted.corpus.utterances[place]) for place in left)
-            return dict(islice(((clip, item) for clip, item in rows if clip not in known), self._decoder.batch))
-
-        with closing(running.decode(iter(take, {}))) as decoded:
-            for batch, hypotheses in decoded:
-                records = [
-                    {"clip": clip, "text": one.text, "language": one.language, "tokens": one.tokens}
-                    for clip, one in zip(batch, hypotheses, strict=True)
-                ]
-                others = file.add(records)  # another shard, or a run of the whole corpus, may have decoded some of it
-                known.add({clip: (one.text, one.language) for clip, one in zip(batch, hypotheses, strict=True)})
-                known.add(others)
-                done = min(done + len(batch.keys() | {clip for clip in others if clip in wanted.names}), len(todo))
-                stop = leading.suffices(known)
-                self._decoder.progress(f"{artifact.spec} {verb}{running.pace}", done, done if stop else len(todo))
-                if stop:
-                    break
+    def _run(self, running: Running, shared: SharedClips, enough: Enough | None, doing: str) -> None:
+        leading = Leading(shared.wanted.clips, enough)
+        while not leading.suffices(shared.known):
+            with closing(running.decode(shared.batches())) as decoded:
+                for batch, hypotheses in decoded:
+                    shared.add(batch, hypotheses)
+                    stop = leading.suffices(shared.known)
+                    left = 0 if stop else shared.left
+                    self._decoder.progress(f"{doing}{running.pace}", shared.done, shared.done + left)
+                    if stop:
+                        return
+            shared.wait()
 
 
 def _state(path: Path) -> tuple[int, ...]:

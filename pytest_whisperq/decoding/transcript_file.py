@@ -147,6 +147,15 @@ class TranscriptFile:
         with self._layout.locked(self._path):
             return self._begin()
 
+    def news(self) -> Mapping[str, Said]:
+        """Return what other processes have added since the file was last looked at; mostly nothing."""
+        if self._state() == self._end:
+            return {}
+        with self._layout.locked(self._path):
+            added = self._news()
+            self._look()
+        return added
+
     def add(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Said]:
         """Add clips; return what other processes have added since the file was last looked at."""
         with self._layout.locked(self._path):
@@ -183,5 +192,11 @@ class TranscriptFile:
         return self._begin()
 
     def _look(self) -> None:
-        state = self._path.stat()
-        self._end = state.st_ino, state.st_size
+        self._end = self._state()
+
+    def _state(self) -> tuple[int, int]:
+        try:
+            state = self._path.stat()
+        except FileNotFoundError:
+            return 0, 0
+        return state.st_ino, state.st_size

@@ -139,7 +139,6 @@ class Session:
             self.decoder,
             self._engine,
             self.repairs.append,
-            shard=config.shard,
             is_complete=bool(config.merge),
         )
         self._decoded: dict[tuple[ModelSpec, Task], TranscriptSet] = {}

@@ -10,7 +10,7 @@
     audio-files.jsonl             digests of the bytes of recordings, by path, size and times
     locks/KEY.lock                held while an artifact or a checkpoint is made
     locks/KEY.transcripts.lock    held while transcripts are added
-    locks/KEY.decoding.lock       held while a model decodes; decoding-3-8: shard 3 of 8
+    locks/KEY.decoding.lock       claims of clips that a model decodes at this moment
     locks/audio-index.lock        held while recordings are added; audio-files.lock
 
 Every line of text that is read back is sealed (`system.sealed`): transcripts, recordings, ``artifact.json``.
@@ -23,13 +23,13 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import lru_cache
-from glob import escape
 from pathlib import Path
 
 from filelock import FileLock
 
+from pytest_whisperq.system.claims import Claims, claims, nobody_claims
 from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import BUILDING, cache_error
 
@@ -99,26 +99,27 @@ class CacheLayout:
     @contextmanager
     def locked(self, entry: Path) -> Iterator[None]:
         """Hold the lock of an entry, its folder made; raise `StoreError` for a cache that cannot be used."""
-        with self._held(entry, [self.lock_of(entry)], -1):
+        with self._held(entry, [self.lock_of(entry)]):
             yield
 
     @contextmanager
-    def decoding(self, transcripts: Path, shard: tuple[int, int] | None) -> Iterator[None]:
-        """Hold what keeps others from decoding the same with the same model: a shard of a corpus, or all of it."""
-        part = "-{}-{}".format(*shard) if shard else ""
-        with self._held(transcripts, [self.locks / f"{transcripts.stem}.decoding{part}.lock"], -1):
-            yield
+    def decoding(self, transcripts: Path) -> Iterator[Claims]:
+        """Share the clips that a model decodes with whoever decodes for the same file of transcripts."""
+        with self._held(transcripts, []), claims(self._claims_of(transcripts)) as shared:
+            yield shared
 
     @contextmanager
     def unused(self, entry: Path) -> Iterator[None]:
         """Hold every lock of an entry; raises `filelock.Timeout` where somebody writes, or decodes for, it."""
-        stem = escape(entry.stem)
-        decoding = sorted(self.locks.glob(f"{stem}.decoding*.lock")) if entry.suffix == ".jsonl" else []
-        with self._held(entry, [self.lock_of(entry), *decoding], 0):
+        claimed = self._claims_of(entry)
+        with self._held(entry, [self.lock_of(entry)], 0), nobody_claims(claimed) if claimed.exists() else nullcontext():
             yield
 
+    def _claims_of(self, transcripts: Path) -> Path:
+        return self.locks / f"{transcripts.stem}.decoding.lock"
+
     @contextmanager
-    def _held(self, entry: Path, locks: list[Path], timeout: float) -> Iterator[None]:
+    def _held(self, entry: Path, locks: list[Path], timeout: float = -1) -> Iterator[None]:
         try:
             for folder in (entry.parent, self.locks):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,9 @@
-"""A gate run in a temporary folder, with every build and every decoded clip counted."""
+"""A gate run in a temporary folder, with every build and every decoded clip counted; and another process beside it."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,35 @@ from pytest_whisperq.models.store import ArtifactStore
 from pytest_whisperq.session import silent
 
 StartRun = Callable[..., GateRunner]
+Elsewhere = Callable[[str], AbstractContextManager["subprocess.Popen[str]"]]
+
+_HOLDS = """
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+stack = ExitStack()
+hold = stack.enter_context
+{code}
+print("held", flush=True)
+sys.stdin.read()
+stack.close()
+"""
+
+
+@pytest.fixture
+def elsewhere() -> Elsewhere:
+    """Start Python on some code, and let it be until the block ends; it holds by then what the code gave to `hold`."""
+
+    @contextmanager
+    def start(code: str) -> Iterator["subprocess.Popen[str]"]:
+        command = [sys.executable, "-c", _HOLDS.format(code=code)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+
+    return start
 
 
 @pytest.fixture

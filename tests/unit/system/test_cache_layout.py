@@ -2,6 +2,9 @@
 
 import errno
 import os
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from filelock import FileLock, Timeout
 from pytest_whisperq.system.cache_layout import CacheLayout
 from pytest_whisperq.system.errors import StoreError
 
+Elsewhere = Callable[[str], AbstractContextManager["subprocess.Popen[str]"]]
 KEY = "0123456789abcdef" * 2
 
 
@@ -44,10 +48,13 @@ def test_an_entry_is_locked_in_folders_that_are_there_by_then(layout: CacheLayou
     assert layout.is_ours(entry)
 
 
-def test_nobody_waits_for_another_shard_and_no_file_is_unused_while_one_decodes(layout: CacheLayout) -> None:
+def test_no_file_is_unused_while_another_process_decodes_for_it(layout: CacheLayout, elsewhere: Elsewhere) -> None:
     entry = layout.transcript_file(KEY)
-    with layout.decoding(entry, (1, 8)), layout.decoding(entry, (2, 8)), layout.decoding(entry, None):
-        with layout.locked(entry):
+    with layout.unused(entry):
+        pass
+    there = f"CacheLayout(Path({str(layout.root)!r})).decoding(Path({str(entry)!r}))"
+    with elsewhere(f"from pytest_whisperq.system.cache_layout import CacheLayout; hold({there})"):
+        with layout.locked(entry), layout.decoding(entry):
             pass
         with pytest.raises(Timeout), layout.unused(entry):
             pass
