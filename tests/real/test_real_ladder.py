@@ -14,9 +14,10 @@ import pytest
 from fixtures.make import __main__ as command
 from fixtures.make import real_ladder, real_page, real_values
 from fixtures.make.real_ladder import Ladder
-from fixtures.make.real_page import HEADINGS, NOT_RUN
+from fixtures.make.real_page import HEADINGS, NOT_RUN, PROCESSOR
 from fixtures.make.sources import RecipeError
 from pytest_whisperq.judging.verdict import Check, Judgement, Verdict
+from pytest_whisperq.system.machine import cpu_features
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SIZE = "tiny.en"
@@ -114,11 +115,17 @@ def part(document: Mapping[str, Any], *names: str, **changes: Any) -> dict[str, 
     return {**one, **changes}
 
 
+def changed(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a run that are others after a change."""
+    return {key: {**document[key], **one} if isinstance(one, dict) else one for key, one in change.items()}
+
+
 def rows(page: Path) -> dict[str, dict[str, str]]:
     """Read the table of the page: cells by heading, by candidate."""
     lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| scripted")]
     cells = [[cell.strip().replace("\\", "") for cell in line.strip("|").split("|")] for line in lines]
-    return {row[0]: dict(zip(HEADINGS, row, strict=True)) for row in cells}
+    headings = [name for name in HEADINGS if name != PROCESSOR]
+    return {row[0]: dict(zip(headings, row, strict=True)) for row in cells}
 
 
 def times(stage: str, value: float, verdict: Verdict) -> Check:
@@ -188,16 +195,19 @@ def test_a_ladder_in_two_parts_is_the_ladder_in_one(ladder: Ladder, page: Path) 
     for one in (values, both):
         for record in one["candidates"].values():
             record["judged"] = ""
-        one["baseline"]["judged"] = ""
+        (baseline,) = one["baselines"]
+        baseline["judged"] = ""
     assert values == both
 
 
 def test_other_circumstances_are_told_before_anything_runs(ladder: Ladder, page: Path, quality: Any) -> None:
     path = real_values.file_of(page, SIZE)
+    quality["environment"]["python"] = "2.7"
+    quality["environment"]["cpu"] = cpu_features()
     real_values.add_quality(path, quality)
-    with pytest.raises(RecipeError, match="under other circumstances: cpu 'x86' there"):
+    with pytest.raises(RecipeError, match=r"under other circumstances: .*python '2\.7' there"):
         real_ladder.measure(ladder, SIZE, ("quality",))
-    with pytest.raises(RecipeError, match="under other circumstances: cpu 'x86' there"):
+    with pytest.raises(RecipeError, match=r"under other circumstances: .*python '2\.7' there"):
         real_ladder.measure(ladder, SIZE, ("speed",))
     assert not ladder.runs.exists()
     real_ladder.measure(replace(ladder, anew=True, precisions="int8"), SIZE, ("quality",))
@@ -210,7 +220,7 @@ def test_costs_want_quality_first(ladder: Ladder, page: Path, quality: Any) -> N
     path = real_values.file_of(page, SIZE)
     real_values.add_quality(path, quality)
     values = real_values.read(path)
-    values["candidates"][INT8]["identity"] = None
+    values["candidates"][INT8] |= {"identity": None, "cpu": cpu_features()}
     real_values.save(values, path)
     with pytest.raises(RecipeError, match=f"which model of {INT8} was judged is not known"):
         real_ladder.measure(ladder, SIZE, ("memory",))
@@ -228,6 +238,7 @@ def test_known_costs_are_measured_again_only_if_asked(
 
     monkeypatch.setattr(real_ladder, "_gate", gate)
     monkeypatch.setattr(real_ladder, "_here", lambda _: {})
+    monkeypatch.setattr(real_ladder, "cpu_features", lambda: "x86")
     real_values.add_quality(path, quality)
     real_ladder.measure(replace(ladder, precisions="int8"), SIZE, ("memory",))
     real_ladder.measure(ladder, SIZE, ("memory",))
@@ -280,7 +291,9 @@ def test_costs_join_the_model_that_was_judged_and_stay_while_it_does(page: Path,
 
     rebuilt = part(quality, INT8)
     rebuilt["models"][INT8]["identity"] = "another build"
-    with pytest.raises(RecipeError, match=f"{INT8}: .* has the quality of another build; measure that first"):
+    with pytest.raises(
+        RecipeError, match=f"{INT8}: .* has the quality of another build, or another processor; measure"
+    ):
         real_values.add_costs(path, rebuilt, "memory")
     real_values.add_quality(path, rebuilt)
     real_page.write(page)
@@ -294,7 +307,7 @@ def test_costs_join_the_model_that_was_judged_and_stay_while_it_does(page: Path,
         ({"cut_short": True}, r"the run of tiny\.en was cut short: start it again"),
         ({"corpus": {"digest": "e" * 64}}, "digest 'dddd.*' there, 'eeee.*' here"),
         ({"settings": {"seed": 1}}, "seed 0 there, 1 here"),
-        ({"environment": {"cpu": "arm"}}, "cpu 'x86' there, 'arm' here. Give another --page, or begin the file anew"),
+        ({"environment": {"threads": 2}}, "threads 1 there, 2 here. Give another --page, or begin the file anew"),
         ({"environment": {"versions": dict.fromkeys(real_values.SHARED, "2")}}, "numpy '1.0' there, '2' here"),
     ],
 )
@@ -304,7 +317,7 @@ def test_what_does_not_belong_together_replaces_nothing(
     path = real_values.file_of(page, SIZE)
     real_values.add_quality(path, quality)
     before = path.read_bytes()
-    other = {key: {**quality[key], **one} if isinstance(one, dict) else one for key, one in change.items()}
+    other = changed(quality, change)
     with pytest.raises(RecipeError, match=said):
         real_values.add_quality(path, part(quality, INT8, **other))
     assert path.read_bytes() == before
@@ -318,6 +331,38 @@ def test_anew_keeps_what_was_measured_under_the_same_circumstances(page: Path, q
     real_values.add_quality(path, quality)
     real_values.add_quality(path, part(quality, INT8), anew=True)
     assert set(real_values.read(path)["candidates"]) == {INT8, INT4}
+
+
+def test_a_model_that_was_judged_on_another_processor_says_so(page: Path, quality: Any) -> None:
+    path, arm = real_values.file_of(page, SIZE), changed(quality, {"environment": {"cpu": "arm"}})
+    real_values.add_quality(path, quality)
+    real_values.add_quality(path, part(quality, INT4, **arm, left_out=[f"{INT8}: not here", "scripted:int2: coarse"]))
+    real_page.write(page)
+    text = page.read_text(encoding="utf-8")
+    table = [line.split(" | ")[:2] for line in text.splitlines() if line.startswith("| scripted")][:4]
+    expected = [(BASE, "A"), (BASE, "B"), (INT8, "A"), (INT4.replace("_", "\\_"), "B")]
+    assert table == [[f"| {name}", letter] for name, letter in expected]
+    assert "- **Machine**: A: x86; B: arm; 1 thread;" in text
+    assert "| on | the processor" in text
+    assert "Left out: scripted:int2: coarse." in text  # int8 was judged elsewhere
+
+    peaks = {"peak_memory": 204e6, "baseline_peak_memory": 301e6}
+    with pytest.raises(RecipeError, match=f"{INT8}: .* another build, or another processor; measure that first"):
+        real_values.add_costs(path, part(quality, INT8, **arm, gates=[gated("memory", INT8, **peaks)]), "memory")
+    real_values.add_costs(path, part(quality, INT4, **arm, gates=[gated("memory", INT4, **peaks)]), "memory")
+    values = real_values.read(path)
+    assert [one["peak_memory"] for one in values["baselines"]] == [None, 301e6]
+
+    real_values.add_quality(path, part(quality, INT8, **arm))  # nothing is left of the first processor
+    real_page.write(page)
+    assert [one["cpu"] for one in real_values.read(path)["baselines"]] == ["arm"]
+    assert set(rows(page)) == {BASE, INT8, INT4}
+
+
+def test_costs_are_of_models_that_were_judged_here(ladder: Ladder, page: Path, quality: Any) -> None:
+    real_values.add_quality(real_values.file_of(page, SIZE), quality)
+    with pytest.raises(RecipeError, match=f"{INT8}, {INT4}: judged on another processor; measure their quality here"):
+        real_ladder.measure(ladder, SIZE, ("memory",))
 
 
 def test_the_same_recordings_may_be_in_another_folder(page: Path, quality: Any) -> None:
