@@ -7,8 +7,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
-from pytest_whisperq.measuring.groups import Groups
-from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, Between, Interval, bound_ratio, judged_by, pseudo_loss
+from pytest_whisperq.measuring.groups import Groups, GroupSums, numbered
+from pytest_whisperq.measuring.intervals import (
+    MIN_CLUSTERS,
+    SUMS,
+    Between,
+    Interval,
+    bound_ratio,
+    judged_by,
+    pseudo_loss,
+)
 from pytest_whisperq.measuring.mapsswe import bound_segments, segments
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.scores import ErrorCounts, count_errors, score
@@ -69,12 +77,17 @@ def measure_accuracy(
     """
     import numpy as np
 
+    clusters, size = texts.clusters, len(texts.pairs)
+    own = np.arange(size, dtype=np.int32), size  # what is imagined is of one utterance where clusters are pieces
+    sums = GroupSums(*(own if by_piece else numbered(clusters)), columns=3)
     baseline, candidate = ErrorCounts(), ErrorCounts()
-    for pair in texts.pairs:
+    for place, pair in enumerate(texts.pairs):
         reference, *hypotheses = pair.compared(metric)
-        for counted, hypothesis in zip((baseline, candidate), hypotheses, strict=True):
-            counted.append(count_errors(reference, hypothesis, metric))
-    counts = np.array([baseline.errors, candidate.errors, baseline.lengths], np.float64).T
+        base, cand = (count_errors(reference, hypothesis, metric) for hypothesis in hypotheses)
+        sums.add(place, base.errors, cand.errors, base.length)
+        baseline.append(base)
+        candidate.append(cand)
+    counts = sums.table
     if bounds == "mapsswe":
         if (metric, drop_type) != ("wer", "absolute"):
             raise ValueError("MAPSSWE bounds an absolute drop of word accuracy only")
@@ -83,7 +96,7 @@ def measure_accuracy(
     else:
         drop = bound_drop(
             counts,
-            texts.clusters,
+            clusters if by_piece else SUMS,
             drop_type=drop_type,
             confidence=confidence,
             lower_confidence=lower_confidence,
@@ -148,6 +161,7 @@ def bound_drop(
 ) -> Interval:
     """Bound the drop in the unit of ``drop_type``: rows (r, q, N), shape (utterances, 3), as in `measure_accuracy`.
 
+    Rows may be the sums of clusters already, see `bound_ratio`.
     ``by_piece``: clusters are pieces of long recordings, such as their windows. What is imagined to be lost besides is
     then of one utterance. Of a whole piece it would be several points of ten minutes of speech.
     """

@@ -20,7 +20,7 @@ _START_BYTES = 8
 """So long is the number by which a name is sorted: seven bytes of it, and whether it goes on."""
 
 _FEW = 2**12
-"""So many names are held to be sorted in full."""
+"""So many names are held to be sorted in full, and so many different ones are numbered as they come in."""
 
 
 class Groups(Sequence[str]):
@@ -81,36 +81,89 @@ class Groups(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]
 
 
+class GroupSums:
+    """Sums of whole numbers over each group, 8 bytes each, added up utterance by utterance.
+
+    ``numbers`` has the number of each utterance's group, of which there are ``count``, as `numbered` returns both.
+
+    >>> sums = GroupSums(*numbered(["ben", "anna", "ben"]), columns=2)
+    >>> for place, row in enumerate([(1, 10), (2, 20), (3, 30)]):
+    ...     sums.add(place, *row)
+    >>> sums.table.tolist()
+    [[2.0, 20.0], [4.0, 40.0]]
+    """
+
+    def __init__(self, numbers: "NDArray[np.int32]", count: int, *, columns: int) -> None:
+        self._numbers = numbers.data
+        self._columns = tuple(array("q", bytes(8 * count)) for _ in range(columns))
+
+    def add(self, place: int, *row: int) -> None:
+        """Add a number to each column, of the utterance at a place."""
+        group = self._numbers[place]
+        for column, number in zip(self._columns, row, strict=True):
+            column[group] += number
+
+    @property
+    def table(self) -> "NDArray[np.float64]":
+        """The sums, shape (groups, columns)."""
+        import numpy as np
+
+        return np.array(self._columns, np.float64).T
+
+
 class Marks:
-    """What tells names apart and what sorts them, 16 bytes a name, while they come in."""
+    """What tells names apart and what sorts them, 4 bytes a name while they come in, and 16 bytes a different name.
+
+    Of more than `_FEW` different ones it is 16 bytes a name: a dictionary of them would take more.
+    """
 
     def __init__(self) -> None:
         self._keys, self._starts = array("Q"), array("Q")
+        self._known: dict[int, int] | None = {}
+        """The number of each different name by its key, while they are few; their marks are held in that order."""
+        self._numbers = array("I")
 
     def add(self, name: str) -> None:
         """Mark one more name."""
         key, start = _mark(name)
+        if self._known is not None:
+            number = self._known.setdefault(key, len(self._known))
+            self._numbers.append(number)
+            if number < len(self._keys):
+                return
+            if number == _FEW:
+                self._spread()
         self._keys.append(key)
         self._starts.append(start)
 
-    @property
-    def last(self) -> int:
-        """The key of the last name."""
-        return self._keys[-1]
+    def _spread(self) -> None:
+        """Hold the marks of each name that came in, but for the last one, whose marks come next."""
+        import numpy as np
+
+        numbers = np.asarray(self._numbers)[:-1]
+        self._keys, self._starts = (
+            array("Q", np.asarray(one)[numbers].tobytes()) for one in (self._keys, self._starts)
+        )
+        self._known, self._numbers = None, array("I")
 
     def groups(self, names: Sequence[str]) -> Groups:
         """Return the groups of the ``names`` that were marked, of which those that begin alike are looked up."""
         import numpy as np
 
-        firsts, numbers = _distinct(self._keys)
-        order = _in_order(names, firsts, np.asarray(self._starts, np.uint64)[firsts])
+        if self._known is None:
+            firsts, numbers = _distinct(self._keys)
+            starts = np.asarray(self._starts, np.uint64)[firsts]
+        else:
+            numbers = np.asarray(self._numbers).astype(np.int32)
+            firsts, starts = _firsts(numbers, len(self._keys)), np.asarray(self._starts, np.uint64)
+        order = _in_order(names, firsts, starts)
         places = np.empty(len(order), np.int32)
         places[order] = np.arange(len(order), dtype=np.int32)
         return Groups(names, places[numbers], firsts[order])
 
 
 class ClustersOfSounds:
-    """Clusters of utterances and the sounds of their clips, 24 bytes an utterance, while they come in."""
+    """Clusters of utterances and the sounds of their clips, 8 bytes of each besides its `Marks`, while they come in."""
 
     def __init__(self) -> None:
         self._clusters, self._clips = Marks(), array("Q")
@@ -118,26 +171,25 @@ class ClustersOfSounds:
     def add(self, cluster: str, clip: str) -> None:
         """Note the cluster of one more utterance, and what identifies its sound."""
         self._clusters.add(cluster)
-        self._clips.append(self._clusters.last if cluster == clip else key_of(clip))
+        self._clips.append(_mark(clip)[0] if cluster == clip else key_of(clip))
 
     @cached_property
-    def _sounds(self) -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
-        return _distinct(self._clips)
-
-    @property
     def sounds(self) -> int:
         """How many sounds there are; no more may come in."""
-        return len(self._sounds[0])
+        import numpy as np
+
+        ordered = np.sort(np.asarray(self._clips, np.uint64))
+        return len(ordered) - int(np.count_nonzero(ordered[1:] == ordered[:-1]))
 
     def groups(self, names: Sequence[str]) -> Groups:
         """Return the cluster of each utterance, of all with one sound the first by name; ``names`` are the clusters."""
         import numpy as np
 
         groups = self._clusters.groups(names)
-        firsts, numbers = self._sounds
-        if len(firsts) == len(numbers):
+        if self.sounds == len(self._clips):
             return groups
-        cluster = np.full(len(firsts), groups.size, np.int32)
+        _, numbers = _distinct(self._clips)
+        cluster = np.full(self.sounds, groups.size, np.int32)
         np.minimum.at(cluster, numbers, groups.numbers)
         return groups.renumbered(cluster[numbers])
 
@@ -195,6 +247,14 @@ def _distinct(keys: "array[int]") -> "tuple[NDArray[np.int32], NDArray[np.int32]
     numbers = np.empty(len(keys), np.int32)
     numbers[order] = np.cumsum(is_new, dtype=np.int32) - 1
     return order[is_new].astype(np.int32), numbers
+
+
+def _firsts(numbers: "NDArray[np.int32]", count: int) -> "NDArray[np.int32]":
+    """Return where each of ``count`` numbers is for the first time; they come in for the first time in their order."""
+    import numpy as np
+
+    highest = np.maximum.accumulate(numbers)
+    return np.searchsorted(highest, np.arange(count)).astype(np.int32)
 
 
 def _in_order(names: Sequence[str], firsts: "NDArray[np.int32]", starts: "NDArray[np.uint64]") -> "NDArray[np.intp]":

@@ -22,7 +22,7 @@ more is little, and candidates that are too bad would no longer fail.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_whisperq.measuring.groups import ClustersOfSounds, Groups, grouped, held, numbered
 
@@ -47,6 +47,10 @@ SHARE: Between = (0.0, 1.0)
 
 RATE: Between = (0.0, None)
 """What an error rate can be: words that are added have no end."""
+
+
+SUMS: Sequence[str] = ()
+"""Given instead of the clusters of utterances: each row is the sum of a cluster already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +83,10 @@ def bound_ratio(
 ) -> Interval:
     """Bound the first column sum of ``columns``, shape (utterances, 2), over the second.
 
-    ``clusters`` names each utterance's group; an empty name is a group of its own. ``worse`` and ``better`` are
-    the rows of the pseudo-clips that move the ratio up and down; the upper bound is drawn with the first, the
-    lower with the second, at ``lower_confidence`` where that is another one. A bound is None with fewer than
+    ``clusters`` names each utterance's group; an empty name is a group of its own, and with `SUMS` each row is that of
+    a whole group. ``worse`` and ``better`` are the rows of the pseudo-clips, or pseudo-groups, that move the ratio up
+    and down; the upper bound is drawn with the first, the lower with the second, at ``lower_confidence`` where that is
+    another one. A bound is None with fewer than
     `MIN_CLUSTERS` groups, or where the second sum is not clearly above zero: a ratio over next to nothing may be
     anything. ``test`` takes the sums of each group, the pseudo-clip's last, and a confidence, and returns both bounds;
     None: Fieller's. ``within`` are the least and the most that the ratio can be: no bound lies beyond them.
@@ -178,15 +183,25 @@ def imagined(clusters: int) -> float:
 
 
 def sum_by_cluster(columns: "NDArray[np.float64]", clusters: Sequence[str]) -> "NDArray[np.float64]":
-    """Return the column sums of every group, shape (groups, columns), by name; an empty name is a group of its own."""
-    import numpy as np
+    """Return the column sums of every group, shape (groups, columns), by name; an empty name is a group of its own.
 
+    Rows with `SUMS` for names are those of groups already.
+    """
     if not len(clusters):
         return columns
-    numbers, count = numbered(clusters)
-    sums = np.zeros((count, columns.shape[1]))
-    np.add.at(sums, numbers, columns)
-    return sums
+    return sum_columns(columns.T, *numbered(clusters))
+
+
+def sum_columns(
+    columns: "Iterable[Sequence[float] | NDArray[Any]]", numbers: "NDArray[np.int32]", count: int
+) -> "NDArray[np.float64]":
+    """Return the sums of columns over each of ``count`` groups, shape (groups, columns), one column after another.
+
+    ``numbers`` has the number of each utterance's group, as `numbered` returns both.
+    """
+    import numpy as np
+
+    return np.column_stack([np.bincount(numbers, np.asarray(column), count) for column in columns])
 
 
 def distinct(clusters: Sequence[str]) -> list[str]:

@@ -1,10 +1,10 @@
 """How far the two models agree, whatever the reference says."""
 
-from array import array
 from dataclasses import dataclass
 
 from pytest_whisperq.config.choices import Metric
-from pytest_whisperq.measuring.intervals import RATE, SHARE, Interval, bound_ratio
+from pytest_whisperq.measuring.groups import GroupSums, numbered
+from pytest_whisperq.measuring.intervals import RATE, SHARE, SUMS, Interval, bound_ratio
 from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.measuring.scores import ErrorCounts, count_errors
 
@@ -20,27 +20,28 @@ class ParityMeasurement:
 
 def measure_parity(texts: PairedTexts, *, metric: Metric, confidence: float) -> ParityMeasurement:
     """Measure agreement over the corpus. The pseudo-clip of the bounds is one on which the two differ."""
-    import numpy as np
-
-    is_same, counts = array("b"), ErrorCounts()
-    for pair in texts.pairs:
+    size = len(texts.pairs)
+    sums, counts = GroupSums(*numbered(texts.clusters), columns=4), ErrorCounts()
+    for place, pair in enumerate(texts.pairs):
         _, baseline, candidate = pair.compared(metric)
-        is_same.append(baseline == candidate)
-        counts.append(count_errors(baseline, candidate, metric))
-    edits = np.array([counts.errors, counts.lengths], np.float64).T
-    length = edits[:, 1].mean() if len(edits) else 0.0
+        count = count_errors(baseline, candidate, metric)
+        sums.add(place, baseline == candidate, 1, count.errors, count.length)
+        counts.append(count)
+    table = sums.table
+    groups = max(len(table), 1)
+    each, length = size / groups, float(table[:, 3].sum()) / groups  # of an average cluster
     return ParityMeasurement(
         exact_match=bound_ratio(
-            np.array([is_same, np.ones(len(is_same))], np.float64).T,
-            texts.clusters,
-            worse=(1.0, 1.0),
-            better=(0.0, 1.0),
+            table[:, :2],
+            SUMS,
+            worse=(each, each),
+            better=(0.0, each),
             confidence=confidence,
             within=SHARE,
         ),
         divergence=bound_ratio(
-            edits,
-            texts.clusters,
+            table[:, 2:],
+            SUMS,
             worse=(length / 2, length),
             better=(0.0, length),
             confidence=confidence,

@@ -16,6 +16,9 @@ _REMEMBERED = 2**14  # pairs of texts: those of some thousand utterances, for a 
 
 _COLUMNS = ("substitutions", "deletions", "insertions", "length")
 
+_MOST = 2**16 - 1
+"""The largest number of two bytes: only texts as long as books have more words."""
+
 _OFTEN = 4  # times in a row: from here on, what is said is shown once
 _PHRASE = 10  # words of the longest phrase of which that is noticed
 
@@ -38,15 +41,17 @@ class ErrorCount:
 
 
 class ErrorCounts(Sequence[ErrorCount]):
-    """The counts of many utterances, 16 bytes each; of an `ErrorCount` for each they take more."""
+    """The counts of many utterances, 8 bytes each; of an `ErrorCount` for each they take more."""
 
     def __init__(self, counts: Iterable[ErrorCount] = ()) -> None:
-        self._columns = tuple(array("i") for _ in _COLUMNS)
+        self._columns = tuple(array("H") for _ in _COLUMNS)
         for count in counts:
             self.append(count)
 
     def append(self, count: ErrorCount) -> None:
         """Take one more."""
+        if self._columns[0].typecode == "H" and max(count.errors, count.length) > _MOST:
+            self._columns = tuple(array("i", column) for column in self._columns)
         for name, column in zip(_COLUMNS, self._columns, strict=True):
             column.append(getattr(count, name))
 

@@ -73,7 +73,7 @@ def shuffled(clusters: Sequence[str], seed: int) -> "array[int]":
     columns = np.frombuffer(digests, ">u8").reshape(-1, 4) if digests else np.empty((0, 4))
     places = np.empty(groups.size, np.int32)
     places[np.lexsort(columns.T[::-1])] = np.arange(groups.size, dtype=np.int32)
-    return array("q", np.argsort(places[groups.numbers], kind="stable").astype(np.int64).tobytes())
+    return array("I", np.argsort(places[groups.numbers], kind="stable").astype(np.uint32).tobytes())
 
 
 class BettingTest:

@@ -34,7 +34,8 @@ from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.judging.rule import baseline_name
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
-from pytest_whisperq.measuring.groups import ClustersOfSounds, Groups
+from pytest_whisperq.measuring.groups import ClustersOfSounds, Groups, numbered
+from pytest_whisperq.measuring.intervals import SUMS, sum_columns
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
@@ -104,11 +105,12 @@ class _Counts:
         """Whether models heard all speech."""
         return all(len(self._errors[name]) == len(self._spoken) for name in models)
 
-    def of(self, baseline: str, name: str) -> NDArray[np.float64]:
-        """Return errors of two models and length, shape (utterances of speech, 3)."""
+    def sums(self, baseline: str, name: str, places: array[int], clusters: Groups) -> NDArray[np.float64]:
+        """Return errors of two models and length in ``places`` of speech, summed by their ``clusters``."""
         import numpy as np
 
-        return np.array([self._errors[baseline], self._errors[name], self._spoken], np.float64).T
+        columns, chosen = (self._errors[baseline], self._errors[name], self._spoken), np.asarray(places)
+        return sum_columns((np.asarray(column)[chosen] for column in columns), *numbered(clusters))
 
 
 def _first(texts: Sequence[str | None], places: Iterable[int]) -> Sequence[str | None]:
@@ -295,8 +297,6 @@ class Collector:
 
     def _slices(self, counts: _Counts, clusters: Groups) -> list[dict[str, Any]]:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
-        import numpy as np
-
         baseline, *candidates = self.specs
         speech = self.session.corpus.speech
         members: dict[tuple[str, str], array[int]] = {("", ""): array("i", range(len(speech)))}
@@ -311,15 +311,14 @@ class Collector:
         for name in candidates:
             if not counts.is_whole(baseline, name):
                 continue  # broken beyond doubt before the corpus was through
-            table = counts.of(baseline, name)
             for (column, value), places in members.items():
-                bounds = self._bounds(table[np.asarray(places)], clusters.at(places))
+                bounds = self._bounds(counts.sums(baseline, name, places, clusters.at(places)))
                 told = {"candidate": name, "column": column, "value": value, "utterances": len(places)}
                 drops.append({**told, **bounds})
         return drops
 
-    def _bounds(self, table: NDArray[np.float64], clusters: Sequence[str]) -> dict[str, float | None]:
-        drop = bound_drop(table, clusters, confidence=self.session.config.confidence)
+    def _bounds(self, sums: NDArray[np.float64]) -> dict[str, float | None]:
+        drop = bound_drop(sums, SUMS, confidence=self.session.config.confidence)
         return {"drop": drop.value, "lower": drop.lower, "upper": drop.upper}
 
     def _compared(self, document: dict[str, Any]) -> list[dict[str, Any]]:

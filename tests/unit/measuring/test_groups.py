@@ -20,9 +20,30 @@ def test_groups_equal_any_sequence_of_their_names_and_no_text() -> None:
     assert groups[-1] == "b"
 
 
+def test_few_speakers_of_many_utterances_take_four_bytes_of_each() -> None:
+    names = Made(lambda place: f"speaker {place % 200}", range(ROWS))
+    tracemalloc.start()
+    try:
+        groups, _ = judged_by(names, Made("{:064x}".format, range(ROWS)))
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert groups.size == 200
+    assert held / ROWS < 12
+    assert peak / ROWS < 45
+
+
 def test_clusters_and_clips_are_as_many() -> None:
     with pytest.raises(ValueError, match="shorter"):
         in_one_place(["a", "b"], ["1"])
+
+
+@pytest.mark.parametrize("different", [1, 2, 4096, 4097, 5000])
+def test_groups_of_few_and_of_many_names_are_alike(different: int) -> None:
+    names = [f"speaker {number * 7919 % different}" for number in range(2 * different + 3)]
+    groups = grouped(iter(names))
+    assert groups == names
+    assert [groups.name(number) for number in range(groups.size)] == sorted(set(names))
 
 
 @pytest.mark.parametrize("name", ["speaker {}", "{:064x}", "0" * 40 + "{}"], ids=["short", "long", "alike"])

@@ -1,6 +1,7 @@
 """What is counted of the rows of a document while they pass."""
 
 import random
+from array import array
 from typing import Any
 
 from pytest_whisperq.measuring.intervals import in_one_place
@@ -26,7 +27,6 @@ def test_counts_of_rows_are_those_of_their_speech() -> None:
     assert (counts.seconds, counts.length) == (sum(r["seconds"] for r in rows), sum(r["length"] for r in rows))
     assert (counts.is_whole("base", "int8"), counts.is_whole("base", "int4")) == (True, False)
     table = [[row["errors"]["base"], row["errors"]["int8"], row["length"]] for row in speech]
-    assert counts.of("base", "int8").tolist() == table
     clusters = in_one_place([row["cluster"] for row in speech], [row["clip"] for row in speech])
     assert (
         counts.clusters(rows)
@@ -34,6 +34,13 @@ def test_counts_of_rows_are_those_of_their_speech() -> None:
         == [min(o["cluster"] for o in speech if o["clip"] == r["clip"]) for r in speech]
     )
     assert counts.clusters(rows).numbers.tolist() == clusters.numbers.tolist()
+    places = array("i", range(0, len(speech), 3))
+    named = [(clusters[place], table[place]) for place in places]
+    sums = counts.sums("base", "int8", places, clusters.at(places))
+    assert sums.tolist() == [
+        [sum(row[column] for group, row in named if group == name) for column in range(3)]
+        for name in sorted({group for group, _ in named})
+    ]
 
 
 def test_what_was_not_judged_is_not_told() -> None:
