@@ -25,7 +25,7 @@ _TOGETHER, _SIDES, _OTHER = 8, 16, 0.2
 """Of so many tables so many sides are held, and what is alike lies on the other side of no more planes, as a share.
 
 What correlates by 0.95 does of 0.1 of them, and strangers of half."""
-_READ, _AT_ONCE = 1 << 10, 1 << 18
+_READ, _AT_ONCE = 1 << 8, 1 << 16
 """Fingerprints that are read at once, 4.5 kB each, and pairs of which the sides are compared at once."""
 _LONGER, _PADDING = 0.1, 0.1
 """How much longer a copy may be, as a share and in seconds: an encoder pads, and what is stretched more is no copy."""
