@@ -163,7 +163,9 @@ def _keeps_locks(folder: Path) -> None:
         return
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for lock in (fcntl.flock, fcntl.lockf):  # of whole files, and of claims
+                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file, fcntl.LOCK_UN)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise

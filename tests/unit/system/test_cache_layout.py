@@ -72,15 +72,16 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="locks are of another kind there")
 @pytest.mark.parametrize("refusal", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("kind", ["flock", "lockf"])
 def test_a_file_system_without_locks_is_refused_and_nothing_waits(
-    layout: CacheLayout, refusal: int, monkeypatch: pytest.MonkeyPatch
+    layout: CacheLayout, kind: str, refusal: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(refusal, os.strerror(refusal))
 
     entry = layout.transcript_file(KEY)
     with monkeypatch.context() as patched:
-        patched.setattr("fcntl.flock", refuse)
+        patched.setattr(f"fcntl.{kind}", refuse)
         for _ in range(2):  # it is not taken for one with locks the second time
             with (
                 pytest.raises(StoreError, match=r"keeps no locks .*--whisperq-cache-dir, or mount this one with locks"),
