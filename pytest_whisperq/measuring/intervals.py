@@ -86,11 +86,11 @@ def bound_ratio(
     ``clusters`` names each utterance's group; an empty name is a group of its own, and with `SUMS` each row is that of
     a whole group. ``worse`` and ``better`` are the rows of the pseudo-clips, or pseudo-groups, that move the ratio up
     and down; the upper bound is drawn with the first, the lower with the second, at ``lower_confidence`` where that is
-    another one. A bound is None with fewer than
-    `MIN_CLUSTERS` groups, or where the second sum is not clearly above zero: a ratio over next to nothing may be
-    anything. ``test`` takes the sums of each group, the pseudo-clip's last, and a confidence, and returns both bounds;
-    None: Fieller's. ``within`` are the least and the most that the ratio can be: no bound lies beyond them.
-    ``by_piece``: clusters are pieces of long recordings, and the pseudo-clip is one utterance instead of a cluster.
+    another one. A bound is None with fewer than `MIN_CLUSTERS` groups, or where the second sum is not clearly above
+    zero: a ratio over next to nothing may be anything. ``test`` takes the sums of each group, the pseudo-clip's last,
+    and a confidence, and returns both bounds; None: Fieller's. ``within`` are the least and the most that the ratio can
+    be: no bound lies beyond them. ``by_piece``: clusters are pieces of long recordings, and the pseudo-clip is one
+    utterance instead of a cluster.
 
     >>> import numpy as np
     >>> errors_and_words = np.array([(0.0, 10.0)] * 90 + [(1.0, 10.0)] * 10)
