@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_whisperq.config.choices import DropType
 from pytest_whisperq.measuring import intervals
-from pytest_whisperq.measuring.intervals import Interval, bound_ratio
+from pytest_whisperq.measuring.accuracy import bound_drop
+from pytest_whisperq.measuring.groups import GroupSums, numbered
+from pytest_whisperq.measuring.intervals import SUMS, Interval, bound_ratio
 
 clips = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 12), st.sampled_from(["", "k", "l"])), max_size=30)
 
@@ -84,3 +87,25 @@ def test_no_bound_of_a_share_lies_outside_of_all_and_none(hits: list[tuple[bool,
         assert 0.0 <= found.lower <= found.value
     if found.upper is not None:
         assert found.value <= found.upper <= 1.0
+
+
+@given(
+    clips=st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(1, 12), st.sampled_from("abcdefgh")), max_size=40
+    ),
+    drop_type=st.sampled_from(["absolute", "relative", "accuracy-ratio"]),
+)
+def test_sums_of_clusters_bound_what_their_utterances_do(
+    clips: list[tuple[int, int, int, str]], drop_type: DropType
+) -> None:
+    counts = np.array([clip[:3] for clip in clips], float).reshape(-1, 3)
+    names = [clip[3] for clip in clips]
+    sums = GroupSums(*numbered(names), columns=3)
+    for place, (r, q, n, _) in enumerate(clips):
+        sums.add(place, r, q, n)
+    one = bound_drop(counts, names, drop_type=drop_type, confidence=0.95)
+    other = bound_drop(sums.table, SUMS, drop_type=drop_type, confidence=0.95)
+    assert (one.value, one.clusters) == (other.value, other.clusters)
+    for mine, yours in ((one.lower, other.lower), (one.upper, other.upper)):
+        assert (mine is None) == (yours is None)
+        assert mine is None or mine == pytest.approx(yours, rel=1e-9, abs=1e-9)

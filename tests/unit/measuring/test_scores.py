@@ -158,3 +158,8 @@ def test_many_counts_are_those_that_were_added() -> None:
     assert many.lengths.tolist() == [count.length for count in counts]
     assert many.rate == error_rate(counts)
     assert ErrorCounts().rate is None
+
+
+def test_counts_of_a_text_as_long_as_a_book_are_kept() -> None:
+    short, long = (ErrorCount(substitutions=1, deletions=0, insertions=n, length=n) for n in (7, 70_000))
+    assert [*ErrorCounts([short, long, short])] == [short, long, short]
