@@ -7,7 +7,7 @@ in another order than they went.
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from pytest_whisperq.backends import Hypothesis, MixesTypes, Task, Transcriber
 from pytest_whisperq.decoding.decoder import Decoder
@@ -47,6 +47,11 @@ class Running(Protocol):
 class Engine(Protocol):
     """Decodes batches with built models."""
 
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether of several runs one decodes with a model, and the others wait: it takes all processors there are."""
+        ...
+
     def check(self) -> None:
         """Raise `ConfigError` naming the option where nothing can be decoded; nothing is loaded or started."""
         ...
@@ -69,6 +74,7 @@ class InProcess:
     """Decodes in this process, batch after batch."""
 
     decoder: Decoder
+    is_exclusive: ClassVar[bool] = False
 
     def check(self) -> None:
         """There is nothing to check."""

@@ -53,6 +53,8 @@ class RayEngine:
     (``ray://auto``); or one elsewhere, by Ray Client (``ray://HOST:PORT``).
     """
 
+    is_exclusive = True
+
     def __init__(self, engine: str, decoder: Decoder) -> None:
         self._engine = engine
         self._decoder = decoder

@@ -17,7 +17,7 @@ from pytest_whisperq.backends import Task, Transcriber, _whisper, code_digest, d
 from pytest_whisperq.decoding.decoder import Decoder
 from pytest_whisperq.decoding.engine import Engine, Running, operations_of
 from pytest_whisperq.decoding.shared_clips import SharedClips
-from pytest_whisperq.decoding.transcript_file import Stored, TranscriptFile, read, read_clips
+from pytest_whisperq.decoding.transcript_file import Stored, TranscriptFile, read, read_clips, state_of
 from pytest_whisperq.decoding.wanted import Enough, Heard, Leading, Wanted, clip_id
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.models.store import Artifact
@@ -40,6 +40,9 @@ DECODING = {
 }
 """How every model decodes, on every backend, but for the task. The revision is raised when a backend's way of running
 changes, which retires every older transcript."""
+
+_ENGINE = "engine"
+"""What an engine claims besides clips that is exclusive."""
 
 _VERBS: Mapping[Task, str] = {"transcribe": "decodes", "translate": "translates"}
 
@@ -211,7 +214,7 @@ class TranscriptCache:
 
     def _hear(self, path: Path, wanted: Wanted) -> Heard:
         """Return what a file says of what is wanted; it is read again when somebody has added to it."""
-        state = _state(path)
+        state = state_of(path)
         known = self._heard.get(path)
         if known is None or known[0] != state or known[1] is not wanted:
             self._heard[path] = known = state, wanted, wanted.heard(read(path, wanted.names))
@@ -301,10 +304,14 @@ class TranscriptCache:
         task: Task,
         claims: Claims,
     ) -> None:
+        if self._engine.is_exclusive:
+            claims.hold(_ENGINE)
         while not (heard := self._hear(path, wanted)).suffices(enough):
             missing = wanted.missing(text is not None for text in heard.texts)
             if not any(claims.is_free(wanted.clips[place]) for place in missing):
                 claims.wait(wanted.clips[missing[0]])  # and load nothing: others decode all that is left
+                continue
+            if state_of(path) != self._heard[path][0]:  # they did so while this one looked
                 continue
             with self._engine.running(artifact, len(missing), task) as running:
                 executes = {"compute_type": running.compute_type, "operations": running.operations}
@@ -315,25 +322,24 @@ class TranscriptCache:
 
     def _run(self, running: Running, shared: SharedClips, enough: Enough | None, doing: str) -> None:
         leading = Leading(shared.wanted.clips, enough)
-        while not leading.suffices(shared.known):
+
+        def suffices() -> bool:
+            is_enough = leading.suffices(shared.known)
+            left = 0 if is_enough else shared.left
+            self._decoder.progress(f"{doing}{running.pace}", shared.done, shared.done + left)
+            return is_enough
+
+        is_enough = leading.suffices(shared.known)
+        while not is_enough:
             with closing(running.decode(shared.batches())) as decoded:
                 for batch, hypotheses in decoded:
                     shared.add(batch, hypotheses)
-                    stop = leading.suffices(shared.known)
-                    left = 0 if stop else shared.left
-                    self._decoder.progress(f"{doing}{running.pace}", shared.done, shared.done + left)
-                    if stop:
-                        return
-            shared.wait()
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """Return what changes when somebody adds to a file; nothing for one that is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+                    is_enough = suffices()
+                    if is_enough:
+                        break
+            if not is_enough:
+                shared.wait()
+                is_enough = suffices()
 
 
 def _not_merged(spec: ModelSpec, missing: int, count: int) -> DecodeError:

@@ -5,6 +5,7 @@ file is locked while lines are added, and not while a model decodes them: the sh
 side by side. It is opened anew under the lock, as network file systems want it.
 """
 
+import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -137,8 +138,8 @@ class TranscriptFile:
         self._path = path
         self._header = header
         self._on_damage = on_damage
-        self._end = (0, 0)
-        """Which file was read last, and up to where."""
+        self._end = (0, 0, 0)
+        """The state of the file when it was read last, to its end."""
         self._wanted: Names | None = None
 
     def begin(self, wanted: Names | None = None) -> Mapping[str, Said]:
@@ -149,7 +150,7 @@ class TranscriptFile:
 
     def news(self) -> Mapping[str, Said]:
         """Return what other processes have added since the file was last looked at; mostly nothing."""
-        if self._state() == self._end:
+        if state_of(self._path) == self._end:
             return {}
         with self._layout.locked(self._path):
             added = self._news()
@@ -178,7 +179,7 @@ class TranscriptFile:
 
     def _news(self) -> Mapping[str, Said]:
         """Return what was added to the file since; all of it where it is another one, or not as it was left."""
-        number, end = self._end
+        number, end, _ = self._end
         try:
             state = self._path.stat()
             if state.st_ino == number and state.st_size >= end:
@@ -192,11 +193,17 @@ class TranscriptFile:
         return self._begin()
 
     def _look(self) -> None:
-        self._end = self._state()
+        self._end = state_of(self._path)
 
-    def _state(self) -> tuple[int, int]:
-        try:
-            state = self._path.stat()
-        except FileNotFoundError:
-            return 0, 0
-        return state.st_ino, state.st_size
+
+def state_of(path: Path) -> tuple[int, int, int]:
+    """Return what changes when somebody adds to a file: its number, size and time; zeros for one that is not there.
+
+    It is opened for that: a network file system may tell of a file by its name what was so a minute ago.
+    """
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+    except OSError:
+        return 0, 0, 0
+    return state.st_ino, state.st_size, state.st_mtime_ns

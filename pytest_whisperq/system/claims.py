@@ -49,11 +49,15 @@ class Claims:
             self.give_back([name])
         return is_free
 
-    def wait(self, name: str) -> None:
-        """Wait until nobody has a name any more. Who waits should hold nothing that others wait for."""
+    def hold(self, name: str) -> None:
+        """Wait until no other process has a name, and take it. Who waits should hold nothing that others wait for."""
         if self._file:
             _lock(self._file, fcntl.LOCK_EX, (1, _byte(name)))
-            self.give_back([name])
+
+    def wait(self, name: str) -> None:
+        """Wait until no other process has a name, and leave it."""
+        self.hold(name)
+        self.give_back([name])
 
 
 @contextmanager
@@ -86,6 +90,8 @@ def _lock(file: BinaryIO, how: int, place: tuple[int, int]) -> bool:
     try:
         fcntl.lockf(file, how, length, start)
     except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, as POSIX has it
+        if not how & fcntl.LOCK_NB:
+            raise
         return False
     return True
 

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.decoding.engine import InProcess
 from pytest_whisperq.gates.runner import GateRunner
+from pytest_whisperq.system.cache_layout import CacheLayout
+from pytest_whisperq.system.claims import Claims
 from pytest_whisperq.system.sealed import SealedFile, seal
 
 StartRun = Callable[..., GateRunner]
@@ -36,7 +39,7 @@ class Transcripts:
 
     def add(self, *places: int) -> None:
         """Add what is said in the clips at some places, as another process does."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with CacheLayout(self.path.parents[1]).locked(self.path), self.path.open("a", encoding="utf-8") as file:
             file.writelines(seal(self._rows[place], self.path.name) for place in places)
 
     def taking(self, *places: int) -> str:
@@ -98,13 +101,13 @@ def test_what_another_process_decodes_is_not_decoded_again(
     told: list[tuple[int, int]] = []
     with elsewhere(transcripts.taking(0, 3)) as process:
         here = Deciding(start_run(lambda _, done, count: told.append((done, count)), decode_batch="2"))
-        wait_until(lambda: decoded == [2, 1])
+        wait_until(lambda: told[-1:] == [(3, 5)])
         transcripts.add(0, 3)
         assert process.stdin is not None
         process.stdin.close()
         assert here.finished() == TEXTS
     assert decoded == [2, 1]
-    assert told[-2:] == [(2, 5), (3, 5)]
+    assert told[-3:] == [(2, 5), (3, 5), (5, 5)]
     assert len({row["clip"] for row in list(SealedFile(transcripts.path))[1:]}) == 5
 
 
@@ -123,6 +126,38 @@ def test_what_was_added_before_a_claim_is_looked_up(
     assert told == [(2, 5), (4, 5), (5, 5)]
 
 
+def test_no_model_is_loaded_where_another_process_decodes_all_while_this_one_looks(
+    transcripts: Transcripts, start_run: StartRun, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_free = Claims.is_free
+
+    def late(self: Claims, name: str) -> bool:
+        transcripts.add(0, 1, 2, 3, 4)
+        return is_free(self, name)
+
+    monkeypatch.setattr(Claims, "is_free", late)
+    monkeypatch.setattr(ScriptedBackend, "load", refuse_to_load)
+    assert texts(start_run()) == TEXTS
+    assert decoded == []
+
+
+def test_an_engine_that_takes_all_processors_waits_for_the_other_run(
+    transcripts: Transcripts, start_run: StartRun, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InProcess, "is_exclusive", True)
+    decoding = transcripts.taking().partition("; assert")[0]
+    with elsewhere(f"{decoding}; shared.hold('engine')") as process:
+        here = Deciding(start_run())
+        here.join(0.3)
+        assert here.is_alive()
+        process.kill()
+        assert here.finished() == TEXTS
+
+
+def refuse_to_load(*_: object) -> None:
+    raise AssertionError("a model is loaded")
+
+
 def test_no_model_is_loaded_where_others_decode_all(
     transcripts: Transcripts,
     start_run: StartRun,
@@ -130,10 +165,7 @@ def test_no_model_is_loaded_where_others_decode_all(
     elsewhere: Elsewhere,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("a model is loaded")
-
-    monkeypatch.setattr(ScriptedBackend, "load", refuse)
+    monkeypatch.setattr(ScriptedBackend, "load", refuse_to_load)
     with elsewhere(transcripts.taking(0, 1, 2, 3, 4)) as process:
         here = Deciding(start_run())
         here.join(0.3)
