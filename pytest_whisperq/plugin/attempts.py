@@ -14,6 +14,8 @@ class Attempts:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Watch which attempts are made again, before others look at their reports."""
+        if report.when == "setup":  # of the next attempt: some releases report no teardown before it
+            self._repeated.discard(report.nodeid)
         if is_repeated(report):
             self._repeated.add(report.nodeid)
         elif report.when == "teardown" and report.nodeid in self._repeated:

@@ -33,7 +33,8 @@ def test_every_typed_text_is_a_value_in_range_or_an_error_naming_it(option: obje
         message = str(error)
     else:
         low, high = RANGES.get(option.name, (None, None))
-        assert value if low is None else low <= value <= high  # neither empty text nor an empty list of names
+        is_said = value or isinstance(value, bool)  # neither empty text nor an empty list of names
+        assert is_said if low is None else low <= value <= high
         return
     assert message.startswith(f"{option.flag}: must be ")
     assert repr(typed) in message

@@ -284,7 +284,8 @@ def test_a_flac_file_that_was_piped_is_noted_and_its_checksums_are_looked_at() -
     assert recording.notes == (UNTOLD,)
     assert len(recording.samples) == SECONDS * RATE
     data[len(data) // 2] ^= 0x40
-    with pytest.raises(CorpusError, match=r"is damaged: 3\.74 s can be decoded of the 4\.00 s"):
+    # Old releases of PyAV decode nothing of it.
+    with pytest.raises(CorpusError, match=r"is damaged: 3\.74 s can be decoded of the 4\.00 s|damaged or not audio"):
         read(bytes(data))
 
 

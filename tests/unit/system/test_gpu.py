@@ -10,7 +10,10 @@ from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.machine import cpu_features, described, gpu
 
 
-def test_a_gpu_is_told_by_name_capability_and_what_its_driver_knows(driver: Any) -> None:
+def test_a_gpu_is_told_by_name_capability_and_what_its_driver_knows(
+    driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_GPU_LIBRARIES", ())
     assert gpu(settings={}) == "NVIDIA Double, compute capability 8.9, CUDA 12.4"
     assert described("cuda").startswith(f"{cpu_features()}; NVIDIA Double, ")
     driver.capability, driver.version = (10, 0), 13_000
