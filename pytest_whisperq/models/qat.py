@@ -257,7 +257,8 @@ def _hear(model: Any, rounded: dict[str, Tensor], features: Tensor, tokens: Tens
             sound = torch.nn.functional.gelu(encoder.conv2(sound)).transpose(1, 2)
             sound = sound + encoder.embed_positions.weight[: sound.shape[1]]
             for layer in encoder.layers:
-                sound = layer(sound, None)
+                said = layer(sound, None)
+                sound = said[0] if isinstance(said, tuple) else said  # a tuple in transformers 5.0
             sound = encoder.layer_norm(sound)
             decoded = model.model.decoder(input_ids=tokens, encoder_hidden_states=sound, use_cache=False)
             return sound, model.proj_out(decoded.last_hidden_state)
