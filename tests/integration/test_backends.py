@@ -85,6 +85,13 @@ def test_calibrated_int8_multiplies_in_8_bits_and_weight_only_int8_does_not(
     assert weights.endswith("DYNAMIC_QUANTIZATION_GROUP_SIZE 0, KV_CACHE_PRECISION f32")
 
 
+def test_models_of_two_processes_are_not_bound_to_one_core(gate_run: Callable[..., GateRunner]) -> None:
+    run = gate_run(candidate="openvino:float32")
+    loaded: Any = run.session.decoder.load(run.session.store.get(run.session.spec(run.config.candidates[0])))
+    compiled = loaded._model.encoder.request
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
+
+
 def test_a_runtime_that_does_not_keep_to_what_it_was_told_is_refused(
     gate_run: Callable[..., GateRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:

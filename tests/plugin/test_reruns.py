@@ -3,10 +3,14 @@
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from scripted_project import Project, catastrophic
+
+from pytest_whisperq.plugin.attempts import Attempts
+from pytest_whisperq.plugin.reporting import PROPERTY
 
 pytest.importorskip("pytest_rerunfailures")
 
@@ -67,6 +71,24 @@ def test_everything_says_that_there_was_another_attempt_and_what_it_concluded(fl
     assert line in (folder / "out" / "report.html").read_text()
     said = "was run 3 times, and only the last counts; before: accuracy FAIL; accuracy FAIL."
     assert said in (folder / "out" / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("has_teardown", [True, False], ids=["16.7", "16.3"])  # of the attempt that is made again
+def test_the_last_attempt_keeps_its_judgement_whichever_reports_there_are(has_teardown: bool) -> None:
+    attempts = Attempts()
+
+    def report(when: str, outcome: str = "passed") -> Any:
+        made = SimpleNamespace(nodeid="test", when=when, outcome=outcome, user_properties=[(PROPERTY, "{}")])
+        attempts.pytest_runtest_logreport(made)  # type: ignore[arg-type]
+        return made.user_properties
+
+    report("setup")
+    report("call", "rerun")
+    if has_teardown:
+        assert report("teardown") == []
+    report("setup")
+    report("call")
+    assert report("teardown") == [(PROPERTY, "{}")]
 
 
 def test_a_test_that_was_run_once_says_nothing_of_attempts(flaky: Project) -> None:
