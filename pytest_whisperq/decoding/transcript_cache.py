@@ -42,7 +42,7 @@ DECODING = {
 changes, which retires every older transcript."""
 
 _ENGINE = "engine"
-"""What an engine claims besides clips that is exclusive."""
+"""The name that an exclusive engine claims besides clips."""
 
 _VERBS: Mapping[Task, str] = {"transcribe": "decodes", "translate": "translates"}
 
@@ -306,12 +306,14 @@ class TranscriptCache:
     ) -> None:
         if self._engine.is_exclusive:
             claims.hold(_ENGINE)
+        is_checked = False
         while not (heard := self._hear(path, wanted)).suffices(enough):
             missing = wanted.missing(text is not None for text in heard.texts)
             if not any(claims.is_free(wanted.clips[place]) for place in missing):
                 claims.wait(wanted.clips[missing[0]])  # and load nothing: others decode all that is left
                 continue
-            if state_of(path) != self._heard[path][0]:  # they did so while this one looked
+            if not is_checked and state_of(path) != self._heard[path][0]:  # perhaps they did so while this one looked
+                is_checked = True  # once: while others decode, a large file has changed whenever it is read
                 continue
             with self._engine.running(artifact, len(missing), task) as running:
                 executes = {"compute_type": running.compute_type, "operations": running.operations}

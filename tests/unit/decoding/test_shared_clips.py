@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_whisperq.backends.scripted import ScriptedBackend
+from pytest_whisperq.decoding import transcript_cache
 from pytest_whisperq.decoding.engine import InProcess
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.system.cache_layout import CacheLayout
@@ -139,6 +140,15 @@ def test_no_model_is_loaded_where_another_process_decodes_all_while_this_one_loo
     monkeypatch.setattr(ScriptedBackend, "load", refuse_to_load)
     assert texts(start_run()) == TEXTS
     assert decoded == []
+
+
+def test_a_file_that_always_changes_is_not_read_for_ever(
+    transcripts: Transcripts, start_run: StartRun, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter(range(20))
+    monkeypatch.setattr(transcript_cache, "state_of", lambda _: (0, 0, next(times)))
+    assert texts(start_run()) == TEXTS
+    assert sum(decoded) == 5
 
 
 def test_an_engine_that_takes_all_processors_waits_for_the_other_run(
