@@ -89,7 +89,7 @@ def _read_placed(path: Path, known: Places, wanted: Names) -> Stored | None:
 
 def _placed(file: BinaryIO, path: Path, known: Places, wanted: Names) -> Iterator[tuple[str, Said]]:
     for start in known.of(wanted):
-        row = _at(int(start), file, path)
+        row = _at(start, file, path)
         if row["clip"] in wanted:
             yield row["clip"], _said(row)
 

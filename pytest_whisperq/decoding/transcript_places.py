@@ -9,21 +9,20 @@ from __future__ import annotations
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from pytest_whisperq.system.cache_layout import places_of
 from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.keys import Names, key_of
+from pytest_whisperq.system.on_disk import Form, Kept
+from pytest_whisperq.system.scratch import ScratchFile
 from pytest_whisperq.system.sealed import SEAL_BYTES, SealedFile, seal
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 LEAST = 10_000
 """Lines from which on they are placed: fewer are read in a tenth of a second."""
@@ -31,28 +30,30 @@ LEAST = 10_000
 _AT_ONCE = 2**14
 """Places in a line: what is written and read at once."""
 
+_KEY_BYTES = 8
+
+_COLUMNS: Form[tuple[bytes, bytes]] = Form(plain=tuple, make=tuple, size=lambda columns: len(columns[0]))
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the line of each clip begins, by its key (`key_of`); ``end`` is up to where the file was read.
+    """Where the line of each clip begins, by its key (`key_of`): keys and starts, many at a time.
 
-    ``seal`` is how the last line before it ends.
+    There are ``count``. ``end`` is up to where the file was read, and ``seal`` is how the last line before it ends.
     """
 
-    keys: array[int]
-    starts: array[int]
+    columns: Sequence[tuple[bytes, bytes]]
+    count: int
     end: int
     seal: str
 
-    def of(self, clips: Names) -> NDArray[np.uint64]:
-        """Return where lines begin that may be of one of the clips, in their order."""
+    def of(self, clips: Names) -> Iterator[int]:
+        """Yield where lines begin that may be of one of the clips, in their order."""
         import numpy as np
 
-        wanted, keys, starts = (np.frombuffer(one, np.uint64) for one in (clips.keys, self.keys, self.starts))
-        if not len(wanted):
-            return wanted
-        nearest = wanted[np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)]
-        return np.sort(starts[nearest == keys])
+        for columns in self.columns:
+            keys, starts = (np.frombuffer(one, np.uint64) for one in columns)
+            yield from starts[clips.have(keys)].tolist()
 
     def hold(self, file: BinaryIO) -> bool:
         """Whether a file of transcripts is the one that was read, and may have grown since."""
@@ -64,8 +65,10 @@ class Placing:
     """Notes where lines begin, while a file is read; those after the ``known`` ones."""
 
     def __init__(self, known: Places | None = None) -> None:
-        self._keys = array("Q", known.keys if known else ())
-        self._starts = array("Q", known.starts if known else ())
+        self._known = known
+        self._keys, self._starts = array("Q"), array("Q")
+        self._file = ScratchFile()
+        """Columns of as many as fill them."""
         self.count = 0
 
     def add(self, clip: str, start: int) -> None:
@@ -73,6 +76,10 @@ class Placing:
         self._keys.append(key_of(clip))
         self._starts.append(start)
         self.count += 1
+        if len(self._keys) == _AT_ONCE:
+            for column in (self._keys, self._starts):
+                self._file.add(column.tobytes())
+                del column[:]
 
     def write(self, transcripts: Path, lines: SealedFile) -> None:
         """Keep what was noted of a file whose ``lines`` were read; where that cannot be kept, it is read again."""
@@ -81,16 +88,17 @@ class Placing:
             replace_text(path, (seal(row, path.name) for row in self._rows(lines)))
 
     def _rows(self, lines: SealedFile) -> Iterator[dict[str, Any]]:
-        yield {
-            "order": sys.byteorder,
-            "count": len(self._keys),
-            "end": lines.end,
-            "seal": lines.seal.decode(),
-        }
-        for first in range(0, len(self._keys), _AT_ONCE):
-            some = slice(first, first + _AT_ONCE)
-            columns = {"keys": self._keys[some], "starts": self._starts[some]}
-            yield {name: b64encode(one.tobytes()).decode() for name, one in columns.items()}
+        count = self.count + (self._known.count if self._known else 0)
+        yield {"order": sys.byteorder, "count": count, "end": lines.end, "seal": lines.seal.decode()}
+        for keys, starts in chain(self._known.columns if self._known else (), self._columns()):
+            yield {"keys": b64encode(keys).decode(), "starts": b64encode(starts).decode()}
+
+    def _columns(self) -> Iterator[tuple[bytes, bytes]]:
+        size = _AT_ONCE * self._keys.itemsize
+        for number in range(self.count // _AT_ONCE):
+            yield self._file.read(2 * number * size, size), self._file.read((2 * number + 1) * size, size)
+        if self._keys:
+            yield self._keys.tobytes(), self._starts.tobytes()
 
 
 def places(transcripts: Path) -> Places | None:
@@ -100,10 +108,9 @@ def places(transcripts: Path) -> Places | None:
         head = next(rows, {})
         if head.get("order") != sys.byteorder or "count" not in head:
             return None
-        keys, starts = array("Q"), array("Q")
-        for row in rows:
-            keys.frombytes(b64decode(row["keys"]))
-            starts.frombytes(b64decode(row["starts"]))
-        if len(keys) == len(starts) == head["count"]:
-            return Places(keys, starts, head["end"], head["seal"])
+        columns = Kept(((b64decode(row["keys"]), b64decode(row["starts"])) for row in rows), _COLUMNS)
+        sizes = [(len(keys), len(starts)) for keys, starts in columns]
+        bytes_of_keys = sum(keys for keys, _ in sizes)
+        if bytes_of_keys == _KEY_BYTES * head["count"] and all(keys == starts for keys, starts in sizes):
+            return Places(columns, head["count"], head["end"], head["seal"])
     return None

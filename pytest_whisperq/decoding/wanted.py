@@ -10,7 +10,7 @@ from pytest_whisperq.decoding.transcript_file import Said, Stored
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.growing import Growing
-from pytest_whisperq.system.keys import Names, key_of, keys_of, repeated
+from pytest_whisperq.system.keys import Keys, Names, key_of
 from pytest_whisperq.system.on_disk import AS_IT_IS, Made, columns, keep
 
 Enough = Callable[[Sequence[str]], bool]
@@ -67,7 +67,7 @@ class Wanted:
 
     def missing(self, are_known: Iterable[bool]) -> Sequence[int]:
         """Return the places of what is not known, each clip once."""
-        several, seen = repeated(keys_of(self.clips)), set[str]()
+        several, seen = Keys.of(self.clips).repeated(), set[str]()
         places = array("I")
         for place, (clip, is_known) in enumerate(zip(self.clips, are_known, strict=True)):
             if is_known or clip in seen:

@@ -9,8 +9,15 @@ from math import exp, hypot, log
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.decoding.transcript_cache import Known
 from pytest_whisperq.history.comparison import difference
-from pytest_whisperq.history.document import BASELINE, CANDIDATE, StoredRun, corpus_digest, read_all, utterance_rows
-from pytest_whisperq.history.rows import Rows
+from pytest_whisperq.history.document import (
+    BASELINE,
+    CANDIDATE,
+    ROW,
+    StoredRun,
+    corpus_digest,
+    read_all,
+    utterance_rows,
+)
 from pytest_whisperq.judging.rule import Outcome, judge
 from pytest_whisperq.judging.verdict import Check, Figure, Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import DROP_UNITS, bound_drop
@@ -20,6 +27,7 @@ from pytest_whisperq.session import Session
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.machine import cpu_features
+from pytest_whisperq.system.on_disk import Kept
 
 OPTION = "--whisperq-compare"
 
@@ -78,7 +86,7 @@ class SavedRuns:
         facts = self._session.recordings.facts
         name = str(texts.candidate.spec)
         known = {BASELINE: Known.of(texts.baseline), name: Known.of(texts.candidate)}
-        rows = Rows(utterance_rows(texts.corpus, facts, normalizer, metric, known, redact=True))
+        rows = Kept(utterance_rows(texts.corpus, facts, normalizer, metric, known, redact=True), ROW)
         return StoredRun(
             name="this run",
             document={

@@ -1,6 +1,6 @@
 """The one format of a run: ``report.json``, which reports are rendered from and runs are compared by.
 
-The document is plain JSON data, of which a run that has just ended keeps the utterances on disk (`Rows`). `schema.json`
+The document is plain JSON data, of which a run that has just ended keeps the utterances on disk (`ROW`). `schema.json`
 beside this file describes it, and docs/reports.md explains it.
 """
 
@@ -31,11 +31,15 @@ from pytest_whisperq.system.devices import CPU, on
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.files import first_line, replace_text
 from pytest_whisperq.system.keys import as_bytes
+from pytest_whisperq.system.on_disk import Form
 from pytest_whisperq.system.redaction import shareable, text_digest
 from pytest_whisperq.system.scratch import scratch
 
 SCHEMA = 1
 """Raised when a field changes its meaning or goes; readers ignore fields that they do not know."""
+
+ROW: Form[Mapping[str, Any]] = Form(plain=json.dumps, make=json.loads)
+"""How an utterance of a document is kept on disk: as it is written."""
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 """The roles of models."""

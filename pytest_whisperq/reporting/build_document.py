@@ -25,12 +25,12 @@ from pytest_whisperq.history.document import (
     BASELINE,
     CANDIDATE,
     REPORTED,
+    ROW,
     SCHEMA,
     StoredRun,
     corpus_digest,
     utterance_rows,
 )
-from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.judging.rule import baseline_name
 from pytest_whisperq.judging.verdict import Judgement, Verdict
 from pytest_whisperq.measuring.accuracy import bound_drop
@@ -39,7 +39,7 @@ from pytest_whisperq.measuring.intervals import SUMS, sum_columns
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
-from pytest_whisperq.system.on_disk import Made
+from pytest_whisperq.system.on_disk import Kept, Made
 from pytest_whisperq.system.redaction import scrubber
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Collector:
         corpus, facts, aside = session.corpus, session.recordings.facts, session.recordings.set_aside
         counts, scrub = _Counts(tuple(self.specs)), scrubber(paths_of(config))
         rows = utterance_rows(corpus, facts, session.normalizer, session.metric, self._known, redact=config.redact)
-        utterances = Rows(scrub(row) for row in counts.added(rows))
+        utterances = Kept((scrub(row) for row in counts.added(rows)), ROW)
         document = {
             "schema": SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),

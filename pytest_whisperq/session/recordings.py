@@ -37,7 +37,7 @@ from pytest_whisperq.speech.corpus.shards import deal_out
 from pytest_whisperq.speech.normalizers import Normalizer
 from pytest_whisperq.speech.substitutions import Substitutions, read_substitutions
 from pytest_whisperq.system.errors import ConfigError, CorpusError
-from pytest_whisperq.system.keys import key_of, keys_of, repeated
+from pytest_whisperq.system.keys import Keys, key_of
 from pytest_whisperq.system.on_disk import Made, choose, keep_by_name
 
 
@@ -193,7 +193,7 @@ class Recordings:
     @cached_property
     def _cluster_of_sound(self) -> Mapping[str, str]:
         """The cluster of each sound that several utterances have: of theirs the first by name (`in_one_place`)."""
-        several = repeated(keys_of(fact.digest for fact in self.facts.values()))
+        several = Keys.of(fact.digest for fact in self.facts.values()).repeated()
         clusters: dict[str, str] = {}
         for item in self.corpus.utterances if several else ():
             sound, name = self._sound(item), self._named(item)

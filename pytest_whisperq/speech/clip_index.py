@@ -24,7 +24,7 @@ from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import replace_text
 from pytest_whisperq.system.garbage import no_search_for_garbage
 from pytest_whisperq.system.growing import Growing
-from pytest_whisperq.system.keys import key_of, keys_of, repeated
+from pytest_whisperq.system.keys import Keys, key_of
 from pytest_whisperq.system.machine import versions
 from pytest_whisperq.system.on_disk import AS_IT_IS, FEW, Form, keep_by_name
 from pytest_whisperq.system.sealed import SealedFile, damage, seal
@@ -199,7 +199,7 @@ def _facts(lines: SealedFile) -> Iterator[tuple[str, ClipFacts]]:
 
 def _refuse_contradictions(corpus: Corpus, facts: Mapping[str, ClipFacts]) -> None:
     """Refuse a recording that is listed twice with different transcripts: one of them is wrong."""
-    several = repeated(keys_of(fact.digest for fact in facts.values()))
+    several = Keys.of(fact.digest for fact in facts.values()).repeated()
     first: dict[str, Utterance] = {}
     for item in corpus.utterances if several else ():
         sound = facts[item.id].digest

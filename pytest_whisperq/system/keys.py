@@ -1,4 +1,4 @@
-"""Numbers that stand for names, 8 bytes each: those of a million names are held where the names are not."""
+"""Numbers that stand for names, and names that are found by them: of a million, nothing is held but marks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pytest_whisperq.system.scratch import ScratchFile
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _BYTES = 8
+
+_RECORD = [("key", "u8"), ("place", "u4")]
+"""A key and where its name stands, as numpy writes them."""
+
+_AT_ONCE, _PAGE = 2**15, 2**8
+"""Keys that are sorted at once, and records that are read to find one."""
 
 
 def as_bytes(name: str) -> bytes:
@@ -25,49 +33,132 @@ def key_of(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(as_bytes(name), digest_size=_BYTES).digest(), "little")
 
 
-def keys_of(names: Iterable[str]) -> NDArray[np.uint64]:
-    """Return the keys of names, in their order."""
-    import numpy as np
+class Keys:
+    """Keys as they come, on the disk where there are many. Raises `StoreError` where there is no room for them."""
 
-    return np.fromiter(map(key_of, names), np.uint64)
+    def __init__(self, keys: Iterable[int] = ()) -> None:
+        self._count = 0
+        self._last = array("Q")
+        self._file = ScratchFile()
+        for key in keys:
+            self.add(key)
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Keys:
+        """Return the keys of names."""
+        return cls(map(key_of, names))
+
+    def add(self, key: int) -> None:
+        """Add one at the end."""
+        self._last.append(key)
+        self._count += 1
+        if len(self._last) == _AT_ONCE:
+            self._file.add(self._last.tobytes())
+            del self._last[:]
+
+    def in_order(self) -> Iterator[NDArray[np.void]]:
+        """Yield `_RECORD`s of keys and their places, sorted by both, a part at a time. No key is in two parts.
+
+        Keys are spread evenly over all numbers: their first bits divide many of them into parts of about one size.
+        """
+        import numpy as np
+
+        bits = max(0, (self._count - 1) // _AT_ONCE).bit_length()
+        for part in range(2**bits):
+            found = [np.zeros(0, _RECORD)]
+            for start, keys in self._stretches():
+                places = np.flatnonzero(keys >> np.uint64(64 - bits) == part) if bits else np.arange(len(keys))
+                found.append(np.empty(len(places), _RECORD))
+                found[-1]["key"], found[-1]["place"] = keys[places], start + places
+            records = np.concatenate(found)
+            yield records[np.argsort(records["key"], kind="stable")]
+
+    def repeated(self) -> frozenset[int]:
+        """Return the keys that are there several times."""
+        several = set[int]()
+        for records in self.in_order():
+            keys = records["key"]
+            several.update(keys[1:][keys[1:] == keys[:-1]].tolist())
+        return frozenset(several)
+
+    def _stretches(self) -> Iterator[tuple[int, NDArray[np.uint64]]]:
+        """Yield keys in the order in which they came, and the place of the first of them."""
+        import numpy as np
+
+        last = self._count - len(self._last)
+        for start in range(0, last, _AT_ONCE):
+            yield start, np.frombuffer(self._file.read(start * _BYTES, _AT_ONCE * _BYTES), np.uint64)
+        yield last, np.array(self._last, np.uint64)
 
 
-def repeated(keys: array[int] | NDArray[np.uint64]) -> frozenset[int]:
-    """Return the keys that are there several times."""
-    import numpy as np
+class _Sorted:
+    """Records, sorted by key, on the disk where there are many; the key of one of each page is held."""
 
-    ordered = np.sort(np.frombuffer(keys, np.uint64))
-    return frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    def __init__(self, parts: Iterable[NDArray[np.void]]) -> None:
+        self._file = ScratchFile()
+        self._marks = array("Q")
+        """The first key of each page."""
+        self._count = 0
+        for records in parts:
+            self._marks.extend(records["key"][-self._count % _PAGE :: _PAGE].tolist())
+            self._file.add(records.tobytes())
+            self._count += len(records)
+
+    def of(self, key: int) -> NDArray[np.void]:
+        """Return the records of a key."""
+        import numpy as np
+
+        first, last = max(0, bisect_left(self._marks, key) - 1), bisect_right(self._marks, key)
+        records = self._read(first * _PAGE, (last - first) * _PAGE)
+        found: NDArray[np.void] = records[records["key"] == np.uint64(key)]
+        return found
+
+    def stretches(self) -> Iterator[NDArray[np.void]]:
+        """Yield all of them, many at a time."""
+        return (self._read(start, _AT_ONCE) for start in range(0, self._count, _AT_ONCE))
+
+    def _read(self, start: int, count: int) -> NDArray[np.void]:
+        import numpy as np
+
+        size = np.dtype(_RECORD).itemsize
+        return np.frombuffer(self._file.read(start * size, count * size), _RECORD)
 
 
 class Index:
     """Where names stand in a sequence. What is found by a key has to be looked at: it may be another name's."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        import numpy as np
-
-        keys = keys_of(names)
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._places = array("Q", keys[order].tobytes()), array("I", order.astype(np.uint32).tobytes())
+        self._records = _Sorted(Keys.of(names).in_order())
 
     def of(self, name: str) -> Iterator[int]:
         """Yield where the name may stand, the last place first."""
-        key = key_of(name)
-        place = bisect_right(self._keys, key)
-        while place and self._keys[place - 1] == key:
-            place -= 1
-            yield self._places[place]
+        places: list[int] = self._records.of(key_of(name))["place"].tolist()
+        return reversed(places)
 
 
 class Names(Container[str]):
     """Many names, by their keys: it can be told whether one is among them, but not what they are."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        import numpy as np
-
-        self.keys = array("Q", np.unique(keys_of(names)).tobytes())
+        self._records = _Sorted(map(_each_once, Keys.of(names).in_order()))
 
     def __contains__(self, name: object) -> bool:
-        key = key_of(str(name))
-        place = bisect_left(self.keys, key)
-        return place < len(self.keys) and self.keys[place] == key
+        return len(self._records.of(key_of(str(name)))) > 0
+
+    def have(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return of each key whether a name has it, shape (n,)."""
+        import numpy as np
+
+        are_there, order = np.zeros(len(keys), np.bool_), np.argsort(keys)
+        ordered = keys[order]
+        for records in self._records.stretches():
+            known = records["key"]
+            some = order[ordered.searchsorted(known[0]) : ordered.searchsorted(known[-1], "right")]
+            are_there[some] = np.isin(keys[some], known)
+        return are_there
+
+
+def _each_once(records: NDArray[np.void]) -> NDArray[np.void]:
+    import numpy as np
+
+    return records[np.unique(records["key"], return_index=True)[1]]

@@ -8,20 +8,18 @@ nobody else's file is ever read with it.
 from __future__ import annotations
 
 import marshal
-import os
-import tempfile
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
 from operator import itemgetter
 from threading import Lock
-from typing import IO, Any, Generic, NamedTuple, TypeVar, cast, overload
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from pytest_whisperq.system.keys import Index, keys_of, repeated
-from pytest_whisperq.system.scratch import errors_of_room
+from pytest_whisperq.system.keys import Index, Keys
+from pytest_whisperq.system.scratch import ScratchFile
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -65,25 +63,15 @@ class BytesOnDisk(NamedTuple):
     @classmethod
     def put(cls, data: bytes) -> BytesOnDisk:
         """Put bytes there, once; raise `StoreError` where there is no room."""
-        with errors_of_room(), _lock_of_bytes:
-            file = _file_of_bytes()
-            start = file.seek(0, os.SEEK_END)
-            file.write(data)
-            return cls(start, len(data))
+        return cls(_file_of_bytes().add(data), len(data))
 
     def __bytes__(self) -> bytes:
-        with errors_of_room(), _lock_of_bytes:
-            file = _file_of_bytes()
-            file.seek(self.start)
-            return file.read(self.length)
-
-
-_lock_of_bytes = Lock()
+        return _file_of_bytes().read(self.start, self.length)
 
 
 @lru_cache(maxsize=1)
-def _file_of_bytes() -> IO[bytes]:
-    return tempfile.TemporaryFile()
+def _file_of_bytes() -> ScratchFile:
+    return ScratchFile()
 
 
 def keep(values: Iterable[T], form: Form[T]) -> Sequence[T]:
@@ -144,23 +132,23 @@ class _Lazy(Sequence[T]):
 
 
 class Kept(_Lazy[T]):
-    """Values in a file. ``form`` says how each is kept."""
+    """Values in a file. ``form`` says how each is kept.
+
+    Behind all blocks the file has a table of where each begins, in bytes and in values, and where the last one ends.
+    """
 
     def __init__(self, values: Iterable[T], form: Form[T]) -> None:
         self._form = form
-        self._starts, self._firsts = array("q", [0]), array("q", [0])
-        """Where each block begins, in bytes and in values; and where the last one ends."""
-        self._lock = Lock()
-        self._read: tuple[int, list[Any]] = (-1, [])
-        """The number of the block that was read last, and what is in it."""
-        with errors_of_room():
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the values any longer
+        self._file = ScratchFile()
+        self._block = _Block(-1, 0, 0, [])
+        """The block that was read last."""
+        table, self._count, end = array("q", [0, 0]), 0, 0
         for block in self._blocks(values):
-            with errors_of_room():
-                self._starts.append(self._starts[-1] + self._file.write(marshal.dumps(block)))
-            self._firsts.append(self._firsts[-1] + len(block))
-        with errors_of_room():
-            self._file.flush()
+            data = marshal.dumps(block)
+            end = self._file.add(data) + len(data)
+            self._count += len(block)
+            table.extend((end, self._count))
+        self._table, self._last = self._file.add(table.tobytes()), len(table) // 2 - 2
 
     def _blocks(self, values: Iterable[T]) -> Iterator[list[Any]]:
         block, size = list[Any](), 0
@@ -174,7 +162,7 @@ class Kept(_Lazy[T]):
             yield block
 
     def __len__(self) -> int:
-        return self._firsts[-1]
+        return self._count
 
     def __iter__(self) -> Iterator[T]:
         return self.since(0)
@@ -183,31 +171,42 @@ class Kept(_Lazy[T]):
         """Yield the values from a place on."""
         if place >= len(self):
             return
-        first = self._number_of(place)
-        yield from map(self._form.make, self._load(first)[place - self._firsts[first] :])
-        for number in range(first + 1, len(self._starts) - 1):
-            yield from map(self._form.make, self._load(number))
+        first = self._block_of(place)
+        yield from map(self._form.make, first.values[place - first.start :])
+        for number in range(first.number + 1, self._last + 1):
+            yield from map(self._form.make, self._read(number).values)
 
     def _at(self, place: int) -> T:
-        number, block = self._read
-        if number < 0 or not self._firsts[number] <= place < self._firsts[number + 1]:
-            number = self._number_of(place)
-            block = self._load(number)
-            self._read = number, block
-        return self._form.make(block[place - self._firsts[number]])
+        block = self._block
+        if not block.start <= place < block.end:
+            block = self._block = self._block_of(place)
+        return self._form.make(block.values[place - block.start])
 
-    def _number_of(self, place: int) -> int:
-        number = place // _BLOCK  # where no value is long
-        if number + 1 < len(self._firsts) and self._firsts[number] <= place < self._firsts[number + 1]:
-            return number
-        return bisect_left(self._firsts, place + 1) - 1
+    def _block_of(self, place: int) -> _Block:
+        number = min(place // _BLOCK, self._last)  # where no value is long
+        block = self._read(number)
+        if block.start <= place < block.end:
+            return block
+        return self._read(bisect_right(range(self._last + 1), place, key=lambda one: self._entries(one)[1]) - 1)
 
-    def _load(self, number: int) -> list[Any]:
-        start, end = self._starts[number : number + 2]
-        with errors_of_room(), self._lock:
-            self._file.seek(start)
-            data = self._file.read(end - start)
-        return cast("list[Any]", marshal.loads(data))  # noqa: S302 - what this object has written
+    def _read(self, number: int) -> _Block:
+        begin, start, stop, end = self._entries(number)
+        values = marshal.loads(self._file.read(begin, stop - begin))  # noqa: S302 - what this object has written
+        return _Block(number, start, end, values)
+
+    def _entries(self, number: int) -> tuple[int, int, int, int]:
+        """Return where a block begins in bytes and in values, and where it ends."""
+        begin, start, stop, end = array("q", self._file.read(self._table + 16 * number, 32))
+        return begin, start, stop, end
+
+
+class _Block(NamedTuple):
+    """The values of a `Kept` from ``start`` to before ``end``."""
+
+    number: int
+    start: int
+    end: int
+    values: list[Any]
 
 
 class Chosen(_Lazy[T]):
@@ -264,7 +263,7 @@ class KeptByName(Mapping[str, T]):
     def __init__(self, items: Kept[tuple[str, Any]], form: Form[T], *, may_repeat: bool = False) -> None:
         self._items = items
         self._make = form.make
-        self._is_unique = not (may_repeat and repeated(keys_of(self)))
+        self._is_unique = not (may_repeat and Keys.of(self).repeated())
         self._in_order = self._is_unique
         self._lock = Lock()
         self._found: tuple[str, Any] | None = None

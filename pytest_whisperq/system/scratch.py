@@ -1,11 +1,12 @@
-"""What is sorted or counted on the disk: a corpus may have more of it than there is room for in memory."""
+"""What is kept, sorted or counted on the disk: a corpus may have more of it than there is room for in memory."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import IO, TYPE_CHECKING, cast
 
 from pytest_whisperq.system.errors import StoreError
 
@@ -15,16 +16,57 @@ if TYPE_CHECKING:
 HELD = 1 << 14
 """Entries that are held before they are written to a database together: most corpora have fewer of anything."""
 
+_CACHE_KIB = 512
+"""Of a database that are held: the rest is in the system's own cache of files, while there is room."""
+
+_SMALL = 2**16
+"""Bytes of a file that are held in memory: most have fewer."""
+
+
+class ScratchFile:
+    """Bytes without a name, beyond a few in the folder for temporary files. They go with the last who has them.
+
+    Any thread may add and read. Raises `StoreError` where there is no room.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        with errors_of_room():
+            self._file = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SMALL))  # noqa: SIM115 - its own holds it
+        self._end = 0
+        self._is_there = True
+        """Whether the file stands at its end: a change of place writes what is buffered."""
+
+    def add(self, data: bytes) -> int:
+        """Put bytes at the end, and return where they begin."""
+        with errors_of_room(), self._lock:
+            if not self._is_there:
+                self._file.seek(self._end)
+            self._is_there = False
+            self._file.write(data)
+            self._is_there = True
+            start, self._end = self._end, self._end + len(data)
+            return start
+
+    def read(self, start: int, length: int) -> bytes:
+        """Return so many bytes, or as many as there are, from a place on."""
+        with errors_of_room(), self._lock:
+            self._is_there = False
+            self._file.seek(start)
+            return self._file.read(length)
+
 
 def new_database() -> sqlite3.Connection:
-    """Return an empty database without a name, in a transaction; beyond 2 MB it is in the folder for temporary files.
+    """Return an empty database without a name, in a transaction.
 
-    It goes when it is closed, or with the last who has it. Any thread may use it, one at a time.
+    Beyond half a MB it is in the folder for temporary files. It goes when it is closed, or with the last who has it.
+    Any thread may use it, one at a time.
     """
     import sqlite3
 
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode = OFF")
+    database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     database.execute("BEGIN")
     return database
 

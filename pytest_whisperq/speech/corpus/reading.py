@@ -1,6 +1,5 @@
 """How a corpus is read: what the user chose, what becomes of a row that cannot be used, and rows → utterances."""
 
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 from pytest_whisperq.speech.corpus.rows import utterance
 from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices, OnError, Utterance, keep_utterances, refuse
 from pytest_whisperq.system.errors import CorpusError
-from pytest_whisperq.system.keys import key_of, repeated
+from pytest_whisperq.system.keys import Keys, key_of
 
 
 class Unusable(NamedTuple):
@@ -46,7 +45,7 @@ def collect(
     """
     choices = reading.choices if is_table else _without_columns(folder, reading.choices, takes_text)
     root = folder.resolve()
-    sounds, names = array("Q"), array("Q")
+    sounds, names = Keys(), Keys()
 
     def usable() -> Iterator[Utterance]:
         for where, values in rows:
@@ -57,12 +56,12 @@ def collect(
             except CorpusError as error:
                 reading.on_error(error)
                 continue
-            sounds.append(key_of(_sound(item)))
-            names.append(key_of(item.id))
+            sounds.add(key_of(_sound(item)))
+            names.add(key_of(item.id))
             yield item
 
     items = keep_utterances(usable())
-    doubtful = repeated(sounds), repeated(names)
+    doubtful = sounds.repeated(), names.repeated()
     if not any(doubtful):
         return items
     return keep_utterances(_each_once(items, *doubtful, reading))

@@ -14,7 +14,7 @@ from pytest_whisperq.system import optional_imports
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.files import first_line
 from pytest_whisperq.system.hub import hub_remedy
-from pytest_whisperq.system.keys import key_of, keys_of, repeated
+from pytest_whisperq.system.keys import Keys, Names, key_of
 
 _AT_ONCE = 64
 """Rows of a parquet file that are read at once, with their recordings."""
@@ -219,17 +219,16 @@ def _utterances(rows: Iterable[dict[str, Any]], name: str, root: Path, choices: 
 def _unique(utterances: Iterable[Utterance]) -> Sequence[Utterance]:
     """Number ids that repeat: paths inside tables are remnants of where the data was made, and shards repeat them."""
     items = keep_utterances(utterances)
-    keys = keys_of(item.id for item in items)
-    several = repeated(keys)
-    return keep_utterances(_numbered(items, several, frozenset(keys.tolist()))) if several else items
+    several = Keys.of(item.id for item in items).repeated()
+    return keep_utterances(_numbered(items, several, Names(item.id for item in items))) if several else items
 
 
-def _numbered(items: Iterable[Utterance], several: frozenset[int], taken: frozenset[int]) -> Iterator[Utterance]:
+def _numbered(items: Iterable[Utterance], several: frozenset[int], taken: Names) -> Iterator[Utterance]:
     """Yield utterances with ids of their own; the first of several that share one keeps it."""
     seen = set[int]()
     for position, item in enumerate(items):
         name, key = item.id, key_of(item.id)
-        while key in seen or (name != item.id and key in taken):
+        while key in seen or (name != item.id and name in taken):
             name = f"{name}#{position}"
             key = key_of(name)
         if key in several or name != item.id:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_whisperq.decoding import transcript_file
+from pytest_whisperq.decoding import transcript_file, transcript_places
 from pytest_whisperq.decoding.transcript_file import Stored, TranscriptFile, read
 from pytest_whisperq.decoding.transcript_places import places
 from pytest_whisperq.models import cache
@@ -24,7 +24,8 @@ def row(clip: str, text: str = "") -> dict[str, object]:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of forty clips, of which it is known where they are."""
+    """A file of forty clips, of which it is known where they are, seven in a line."""
+    monkeypatch.setattr(transcript_places, "_AT_ONCE", 7)
     monkeypatch.setattr(transcript_file, "LEAST", 10)
     layout = CacheLayout(tmp_path)
     made = layout.transcript_file(KEY)
@@ -74,7 +75,7 @@ def test_what_was_added_since_is_found_and_placed_in_its_turn(path: Path) -> Non
     after = places(path)
     assert before is not None
     assert after is not None
-    assert (len(before.keys), len(after.keys)) == (40, 52)
+    assert (before.count, after.count) == (40, 52)
     assert read(path, Names({"clip 7", "clip 8"})).texts == {
         "clip 7": ("said again", "en"),
         "clip 8": ("text of clip 8", "en"),

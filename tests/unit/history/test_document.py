@@ -12,6 +12,7 @@ import pytest
 
 from pytest_whisperq.gates.runner import GateRunner
 from pytest_whisperq.history.document import (
+    ROW,
     StoredRun,
     corpus_digest,
     read,
@@ -20,8 +21,8 @@ from pytest_whisperq.history.document import (
     utterance_rows,
     write,
 )
-from pytest_whisperq.history.rows import Rows
 from pytest_whisperq.system.errors import ConfigError, StoreError
+from pytest_whisperq.system.on_disk import Kept
 
 MakeStored = Callable[..., StoredRun]
 
@@ -29,7 +30,7 @@ MakeStored = Callable[..., StoredRun]
 def test_rows_are_written_one_by_one_as_the_whole_would_be(tmp_path: Path, make_stored: MakeStored) -> None:
     document = dict(make_stored("x", {"base": [0, 1], "int8": [1, 2]}).document)
     for rows in (document["utterances"], []):
-        one = {**document, "utterances": Rows(rows), "notes": ["né\n"]}
+        one = {**document, "utterances": Kept(rows, ROW), "notes": ["né\n"]}
         write(one, tmp_path / "run.json", "--whisperq-save")
         whole = json.dumps({**one, "utterances": rows}, ensure_ascii=False, indent=1)
         assert (tmp_path / "run.json").read_text(encoding="utf-8") == whole + "\n"

@@ -1,9 +1,14 @@
 """Short keys of long names."""
 
+from itertools import pairwise
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.system.keys import Index, Names, as_bytes, key_of, keys_of, repeated
+from pytest_whisperq.system import keys
+from pytest_whisperq.system.keys import Index, Keys, Names, as_bytes, key_of
 
 
 def test_a_key_is_the_same_in_every_process_and_for_every_cache() -> None:
@@ -25,12 +30,26 @@ def test_texts_sort_as_bytes_as_they_do_as_texts() -> None:
     assert sorted(texts, key=as_bytes) == sorted(texts)
 
 
-@given(st.lists(st.text(max_size=3)))
-def test_keys_tell_names_apart(names: list[str]) -> None:
-    keys = keys_of(names)
-    assert repeated(keys) == {key_of(name) for name in names if names.count(name) > 1}
-    index = Index(names)
-    for name in names:
-        assert list(index.of(name)) == [place for place in range(len(names) - 1, -1, -1) if names[place] == name]
-    some = Names(names[::2])
-    assert all((name in some) == (name in names[::2]) for name in names)
+@given(st.lists(st.text(max_size=3)), st.integers(1, 9), st.integers(1, 4))
+def test_keys_tell_names_apart(names: list[str], at_once: int, page: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "_AT_ONCE", at_once)
+        patch.setattr(keys, "_PAGE", page)
+        assert Keys.of(names).repeated() == {key_of(name) for name in names if names.count(name) > 1}
+        index = Index(names)
+        for name in (*names, "none of them"):
+            assert list(index.of(name)) == [place for place in range(len(names) - 1, -1, -1) if names[place] == name]
+        some = Names(names[::2])
+        assert [name in some for name in names] == [name in names[::2] for name in names]
+        asked = np.array([key_of(name) for name in names], np.uint64)
+        assert some.have(asked).tolist() == [name in names[::2] for name in names]
+
+
+def test_keys_are_sorted_with_their_places_however_many_there_are() -> None:
+    names = [f"name {number % 70_001}" for number in range(140_000)]
+    parts = list(Keys.of(names).in_order())
+    assert len(parts) == 8
+    found = np.concatenate(parts)
+    expected = sorted((key_of(name), place) for place, name in enumerate(names))
+    assert found.tolist() == expected
+    assert all(one["key"][-1] < next_["key"][0] for one, next_ in pairwise(parts))

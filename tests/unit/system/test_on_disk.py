@@ -1,5 +1,6 @@
 """What is kept on the disk is what was kept, in whatever order it is asked for."""
 
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -154,7 +155,7 @@ def test_a_full_disk_is_an_error_of_the_store(monkeypatch: pytest.MonkeyPatch) -
     def full(*_: object) -> Iterator[int]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(on_disk.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", full)
     with pytest.raises(StoreError, match="No space left"):
         keep(repeat("row", FEW + 1), AS_IT_IS)
 
