@@ -1,77 +1,85 @@
-"""Which recordings are the same: digests of many, of which eight bytes each are held."""
+"""Which recordings are the same: digests of many, of which nothing is held."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from array import array
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from pytest_whisperq.system.scratch import errors_of_room
+from pytest_whisperq.system.keys import Keys
+from pytest_whisperq.system.scratch import ScratchFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_BYTES, _KEY = 32, 8
+_BYTES, _AT_ONCE = 32, 2**12
+"""Of a digest, and how many are read at once."""
 
 
 class Digests:
-    """The SHA-256 of each of many recordings, numbered from 0, in a file without a name.
+    """The SHA-256 of each of many recordings, numbered from 0, beyond a few on the disk.
 
-    Their first 64 bits are held. What is alike in these is compared as a whole before it is told. Raises `StoreError`
-    where the folder for temporary files has no room.
+    They are sorted by their first 64 bits. What is alike in these is compared as a whole before it is told. Raises
+    `StoreError` where the folder for temporary files has no room.
     """
 
     def __init__(self) -> None:
-        self._keys = array("Q")
-        with errors_of_room():
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the digests any longer
+        self._count = 0
+        self._file = ScratchFile()
+
+    def __len__(self) -> int:
+        return self._count
 
     def add(self, digest: str) -> None:
         """Add a digest in hexadecimal."""
-        whole = bytes.fromhex(digest)
-        self._keys.append(int.from_bytes(whole[:_KEY], "little"))
-        with errors_of_room():
-            self._file.seek(0, os.SEEK_END)
-            self._file.write(whole)
+        self._file.add(bytes.fromhex(digest))
+        self._count += 1
 
     def at(self, number: int) -> str:
         """Return a digest in hexadecimal."""
-        with errors_of_room():
-            self._file.seek(number * _BYTES)
-            return self._file.read(_BYTES).hex()
+        return self._file.read(number * _BYTES, _BYTES).hex()
 
     def firsts(self) -> NDArray[np.uint32]:
         """Return the number of the first recording that is the same as each one, its own where it is the first."""
         import numpy as np
 
-        keys = np.array(self._keys)
-        firsts = np.arange(len(keys), dtype=np.uint32)
-        order = np.argsort(keys, kind="stable").astype(np.uint32)
-        keys = keys[order]
-        is_repeated = keys[1:] == keys[:-1]
-        known: dict[str, int] = {}
-        for place in np.flatnonzero(is_repeated):
-            if not place or not is_repeated[place - 1]:
-                known = {self.at(int(order[place])): int(order[place])}
-            number = int(order[place + 1])
-            firsts[number] = known.setdefault(self.at(number), number)
+        firsts = np.arange(len(self), dtype=np.uint32)
+        for records in Keys(chain.from_iterable(keys.tolist() for keys in self._keys())).in_order():
+            keys, numbers = records["key"], records["place"]
+            is_repeated = keys[1:] == keys[:-1]
+            known: dict[str, int] = {}
+            for place in np.flatnonzero(is_repeated):
+                if not place or not is_repeated[place - 1]:
+                    known = {self.at(int(numbers[place])): int(numbers[place])}
+                number = int(numbers[place + 1])
+                firsts[number] = known.setdefault(self.at(number), number)
         return firsts
 
     def shared(self, others: Digests) -> Iterator[tuple[int, int]]:
-        """Yield the number of each that is among ``others``, too, and the last number that it has there."""
+        """Yield the number of each that is among ``others``, too, and the last number that it has there.
+
+        Of these, which may be fewer, sixteen bytes each are held meanwhile.
+        """
         import numpy as np
 
-        keys, wanted = np.array(others._keys), np.array(self._keys)
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        begin, end = (np.searchsorted(keys, wanted, side).astype(np.uint32) for side in ("left", "right"))
-        del wanted, keys
-        for number in np.flatnonzero(end > begin):
-            digest = self.at(int(number))
-            for other in order[begin[number] : end[number]][::-1]:
-                if others.at(int(other)) == digest:
-                    yield int(number), int(other)
-                    break
+        wanted = np.concatenate([np.zeros(0, np.uint64), *others._keys()])
+        order = np.argsort(wanted, kind="stable")
+        wanted = wanted[order]
+        for start, keys in enumerate(self._keys()):
+            begin, end = (wanted.searchsorted(keys, side) for side in ("left", "right"))
+            for place in np.flatnonzero(end > begin):
+                number = start * _AT_ONCE + int(place)
+                digest = self.at(number)
+                for other in order[begin[place] : end[place]][::-1]:
+                    if others.at(int(other)) == digest:
+                        yield number, int(other)
+                        break
+
+    def _keys(self) -> Iterator[NDArray[np.uint64]]:
+        """Yield the first 64 bits of each, in their order, many at a time."""
+        import numpy as np
+
+        for start in range(0, len(self), _AT_ONCE):
+            some = self._file.read(start * _BYTES, _AT_ONCE * _BYTES)
+            yield np.frombuffer(some, np.uint64)[:: _BYTES // 8]

@@ -25,8 +25,10 @@ _TOGETHER, _SIDES, _OTHER = 8, 16, 0.2
 """Of so many tables so many sides are held, and what is alike lies on the other side of no more planes, as a share.
 
 What correlates by 0.95 does of 0.1 of them, and strangers of half."""
-_READ, _AT_ONCE = 1 << 8, 1 << 16
-"""Fingerprints that are read at once, 4.5 kB each, and pairs of which the sides are compared at once."""
+_READ, _AT_ONCE = 1 << 8, 1 << 12
+"""Fingerprints that are read at once, 4.5 kB each, and those whose drawers are looked through at once."""
+_NAME = 32
+"""Bits of a number behind the name of its drawer."""
 _LONGER, _PADDING = 0.1, 0.1
 """How much longer a copy may be, as a share and in seconds: an encoder pads, and what is stretched more is no copy."""
 
@@ -94,17 +96,16 @@ class Fingerprints:
         """
         import numpy as np
 
-        wanted = ~np.frombuffer(self._is_empty, np.bool_)
+        is_wanted = ~np.frombuffer(self._is_empty, np.bool_)
         if among is not None:
-            wanted &= among
-        numbers = np.flatnonzero(wanted).astype(np.uint32)
-        if len(numbers) < 2:
+            is_wanted &= among
+        if np.count_nonzero(is_wanted) < 2:
             return
         seconds = np.frombuffer(self._seconds, np.float32)
         nearest, most = np.zeros(len(seconds), np.uint32), np.full(len(seconds), least, np.float32)
         drawers = _Drawers(self._prints, len(seconds))
         for table in range(_TABLES):
-            for later, earlier in drawers.pairs(table, numbers):
+            for later, earlier in drawers.pairs(table, is_wanted):
                 one, other = seconds[later], seconds[earlier]
                 is_as_long = np.maximum(one, other) <= np.minimum(one, other) * (1 + _LONGER) + _PADDING
                 is_new = (nearest[later] != earlier) | (most[later] == np.float32(least))
@@ -159,32 +160,50 @@ class _Drawers:
             for table in range(_TABLES):
                 self._names.write(table * count + start, np.ascontiguousarray(names[:, table]).view(np.float32))
 
-    def pairs(self, table: int, numbers: NDArray[np.uint32]) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
-        """Yield all pairs that share a drawer of a table, many at once: the later number of each, and the earlier."""
+    def pairs(
+        self, table: int, is_wanted: NDArray[np.bool_]
+    ) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
+        """Yield all pairs that share a drawer of a table, many at once: the later number of each, and the earlier.
+
+        Only those that ``is_wanted``, shape (count,), are paired.
+        """
         import numpy as np
 
-        names = self._names.block(table * self._count, self._count).view(np.uint32).ravel()[numbers]
-        order = np.argsort(names, kind="stable")
-        names, numbers = names[order], numbers[order]
-        apart, places = 1, np.flatnonzero(names[1:] == names[:-1])
-        while len(places):
-            yield numbers[places + apart], numbers[places]
-            apart += 1
-            places = places[places + apart < len(names)]
-            places = places[names[places + apart] == names[places]]
+        drawers = self._sorted(table, is_wanted)
+        for start in range(0, len(drawers), _AT_ONCE):
+            apart, places = 1, np.arange(start, min(start + _AT_ONCE, len(drawers)))
+            while True:
+                places = places[places + apart < len(drawers)]
+                one, other = drawers[places], drawers[places + apart]
+                is_shared = one >> _NAME == other >> _NAME
+                places = places[is_shared]
+                if not len(places):
+                    break
+                yield other[is_shared].astype(np.uint32), one[is_shared].astype(np.uint32)
+                apart += 1
+
+    def _sorted(self, table: int, is_wanted: NDArray[np.bool_]) -> NDArray[np.uint64]:
+        """Return the drawers of a table and in each the numbers in their order: a number behind the drawer's name."""
+        import numpy as np
+
+        drawers, count = np.empty(np.count_nonzero(is_wanted), np.uint64), 0
+        for start in range(0, self._count, _AT_ONCE):
+            size = min(_AT_ONCE, self._count - start)
+            names = self._names.block(table * self._count + start, size).view(np.uint32).ravel().astype(np.uint64)
+            named = (names << _NAME | np.arange(start, start + size, dtype=np.uint64))[is_wanted[start : start + size]]
+            drawers[count : count + len(named)] = named
+            count += len(named)
+        drawers.sort()
+        return drawers
 
     def seem_alike(self, some: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Whether each pair is on the other side of no more planes than what is alike."""
         import numpy as np
 
         ones = np.array([number.bit_count() for number in range(256)], np.uint8)
-        return np.concatenate(
-            [
-                ones[(self._sides[some[at]] ^ self._sides[others[at]]).view(np.uint8)].sum(axis=1) <= self._most
-                for at in (slice(start, start + _AT_ONCE) for start in range(0, len(some), _AT_ONCE))
-            ]
-            or [np.zeros(0, np.bool_)]
-        )
+        sides = (self._sides[some] ^ self._sides[others]).view(np.uint8)
+        apart: NDArray[np.integer] = ones[sides].sum(axis=1)
+        return apart <= self._most
 
 
 class _Rows:

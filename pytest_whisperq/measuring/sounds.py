@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,14 +15,17 @@ from pytest_whisperq.speech.audio import Recording
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
 from pytest_whisperq.system.keys import key_of
+from pytest_whisperq.system.scratch import ScratchFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_KEY_BYTES = 8
+
 
 class Sounds:
-    """The recordings of a corpus that could be read, numbered from 0; some forty bytes are held of each.
+    """The recordings of a corpus that could be read, numbered from 0; some forty bytes are held of each at most.
 
     ``places`` are those of their utterances in the corpus. Raises `StoreError` where the folder for temporary files has
     no room.
@@ -31,20 +35,18 @@ class Sounds:
         self.places = array("I")
         self.is_speech = bytearray()
         self.digests = Digests()
-        self._clusters = array("Q")
-        self._spoken = array("I")
-        """The numbers of those that have fingerprints."""
+        self._clusters = ScratchFile()
+        """The key of each cluster, 8 bytes each."""
         self._prints = Fingerprints()
 
     def add(self, place: int, item: Utterance, recording: Recording, facts: ClipFacts) -> None:
         """Listen to a recording; none is added after the first question."""
         if item.is_speech:
-            self._spoken.append(len(self.places))
             self._prints.add(fingerprint(recording.samples), facts.seconds)
         self.places.append(place)
         self.is_speech.append(item.is_speech)
         self.digests.add(facts.digest)
-        self._clusters.append(key_of(item.cluster or facts.digest))
+        self._clusters.add(key_of(item.cluster or facts.digest).to_bytes(_KEY_BYTES, sys.byteorder))
 
     def repeats(self) -> Iterator[tuple[int, int]]:
         """Yield the number of each that has the same samples as one before it, and that of the first such."""
@@ -57,7 +59,7 @@ class Sounds:
         """Yield the number of each of speech that sounds like one before it, and that of the nearest; no `repeats`."""
         import numpy as np
 
-        spoken = np.array(self._spoken)
+        spoken = np.flatnonzero(np.frombuffer(self.is_speech, np.bool_)).astype(np.uint32)
         for number, nearest in self._prints.alike(least, self._firsts[spoken] == spoken):
             yield int(spoken[number]), int(spoken[nearest])
 
@@ -79,7 +81,8 @@ class Sounds:
         """Return the clusters of some, each once and as a key, where each sound is in the first of its own by name."""
         import numpy as np
 
-        clusters = np.array(self._clusters)[numbers]
+        keys = self._clusters.read(0, _KEY_BYTES * len(self.places))
+        clusters = np.frombuffer(keys, np.uint64)[numbers]
         firsts = self._firsts[numbers]
         order = np.argsort(firsts, kind="stable")
         firsts = firsts[order]

@@ -70,9 +70,9 @@ def _overlaps(utterances: Sequence[Utterance]) -> Iterator[Inconsistency]:
 
 
 _SPANS_OF_ONE_FILE = """
-    SELECT first, place, offset, seconds FROM (
-        SELECT *, min(place) OVER (PARTITION BY file) AS first, count(*) OVER (PARTITION BY file) AS several FROM spans
-    ) WHERE several > 1 ORDER BY first, offset, place
+    SELECT first, place, offset, seconds FROM spans JOIN (
+        SELECT file AS name, min(place) AS first FROM spans GROUP BY file HAVING count(*) > 1
+    ) ON file = name ORDER BY first, offset, place
 """
 """Each file is named by the place of its first span."""
 

@@ -1,4 +1,4 @@
-"""Which recordings are the same is found by half a number of each, and told only of the whole."""
+"""Which recordings are the same is found by the first bits of each, and told only of the whole."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,4 +43,4 @@ def test_more_are_added_after_some_were_read() -> None:
 def test_no_room_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with pytest.raises(StoreError):
-        Digests()
+        stored(["ab" * 32] * 2**12)

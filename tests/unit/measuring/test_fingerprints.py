@@ -63,8 +63,8 @@ def test_strangers_share_few_drawers() -> None:
     rows = _Rows(300)
     for place, one in enumerate(prints):
         rows.write(place, one)
-    drawers, numbers = _Drawers(rows, len(prints)), np.arange(len(prints), dtype=np.uint32)
-    pairs = [pair for table in range(20, 28) for pair in drawers.pairs(table, numbers)]
+    drawers, everyone = _Drawers(rows, len(prints)), np.ones(len(prints), np.bool_)
+    pairs = [pair for table in range(20, 28) for pair in drawers.pairs(table, everyone)]
     assert sum(len(later) for later, _ in pairs) / 8 < 2 * len(prints) ** 2 / 2 / 2**16
     assert all((later > earlier).all() for later, earlier in pairs)
     assert not any(drawers.seem_alike(*pair).any() for pair in pairs)
