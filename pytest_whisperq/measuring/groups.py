@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from operator import eq
 from typing import TYPE_CHECKING, overload
 
-from pytest_whisperq.system.keys import key_of
+from pytest_whisperq.system.keys import Keys, key_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,7 +151,7 @@ class Marks:
         import numpy as np
 
         if self._known is None:
-            firsts, numbers = _distinct(self._keys)
+            firsts, numbers = _distinct(Keys(self._keys))
             starts = np.asarray(self._starts, np.uint64)[firsts]
         else:
             numbers = np.asarray(self._numbers).astype(np.int32)
@@ -163,23 +163,20 @@ class Marks:
 
 
 class ClustersOfSounds:
-    """Clusters of utterances and the sounds of their clips, 8 bytes of each besides its `Marks`, while they come in."""
+    """Clusters of utterances and the sounds of their clips: the `Marks` of the former are held while they come in."""
 
     def __init__(self) -> None:
-        self._clusters, self._clips = Marks(), array("Q")
+        self._clusters, self._clips = Marks(), Keys()
 
     def add(self, cluster: str, clip: str) -> None:
         """Note the cluster of one more utterance, and what identifies its sound."""
         self._clusters.add(cluster)
-        self._clips.append(_mark(clip)[0] if cluster == clip else key_of(clip))
+        self._clips.add(_mark(clip)[0] if cluster == clip else key_of(clip))
 
     @cached_property
     def sounds(self) -> int:
         """How many sounds there are; no more may come in."""
-        import numpy as np
-
-        ordered = np.sort(np.asarray(self._clips, np.uint64))
-        return len(ordered) - int(np.count_nonzero(ordered[1:] == ordered[:-1]))
+        return sum(int(_is_first(records).sum()) for records in self._clips.in_order())
 
     def groups(self, names: Sequence[str]) -> Groups:
         """Return the cluster of each utterance, of all with one sound the first by name; ``names`` are the clusters."""
@@ -237,16 +234,26 @@ def numbered(clusters: Sequence[str]) -> "tuple[NDArray[np.int32], int]":
     return numbers, groups.size + len(alone) - 1
 
 
-def _distinct(keys: "array[int]") -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
+def _distinct(keys: Keys) -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
     """Return where each key is that there is, the first time, and of each place the number of its key."""
     import numpy as np
 
-    order = np.argsort(np.asarray(keys, np.uint64), kind="stable")
-    is_new = np.ones(len(keys), np.bool_)
-    is_new[1:] = np.diff(np.asarray(keys, np.uint64)[order]) != 0
-    numbers = np.empty(len(keys), np.int32)
-    numbers[order] = np.cumsum(is_new, dtype=np.int32) - 1
-    return order[is_new].astype(np.int32), numbers
+    firsts, numbers = array("i"), np.empty(len(keys), np.int32)
+    for records in keys.in_order():
+        is_first, places = _is_first(records), records["place"].astype(np.int32)
+        numbers[places] = len(firsts) - 1 + np.cumsum(is_first, dtype=np.int32)
+        firsts.frombytes(places[is_first].tobytes())
+    return np.frombuffer(firsts, np.int32), numbers
+
+
+def _is_first(records: "NDArray[np.void]") -> "NDArray[np.bool_]":
+    """Whether each record, sorted by key, is the first of its key."""
+    import numpy as np
+
+    keys = records["key"]
+    is_first = np.ones(len(keys), np.bool_)
+    is_first[1:] = keys[1:] != keys[:-1]
+    return is_first
 
 
 def _firsts(numbers: "NDArray[np.int32]", count: int) -> "NDArray[np.int32]":

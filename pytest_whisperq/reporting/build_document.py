@@ -105,12 +105,15 @@ class _Counts:
         """Whether models heard all speech."""
         return all(len(self._errors[name]) == len(self._spoken) for name in models)
 
-    def sums(self, baseline: str, name: str, places: array[int], clusters: Groups) -> NDArray[np.float64]:
-        """Return errors of two models and length in ``places`` of speech, summed by their ``clusters``."""
+    def sums(self, baseline: str, name: str, places: Sequence[int], clusters: Groups) -> NDArray[np.float64]:
+        """Return errors of two models and length in ``places`` of speech, summed by the ``clusters`` of all of it."""
         import numpy as np
 
-        columns, chosen = (self._errors[baseline], self._errors[name], self._spoken), np.asarray(places)
-        return sum_columns((np.asarray(column)[chosen] for column in columns), *numbered(clusters))
+        columns = self._errors[baseline], self._errors[name], self._spoken
+        if len(places) == len(self._spoken):
+            return sum_columns(columns, *numbered(clusters))
+        chosen = np.asarray(places)
+        return sum_columns((np.asarray(column)[chosen] for column in columns), *numbered(clusters.at(places)))
 
 
 def _first(texts: Sequence[str | None], places: Iterable[int]) -> Sequence[str | None]:
@@ -299,7 +302,7 @@ class Collector:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
         baseline, *candidates = self.specs
         speech = self.session.corpus.speech
-        members: dict[tuple[str, str], array[int]] = {("", ""): array("i", range(len(speech)))}
+        members: dict[tuple[str, str], array[int]] = {}
         for column, several in sorted(categories(speech).items()):
             for value in sorted(several):
                 members[column, value] = array("i")
@@ -311,8 +314,8 @@ class Collector:
         for name in candidates:
             if not counts.is_whole(baseline, name):
                 continue  # broken beyond doubt before the corpus was through
-            for (column, value), places in members.items():
-                bounds = self._bounds(counts.sums(baseline, name, places, clusters.at(places)))
+            for (column, value), places in {("", ""): range(len(speech)), **members}.items():
+                bounds = self._bounds(counts.sums(baseline, name, places, clusters))
                 told = {"candidate": name, "column": column, "value": value, "utterances": len(places)}
                 drops.append({**told, **bounds})
         return drops

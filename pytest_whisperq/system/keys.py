@@ -6,6 +6,7 @@ import hashlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.system.scratch import ScratchFile
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
 
 _BYTES = 8
 
-_RECORD = [("key", "u8"), ("place", "u4")]
-"""A key and where its name stands, as numpy writes them."""
-
-_AT_ONCE, _PAGE = 2**15, 2**8
+_AT_ONCE, _PAGE = 2**14, 2**8
 """Keys that are sorted at once, and records that are read to find one."""
 
 
@@ -31,6 +29,14 @@ def as_bytes(name: str) -> bytes:
 def key_of(name: str) -> int:
     """Return the number that stands for a name, on any machine; another name has the same one once in 10¹⁹ pairs."""
     return int.from_bytes(hashlib.blake2b(as_bytes(name), digest_size=_BYTES).digest(), "little")
+
+
+@lru_cache(maxsize=1)
+def _record() -> np.dtype[np.void]:
+    """Return how numpy writes a key and where its name stands."""
+    import numpy as np
+
+    return np.dtype([("key", "u8"), ("place", "u4")])
 
 
 class Keys:
@@ -48,6 +54,9 @@ class Keys:
         """Return the keys of names."""
         return cls(map(key_of, names))
 
+    def __len__(self) -> int:
+        return self._count
+
     def add(self, key: int) -> None:
         """Add one at the end."""
         self._last.append(key)
@@ -57,7 +66,7 @@ class Keys:
             del self._last[:]
 
     def in_order(self) -> Iterator[NDArray[np.void]]:
-        """Yield `_RECORD`s of keys and their places, sorted by both, a part at a time. No key is in two parts.
+        """Yield records of keys and their places, sorted by both, a part at a time. No key is in two parts.
 
         Keys are spread evenly over all numbers: their first bits divide many of them into parts of about one size.
         """
@@ -65,10 +74,10 @@ class Keys:
 
         bits = max(0, (self._count - 1) // _AT_ONCE).bit_length()
         for part in range(2**bits):
-            found = [np.zeros(0, _RECORD)]
+            found = [np.zeros(0, _record())]
             for start, keys in self._stretches():
                 places = np.flatnonzero(keys >> np.uint64(64 - bits) == part) if bits else np.arange(len(keys))
-                found.append(np.empty(len(places), _RECORD))
+                found.append(np.empty(len(places), _record()))
                 found[-1]["key"], found[-1]["place"] = keys[places], start + places
             records = np.concatenate(found)
             yield records[np.argsort(records["key"], kind="stable")]
@@ -120,8 +129,9 @@ class _Sorted:
     def _read(self, start: int, count: int) -> NDArray[np.void]:
         import numpy as np
 
-        size = np.dtype(_RECORD).itemsize
-        return np.frombuffer(self._file.read(start * size, count * size), _RECORD)
+        record = _record()
+        size = record.itemsize
+        return np.frombuffer(self._file.read(start * size, count * size), record)
 
 
 class Index:

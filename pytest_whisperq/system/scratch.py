@@ -50,10 +50,13 @@ class ScratchFile:
 
     def read(self, start: int, length: int) -> bytes:
         """Return so many bytes, or as many as there are, from a place on."""
-        with errors_of_room(), self._lock:
-            self._is_there = False
-            self._file.seek(start)
-            return self._file.read(length)
+        try:  # without `errors_of_room`, which would take as long as the rest: millions of times a few bytes are read
+            with self._lock:
+                self._is_there = False
+                self._file.seek(start)
+                return self._file.read(length)
+        except OSError as error:
+            raise _unusable(error) from error
 
 
 def new_database() -> sqlite3.Connection:
@@ -79,11 +82,15 @@ def errors_of_room() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
-        raise StoreError(
-            f"a temporary file cannot be used: {error}",
-            where=tempfile.tempdir or "",
-            remedy="free some space there, or name another folder in the environment variable TMPDIR",
-        ) from error
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> StoreError:
+    return StoreError(
+        f"a temporary file cannot be used: {error}",
+        where=tempfile.tempdir or "",
+        remedy="free some space there, or name another folder in the environment variable TMPDIR",
+    )
 
 
 @contextmanager

@@ -21,16 +21,17 @@ def test_groups_equal_any_sequence_of_their_names_and_no_text() -> None:
 
 
 def test_few_speakers_of_many_utterances_take_four_bytes_of_each() -> None:
-    names = Made(lambda place: f"speaker {place % 200}", range(ROWS))
+    rows = 60_000  # a part of their keys is sorted at a time
+    names = Made(lambda place: f"speaker {place % 200}", range(rows))
     tracemalloc.start()
     try:
-        groups, _ = judged_by(names, Made("{:064x}".format, range(ROWS)))
+        groups, _ = judged_by(names, Made("{:064x}".format, range(rows)))
         held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert groups.size == 200
-    assert held / ROWS < 12
-    assert peak / ROWS < 45
+    assert held / rows < 12
+    assert peak / rows < 30
 
 
 def test_clusters_and_clips_are_as_many() -> None:

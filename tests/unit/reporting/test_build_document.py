@@ -36,7 +36,7 @@ def test_counts_of_rows_are_those_of_their_speech() -> None:
     assert counts.clusters(rows).numbers.tolist() == clusters.numbers.tolist()
     places = array("i", range(0, len(speech), 3))
     named = [(clusters[place], table[place]) for place in places]
-    sums = counts.sums("base", "int8", places, clusters.at(places))
+    sums = counts.sums("base", "int8", places, clusters)
     assert sums.tolist() == [
         [sum(row[column] for group, row in named if group == name) for column in range(3)]
         for name in sorted({group for group, _ in named})
