@@ -75,7 +75,6 @@ def _order(session: Session) -> list[str]:
     members: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for item in session.corpus.utterances:
         members[session.recordings.cluster(item)][stratum(item)] += 1
-    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for name, kinds in members.items():
-        strata[min(kinds, key=lambda kind: (-kinds[kind], kind))].append(name)
-    return spread(strata, session.config.seed)
+    strata = (min(kinds, key=lambda kind: (-kinds[kind], kind)) for kinds in members.values())
+    names = [*members]
+    return [names[place] for place in spread(zip(strata, names, strict=True), session.config.seed)]

@@ -16,6 +16,7 @@ from pytest_whisperq.speech.corpus import EMBEDDED, Corpus, Utterance, load_corp
 from pytest_whisperq.speech.corpus.types import AS_NAMED, Choices
 from pytest_whisperq.system import package_data
 from pytest_whisperq.system.errors import ConfigError, CorpusError
+from pytest_whisperq.system.on_disk import choose
 
 SAMPLES = 32
 """Utterances that are calibrated on, unless told otherwise."""
@@ -117,10 +118,8 @@ def _single(clusters: _Clusters) -> _Clusters:
 
 def _clusters(corpus: Corpus, seed: int) -> _Clusters:
     """Return the clusters in which somebody speaks; an utterance without one is its own."""
-    by_id = {item.id: item for item in corpus.utterances}
     clusters: dict[str, list[Utterance]] = defaultdict(list)
-    for name in shuffled(corpus, seed):
-        item = by_id[name]
+    for item in choose(corpus.utterances, shuffled(corpus, seed)):
         clusters[f"cluster {item.cluster}" if item.cluster else f"clip {item.id}"].append(item)
     return [items for items in clusters.values() if any(item.is_speech for item in items)]
 

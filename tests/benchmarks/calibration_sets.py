@@ -51,8 +51,8 @@ class Bench:
         self.model = _model_class().from_pretrained(artifact.directory, compile=False, ov_config=_options("f32"))
         self.encoder, self.decoder = self.model.encoder.model, self.model.decoder.model
         self.front_end = _whisper.FrontEnd(artifact.directory)
-        by_id = {item.id: item for item in self.session.corpus.speech}
-        items = [by_id[name] for name in shuffled(self.session.corpus, 0) if name in by_id]
+        corpus = self.session.corpus
+        items = [item for place in shuffled(corpus, 0) if (item := corpus.utterances[place]).is_speech]
         self.judged, self.pool = items[: options.judged], items[options.judged :][: options.pool]
         self.alphas: list[float] = [float(part) for part in options.smooth_quant.split(",")]
         self.is_whole = not options.encoder

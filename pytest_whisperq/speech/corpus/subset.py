@@ -2,16 +2,21 @@
 
 import hashlib
 import re
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from unicodedata import normalize
 
 from pytest_whisperq.speech.corpus.types import Corpus, Utterance, keep_utterances
 from pytest_whisperq.system.errors import CorpusError
+from pytest_whisperq.system.on_disk import choose
 
 _FEW = 5
 """Letters that are in longer words by chance."""
+
+_HASH = 16
+"""Bytes of a hash by which names are put in order: no two are alike in them."""
 
 
 def only_english(corpus: Corpus, model: str) -> Corpus:
@@ -87,28 +92,39 @@ def subset(corpus: Corpus, size: int | None, seed: int) -> Corpus:
     """
     if size is None or size >= len(corpus.utterances):
         return corpus
-    chosen = set(shuffled(corpus, seed)[:size])
-    return replace(corpus, utterances=corpus.where(lambda item: item.id in chosen))
+    return replace(corpus, utterances=choose(corpus.utterances, sorted(shuffled(corpus, seed)[:size])))
 
 
-def shuffled(corpus: Corpus, seed: int) -> list[str]:
-    """Return the ids of a corpus in the order of which `subset` takes the first: each start of it is like the whole."""
-    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for item in corpus.utterances:
-        slices = dict(item.slices)
-        strata[item.kind, item.language or "", slices.get("noise", "")].append(item.id)
-    return spread(strata, seed)
+def shuffled(corpus: Corpus, seed: int) -> "array[int]":
+    """Return the places of utterances in the order of which `subset` takes the first: each start is like the whole."""
+
+    def stratum(item: Utterance) -> tuple[str, ...]:
+        return item.kind, item.language or "", dict(item.slices).get("noise", "")
+
+    return spread(((stratum(item), item.id) for item in corpus.utterances), seed)
 
 
-def spread(strata: Mapping[tuple[str, ...], Sequence[str]], seed: int) -> list[str]:
-    """Return all names in an order of which each start has the ``strata`` in proportion, seeded and reproducible."""
+def spread(names: Iterable[tuple[tuple[str, ...], str]], seed: int) -> "array[int]":
+    """Return the places of names, each with its stratum, in an order of which each start has these in proportion.
 
-    def order(name: object) -> str:  # file names need not be valid text
-        return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).hexdigest()
+    Seeded and reproducible. Of a name only its hash is held: some fifty bytes of each while they are put in order.
+    """
+    import numpy as np
 
-    places = []
-    for key, names in strata.items():
-        start = int(order(key)[:8], 16) / 2**32
-        ranked = sorted(names, key=order)
-        places += [((index + start) / len(names), key, name) for index, name in enumerate(ranked)]
-    return [name for _, _, name in sorted(places)]
+    def hashed(name: object) -> bytes:  # file names need not be valid text
+        return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).digest()
+
+    hashes, numbers, strata = bytearray(), array("I"), dict[tuple[str, ...], int]()
+    for stratum, name in names:
+        hashes += hashed(name)[:_HASH]
+        numbers.append(strata.setdefault(stratum, len(strata)))
+    in_order = sorted(strata)
+    ranks = np.empty(len(strata), np.uint32)
+    ranks[[strata[stratum] for stratum in in_order]] = np.arange(len(strata))
+    ranked = ranks[np.asarray(numbers)]
+    order = np.lexsort((np.frombuffer(hashes, f"S{_HASH}"), ranked)).astype(np.uint32)
+    counts = np.bincount(ranked, minlength=len(strata))
+    shares = np.array([int.from_bytes(hashed(stratum)[:4], "big") / 2**32 for stratum in in_order])
+    places = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shares = (places + np.repeat(shares, counts)) / np.repeat(counts, counts)
+    return array("I", order[np.argsort(shares, kind="stable")].tobytes())
