@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_whisperq.speech.audio import SAMPLE_RATE
-from pytest_whisperq.system.scratch import errors_of_room
+from pytest_whisperq.system.scratch import ScratchFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +69,7 @@ def _bands() -> tuple[NDArray[np.float64], NDArray[np.int_]]:
 
 
 class Fingerprints:
-    """Fingerprints of many recordings, in a file without a name: those of a million are 4.5 GB.
+    """Fingerprints of many recordings, beyond a few on the disk: those of a million are 4.5 GB.
 
     Raises `StoreError` where the folder for temporary files has no room.
     """
@@ -207,37 +206,29 @@ class _Drawers:
 
 
 class _Rows:
-    """Rows of ``size`` float32 in a file without a name. Raises `StoreError` where there is no room for it."""
+    """Rows of ``size`` float32, beyond a few on the disk. Raises `StoreError` where there is no room for them."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._bytes = 4 * size
-        with errors_of_room():
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody has the rows any longer
-        self._next = 0
+        self._file = ScratchFile()
 
-    def write(self, place: int, row: NDArray[np.float32]) -> None:
-        with errors_of_room():
-            if place != self._next:  # a change of place writes what is buffered
-                self._file.seek(place * self._bytes)
-            self._file.write(row.tobytes())
-        self._next = place + 1
+    def write(self, place: int, rows: NDArray[np.float32]) -> None:
+        """Put rows at a place, one behind the other."""
+        self._file.put(place * self._bytes, rows.tobytes())
 
     def block(self, start: int, count: int) -> NDArray[np.float32]:
         """Return rows, shape (count, size); fewer at the end."""
         import numpy as np
 
-        with errors_of_room():
-            self._file.seek(start * self._bytes)
-            read = self._file.read(count * self._bytes)
-        self._next = -1
-        return np.frombuffer(read, np.float32).reshape(-1, self._bytes // 4)
+        read = self._file.read(start * self._bytes, count * self._bytes)
+        return np.frombuffer(read, np.float32).reshape(-1, self.size)
 
     def at(self, places: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return the rows at places, shape (n, size)."""
         import numpy as np
 
-        rows = np.empty((len(places), self._bytes // 4), np.float32)
+        rows = np.empty((len(places), self.size), np.float32)
         for row, place in zip(rows, places.tolist(), strict=True):
             row[:] = self.block(place, 1)[0]
         return rows

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import finalize
 
 from pytest_whisperq.system import on_disk
 from pytest_whisperq.system.errors import StoreError
@@ -78,6 +79,7 @@ class Growing(Generic[T]):
     def _moved(self) -> sqlite3.Connection:
         """Return a database with what was held until now."""
         database = new_database()
+        finalize(self, database.close)  # else Python 3.13 warns
         database.execute("CREATE TABLE kept (name BLOB UNIQUE, value BLOB)")
         rows = ((as_bytes(name), marshal.dumps(self._form.plain(value))) for name, value in self._few.items())
         database.executemany(_PUT, rows)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from threading import Lock
 from typing import IO, TYPE_CHECKING, cast
+from weakref import finalize
 
 from pytest_whisperq.system.errors import StoreError
 
@@ -32,27 +33,36 @@ class ScratchFile:
     def __init__(self) -> None:
         self._lock = Lock()
         with errors_of_room():
-            self._file = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SMALL))  # noqa: SIM115 - its own holds it
-        self._end = 0
-        self._is_there = True
-        """Whether the file stands at its end: a change of place writes what is buffered."""
+            self._file = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SMALL))  # noqa: SIM115 - closed below
+        finalize(self, self._file.close)  # else Python warns, and a run may make errors of warnings
+        self._place = self._end = 0
+        """Where the file stands after a write, else -1; and where it ends."""
 
     def add(self, data: bytes) -> int:
         """Put bytes at the end, and return where they begin."""
         with errors_of_room(), self._lock:
-            if not self._is_there:
-                self._file.seek(self._end)
-            self._is_there = False
-            self._file.write(data)
-            self._is_there = True
-            start, self._end = self._end, self._end + len(data)
+            start = self._end
+            self._write(start, data)
             return start
+
+    def put(self, start: int, data: bytes) -> None:
+        """Put bytes at a place, instead of those that are there."""
+        with errors_of_room(), self._lock:
+            self._write(start, data)
+
+    def _write(self, start: int, data: bytes) -> None:
+        if self._place != start:  # a change of place writes what is buffered
+            self._file.seek(start)
+        self._place = -1
+        self._file.write(data)
+        self._place = start + len(data)
+        self._end = max(self._end, self._place)
 
     def read(self, start: int, length: int) -> bytes:
         """Return so many bytes, or as many as there are, from a place on."""
         try:  # without `errors_of_room`, which would take as long as the rest: millions of times a few bytes are read
             with self._lock:
-                self._is_there = False
+                self._place = -1
                 self._file.seek(start)
                 return self._file.read(length)
         except OSError as error:

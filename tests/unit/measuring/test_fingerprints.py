@@ -113,4 +113,4 @@ def test_what_is_held_does_not_grow_with_all_pairs(lengths: str, most: int, monk
 def test_no_room_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with pytest.raises(StoreError):
-        Fingerprints()
+        stored(np.eye(200, dtype=np.float32))

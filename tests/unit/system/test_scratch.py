@@ -1,11 +1,20 @@
-"""A database that is nobody's."""
+"""Files and databases that are nobody's."""
 
+import gc
 import sqlite3
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_whisperq.system.errors import StoreError
-from pytest_whisperq.system.scratch import scratch
+from pytest_whisperq.system.scratch import ScratchFile, scratch
+
+SMALL = 2**16
+PARTS = st.binary(max_size=50) | st.binary(min_size=SMALL // 2, max_size=SMALL)
 
 
 def test_what_cannot_be_written_is_told() -> None:
@@ -26,3 +35,51 @@ def test_two_databases_are_two() -> None:
         one.execute("CREATE TABLE rows (number INTEGER)")
         with pytest.raises(sqlite3.OperationalError, match="no such table"):
             other.execute("SELECT * FROM rows")
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "put", "read"]), st.integers(0, 10**5), PARTS), max_size=12))
+def test_a_file_holds_what_was_put_there(steps: list[tuple[str, int, bytes]]) -> None:
+    """In whatever order, in memory and beyond it."""
+    file, model = ScratchFile(), bytearray()
+    for step, place, data in steps:
+        start = place % (len(model) + 1)
+        if step == "add":
+            assert file.add(data) == len(model)
+            model += data
+        elif step == "put":
+            file.put(start, data)
+            model[start : start + len(data)] = data
+        else:
+            assert file.read(start, len(data)) == model[start : start + len(data)]
+    assert file.read(0, len(model) + 1) == model
+
+
+def test_a_file_is_shared_by_threads() -> None:
+    file = ScratchFile()
+
+    def add(number: int) -> tuple[int, bytes]:
+        data = bytes([number]) * (1000 + number)
+        return file.add(data), data
+
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(add, range(200)))
+        assert list(pool.map(lambda one: file.read(one[0], len(one[1])), added)) == [data for _, data in added]
+
+
+@pytest.mark.parametrize("size", [1, 2 * SMALL])
+def test_a_file_goes_without_a_warning(size: int) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        file = ScratchFile()
+        file.add(bytes(size))
+        del file
+        gc.collect()
+    assert caught == []
+
+
+def test_a_folder_that_takes_no_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    file = ScratchFile()
+    file.add(b"little")
+    with pytest.raises(StoreError, match=r"gone.*No such file or directory"):
+        file.add(bytes(SMALL))
