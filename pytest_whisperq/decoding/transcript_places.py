@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from pytest_whisperq.system.cache_layout import places_of
 from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.files import replace_text
-from pytest_whisperq.system.keys import Names, key_of
+from pytest_whisperq.system.keys import KEY_BYTES, Names, key_of
 from pytest_whisperq.system.on_disk import Form, Kept
 from pytest_whisperq.system.scratch import ScratchFile
 from pytest_whisperq.system.sealed import SEAL_BYTES, SealedFile, seal
@@ -29,8 +29,6 @@ LEAST = 10_000
 
 _AT_ONCE = 2**14
 """Places in a line: what is written and read at once."""
-
-_KEY_BYTES = 8
 
 _COLUMNS: Form[tuple[bytes, bytes]] = Form(plain=tuple, make=tuple, size=lambda columns: len(columns[0]))
 
@@ -111,6 +109,6 @@ def places(transcripts: Path) -> Places | None:
         columns = Kept(((b64decode(row["keys"]), b64decode(row["starts"])) for row in rows), _COLUMNS)
         sizes = [(len(keys), len(starts)) for keys, starts in columns]
         bytes_of_keys = sum(keys for keys, _ in sizes)
-        if bytes_of_keys == _KEY_BYTES * head["count"] and all(keys == starts for keys, starts in sizes):
+        if bytes_of_keys == KEY_BYTES * head["count"] and all(keys == starts for keys, starts in sizes):
             return Places(columns, head["count"], head["end"], head["seal"])
     return None

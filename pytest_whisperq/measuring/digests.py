@@ -1,4 +1,4 @@
-"""Which recordings are the same: digests of many, of which nothing is held."""
+"""Which recordings are the same: digests of many, which are on the disk."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ class Digests:
         wanted = np.concatenate([np.zeros(0, np.uint64), *others._keys()])
         order = np.argsort(wanted, kind="stable")
         wanted = wanted[order]
-        for start, keys in enumerate(self._keys()):
+        for block, keys in enumerate(self._keys()):
             begin, end = (wanted.searchsorted(keys, side) for side in ("left", "right"))
             for place in np.flatnonzero(end > begin):
-                number = start * _AT_ONCE + int(place)
+                number = block * _AT_ONCE + int(place)
                 digest = self.at(number)
                 for other in order[begin[place] : end[place]][::-1]:
                     if others.at(int(other)) == digest:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MIN_CLUSTERS = 5
 """Fewer independent groups than this bound nothing."""
 
+_AT_ONCE = 2**16
+"""Numbers that are added up at once."""
+
 IMAGINED, UP_TO = 20, 100
 """So many clusters that lose half their words are counted among those seen to change, of so many clusters or fewer.
 
@@ -202,8 +205,12 @@ def sum_columns(
     import numpy as np
 
     def summed(column: "Sequence[float] | NDArray[Any]") -> "NDArray[np.float64]":
-        sums = np.zeros(count)
-        np.add.at(sums, numbers, np.asarray(column))  # `bincount` would hold both anew, eight bytes each
+        sums, column = np.zeros(count), np.asarray(column)
+        if len(column) != len(numbers):
+            raise ValueError(f"{len(column)} values for {len(numbers)} utterances")
+        for start in range(0, len(numbers), _AT_ONCE):  # `bincount` would hold both anew, eight bytes each
+            some = slice(start, start + _AT_ONCE)
+            np.add.at(sums, numbers[some], column[some].astype(np.float64))
         return sums
 
     return np.column_stack([summed(column) for column in columns])

@@ -14,14 +14,12 @@ from pytest_whisperq.measuring.intervals import MIN_CLUSTERS
 from pytest_whisperq.speech.audio import Recording
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.system.keys import key_of
+from pytest_whisperq.system.keys import KEY_BYTES, key_of
 from pytest_whisperq.system.scratch import ScratchFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-_KEY_BYTES = 8
 
 
 class Sounds:
@@ -46,7 +44,7 @@ class Sounds:
         self.places.append(place)
         self.is_speech.append(item.is_speech)
         self.digests.add(facts.digest)
-        self._clusters.add(key_of(item.cluster or facts.digest).to_bytes(_KEY_BYTES, sys.byteorder))
+        self._clusters.add(key_of(item.cluster or facts.digest).to_bytes(KEY_BYTES, sys.byteorder))
 
     def repeats(self) -> Iterator[tuple[int, int]]:
         """Yield the number of each that has the same samples as one before it, and that of the first such."""
@@ -81,7 +79,7 @@ class Sounds:
         """Return the clusters of some, each once and as a key, where each sound is in the first of its own by name."""
         import numpy as np
 
-        keys = self._clusters.read(0, _KEY_BYTES * len(self.places))
+        keys = self._clusters.read(0, KEY_BYTES * len(self.places))
         clusters = np.frombuffer(keys, np.uint64)[numbers]
         firsts = self._firsts[numbers]
         order = np.argsort(firsts, kind="stable")

@@ -110,7 +110,7 @@ class _Counts:
         import numpy as np
 
         columns = self._errors[baseline], self._errors[name], self._spoken
-        if len(places) == len(self._spoken):
+        if isinstance(places, range):  # all of it
             return sum_columns(columns, *numbered(clusters))
         chosen = np.asarray(places)
         return sum_columns((np.asarray(column)[chosen] for column in columns), *numbered(clusters.at(places)))

@@ -70,11 +70,11 @@ def _overlaps(utterances: Sequence[Utterance]) -> Iterator[Inconsistency]:
 
 
 _SPANS_OF_ONE_FILE = """
-    SELECT first, place, offset, seconds FROM spans JOIN (
+    SELECT first, place, offset, seconds FROM spans CROSS JOIN (
         SELECT file AS name, min(place) AS first FROM spans GROUP BY file HAVING count(*) > 1
     ) ON file = name ORDER BY first, offset, place
 """
-"""Each file is named by the place of its first span."""
+"""Each file is named by the place of its first span. Of a mere JOIN SQLite looks for each file in all spans."""
 
 
 def _spelled_twice(utterances: Sequence[Utterance]) -> Iterator[Inconsistency]:

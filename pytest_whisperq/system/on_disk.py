@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from operator import itemgetter
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar, overload
@@ -32,6 +32,9 @@ LONG = 2**26
 
 _BLOCK, _BLOCK_BYTES = 16, 2**16
 """Values that are read at once, and bytes that are enough for a block of fewer."""
+
+_ENTRY, _ENTRIES = 16, 2**8
+"""Bytes of an entry in the table of blocks, and entries that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,10 @@ class Kept(_Lazy[T]):
             return
         first = self._block_of(place)
         yield from map(self._form.make, first.values[place - first.start :])
-        for number in range(first.number + 1, self._last + 1):
-            yield from map(self._form.make, self._read(number).values)
+        for number in range(first.number + 1, self._last + 1, _ENTRIES):
+            begins = self._entries(number, min(_ENTRIES, self._last + 1 - number))[::2]
+            for begin, stop in pairwise(begins):
+                yield from map(self._form.make, self._values(begin, stop))
 
     def _at(self, place: int) -> T:
         block = self._block
@@ -191,13 +196,15 @@ class Kept(_Lazy[T]):
 
     def _read(self, number: int) -> _Block:
         begin, start, stop, end = self._entries(number)
-        values = marshal.loads(self._file.read(begin, stop - begin))  # noqa: S302 - what this object has written
-        return _Block(number, start, end, values)
+        return _Block(number, start, end, self._values(begin, stop))
 
-    def _entries(self, number: int) -> tuple[int, int, int, int]:
-        """Return where a block begins in bytes and in values, and where it ends."""
-        begin, start, stop, end = array("q", self._file.read(self._table + 16 * number, 32))
-        return begin, start, stop, end
+    def _values(self, begin: int, stop: int) -> list[Any]:
+        values: list[Any] = marshal.loads(self._file.read(begin, stop - begin))  # noqa: S302 - of this object
+        return values
+
+    def _entries(self, number: int, count: int = 1) -> array[int]:
+        """Return where each of some blocks begins, in bytes and in values, and where the last of them ends."""
+        return array("q", self._file.read(self._table + _ENTRY * number, _ENTRY * (count + 1)))
 
 
 class _Block(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from io import BytesIO
 from threading import Lock
 from typing import IO, TYPE_CHECKING, cast
 from weakref import finalize
@@ -32,9 +33,7 @@ class ScratchFile:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        with errors_of_room():
-            self._file = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SMALL))  # noqa: SIM115 - closed below
-        finalize(self, self._file.close)  # else Python warns, and a run may make errors of warnings
+        self._file: IO[bytes] = BytesIO()
         self._place = self._end = 0
         """Where the file stands after a write, else -1; and where it ends."""
 
@@ -51,12 +50,22 @@ class ScratchFile:
             self._write(start, data)
 
     def _write(self, start: int, data: bytes) -> None:
+        if isinstance(self._file, BytesIO) and start + len(data) > _SMALL:
+            self._move(self._file)
         if self._place != start:  # a change of place writes what is buffered
             self._file.seek(start)
         self._place = -1
         self._file.write(data)
         self._place = start + len(data)
         self._end = max(self._end, self._place)
+
+    def _move(self, small: BytesIO) -> None:
+        """Put on the disk what was held; where there is no room it stays."""
+        file = cast("IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - closed with the last who has it
+        finalize(self, _close, file)  # else Python warns, and a run may make errors of warnings
+        file.write(small.getvalue())
+        file.flush()
+        self._file, self._place = file, -1
 
     def read(self, start: int, length: int) -> bytes:
         """Return so many bytes, or as many as there are, from a place on."""
@@ -67,6 +76,11 @@ class ScratchFile:
                 return self._file.read(length)
         except OSError as error:
             raise _unusable(error) from error
+
+
+def _close(file: IO[bytes]) -> None:
+    with suppress(OSError):  # what found no room on the way out is wanted by nobody
+        file.close()
 
 
 def new_database() -> sqlite3.Connection:

@@ -11,7 +11,7 @@ from pytest_whisperq.decoding.transcript_places import places
 from pytest_whisperq.models import cache
 from pytest_whisperq.system.cache_layout import CacheLayout, places_of
 from pytest_whisperq.system.keys import Names
-from pytest_whisperq.system.sealed import seal
+from pytest_whisperq.system.sealed import SealedFile, seal
 
 HEADER = {"compute_type": "int8", "operations": "", "model": "scripted:int8 of calls", "artifact": "a" * 32}
 KEY = "0123456789abcdef" * 2
@@ -132,6 +132,17 @@ def test_places_of_a_file_with_lines_as_long_are_not_used(path: Path) -> None:
     path.write_text("".join(seal(one, path.name) for one in (HEADER, *(row(f"clap{clip[4:]}") for clip in CLIPS))))
     places_of(path).write_bytes(known)
     assert read(path, Names({"clap 7"})).texts == {"clap 7": ("text of clap 7", "en")}
+
+
+@pytest.mark.parametrize("wrong", [{"keys": ""}, {"starts": ""}, {"keys": "", "starts": ""}])
+def test_places_that_are_not_as_many_as_they_say_are_made_anew(path: Path, wrong: dict[str, str]) -> None:
+    sound = places_of(path).read_bytes()
+    head, first, *others = list(SealedFile(places_of(path)))
+    rows = [head, {**first, **wrong}, *others]
+    places_of(path).write_text("".join(seal(one, places_of(path).name) for one in rows), "utf-8")
+    assert places(path) is None
+    assert read(path, Names({"clip 7"})).texts == {"clip 7": ("text of clip 7", "en")}
+    assert places_of(path).read_bytes() == sound
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}\n", b"\xff\xfe", b"[1]"])

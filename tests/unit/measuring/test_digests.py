@@ -1,6 +1,6 @@
 """Which recordings are the same is found by the first bits of each, and told only of the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,14 @@ def stored(texts: Sequence[str]) -> Digests:
     for text in texts:
         made.add(text)
     return made
+
+
+@pytest.fixture(autouse=True, scope="module", params=[3, 2**12])
+def at_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """So many digests are read at once, fewer than there are, and more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_whisperq.measuring.digests._AT_ONCE", request.param)
+        yield
 
 
 @given(st.lists(digests, max_size=30))

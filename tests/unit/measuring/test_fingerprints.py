@@ -24,6 +24,7 @@ def stored(prints: NDArray[np.float32], seconds: Sequence[float] = ()) -> Finger
 @pytest.mark.parametrize("dimensions", [40, 300])
 def test_no_two_that_are_alike_are_missed(dimensions: int, read_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprints, "_READ", read_at_once)
+    monkeypatch.setattr(fingerprints, "_AT_ONCE", 2 * read_at_once)
     random = np.random.default_rng(0)
     prints = random.normal(size=(1200, dimensions)).astype(np.float32)
     copies = {700: 3, 900: 3, 1100: 1099, 1199: 0}

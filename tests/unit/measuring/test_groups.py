@@ -3,6 +3,8 @@
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_whisperq.measuring.groups import grouped
 from pytest_whisperq.measuring.intervals import in_one_place, judged_by
@@ -32,6 +34,18 @@ def test_few_speakers_of_many_utterances_take_four_bytes_of_each() -> None:
     assert groups.size == 200
     assert held / rows < 12
     assert peak / rows < 30
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 20)), max_size=60))
+def test_a_sound_is_in_the_first_of_its_clusters(rows: list[tuple[int, int]]) -> None:
+    clusters, clips = [f"speaker {cluster}" for cluster, _ in rows], [str(clip) for _, clip in rows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_whisperq.system.keys._AT_ONCE", 4)
+        patch.setattr("pytest_whisperq.measuring.groups._FEW", 3)
+        groups = in_one_place(clusters, clips)
+    first = {clip: min(one for one, other in zip(clusters, clips, strict=True) if other == clip) for clip in clips}
+    assert groups == [first[clip] for clip in clips]
+    assert groups.numbers.tolist() == [sorted(set(groups)).index(name) for name in groups]
 
 
 def test_clusters_and_clips_are_as_many() -> None:

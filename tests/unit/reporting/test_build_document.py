@@ -34,13 +34,13 @@ def test_counts_of_rows_are_those_of_their_speech() -> None:
         == [min(o["cluster"] for o in speech if o["clip"] == r["clip"]) for r in speech]
     )
     assert counts.clusters(rows).numbers.tolist() == clusters.numbers.tolist()
-    places = array("i", range(0, len(speech), 3))
-    named = [(clusters[place], table[place]) for place in places]
-    sums = counts.sums("base", "int8", places, clusters)
-    assert sums.tolist() == [
-        [sum(row[column] for group, row in named if group == name) for column in range(3)]
-        for name in sorted({group for group, _ in named})
-    ]
+    for places in (array("i", range(0, len(speech), 3)), range(len(speech))):
+        named = [(clusters[place], table[place]) for place in places]
+        sums = counts.sums("base", "int8", places, clusters)
+        assert sums.tolist() == [
+            [sum(row[column] for group, row in named if group == name) for column in range(3)]
+            for name in sorted({group for group, _ in named})
+        ]
 
 
 def test_what_was_not_judged_is_not_told() -> None:

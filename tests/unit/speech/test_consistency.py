@@ -4,8 +4,9 @@ import pytest
 
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.audio import AudioSource
-from pytest_whisperq.speech.consistency import inconsistencies
+from pytest_whisperq.speech.consistency import _SPANS_OF_ONE_FILE, inconsistencies
 from pytest_whisperq.speech.corpus import Corpus, Utterance
+from pytest_whisperq.system.scratch import scratch
 
 
 def row(text: str, number: int = 0, language: str | None = None, **about: object) -> Utterance:
@@ -17,6 +18,13 @@ def row(text: str, number: int = 0, language: str | None = None, **about: object
 def found(*rows: Utterance, normalizer: str = "whisper-basic") -> list[str]:
     corpus = Corpus(name="c", utterances=rows)
     return [message for _, message in inconsistencies(corpus, normalizers.get(normalizer))]
+
+
+def test_spans_of_many_files_are_looked_through_once() -> None:
+    with scratch() as database:
+        database.execute("CREATE TABLE spans (file BLOB, offset REAL, seconds REAL, place INTEGER)")
+        plan = " ".join(row[-1] for row in database.execute(f"EXPLAIN QUERY PLAN {_SPANS_OF_ONE_FILE}"))
+    assert "USING AUTOMATIC" in plan
 
 
 def test_spans_that_share_sound() -> None:

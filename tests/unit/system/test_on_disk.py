@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from itertools import repeat
 from random import Random
 
@@ -152,12 +153,13 @@ def test_an_error_of_what_is_kept_is_not_one_of_the_disk() -> None:
 
 
 def test_a_full_disk_is_an_error_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> Iterator[int]:
-        raise OSError(28, "No space left on device")
+    class Full(BytesIO):
+        def write(self, *_: object) -> int:
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", Full)
     with pytest.raises(StoreError, match="No space left"):
-        keep(repeat("row", FEW + 1), AS_IT_IS)
+        keep((f"row {number:60}" for number in range(FEW + 1)), AS_IT_IS)
 
 
 def test_bytes_are_on_the_disk_once() -> None:

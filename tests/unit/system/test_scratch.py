@@ -4,6 +4,7 @@ import gc
 import sqlite3
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_whisperq.system.errors import StoreError
-from pytest_whisperq.system.scratch import ScratchFile, scratch
+from pytest_whisperq.system.scratch import ScratchFile, _close, scratch
 
 SMALL = 2**16
 PARTS = st.binary(max_size=50) | st.binary(min_size=SMALL // 2, max_size=SMALL)
@@ -75,6 +76,35 @@ def test_a_file_goes_without_a_warning(size: int) -> None:
         del file
         gc.collect()
     assert caught == []
+
+
+def test_what_finds_no_room_leaves_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that all recordings of a table share is used by the tests that come next, too."""
+
+    class Full(BytesIO):
+        def write(self, *_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    file = ScratchFile()
+    file.add(b"first")
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.TemporaryFile", Full)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="No space left"):
+                file.add(bytes(SMALL))
+    assert file.add(bytes(SMALL)) == 5
+    assert file.read(0, 6) == b"first\0"
+
+
+def test_what_finds_no_room_when_it_goes_is_not_told() -> None:
+    class Full(BytesIO):
+        def close(self) -> None:
+            super().close()
+            raise OSError(28, "No space left on device")
+
+    file = Full()
+    _close(file)
+    assert file.closed
 
 
 def test_a_folder_that_takes_no_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
