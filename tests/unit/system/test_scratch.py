@@ -15,7 +15,9 @@ from pytest_whisperq.system.errors import StoreError
 from pytest_whisperq.system.scratch import ScratchFile, _close, scratch
 
 SMALL = 2**16
-PARTS = st.binary(max_size=50) | st.binary(min_size=SMALL // 2, max_size=SMALL)
+PARTS = st.builds(
+    lambda byte, size: bytes([byte]) * size, st.integers(0, 255), st.integers(0, 50) | st.just(SMALL // 2)
+)
 
 
 def test_what_cannot_be_written_is_told() -> None:
