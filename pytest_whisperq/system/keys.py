@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.scratch import ScratchFile
 
 if TYPE_CHECKING:
@@ -40,14 +41,10 @@ def _record() -> np.dtype[np.void]:
 
 
 class Keys:
-    """Keys as they come, on the disk where there are many. Raises `StoreError` where there is no room for them."""
+    """Keys as they come, in a `Column`."""
 
     def __init__(self, keys: Iterable[int] = ()) -> None:
-        self._count = 0
-        self._last = array("Q")
-        self._file = ScratchFile()
-        for key in keys:
-            self.add(key)
+        self._column = Column("Q", keys)
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Keys:
@@ -55,15 +52,11 @@ class Keys:
         return cls(map(key_of, names))
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._column)
 
     def add(self, key: int) -> None:
         """Add one at the end."""
-        self._last.append(key)
-        self._count += 1
-        if len(self._last) == _AT_ONCE:
-            self._file.add(self._last.tobytes())
-            del self._last[:]
+        self._column.append(key)
 
     def in_order(self) -> Iterator[NDArray[np.void]]:
         """Yield records of keys and their places, sorted by both, a part at a time. No key is in two parts.
@@ -73,10 +66,10 @@ class Keys:
         """
         import numpy as np
 
-        bits = max(0, (self._count - 1) // _AT_ONCE).bit_length()
+        bits = max(0, (len(self) - 1) // _AT_ONCE).bit_length()
         for part in range(2**bits):
             found = [np.zeros(0, _record())]
-            for start, keys in self._stretches():
+            for start, keys in self._column.stretches():
                 places = np.flatnonzero(keys >> np.uint64(64 - bits) == part) if bits else np.arange(len(keys))
                 found.append(np.empty(len(places), _record()))
                 found[-1]["key"], found[-1]["place"] = keys[places], start + places
@@ -90,15 +83,6 @@ class Keys:
             keys = records["key"]
             several.update(keys[1:][keys[1:] == keys[:-1]].tolist())
         return frozenset(several)
-
-    def _stretches(self) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-        """Yield keys in the order in which they came, and the place of the first of them."""
-        import numpy as np
-
-        last = self._count - len(self._last)
-        for start in range(0, last, _AT_ONCE):
-            yield start, np.frombuffer(self._file.read(start * KEY_BYTES, _AT_ONCE * KEY_BYTES), np.uint64)
-        yield last, np.array(self._last, np.uint64)
 
 
 class _Sorted:
