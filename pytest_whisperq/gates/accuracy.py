@@ -1,6 +1,5 @@
 """The gate on the accuracy drop: how many more errors a candidate makes than its baseline."""
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import sub
@@ -21,6 +20,7 @@ from pytest_whisperq.measuring.pairs import PairedTexts
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech import normalizers
 from pytest_whisperq.speech.normalizers import Normalizer
+from pytest_whisperq.system.column import Column
 
 
 def run(session: Session, candidate: Candidate, limits: Mapping[str, Any]) -> Outcome:
@@ -119,7 +119,7 @@ def judge_accuracy(
         return measurement, score
 
     measurement, own = scored(texts)
-    weights = array("i", map(sub, measurement.candidate_counts.errors, measurement.baseline_counts.errors))
+    weights = Column("i", map(sub, measurement.candidate_counts.errors, measurement.baseline_counts.errors))
     rates = ((f"baseline_{metric}", measurement.baseline_rate), (f"candidate_{metric}", measurement.candidate_rate))
     del measurement  # one after another, for what is counted under each normalizer is as large as the corpus
     scores = (own, *(scored(texts.under(other))[1] for other in others))

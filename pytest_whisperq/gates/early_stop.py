@@ -4,7 +4,6 @@ Where decoding stops follows from the seeded order and from what the candidate s
 cached: a second run, another worker, or a run that has every text already, fails it after the same utterances.
 """
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -18,6 +17,7 @@ from pytest_whisperq.measuring.pairs import PairedTexts, pair_texts
 from pytest_whisperq.measuring.sequential import SHARE, AccuracyLimit, EarlyFail, shuffled
 from pytest_whisperq.session import Session
 from pytest_whisperq.speech.corpus import Corpus, keep_utterances
+from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.errors import ConfigError
 from pytest_whisperq.system.on_disk import Made, choose
 
@@ -124,7 +124,7 @@ class EarlyStopping:
         items = session.corpus.utterances
         order = shuffled(Made(session.recordings.cluster, items), session.config.seed)
         is_silent = bytearray(not item.is_speech for item in items)
-        return array("I", (index for silence in (False, True) for index in order if is_silent[index] == silence))
+        return Column("I", (index for silence in (False, True) for index in order if is_silent[index] == silence))
 
     def _part(self, corpus: Corpus, baseline: TranscriptSet, transcripts: TranscriptSet, count: int) -> PairedTexts:
         first = range(count)

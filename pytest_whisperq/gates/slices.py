@@ -1,6 +1,5 @@
 """The accuracy gate slice by slice: a mean over a corpus hides the language or the line that a candidate lost."""
 
-from array import array
 from dataclasses import replace
 
 from pytest_whisperq.judging.rule import Outcome, judge, unless_lost
@@ -12,6 +11,7 @@ from pytest_whisperq.measuring.power import plan
 from pytest_whisperq.measuring.scores import count_length
 from pytest_whisperq.measuring.sequential import AccuracyLimit
 from pytest_whisperq.measuring.slices import Slice, slices_of
+from pytest_whisperq.system.column import Column
 
 NAMED = 3
 """How many of the worst slices a gate names that did not pass."""
@@ -78,7 +78,7 @@ def _measured(
 
 
 def _is_enough(part: Slice, limit: AccuracyLimit, confidence: float) -> bool:
-    lengths = array("i", (count_length(pair.compared(limit.metric)[0], limit.metric) for pair in part.texts.pairs))
+    lengths = Column("i", (count_length(pair.compared(limit.metric)[0], limit.metric) for pair in part.texts.pairs))
     power = plan(lengths, part.texts.clusters, confidence=confidence)
     return power.clusters >= MIN_CLUSTERS and (limit.drop_type != "absolute" or power.at_best < limit.max_drop)
 

@@ -5,11 +5,12 @@ looked up where it comes from when somebody asks for it.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from operator import eq
 from typing import TYPE_CHECKING, overload
 
+from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.keys import Keys, key_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ _START_BYTES = 8
 
 _FEW = 2**12
 """So many names are held to be sorted in full, and so many different ones are numbered as they come in."""
+
+_AT_ONCE = 2**16
+"""Numbers that are looked up at once."""
 
 
 class Groups(Sequence[str]):
@@ -112,54 +116,60 @@ class GroupSums:
 
 
 class Marks:
-    """What tells names apart and what sorts them, 4 bytes a name while they come in, and 16 bytes a different name.
+    """What tells names apart and what sorts them: of up to `_FEW` different names a few bytes of each one are held.
 
-    Of more than `_FEW` different ones it is 16 bytes a name: a dictionary of them would take more.
+    Of more, all is on the disk: a dictionary of them would take a hundred bytes of each.
     """
 
     def __init__(self) -> None:
-        self._keys, self._starts = array("Q"), array("Q")
         self._known: dict[int, int] | None = {}
-        """The number of each different name by its key, while they are few; their marks are held in that order."""
-        self._numbers = array("I")
+        """The number of each different name by its key, while they are few."""
+        self._numbers = Column("I")
+        self._firsts, self._starts = array("i"), Column("Q")
+        """Of each different name: where it came in, and what sorts it."""
+        self._keys = Keys()
+        """Of many different names the key of each that came in, and ``_starts`` has what sorts it."""
 
     def add(self, name: str) -> None:
         """Mark one more name."""
         key, start = _mark(name)
         if self._known is not None:
             number = self._known.setdefault(key, len(self._known))
-            self._numbers.append(number)
-            if number < len(self._keys):
-                return
             if number == _FEW:
-                self._spread()
-        self._keys.append(key)
-        self._starts.append(start)
+                self._spread(self._known)
+        if self._known is None:
+            self._keys.add(key)
+            self._starts.append(start)
+            return
+        if number == len(self._firsts):
+            self._firsts.append(len(self._numbers))
+            self._starts.append(start)
+        self._numbers.append(number)
 
-    def _spread(self) -> None:
-        """Hold the marks of each name that came in, but for the last one, whose marks come next."""
-        import numpy as np
-
-        numbers = np.asarray(self._numbers)[:-1]
-        self._keys, self._starts = (
-            array("Q", np.asarray(one)[numbers].tobytes()) for one in (self._keys, self._starts)
-        )
-        self._known, self._numbers = None, array("I")
+    def _spread(self, known: Mapping[int, int]) -> None:
+        """Mark each name that came in by itself."""
+        keys, starts = [*known], self._starts[:]
+        self._starts = Column("Q", map(starts.__getitem__, self._numbers))
+        self._keys = Keys(map(keys.__getitem__, self._numbers))
+        self._known, self._numbers = None, Column("I")
 
     def groups(self, names: Sequence[str]) -> Groups:
         """Return the groups of the ``names`` that were marked, of which those that begin alike are looked up."""
         import numpy as np
 
         if self._known is None:
-            firsts, numbers = _distinct(Keys(self._keys))
-            starts = np.asarray(self._starts, np.uint64)[firsts]
+            firsts, numbers = _distinct(self._keys)
+            starts = self._starts.at(firsts)
         else:
-            numbers = np.asarray(self._numbers).astype(np.int32)
-            firsts, starts = _firsts(numbers, len(self._keys)), np.asarray(self._starts, np.uint64)
+            firsts, numbers = np.array(self._firsts, np.int32), np.asarray(self._numbers, np.int32)
+            starts = np.asarray(self._starts)
         order = _in_order(names, firsts, starts)
         places = np.empty(len(order), np.int32)
         places[order] = np.arange(len(order), dtype=np.int32)
-        return Groups(names, places[numbers], firsts[order])
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE]
+            some[:] = places[some]
+        return Groups(names, numbers, firsts[order])
 
 
 class ClustersOfSounds:
@@ -254,14 +264,6 @@ def _is_first(records: "NDArray[np.void]") -> "NDArray[np.bool_]":
     is_first = np.ones(len(keys), np.bool_)
     is_first[1:] = keys[1:] != keys[:-1]
     return is_first
-
-
-def _firsts(numbers: "NDArray[np.int32]", count: int) -> "NDArray[np.int32]":
-    """Return where each of ``count`` numbers is for the first time; they come in for the first time in their order."""
-    import numpy as np
-
-    highest = np.maximum.accumulate(numbers)
-    return np.searchsorted(highest, np.arange(count)).astype(np.int32)
 
 
 def _in_order(names: Sequence[str], firsts: "NDArray[np.int32]", starts: "NDArray[np.uint64]") -> "NDArray[np.intp]":

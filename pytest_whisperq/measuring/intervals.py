@@ -205,12 +205,12 @@ def sum_columns(
     import numpy as np
 
     def summed(column: "Sequence[float] | NDArray[Any]") -> "NDArray[np.float64]":
-        sums, column = np.zeros(count), np.asarray(column)
+        sums = np.zeros(count)
         if len(column) != len(numbers):
             raise ValueError(f"{len(column)} values for {len(numbers)} utterances")
         for start in range(0, len(numbers), _AT_ONCE):  # `bincount` would hold both anew, eight bytes each
             some = slice(start, start + _AT_ONCE)
-            np.add.at(sums, numbers[some], column[some].astype(np.float64))
+            np.add.at(sums, numbers[some], np.asarray(column[some], np.float64))
         return sums
 
     return np.column_stack([summed(column) for column in columns])

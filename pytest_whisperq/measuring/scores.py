@@ -1,23 +1,20 @@
 """Word and character errors of what was said about an utterance, counted once: through jiwer."""
 
-import itertools
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import starmap, zip_longest
 from typing import TypeVar, overload
 
 from pytest_whisperq.config.choices import Metric
 from pytest_whisperq.speech.corpus import Utterance
 from pytest_whisperq.speech.corpus.spacing import without_spaces, words_and_characters
 from pytest_whisperq.speech.normalizers import Normalizer
+from pytest_whisperq.system.column import Column
 
 _REMEMBERED = 2**14  # pairs of texts: those of some thousand utterances, for a few candidates
 
 _COLUMNS = ("substitutions", "deletions", "insertions", "length")
-
-_MOST = 2**16 - 1
-"""The largest number of two bytes: only texts as long as books have more words."""
 
 _OFTEN = 4  # times in a row: from here on, what is said is shown once
 _PHRASE = 10  # words of the longest phrase of which that is noticed
@@ -41,28 +38,26 @@ class ErrorCount:
 
 
 class ErrorCounts(Sequence[ErrorCount]):
-    """The counts of many utterances, 8 bytes each; of an `ErrorCount` for each they take more."""
+    """The counts of many utterances: those of a large corpus are on the disk, like its texts."""
 
     def __init__(self, counts: Iterable[ErrorCount] = ()) -> None:
-        self._columns = tuple(array("H") for _ in _COLUMNS)
+        self._columns = tuple(Column("i") for _ in _COLUMNS)
         for count in counts:
             self.append(count)
 
     def append(self, count: ErrorCount) -> None:
         """Take one more."""
-        if self._columns[0].typecode == "H" and max(count.errors, count.length) > _MOST:
-            self._columns = tuple(array("i", column) for column in self._columns)
         for name, column in zip(_COLUMNS, self._columns, strict=True):
             column.append(getattr(count, name))
 
     @property
-    def errors(self) -> "array[int]":
+    def errors(self) -> Column:
         """All edits of each."""
         substitutions, deletions, insertions, _ = self._columns
-        return array("i", map(sum, zip(substitutions, deletions, insertions, strict=True)))
+        return Column("i", map(sum, zip(substitutions, deletions, insertions, strict=True)))
 
     @property
-    def lengths(self) -> "array[int]":
+    def lengths(self) -> Column:
         """The length of each."""
         return self._columns[-1]
 
@@ -75,13 +70,16 @@ class ErrorCounts(Sequence[ErrorCount]):
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def __iter__(self) -> Iterator[ErrorCount]:
+        return starmap(_counted, zip(*self._columns, strict=True))
+
     @overload
     def __getitem__(self, place: int) -> ErrorCount: ...
     @overload
     def __getitem__(self, place: slice) -> list[ErrorCount]: ...
     def __getitem__(self, place: int | slice) -> ErrorCount | list[ErrorCount]:
         if isinstance(place, slice):
-            return [_counted(*row) for row in zip(*(column[place] for column in self._columns), strict=True)]
+            return [*starmap(_counted, zip(*(column[place] for column in self._columns), strict=True))]
         return _counted(*(column[place] for column in self._columns))
 
 
@@ -131,10 +129,10 @@ def count_length(text: str, metric: Metric = "wer") -> int:
     return count_errors(text, text, metric).length if text else 0
 
 
-def lengths_of(items: Iterable[Utterance], normalizer: Normalizer, metric: Metric) -> "array[int]":
+def lengths_of(items: Iterable[Utterance], normalizer: Normalizer, metric: Metric) -> Column:
     """Return how much is said in each utterance, in what ``metric`` counts of its reference."""
     texts = (as_compared(normalizer(one.reference, one.language), one, metric) for one in items)
-    return array("i", (count_length(text, metric) for text in texts))
+    return Column("i", (count_length(text, metric) for text in texts))
 
 
 def error_rate(counts: Sequence[ErrorCount]) -> float | None:
@@ -178,7 +176,7 @@ def align(reference: str, *hypotheses: str) -> tuple[str, ...]:
         before.append(inserted)
     columns: list[tuple[str, ...]] = []
     for slot in range(len(words) + 1):
-        insertions = itertools.zip_longest(*(row[slot] for row in before), fillvalue="")
+        insertions = zip_longest(*(row[slot] for row in before), fillvalue="")
         columns += [("", *inserted) for inserted in insertions]
         if slot < len(words):
             columns.append((words[slot], *(row[slot] for row in under)))

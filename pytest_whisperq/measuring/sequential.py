@@ -33,6 +33,7 @@ from pytest_whisperq.measuring.groups import Groups, grouped
 from pytest_whisperq.measuring.intervals import MIN_CLUSTERS
 from pytest_whisperq.measuring.pairs import Pair, PairedTexts
 from pytest_whisperq.measuring.scores import ErrorCount, ErrorCounts, as_compared, count_errors
+from pytest_whisperq.system.column import Column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +132,7 @@ class EarlyFail:
         self._restart()
 
     def _restart(self) -> None:
-        self._counted = array("q")  # the hash of each text that was
+        self._counted = Column("q")  # the hash of each text that was
         self._stop: int | None = None
         if self._possible:
             allowed = array("d")

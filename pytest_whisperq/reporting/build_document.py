@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -39,6 +38,7 @@ from pytest_whisperq.measuring.intervals import SUMS, sum_columns
 from pytest_whisperq.models.source import ModelSpec
 from pytest_whisperq.speech.corpus import categories
 from pytest_whisperq.system import machine
+from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.on_disk import Kept, Made
 from pytest_whisperq.system.redaction import scrubber
 
@@ -81,8 +81,8 @@ class _Counts:
     def __init__(self, models: Sequence[str]) -> None:
         self.seconds, self.length = 0.0, 0
         self._together = ClustersOfSounds()
-        self._places, self._spoken = array("i"), array("i")
-        self._errors = {name: array("i") for name in models}
+        self._places, self._spoken = Column("I"), Column("I")
+        self._errors = {name: Column("I") for name in models}
 
     def added(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Count rows while they pass."""
@@ -113,7 +113,7 @@ class _Counts:
         if isinstance(places, range):  # all of it
             return sum_columns(columns, *numbered(clusters))
         chosen = np.asarray(places)
-        return sum_columns((np.asarray(column)[chosen] for column in columns), *numbered(clusters.at(places)))
+        return sum_columns((column.at(chosen) for column in columns), *numbered(clusters.at(chosen)))
 
 
 def _first(texts: Sequence[str | None], places: Iterable[int]) -> Sequence[str | None]:
@@ -302,10 +302,10 @@ class Collector:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
         baseline, *candidates = self.specs
         speech = self.session.corpus.speech
-        members: dict[tuple[str, str], array[int]] = {}
+        members: dict[tuple[str, str], Column] = {}
         for column, several in sorted(categories(speech).items()):
             for value in sorted(several):
-                members[column, value] = array("i")
+                members[column, value] = Column("I")
         for place, item in enumerate(speech):  # once, however many slices there are
             for part in item.slices:
                 if part in members:

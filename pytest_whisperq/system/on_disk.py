@@ -18,6 +18,7 @@ from operator import itemgetter
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
+from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.keys import Index, Keys
 from pytest_whisperq.system.scratch import ScratchFile
 
@@ -221,7 +222,7 @@ class Chosen(_Lazy[T]):
 
     def __init__(self, values: Sequence[T], places: Sequence[int]) -> None:
         self._values = values
-        self._places = places if isinstance(places, range | array) else array("I", places)
+        self._places = places if isinstance(places, range | array | Column) else array("I", places)
 
     def __len__(self) -> int:
         return len(self._places)

@@ -1,6 +1,5 @@
 """What a user chooses for the reading of a corpus, and the two values that every reader produces."""
 
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pytest_whisperq.speech.audio import AudioSource
 from pytest_whisperq.speech.corpus.spacing import is_spaced
+from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.errors import CorpusError
 from pytest_whisperq.system.on_disk import BytesOnDisk, Form, choose, keep
 
@@ -150,7 +150,7 @@ class Corpus:
 
     def where(self, is_wanted: Callable[[Utterance], bool]) -> Sequence[Utterance]:
         """Return the utterances of a kind; those of a large corpus stay where they are."""
-        return self._in(array("I", (place for place, item in enumerate(self.utterances) if is_wanted(item))))
+        return self._in(Column("I", (place for place, item in enumerate(self.utterances) if is_wanted(item))))
 
     def _in(self, places: Sequence[int]) -> Sequence[Utterance]:
         return self.utterances if len(places) == len(self.utterances) else choose(self.utterances, places)
@@ -158,7 +158,7 @@ class Corpus:
     @cached_property
     def _census(self) -> "_Census":
         """What one look at all utterances tells: on the disk, each further one costs."""
-        spoken, drafts = array("I"), array("I")
+        spoken, drafts = Column("I"), Column("I")
         languages, stated = set[str | None](), set[str]()
         for place, item in enumerate(self.utterances):
             if item.is_speech:

@@ -154,8 +154,8 @@ def test_many_counts_are_those_that_were_added() -> None:
         many.append(count)
     assert [*many] == counts == many[:]
     assert (many[7], many[-1], many[3:5], len(many)) == (counts[7], counts[-1], counts[3:5], 200)
-    assert many.errors.tolist() == [count.errors for count in counts]
-    assert many.lengths.tolist() == [count.length for count in counts]
+    assert [*many.errors] == [count.errors for count in counts]
+    assert [*many.lengths] == [count.length for count in counts]
     assert many.rate == error_rate(counts)
     assert ErrorCounts().rate is None
 
