@@ -1,6 +1,5 @@
 """What can be said before an hour of decoding: which limits on the drop of word accuracy this corpus can certify."""
 
-from array import array
 from collections.abc import Sequence
 from math import isinf
 from operator import sub
@@ -12,6 +11,7 @@ from pytest_whisperq.measuring.groups import grouped
 from pytest_whisperq.measuring.power import CHANGED, Power, learn, plan
 from pytest_whisperq.measuring.scores import lengths_of, score
 from pytest_whisperq.session import Session
+from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.on_disk import Made
 
 _SHOWN = 3
@@ -84,15 +84,16 @@ def power_of(session: Session, candidate: Candidate, metric: Metric) -> Power:
     power = plan(lengths, clusters, confidence=session.config.confidence, counted=COUNTED[metric])
     models = (session.known(spec).texts for spec in (session.baseline_spec, session.spec(candidate)))
     rows = zip(session.corpus.utterances, *models, strict=True)
-    places, gained = array("q"), array("q")
+    places, gained, heard = Column("I"), Column("i"), Column("i")
     for place, (item, before, after) in enumerate(row for row in rows if row[0].is_speech):
         if before is not None and after is not None and lengths[place]:
             errors = (score(item, text, session.normalizer, metric).errors for text in (after, before))
             places.append(place)
             gained.append(sub(*errors))
+            heard.append(lengths[place])
     if len(places) < PILOT:
         return power
-    return learn(power, gained, array("q", map(lengths.__getitem__, places)), clusters.at(places))
+    return learn(power, gained, heard, clusters if len(places) == len(speech) else clusters.at(places))
 
 
 def forecast(

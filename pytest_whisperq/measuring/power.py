@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from math import expm1, sqrt
 
 from pytest_whisperq.measuring.groups import numbered
-from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, imagined, sum_by_cluster
+from pytest_whisperq.measuring.intervals import MIN_CLUSTERS, imagined, sum_columns
 from pytest_whisperq.measuring.paired_shares import best_bound
 
 CHANCE = 0.9
@@ -129,7 +129,7 @@ def learn(power: Power, gained: Sequence[int], lengths: Sequence[int], clusters:
     """
     import numpy as np
 
-    sums = sum_by_cluster(np.array([gained, lengths], np.float64).T, clusters)
+    sums = sum_columns((gained, lengths), *numbered(clusters))
     drop = sums[:, 0].sum() / sums[:, 1].sum()
     squares = float(((sums[:, 0] - drop * sums[:, 1]) ** 2).sum())
     each = (squares + 1) / (len(lengths) + 1)
