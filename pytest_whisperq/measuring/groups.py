@@ -65,6 +65,35 @@ class Groups(Sequence[str]):
         places = np.cumsum(is_left, dtype=np.int32) - 1
         return Groups(self.names, places[numbers], self.firsts[is_left])
 
+    def one_by_one(self, order: "NDArray[np.intp]") -> "array[int]":
+        """Return the places of all utterances, group after group; ``order`` has the numbers of the groups.
+
+        Places are counted into their groups, some at a time. To sort them takes five times the memory.
+
+        >>> import numpy as np
+        >>> grouped(["ben", "anna", "ben"]).one_by_one(np.array([1, 0]))
+        array('I', [0, 2, 1])
+        """
+        import numpy as np
+
+        ranks = np.empty(self.size, np.int32)
+        ranks[order] = np.arange(self.size, dtype=np.int32)
+        parts = [slice(start, start + _AT_ONCE) for start in range(0, len(self), _AT_ONCE)]
+        counts = np.zeros(self.size, np.int64)
+        for part in parts:
+            np.add.at(counts, ranks[self.numbers[part]], 1)
+        begins = np.cumsum(counts) - counts
+        found = array("I", [0]) * len(self)
+        places = np.asarray(found)
+        for part in parts:
+            ranked = ranks[self.numbers[part]]
+            by_rank = np.argsort(ranked, kind="stable")
+            ranked = ranked[by_rank]
+            before = np.searchsorted(ranked, ranked)  # of the part, in a group before that of each
+            places[begins[ranked] + np.arange(len(ranked)) - before] = part.start + by_rank
+            np.add.at(begins, ranked, 1)
+        return found
+
     def __len__(self) -> int:
         return len(self.numbers)
 

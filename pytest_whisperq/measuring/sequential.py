@@ -72,9 +72,7 @@ def shuffled(clusters: Sequence[str], seed: int) -> "array[int]":
         name = f"{seed}:order:{groups.name(number)}".encode("utf-8", "surrogateescape")
         digests += hashlib.sha256(name).digest()
     columns = np.frombuffer(digests, ">u8").reshape(-1, 4) if digests else np.empty((0, 4))
-    places = np.empty(groups.size, np.int32)
-    places[np.lexsort(columns.T[::-1])] = np.arange(groups.size, dtype=np.int32)
-    return array("I", np.argsort(places[groups.numbers], kind="stable").astype(np.uint32).tobytes())
+    return groups.one_by_one(np.lexsort(columns.T[::-1]))
 
 
 class BettingTest:

@@ -1,7 +1,9 @@
 """Groups of utterances as numbers: what they are equal to, and how little of their names is held."""
 
 import tracemalloc
+from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,3 +76,15 @@ def test_names_that_are_made_when_they_are_asked_for_are_not_held(name: str) -> 
     assert (len(groups), groups.size, few) == (ROWS, ROWS, 0)
     assert held / ROWS < 30  # numbers and places take 8, and what is remembered of a thousand names the rest
     assert peak / ROWS < 100
+
+
+@given(st.lists(st.integers(0, 6), max_size=40), st.randoms())
+def test_utterances_are_found_group_after_group(numbers: list[int], random: Random) -> None:
+    names = [f"speaker {number}" for number in numbers]
+    groups = grouped(names)
+    order = random.sample(range(groups.size), groups.size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_whisperq.measuring.groups._AT_ONCE", 5)
+        found = groups.one_by_one(np.array(order, np.intp))
+    in_order = [groups.name(number) for number in order]
+    assert [*found] == sorted(range(len(names)), key=lambda place: (in_order.index(names[place]), place))
