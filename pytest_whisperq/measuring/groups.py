@@ -68,7 +68,7 @@ class Groups(Sequence[str]):
     def one_by_one(self, order: "NDArray[np.intp]") -> "array[int]":
         """Return the places of all utterances, group after group; ``order`` has the numbers of the groups.
 
-        Places are counted into their groups, some at a time. To sort them takes five times the memory.
+        Places are counted into their groups, some at a time. To sort all of them takes twice the memory.
 
         >>> import numpy as np
         >>> grouped(["ben", "anna", "ben"]).one_by_one(np.array([1, 0]))
@@ -79,10 +79,10 @@ class Groups(Sequence[str]):
         ranks = np.empty(self.size, np.int32)
         ranks[order] = np.arange(self.size, dtype=np.int32)
         parts = [slice(start, start + _AT_ONCE) for start in range(0, len(self), _AT_ONCE)]
-        counts = np.zeros(self.size, np.int64)
+        counts = np.zeros(self.size, np.int32)
         for part in parts:
             np.add.at(counts, ranks[self.numbers[part]], 1)
-        begins = np.cumsum(counts) - counts
+        begins = np.cumsum(counts, dtype=np.int32) - counts
         found = array("I", [0]) * len(self)
         places = np.asarray(found)
         for part in parts:
@@ -145,9 +145,9 @@ class GroupSums:
 
 
 class Marks:
-    """What tells names apart and what sorts them: of up to `_FEW` different names a few bytes of each one are held.
+    """What tells names apart and what sorts them. Nothing is held of a name, but of up to `_FEW` different ones.
 
-    Of more, all is on the disk: a dictionary of them would take a hundred bytes of each.
+    Of more even that is on the disk, for a dictionary takes 150 bytes of each different name.
     """
 
     def __init__(self) -> None:
@@ -180,7 +180,7 @@ class Marks:
         keys, starts = [*known], self._starts[:]
         self._starts = Column("Q", map(starts.__getitem__, self._numbers))
         self._keys = Keys(map(keys.__getitem__, self._numbers))
-        self._known, self._numbers = None, Column("I")
+        self._known, self._numbers, self._firsts = None, Column("I"), array("i")
 
     def groups(self, names: Sequence[str]) -> Groups:
         """Return the groups of the ``names`` that were marked, of which those that begin alike are looked up."""
@@ -188,7 +188,7 @@ class Marks:
 
         if self._known is None:
             firsts, numbers = _distinct(self._keys)
-            starts = self._starts.at(firsts)
+            starts = np.asarray(self._starts)[firsts]
         else:
             firsts, numbers = np.array(self._firsts, np.int32), np.asarray(self._numbers, np.int32)
             starts = np.asarray(self._starts)
@@ -202,7 +202,7 @@ class Marks:
 
 
 class ClustersOfSounds:
-    """Clusters of utterances and the sounds of their clips: the `Marks` of the former are held while they come in."""
+    """Clusters of utterances and the sounds of their clips."""
 
     def __init__(self) -> None:
         self._clusters, self._clips = Marks(), Keys()

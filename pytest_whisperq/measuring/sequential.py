@@ -25,7 +25,7 @@ elsewhere, it is failed in 15 of 100 corpora: those that hold fewer loops than t
 import hashlib
 from array import array
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_whisperq.config.choices import Bounds, DropType, Metric
@@ -36,6 +36,7 @@ from pytest_whisperq.measuring.scores import ErrorCount, ErrorCounts, as_compare
 from pytest_whisperq.system.column import Column
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 BETS = 10
@@ -64,15 +65,20 @@ def shuffled(clusters: Sequence[str], seed: int) -> "array[int]":
 
     Ordered by a seeded hash of the cluster's name: neither the manifest's order nor the platform matters.
     """
+    groups = clusters if isinstance(clusters, Groups) else grouped(clusters)
+    return groups.one_by_one(_order(groups, seed))
+
+
+def _order(groups: Groups, seed: int) -> "NDArray[np.intp]":
+    """Return the numbers of groups in the order of their hashes."""
     import numpy as np
 
-    groups = clusters if isinstance(clusters, Groups) else grouped(clusters)
     digests = bytearray()
     for number in range(groups.size):
         name = f"{seed}:order:{groups.name(number)}".encode("utf-8", "surrogateescape")
         digests += hashlib.sha256(name).digest()
     columns = np.frombuffer(digests, ">u8").reshape(-1, 4) if digests else np.empty((0, 4))
-    return groups.one_by_one(np.lexsort(columns.T[::-1]))
+    return np.lexsort(columns.T[::-1])
 
 
 class BettingTest:
@@ -133,9 +139,9 @@ class EarlyFail:
         self._counted = Column("q")  # the hash of each text that was
         self._stop: int | None = None
         if self._possible:
-            allowed = array("d")
+            allowed, counts = array("d"), iter(self._baseline)
             for start, end in pairwise(chain((0,), self._ends)):
-                allowed.append(sum(self._allowed(self._baseline[index]) for index in range(start, end)))
+                allowed.append(sum(map(self._allowed, islice(counts, end - start))))
             self._test = BettingTest.against(self._baseline, allowed, self._alpha)
 
     def after(self, texts: Sequence[str]) -> int | None:

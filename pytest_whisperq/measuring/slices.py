@@ -1,10 +1,10 @@
 """The parts of a corpus that its columns name: every language, voice, noise … by itself."""
 
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from pytest_whisperq.measuring.pairs import PairedTexts
-from pytest_whisperq.system.column import Column
 from pytest_whisperq.system.on_disk import choose
 
 
@@ -24,7 +24,7 @@ class Slice:
 
 def slices_of(texts: PairedTexts) -> list[Slice]:
     """Return every slice, by column and value. A column in which all utterances have one value slices nothing."""
-    columns: dict[str, dict[str, Column]] = defaultdict(lambda: defaultdict(lambda: Column("I")))
+    columns: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(lambda: array("I")))
     for place, pair in enumerate(texts.pairs):
         for column, value in pair.utterance.slices:
             columns[column][value].append(place)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -105,15 +106,20 @@ class _Counts:
         """Whether models heard all speech."""
         return all(len(self._errors[name]) == len(self._spoken) for name in models)
 
-    def sums(self, baseline: str, name: str, places: Sequence[int], clusters: Groups) -> NDArray[np.float64]:
-        """Return errors of two models and length in ``places`` of speech, summed by the ``clusters`` of all of it."""
+    def sums(
+        self, baseline: str, name: str, parts: Collection[Sequence[int]], clusters: Groups
+    ) -> Iterator[NDArray[np.float64]]:
+        """Yield errors of two models and length, summed by the ``clusters`` of speech: of all, then of each part.
+
+        ``parts`` are places of speech.
+        """
         import numpy as np
 
         columns = self._errors[baseline], self._errors[name], self._spoken
-        if isinstance(places, range):  # all of it
-            return sum_columns(columns, *numbered(clusters))
-        chosen = np.asarray(places)
-        return sum_columns((column.at(chosen) for column in columns), *numbered(clusters.at(chosen)))
+        yield sum_columns(columns, *numbered(clusters))
+        held = [np.asarray(one) for one in columns] if parts else []  # read once, however many parts there are
+        for places in parts:
+            yield sum_columns((one[np.asarray(places)] for one in held), *numbered(clusters.at(places)))
 
 
 def _first(texts: Sequence[str | None], places: Iterable[int]) -> Sequence[str | None]:
@@ -302,10 +308,10 @@ class Collector:
         """Return the drop of every candidate in the whole corpus and in each of its slices, in points."""
         baseline, *candidates = self.specs
         speech = self.session.corpus.speech
-        members: dict[tuple[str, str], Column] = {}
+        members: dict[tuple[str, str], array[int]] = {}
         for column, several in sorted(categories(speech).items()):
             for value in sorted(several):
-                members[column, value] = Column("I")
+                members[column, value] = array("I")
         for place, item in enumerate(speech):  # once, however many slices there are
             for part in item.slices:
                 if part in members:
@@ -314,10 +320,11 @@ class Collector:
         for name in candidates:
             if not counts.is_whole(baseline, name):
                 continue  # broken beyond doubt before the corpus was through
-            for (column, value), places in {("", ""): range(len(speech)), **members}.items():
-                bounds = self._bounds(counts.sums(baseline, name, places, clusters))
-                told = {"candidate": name, "column": column, "value": value, "utterances": len(places)}
-                drops.append({**told, **bounds})
+            sizes = {("", ""): len(speech), **{part: len(places) for part, places in members.items()}}
+            sums = counts.sums(baseline, name, members.values(), clusters)
+            for ((column, value), size), summed in zip(sizes.items(), sums, strict=True):
+                told = {"candidate": name, "column": column, "value": value, "utterances": size}
+                drops.append({**told, **self._bounds(summed)})
         return drops
 
     def _bounds(self, sums: NDArray[np.float64]) -> dict[str, float | None]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, overload
 from pytest_whisperq.system.scratch import ScratchFile
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import DTypeLike, NDArray
 
 _AT_ONCE, _PAGE = 2**14, 2**10
@@ -40,9 +39,9 @@ class Column(Sequence[int]):
     def append(self, number: int) -> None:
         """Add one at the end."""
         self._last.append(number)
-        if len(self._last) == _AT_ONCE:
+        if len(self._last) >= _AT_ONCE:
             self._file.add(self._last.tobytes())
-            self._filed += _AT_ONCE
+            self._filed += len(self._last)
             self._last = array(self._kind)
 
     def __len__(self) -> int:
@@ -61,7 +60,7 @@ class Column(Sequence[int]):
         if isinstance(where, int):
             return self._at(where)
         if where.step == 1:
-            return self._read(where.start, where.stop)
+            return self._read(where.start, max(where.start, where.stop))
         return array(self._kind, map(self._at, where))
 
     def _at(self, place: int) -> int:
@@ -86,16 +85,6 @@ class Column(Sequence[int]):
 
         for start in range(0, len(self), _AT_ONCE):
             yield start, np.asarray(self._read(start, start + _AT_ONCE))
-
-    def at(self, places: NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Return those in some places, in that order."""
-        import numpy as np
-
-        found = np.empty(len(places), self._kind)
-        for start, numbers in self.stretches():
-            here = np.flatnonzero((places >= start) & (places < start + len(numbers)))
-            found[here] = numbers[places[here] - start]
-        return found
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Return all, as numpy's functions ask for them."""

@@ -21,6 +21,9 @@ KEY_BYTES = 8
 _AT_ONCE, _PAGE = 2**14, 2**8
 """Keys that are sorted at once, and records that are read to find one."""
 
+_LAST = 2**10
+"""Names among which one is noticed that is there again."""
+
 
 def as_bytes(name: str) -> bytes:
     """Return any text, that of file names too, as bytes that sort like it."""
@@ -135,7 +138,7 @@ class Names(Container[str]):
     """Many names, by their keys: it can be told whether one is among them, but not what they are."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._records = _Sorted(map(_each_once, Keys.of(names).in_order()))
+        self._records = _Sorted(map(_each_once, Keys.of(_less_repeats(names)).in_order()))
 
     def __contains__(self, name: object) -> bool:
         return len(self._records.of(key_of(str(name)))) > 0
@@ -151,6 +154,17 @@ class Names(Container[str]):
             some = order[ordered.searchsorted(known[0]) : ordered.searchsorted(known[-1], "right")]
             are_there[some] = known[known.searchsorted(keys[some])] == keys[some]
         return are_there
+
+
+def _less_repeats(names: Iterable[str]) -> Iterator[str]:
+    """Yield names, less those that were among the last ones: equal keys are sorted together, however many there are."""
+    last = set[str]()
+    for name in names:
+        if name not in last:
+            if len(last) == _LAST:
+                last.clear()
+            last.add(name)
+            yield name
 
 
 def _each_once(records: NDArray[np.void]) -> NDArray[np.void]:

@@ -43,6 +43,7 @@ def test_a_sound_is_in_the_first_of_its_clusters(rows: list[tuple[int, int]]) ->
     clusters, clips = [f"speaker {cluster}" for cluster, _ in rows], [str(clip) for _, clip in rows]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pytest_whisperq.system.keys._AT_ONCE", 4)
+        patch.setattr("pytest_whisperq.system.column._AT_ONCE", 4)
         patch.setattr("pytest_whisperq.measuring.groups._FEW", 3)
         groups = in_one_place(clusters, clips)
     first = {clip: min(one for one, other in zip(clusters, clips, strict=True) if other == clip) for clip in clips}

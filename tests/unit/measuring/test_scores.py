@@ -145,10 +145,11 @@ def test_a_text_is_written_without_its_loops(text: str, expected: str) -> None:
     assert shorten_loops(text) == expected
 
 
-def test_many_counts_are_those_that_were_added() -> None:
+def test_many_counts_are_those_that_were_added(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(0)
     names = ("substitutions", "deletions", "insertions", "length")
     counts = [ErrorCount(**{name: rng.randint(0, 99) for name in names}) for _ in range(200)]
+    monkeypatch.setattr("pytest_whisperq.system.column._AT_ONCE", 64)
     many = ErrorCounts(counts[:150])
     for count in counts[150:]:
         many.append(count)

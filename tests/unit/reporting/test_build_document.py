@@ -34,9 +34,9 @@ def test_counts_of_rows_are_those_of_their_speech() -> None:
         == [min(o["cluster"] for o in speech if o["clip"] == r["clip"]) for r in speech]
     )
     assert counts.clusters(rows).numbers.tolist() == clusters.numbers.tolist()
-    for places in (array("i", range(0, len(speech), 3)), range(len(speech))):
+    some = array("I", range(0, len(speech), 3))
+    for places, sums in zip((range(len(speech)), some), counts.sums("base", "int8", [some], clusters), strict=True):
         named = [(clusters[place], table[place]) for place in places]
-        sums = counts.sums("base", "int8", places, clusters)
         assert sums.tolist() == [
             [sum(row[column] for group, row in named if group == name) for column in range(3)]
             for name in sorted({group for group, _ in named})

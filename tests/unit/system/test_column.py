@@ -33,11 +33,9 @@ def test_numbers_are_those_that_came_in(
         assert [(start, part.tolist()) for start, part in some.stretches()] == [
             (start, whole[start : start + at_once]) for start in range(0, len(whole), at_once)
         ]
-        where = data.draw(st.slices(len(whole)))
+        ends = st.none() | st.integers(-len(whole) - 2, len(whole) + 2)
+        where = slice(data.draw(ends), data.draw(ends), data.draw(st.sampled_from([None, 1, 2, -1, -3])))
         assert some[where] == array("i", whole[where])
-        if whole:
-            places = data.draw(st.lists(st.integers(0, len(whole) - 1)))
-            assert some.at(np.array(places, np.int64)).tolist() == [whole[place] for place in places]
 
 
 @pytest.mark.parametrize("place", [-4, 3, 2**20])
@@ -53,7 +51,7 @@ def test_a_number_that_is_too_large_is_refused() -> None:
 
 def test_numbers_on_the_disk_are_not_seen_as_they_lie() -> None:
     with pytest.raises(ValueError, match="copied"):
-        np.array(Column("i", [1]), copy=False)
+        Column("i", [1]).__array__(copy=False)  # numpy 1 asks for a copy itself, then
 
 
 def test_of_many_numbers_none_is_held() -> None:

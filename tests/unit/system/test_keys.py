@@ -1,5 +1,6 @@
 """Short keys of long names."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_whisperq.system import keys
+from pytest_whisperq.system import column, keys
 from pytest_whisperq.system.keys import Index, Keys, Names, as_bytes, key_of
 
 
@@ -34,6 +35,7 @@ def test_texts_sort_as_bytes_as_they_do_as_texts() -> None:
 def test_keys_tell_names_apart(names: list[str], at_once: int, page: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keys, "_AT_ONCE", at_once)
+        patch.setattr(column, "_AT_ONCE", at_once)
         patch.setattr(keys, "_PAGE", page)
         assert Keys.of(names).repeated() == {key_of(name) for name in names if names.count(name) > 1}
         index = Index(names)
@@ -53,3 +55,17 @@ def test_keys_are_sorted_with_their_places_however_many_there_are() -> None:
     expected = sorted((key_of(name), place) for place, name in enumerate(names))
     assert found.tolist() == expected
     assert all(one["key"][-1] < next_["key"][0] for one, next_ in pairwise(parts))
+
+
+@pytest.mark.parametrize("different", [1, 500])
+def test_a_name_that_is_there_very_often_is_sorted_once(different: int) -> None:
+    """So it is where one recording is cut into all clips of a corpus."""
+    tracemalloc.start()
+    try:
+        some = Names(f"part{number % different}.wav" for number in range(200_000))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "part0.wav" in some
+    assert "part500.wav" not in some
+    assert peak < 1_000_000  # all at once are several times as much
