@@ -1,8 +1,9 @@
 """Do speedups repeat? ``python tests/benchmarks/speed_ratios.py``: int8 over float32, at true sizes.
 
-Three processes with models of their own, of random weights or of a checkpoint (``--sizes tiny base my-checkpoint/``,
-with ``--corpus`` what it hears), time every stage in turns, one round each in an order that
-is drawn afresh: what changes about the machine meanwhile meets all three, and what differs is theirs. Adds to a file of
+Three processes time every stage in turns, one round each in an order that is drawn afresh: what changes about the
+machine meanwhile meets all three, and what differs is theirs. Each has random weights and clips of its own. Of a
+checkpoint (``--sizes tiny base my-checkpoint/``, with ``--corpus`` what it hears) they time the same model on the same
+clips, as the runs of one test do; ``--seeds`` has each calibrate on other clips and hear others. Adds to a file of
 results, one line a process and stage; killed, it goes on with the stage that it was at.
 """
 
@@ -45,11 +46,12 @@ def serve(args: argparse.Namespace) -> None:
     """In a process of its own: begin the stage that a line names, or run one round for an empty line."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
+    is_checkpoint = os.sep in args.sizes[0]
     typed = {
-        "model": args.sizes[0] if os.sep in args.sizes[0] else f"random:whisper-{args.sizes[0]}",
+        "model": args.sizes[0] if is_checkpoint else f"random:whisper-{args.sizes[0]}",
         "candidate": args.pairs[0],
         "threads": args.threads,
-        "seed": str(args.restart),
+        "seed": "0" if is_checkpoint and not args.seeds else str(args.restart),
         "calibration_samples": "8",
         "cache_dir": args.cache,
     }
@@ -160,6 +162,7 @@ def main() -> None:
     parser.add_argument("--cache", default=".tox/.whisperq-cache", help="where models are built")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="of random weights; or folders of checkpoints")
     parser.add_argument("--corpus", default="", help="what is heard (default: the embedded corpus)")
+    parser.add_argument("--seeds", action="store_true", help="of a checkpoint: a seed of its own for each process")
     parser.add_argument("--pairs", nargs="+", default=PAIRS)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--budget", type=float, default=60.0, help="seconds of each process for each stage")
