@@ -145,9 +145,9 @@ class GroupSums:
 
 
 class Marks:
-    """What tells names apart and what sorts them. Nothing is held of a name, but of up to `_FEW` different ones.
+    """What tells names apart and what sorts them, on the disk where there are many names.
 
-    Of more even that is on the disk, for a dictionary takes 150 bytes of each different name.
+    Up to `_FEW` different ones are told apart by a dictionary, which takes 150 bytes of each; more of them by sorting.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,8 @@
 
 Decodes clips of the embedded corpus with models that are loaded, without pytest and without a cache of transcripts: in
 one process with one thread, in one with as many threads as there are processes, and in several processes of one thread
-that share the batches. No run of two workers (`two_workers.py`) gains more. Nothing else may compute beside it.
+that share the batches. Workers of a run (`two_workers.py`) load models and share clips besides. Nothing else may
+compute beside it.
 """
 
 import argparse

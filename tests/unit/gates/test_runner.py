@@ -15,6 +15,7 @@ from pytest_whisperq.gates.forecast import power_of
 from pytest_whisperq.gates.registry import get_gate
 from pytest_whisperq.gates.runner import ON_THIS_MACHINE, GateRunner, place_of, run_gates
 from pytest_whisperq.judging.verdict import Verdict
+from pytest_whisperq.measuring.power import learn, plan
 from pytest_whisperq.measuring.scores import count_errors
 from pytest_whisperq.reporting.build_document import Collector, Gated
 from pytest_whisperq.system.errors import ConfigError, QuantizationError
@@ -234,6 +235,27 @@ def test_errors_are_counted_once_whoever_asks(wide: Path, start_run: StartRun) -
     assert sum(row["errors"]["scripted:int4-sym"] for row in document["utterances"]) > 0
     own_length = len({item.reference for item in run.session.corpus.speech})  # of a text against itself
     assert count_errors.cache_info().misses <= counted + own_length
+
+
+@pytest.mark.parametrize("heard", [60, 120])
+def test_a_pilot_is_what_was_heard_each_utterance_with_its_length_and_cluster(
+    tmp_path: Path, make_corpus: Any, make_script: Any, start_run: StartRun, heard: int
+) -> None:
+    texts = [" ".join(["word"] * (1 + n % 7)) + f" {n}" for n in range(120)]
+    speakers = [f"speaker {n % 13}" for n in range(120)]
+    corpus = make_corpus(tmp_path / "corpus", texts, {"language": ["en"] * 120, "cluster": speakers})
+    worse = [f"oh {text}" if n % 3 == 0 else text for n, text in enumerate(texts)]
+    make_script(tmp_path / "model", corpus, {"float32": None, "int8": worse})
+    first = start_run(candidate="scripted:int8", max_utterances=str(heard), early_stop="false")
+    first.judge("accuracy", first.config.candidates[0])
+    known = [item.reference for item in first.session.corpus.utterances]
+    places = [place for place, text in enumerate(texts) if text in known]
+    run = start_run(candidate="scripted:int8")
+    clusters, lengths = [speakers[place] for place in places], [2 + place % 7 for place in places]
+    plain = plan([2 + n % 7 for n in range(120)], speakers, confidence=run.config.confidence)
+    expected = learn(plain, [int(place % 3 == 0) for place in places], lengths, clusters)
+    assert len(places) == expected.pilot == heard
+    assert power_of(run.session, run.config.candidates[0], "wer") == expected
 
 
 @pytest.mark.parametrize("way", ["fail", "extend"])
