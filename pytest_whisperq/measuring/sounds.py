@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,8 +13,8 @@ from pytest_whisperq.measuring.intervals import MIN_CLUSTERS
 from pytest_whisperq.speech.audio import Recording
 from pytest_whisperq.speech.clip_index import ClipFacts
 from pytest_whisperq.speech.corpus import Corpus, Utterance
-from pytest_whisperq.system.keys import KEY_BYTES, key_of
-from pytest_whisperq.system.scratch import ScratchFile
+from pytest_whisperq.system.column import Column
+from pytest_whisperq.system.keys import key_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +32,8 @@ class Sounds:
         self.places = array("I")
         self.is_speech = bytearray()
         self.digests = Digests()
-        self._clusters = ScratchFile()
-        """The key of each cluster, 8 bytes each."""
+        self._clusters = Column("Q")
+        """The key of the cluster of each."""
         self._prints = Fingerprints()
 
     def add(self, place: int, item: Utterance, recording: Recording, facts: ClipFacts) -> None:
@@ -44,7 +43,7 @@ class Sounds:
         self.places.append(place)
         self.is_speech.append(item.is_speech)
         self.digests.add(facts.digest)
-        self._clusters.add(key_of(item.cluster or facts.digest).to_bytes(KEY_BYTES, sys.byteorder))
+        self._clusters.append(key_of(item.cluster or facts.digest))
 
     def repeats(self) -> Iterator[tuple[int, int]]:
         """Yield the number of each that has the same samples as one before it, and that of the first such."""
@@ -79,8 +78,7 @@ class Sounds:
         """Return the clusters of some, each once and as a key, where each sound is in the first of its own by name."""
         import numpy as np
 
-        keys = self._clusters.read(0, KEY_BYTES * len(self.places))
-        clusters = np.frombuffer(keys, np.uint64)[numbers]
+        clusters = np.asarray(self._clusters)[numbers]
         firsts = self._firsts[numbers]
         order = np.argsort(firsts, kind="stable")
         firsts = firsts[order]
